@@ -1,0 +1,111 @@
+// Files: reading whole or mapped, and writing so that a file or directory appears complete or not at all.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace llmctl {
+
+namespace fs = std::filesystem;
+
+/// The whole of a regular file. Throws kMissing when it is absent or unreadable (a directory, FIFO or device is
+/// refused too), kData when it is larger than `max_bytes`.
+std::string read_file(const fs::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 32);
+
+/// A read-only memory map of a regular file; move-only. Throws as read_file does.
+class MappedFile {
+ public:
+  MappedFile() = default;
+  explicit MappedFile(const fs::path& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  const std::byte* data() const noexcept { return data_; }
+  std::size_t size() const noexcept { return size_; }
+  std::string_view view() const noexcept { return {reinterpret_cast<const char*>(data_), size_}; }
+
+ private:
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Writes a file through a sibling temporary name: commit() flushes, fsyncs and renames; without commit() the
+/// destructor removes the temporary. Every write is checked: kCannotCreate when the file cannot be opened, kIo when
+/// a write fails (the message carries errno's text, and "disk full" for ENOSPC and EDQUOT).
+class AtomicFile {
+ public:
+  explicit AtomicFile(fs::path path);
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile();
+
+  void write(const void* data, std::size_t size);
+  void write(std::string_view text) { write(text.data(), text.size()); }
+  /// Overwrites `size` bytes at `offset` (already written) once what is buffered has been flushed.
+  void write_at(std::uint64_t offset, const void* data, std::size_t size);
+  std::uint64_t written() const noexcept { return written_; }
+  void commit();
+
+ private:
+  void flush();
+  fs::path path_, temporary_;
+  int fd_ = -1;
+  std::uint64_t written_ = 0;
+  std::string buffer_;
+};
+
+/// The text becomes the file's content, atomically.
+void write_file(const fs::path& path, std::string_view text);
+
+/// Appends whole lines; what a failed write leaves behind is cut off again, so that a reader never meets half a line.
+/// (Logs and metrics: append() reports failure by its result instead of throwing, so that a full disk stops no run.)
+class AppendFile {
+ public:
+  AppendFile() = default;
+  explicit AppendFile(const fs::path& path);  // throws kCannotCreate
+  AppendFile(AppendFile&& other) noexcept;
+  AppendFile& operator=(AppendFile&& other) noexcept;
+  ~AppendFile();
+  bool is_open() const noexcept { return fd_ >= 0; }
+  bool append(std::string_view text) noexcept;
+
+ private:
+  int fd_ = -1;
+};
+
+/// Creates the directory and its parents. Throws kCannotCreate.
+void make_directories(const fs::path& path);
+
+/// A directory built beside its destination and renamed into place by commit(); removed when not committed.
+class AtomicDirectory {
+ public:
+  explicit AtomicDirectory(fs::path path);
+  AtomicDirectory(const AtomicDirectory&) = delete;
+  AtomicDirectory& operator=(const AtomicDirectory&) = delete;
+  ~AtomicDirectory();
+  const fs::path& path() const noexcept { return temporary_; }  ///< where to write until commit()
+  /// fsyncs, renames over the destination (which must not exist) and fsyncs the parent.
+  void commit();
+
+ private:
+  fs::path path_, temporary_;
+};
+
+/// Removes what crashed writers left in `directory`: names ending in ".tmp.HOST.PID" of this host whose process is gone.
+void remove_stale_temporaries(const fs::path& directory);
+
+/// Points the symbolic link `link` at the relative `target`, atomically.
+void replace_symlink(const fs::path& link, const fs::path& target);
+
+/// Calls `line(number from 1, text without its end of line)` for each line of a file read in bounded memory; CRLF is
+/// taken as LF, a UTF-8 byte order mark is dropped. Stops early when `line` returns false.
+void for_each_line(const fs::path& path, const std::function<bool(std::uint64_t, std::string_view)>& line);
+
+}  // namespace llmctl
