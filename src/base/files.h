@@ -1,4 +1,5 @@
-// Files: reading whole or mapped, and writing so that a file or directory appears complete or not at all.
+// Files: reading whole or mapped, and writing so that a file or directory appears complete or not
+// at all.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +13,8 @@ namespace llmctl {
 
 namespace fs = std::filesystem;
 
-/// The whole of a regular file. Throws kMissing when it is absent or unreadable (a directory, FIFO or device is
-/// refused too), kData when it is larger than `max_bytes`.
+/// The whole of a regular file. Throws kMissing when it is absent or unreadable (a directory, FIFO
+/// or device is refused too), kData when it is larger than `max_bytes`.
 std::string read_file(const fs::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 32);
 
 /// A read-only memory map of a regular file; move-only. Throws as read_file does.
@@ -36,9 +37,10 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-/// Writes a file through a sibling temporary name: commit() flushes, fsyncs and renames; without commit() the
-/// destructor removes the temporary. Every write is checked: kCannotCreate when the file cannot be opened, kIo when
-/// a write fails (the message carries errno's text, and "disk full" for ENOSPC and EDQUOT).
+/// Writes a file through a sibling temporary name: commit() flushes, fsyncs and renames; without
+/// commit() the destructor removes the temporary. Every write is checked: kCannotCreate when the
+/// file cannot be opened, kIo when a write fails (the message carries errno's text, and "disk full"
+/// for ENOSPC and EDQUOT).
 class AtomicFile {
  public:
   explicit AtomicFile(fs::path path);
@@ -64,8 +66,9 @@ class AtomicFile {
 /// The text becomes the file's content, atomically.
 void write_file(const fs::path& path, std::string_view text);
 
-/// Appends whole lines; what a failed write leaves behind is cut off again, so that a reader never meets half a line.
-/// (Logs and metrics: append() reports failure by its result instead of throwing, so that a full disk stops no run.)
+/// Appends whole lines; what a failed write leaves behind is cut off again, so that a reader never
+/// meets half a line. (Logs and metrics: append() reports failure by its result instead of
+/// throwing, so that a full disk stops no run.)
 class AppendFile {
  public:
   AppendFile() = default;
@@ -83,7 +86,8 @@ class AppendFile {
 /// Creates the directory and its parents. Throws kCannotCreate.
 void make_directories(const fs::path& path);
 
-/// A directory built beside its destination and renamed into place by commit(); removed when not committed.
+/// A directory built beside its destination and renamed into place by commit(); removed when not
+/// committed.
 class AtomicDirectory {
  public:
   explicit AtomicDirectory(fs::path path);
@@ -98,14 +102,17 @@ class AtomicDirectory {
   fs::path path_, temporary_;
 };
 
-/// Removes what crashed writers left in `directory`: names ending in ".tmp.HOST.PID" of this host whose process is gone.
+/// Removes what crashed writers left in `directory`: names ending in ".tmp.HOST.PID" of this host
+/// whose process is gone.
 void remove_stale_temporaries(const fs::path& directory);
 
 /// Points the symbolic link `link` at the relative `target`, atomically.
 void replace_symlink(const fs::path& link, const fs::path& target);
 
-/// Calls `line(number from 1, text without its end of line)` for each line of a file read in bounded memory; CRLF is
-/// taken as LF, a UTF-8 byte order mark is dropped. Stops early when `line` returns false.
-void for_each_line(const fs::path& path, const std::function<bool(std::uint64_t, std::string_view)>& line);
+/// Calls `line(number from 1, text without its end of line)` for each line of a file read in
+/// bounded memory; CRLF is taken as LF, a UTF-8 byte order mark is dropped. Stops early when `line`
+/// returns false.
+void for_each_line(const fs::path& path,
+                   const std::function<bool(std::uint64_t, std::string_view)>& line);
 
 }  // namespace llmctl

@@ -3,7 +3,8 @@
 
 namespace llmctl {
 
-/// Parses the arguments, runs the command and returns the process's exit status (README, "Exit codes"). Throws nothing.
+/// Parses the arguments, runs the command and returns the process's exit status (README, "Exit
+/// codes"). Throws nothing.
 int run_command_line(int argc, char** argv);
 
 }  // namespace llmctl

@@ -1,0 +1,40 @@
+// Logging to stderr (and a run's log.txt) by way of spdlog, which stays inside log.cpp: LibTorch
+// ships its own fmt.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/error.h"
+
+namespace llmctl {
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
+
+/// What reaches stderr; log files always take kInfo and above (kDebug too when `level` is kDebug).
+void set_log_level(LogLevel level);
+
+/// Copies every record, with its time, to the end of `path` until the next call; an empty path
+/// stops that. A full disk costs one warning, never the run. Throws kCannotCreate.
+void set_log_file(const std::filesystem::path& path);
+
+void log_message(LogLevel level, const std::string& text);
+
+template <class... Parts>
+void log_debug(const Parts&... parts) {
+  log_message(LogLevel::kDebug, concat(parts...));
+}
+template <class... Parts>
+void log_info(const Parts&... parts) {
+  log_message(LogLevel::kInfo, concat(parts...));
+}
+template <class... Parts>
+void log_warning(const Parts&... parts) {
+  log_message(LogLevel::kWarning, concat(parts...));
+}
+template <class... Parts>
+void log_error(const Parts&... parts) {
+  log_message(LogLevel::kError, concat(parts...));
+}
+
+}  // namespace llmctl

@@ -1,0 +1,97 @@
+// One truth per key: a struct names each field once, with its default (the member's initialiser),
+// its help and its limits; reading, echo, schema and documentation are visitors over that.
+//
+//   struct OptimConfig {
+//     double lr = 3e-4;
+//     std::string schedule = "cosine";
+//     template <class Self, class Visitor> static void fields(Self& self, Visitor& visit) {
+//       visit("lr", self.lr, "Peak learning rate.", Range<double>{0, 1});
+//       visit("schedule", self.schedule, "Decay after the warm-up.", OneOf{{"cosine", "linear",
+//       "constant"}});
+//     }
+//     void validate(const ConfigNode& node) const;   // optional: rules across fields;
+//     node.fail("lr", …) names the place
+//   };
+//
+// Field types: bool, std::int64_t, double, std::string, Json (read by a registry later),
+// std::optional<T>, std::vector<T>, std::map<std::string, T>, and structs with fields().
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "config/json.h"
+
+namespace llmctl {
+
+/// Closed interval of a number.
+template <class T>
+struct Range {
+  T min = std::numeric_limits<T>::lowest();
+  T max = std::numeric_limits<T>::max();
+};
+
+/// The only strings allowed.
+struct OneOf {
+  std::vector<std::string> values;
+};
+
+/// A value of a configuration together with where it was written.
+class ConfigNode {
+ public:
+  ConfigNode(const Json* value, std::string path, const JsonDocument* document,
+             ErrorCode code = ErrorCode::kConfig)
+      : value_(value), path_(std::move(path)), document_(document), code_(code) {}
+
+  const Json& value() const { return *value_; }
+  const std::string& path() const { return path_; }
+  bool has(const std::string& key) const { return value_->is_object() && value_->contains(key); }
+  ConfigNode child(const std::string& key) const;
+  ConfigNode child(std::size_t index) const;
+  /// " (file:line:column)" of this value or the nearest enclosing one; "" when unknown.
+  std::string place() const;
+  /// Throws "PATH.KEY: message (file:line:column)" with this node's code; an empty key is the node
+  /// itself.
+  [[noreturn]] void fail(const std::string& key, const std::string& message) const;
+
+ private:
+  const Json* value_;
+  std::string path_;
+  const JsonDocument* document_;
+  ErrorCode code_;
+};
+
+/// Fills `out` from an object node. Errors: unknown key (with did-you-mean), wrong type (expected,
+/// got), out of range, not one of. Missing keys keep their defaults. Integers must be written as
+/// integers, in range; null resets an optional.
+template <class T>
+void read_config(const ConfigNode& node, T& out);
+
+/// Every key with its value, defaults included, in the order of fields(); absent optionals are left
+/// out.
+template <class T>
+Json config_to_json(const T& config);
+
+/// JSON Schema (draft-07) of the struct.
+template <class T>
+Json config_schema();
+
+/// One line per key for the documentation.
+struct FieldDoc {
+  std::string path, type, default_value, help;
+};
+template <class T>
+std::vector<FieldDoc> describe_config(const std::string& prefix = "");
+
+/// The nearest of `names` within an edit distance that a slip of the hand explains, as ", did you
+/// mean 'x'?"; or "".
+std::string did_you_mean(const std::string& name, const std::vector<std::string>& names);
+
+}  // namespace llmctl
+
+#include "config/fields_impl.h"

@@ -1,0 +1,94 @@
+// Generation over token ids: batches of rows with a KV cache, sampling, stop tokens. Text stays
+// outside (prompt/).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/fields.h"
+#include "models/model.h"
+#include "text/tokenizer.h"
+
+namespace llmctl {
+
+/// Section "generation": the keys of generation_config.json.
+struct GenerationConfig {
+  std::optional<std::int64_t> max_new_tokens;
+  std::optional<std::int64_t> max_length;
+  bool do_sample = false;
+  double temperature = 1.0;
+  std::int64_t top_k = 0;
+  double top_p = 1.0;
+  double repetition_penalty = 1.0;
+  std::int64_t min_new_tokens = 0;
+  std::vector<std::int64_t> eos_token_id;
+  std::vector<std::string> stop;
+  std::int64_t num_return_sequences = 1;
+  std::int64_t seed = 1234;
+  std::int64_t batch_size = 16;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("max_new_tokens", self.max_new_tokens, "Most tokens generated after the prompt.",
+          Range<std::int64_t>{1, 10'000'000});
+    visit("max_length", self.max_length, "Most tokens of prompt and answer together.",
+          Range<std::int64_t>{1, 10'000'000});
+    visit("do_sample", self.do_sample,
+          "Draw from the distribution instead of taking the best token.");
+    visit("temperature", self.temperature, "Divides the logits before drawing.",
+          Range<double>{1e-4, 100});
+    visit("top_k", self.top_k, "Draw among the k best; 0: all.",
+          Range<std::int64_t>{0, 10'000'000});
+    visit("top_p", self.top_p, "Draw among the fewest tokens whose probabilities reach p.",
+          Range<double>{1e-6, 1});
+    visit("repetition_penalty", self.repetition_penalty,
+          "Above 1 makes tokens already seen less likely (Keskar et al., 2019).",
+          Range<double>{0.01, 100});
+    visit("min_new_tokens", self.min_new_tokens, "No end before this many tokens.",
+          Range<std::int64_t>{0, 10'000'000});
+    visit("eos_token_id", self.eos_token_id, "Ids that end a text; empty: the model's.");
+    visit("stop", self.stop, "Strings that end a text; they are cut off.");
+    visit("num_return_sequences", self.num_return_sequences, "Texts per prompt.",
+          Range<std::int64_t>{1, 10'000});
+    visit("seed", self.seed, "Seed of the draws; each prompt and sample has its own stream.",
+          Range<std::int64_t>{0, std::int64_t{1} << 53});
+    visit("batch_size", self.batch_size, "Prompts generated together.",
+          Range<std::int64_t>{1, 100'000});
+  }
+  void validate(const ConfigNode& node) const;
+};
+
+enum class FinishReason { kStop, kLength };
+
+struct GenerationRequest {
+  std::vector<TokenId> prompt;  ///< at least one token
+  std::uint64_t stream =
+      0;  ///< names this row's random draws (index of the prompt, index of the sample)
+};
+
+struct GeneratedTokens {
+  std::vector<TokenId> ids;     ///< new tokens; a stop token is not included
+  std::vector<float> logprobs;  ///< log-probability of each under the model (before temperature and
+                                ///< filters), one per id
+  FinishReason reason = FinishReason::kLength;
+};
+
+/// Sees each new token of a row as it comes; returning true stops that row (stop strings). Row =
+/// index of the request.
+using TokenCallback = std::function<bool(std::size_t row, TokenId id)>;
+
+/// Generates for all requests together. A row's greedy text does not depend on its companions.
+/// `vocab_limit` (the tokenizer's size) masks logits beyond it. Prompts that leave no room are
+/// kData and name both numbers.
+std::vector<GeneratedTokens> generate_tokens(Model& model,
+                                             const std::vector<GenerationRequest>& requests,
+                                             const GenerationConfig& config,
+                                             std::span<const std::int64_t> stop_ids,
+                                             std::int64_t vocab_limit, const Context& context,
+                                             const TokenCallback& on_token = {});
+
+}  // namespace llmctl

@@ -1,0 +1,121 @@
+// A model: a body (sequence → hidden states) and a head (hidden rows → outputs), as one Hugging
+// Face class has them. B rows, T tokens, N chosen rows of hidden states, D model, V vocabulary.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/fields.h"
+#include "data/batch.h"
+#include "nn/context.h"
+#include "nn/kv_cache.h"
+
+namespace llmctl {
+
+/// What stands on the body; decides the Hugging Face class ("architectures").
+enum class HeadKind {
+  kNone,
+  kCausalLm,
+  kMaskedLm,
+  kSpan,
+  kSequenceClassification,
+  kTokenClassification
+};
+
+/// What users of a model need to know about it, whatever its kind.
+struct ModelFacts {
+  std::string model_type;    ///< Hugging Face's: "llama", "bert", …
+  std::string architecture;  ///< "LlamaForCausalLM", …
+  HeadKind head = HeadKind::kNone;
+  std::int64_t vocab_size = 0, hidden_size = 0, layers = 0, heads = 0, kv_heads = 0, head_size = 0,
+               max_positions = 0;
+  std::int64_t labels = 0;  ///< outputs of a classification head
+  bool causal = false;
+};
+
+/// Reports of loading: names of tensors.
+struct LoadReport {
+  std::vector<std::string> missing, unexpected, initialized;
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  virtual const ModelFacts& facts() const = 0;
+  /// config.json as it will be saved: every key of the file it came from, plus ours.
+  virtual const Json& config() const = 0;
+  virtual Json& config() = 0;
+
+  /// Hidden states [B, T, D] after the final norm.
+  virtual at::Tensor hidden(const Sequence& input, const Context& context) = 0;
+  /// The head on chosen rows [N, D] → [N, V] logits, [N, 2] span scores or [N, labels].
+  /// Classification heads take the row of `pooled_position`.
+  virtual at::Tensor head(const at::Tensor& rows, const Context& context) = 0;
+  /// Sum over the rows of the cross-entropy of labels [N] (all valid), never holding all logits: a
+  /// scalar with gradient. With `per_row`, the [N] losses (no gradient). Only for LM heads.
+  virtual at::Tensor lm_loss(const at::Tensor& rows, const at::Tensor& labels,
+                             const Context& context, at::Tensor* per_row = nullptr) = 0;
+  /// Position in each row whose hidden state a sequence classification reads: [B] (0 for encoders,
+  /// the last token for decoders).
+  virtual at::Tensor pooled_position(const Sequence& input) const = 0;
+
+  /// Parameters under their Hugging Face names, in the order in which they are saved.
+  virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;
+  /// True for parameters that weight decay spares (biases, norms).
+  virtual bool decay_exempt(const std::string& name) const = 0;
+
+  virtual void to(const at::Device& device) = 0;
+  virtual at::Device device() const = 0;
+
+  /// An empty cache for `rows` rows; causal models only.
+  virtual std::unique_ptr<KvCache> make_cache(std::int64_t rows, std::int64_t slots,
+                                              const Context& context) const = 0;
+
+  /// Writes config.json, model.safetensors and, for causal models, generation_config.json, in
+  /// `dtype`.
+  virtual void save(const std::filesystem::path& directory,
+                    at::ScalarType dtype = at::kFloat) const = 0;
+
+  std::int64_t parameter_count() const;
+};
+
+/// How a model is made; the struct grows, callers name what they set.
+struct ModelRequest {
+  HeadKind head = HeadKind::kNone;    ///< kNone: what the directory's architecture says
+  std::vector<std::string> labels;    ///< names for classification heads; empty: the directory's
+  std::uint64_t seed = 1234;          ///< of newly initialised tensors
+  at::ScalarType dtype = at::kFloat;  ///< of the parameters in memory
+};
+
+/// From a `model` section (Hugging Face keys; unknown ones are errors with did-you-mean) with fresh
+/// weights. `vocab_size` is the tokenizer's where the section has none. Deterministic in (seed,
+/// tensor name).
+std::unique_ptr<Model> create_model(const ConfigNode& section, std::int64_t tokenizer_vocab_size,
+                                    const ModelRequest& request);
+
+/// From a model directory. Keys of `overrides` (a `model` section beside init_from) replace those
+/// of config.json where they change no shape. Missing body tensors are kData; a head that the file
+/// lacks is initialised and reported.
+std::unique_ptr<Model> load_model(const std::filesystem::path& directory,
+                                  const ModelRequest& request,
+                                  const Json& overrides = Json::object(),
+                                  LoadReport* report = nullptr);
+
+/// Model types that can be made, for did-you-mean and the schema.
+std::vector<std::string> model_types();
+/// JSON Schema of a type's section.
+Json model_schema(const std::string& model_type);
+
+/// -m DIR: a model directory, a checkpoint, or a run directory (its best, else last, checkpoint);
+/// or an org/name in the local Hugging Face cache. kMissing, with the download command when it
+/// looks like a name.
+std::filesystem::path resolve_model_directory(const std::string& text);
+
+}  // namespace llmctl

@@ -1,0 +1,45 @@
+// Keys and values of the tokens that decoding has seen, per layer, with a length of its own for
+// each row.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace llmctl {
+
+/// Slot j of a row holds the token at position j. B rows, G key/value heads, S slots, K head size.
+class KvCache {
+ public:
+  /// Room for `slots` tokens in each of `rows` rows; grows by doubling when more is asked for.
+  KvCache(std::int64_t layers, std::int64_t rows, std::int64_t heads, std::int64_t head_size,
+          std::int64_t slots, at::ScalarType dtype, at::Device device);
+
+  std::int64_t rows() const;
+  std::int64_t slots() const { return slots_; }
+  /// Tokens held by each row, [B] int64 on the CPU.
+  const std::vector<std::int64_t>& lengths() const { return lengths_; }
+
+  /// Before a forward of T new tokens per row: row b's new tokens go to slots lengths[b] …
+  /// lengths[b] + T - 1.
+  void begin(std::int64_t new_tokens);
+  /// Stores layer `layer`'s keys and values [B, G, T, K] and returns views of all slots in use, [B,
+  /// G, S', K] (S' = longest row, new tokens included).
+  std::pair<at::Tensor, at::Tensor> append(std::int64_t layer, const at::Tensor& keys,
+                                           const at::Tensor& values);
+  /// After the forward: row b keeps kept[b] of its T new tokens (right padding is dropped).
+  void end(const std::vector<std::int64_t>& kept);
+  /// Keeps the rows in `index` (finished rows leave; beams reorder), in that order.
+  void select(const std::vector<std::int64_t>& index);
+
+  /// [B, 1, T, S'] bool: may new token t of row b see slot j? Valid between begin() and end().
+  at::Tensor mask() const;
+
+ private:
+  std::int64_t slots_ = 0, new_tokens_ = 0;
+  std::vector<std::int64_t> lengths_;
+  std::vector<at::Tensor> keys_, values_;  // one pair per layer, [B, G, S, K]
+};
+
+}  // namespace llmctl

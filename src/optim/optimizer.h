@@ -1,0 +1,77 @@
+// Optimisers over named parameters. Gradients arrive as sums and are scaled in the update's own
+// pass.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/fields.h"
+
+namespace llmctl {
+
+using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
+/// Section "optim" (all optimisers and schedules).
+struct OptimConfig {
+  std::string type = "adamw";
+  double lr = 3e-4;
+  double min_lr_ratio = 0.1;
+  std::string schedule = "cosine";
+  std::int64_t warmup_steps = 0;
+  std::int64_t decay_steps = 0;
+  double weight_decay = 0.1;
+  double beta1 = 0.9, beta2 = 0.95, eps = 1e-8;
+  double clip_norm = 1.0;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("type", self.type,
+          "adamw (decoupled weight decay, Loshchilov and Hutter 2019) or adam (L2 in the gradient, "
+          "Kingma and Ba 2015).",
+          OneOf{{"adamw", "adam"}});
+    visit("lr", self.lr, "Peak learning rate.", Range<double>{0, 10});
+    visit("min_lr_ratio", self.min_lr_ratio,
+          "Learning rate at the end of the decay, as a share of lr.", Range<double>{0, 1});
+    visit("schedule", self.schedule, "Shape after the warm-up.",
+          OneOf{{"cosine", "linear", "constant", "inverse_sqrt"}});
+    visit("warmup_steps", self.warmup_steps, "Steps of linear warm-up.",
+          Range<std::int64_t>{0, 1'000'000'000});
+    visit("decay_steps", self.decay_steps, "Step at which the decay ends; 0: the end of the run.",
+          Range<std::int64_t>{0, 1'000'000'000});
+    visit("weight_decay", self.weight_decay, "Weight decay; biases and norms are spared.",
+          Range<double>{0, 10});
+    visit("beta1", self.beta1, "Decay of the first moment.", Range<double>{0, 1});
+    visit("beta2", self.beta2, "Decay of the second moment.", Range<double>{0, 1});
+    visit("eps", self.eps, "Added to the root of the second moment.", Range<double>{0, 1});
+    visit("clip_norm", self.clip_norm, "Largest global gradient norm; 0: no clipping.",
+          Range<double>{0, 1e9});
+  }
+};
+
+/// The learning rate of update `step` (from 0) of a run of `total` steps.
+double learning_rate(const OptimConfig& config, std::int64_t step, std::int64_t total);
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  /// One update of every parameter that has a gradient: gradient / gradient_divisor, then the rule
+  /// at `lr`.
+  virtual void step(double lr, double gradient_divisor) = 0;
+  /// State as tensors "STATE.PARAMETER" ("exp_avg.model.norm.weight", …) and the step count.
+  virtual NamedTensors state() const = 0;
+  virtual void load_state(const NamedTensors& state, std::int64_t steps) = 0;
+};
+
+/// `decay[i]` says whether weight decay applies to parameters[i].
+std::unique_ptr<Optimizer> make_optimizer(const OptimConfig& config, const NamedTensors& parameters,
+                                          const std::vector<bool>& decay);
+
+/// Sum of squares of all gradients (fp64), before any division.
+double gradient_square_sum(const NamedTensors& parameters);
+
+}  // namespace llmctl

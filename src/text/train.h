@@ -1,0 +1,72 @@
+// Training of SentencePiece models (Kudo and Richardson, 2018) from text.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "config/fields.h"
+
+namespace llmctl {
+
+/// Section "tokenizer_training" and the flags of `llmctl tokenizer train`.
+struct TokenizerTrainConfig {
+  std::string recipe = "causal";  ///< "causal" or "masked": which special tokens, at which ids
+  std::string model_type = "bpe";
+  std::int64_t vocab_size = 8000;
+  double character_coverage = 0.9995;
+  bool byte_fallback = true;
+  bool split_digits = true;
+  std::string normalization = "identity";
+  bool add_dummy_prefix = true;
+  std::vector<std::string> user_symbols;
+  std::int64_t sample_bytes = 200'000'000;  ///< reservoir sample beyond this
+  std::int64_t seed = 1234;
+  std::int64_t threads = 1;  ///< unigram results depend on it
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("recipe", self.recipe,
+          "causal: <unk> 0, <s> 1, </s> 2; masked: [PAD] 0, [UNK] 1, [CLS] 2, [SEP] 3, [MASK] 4.",
+          OneOf{{"causal", "masked"}});
+    visit("model_type", self.model_type, "Kind of segmentation.",
+          OneOf{{"bpe", "unigram", "char", "word"}});
+    visit("vocab_size", self.vocab_size, "Number of pieces, special and byte pieces included.",
+          Range<std::int64_t>{8, 1'000'000});
+    visit("character_coverage", self.character_coverage,
+          "Share of the characters of the text that get a piece of their own.",
+          Range<double>{0.5, 1.0});
+    visit("byte_fallback", self.byte_fallback,
+          "Spell unknown characters as bytes instead of <unk>.");
+    visit("split_digits", self.split_digits, "One piece per digit.");
+    visit("normalization", self.normalization,
+          "SentencePiece's normalisation rule; identity changes nothing.",
+          OneOf{{"identity", "nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf"}});
+    visit("add_dummy_prefix", self.add_dummy_prefix,
+          "Treat the first word like the others by a space before it.");
+    visit("user_symbols", self.user_symbols, "Strings that are always one piece.");
+    visit("sample_bytes", self.sample_bytes, "Train on a random sample of at most this many bytes.",
+          Range<std::int64_t>{1000, std::int64_t{1} << 40});
+    visit("seed", self.seed, "Seed of the sample.", Range<std::int64_t>{0, std::int64_t{1} << 53});
+    visit("threads", self.threads, "Threads of the trainer; unigram models depend on it.",
+          Range<std::int64_t>{1, 128});
+  }
+};
+
+struct TokenizerTrainReport {
+  std::int64_t pieces = 0, lines = 0;
+  std::uint64_t bytes = 0;
+  double seconds = 0;
+};
+
+/// Trains on text files and writes a tokenizer directory (Tokenizer::save) that appears whole or
+/// not at all. Long lines are cut at sentence ends, never dropped. With model_type char, line
+/// breaks are characters like any other. A vocabulary too small for the alphabet is kConfig and
+/// names the smallest that works.
+TokenizerTrainReport train_tokenizer(const TokenizerTrainConfig& config,
+                                     const std::vector<std::filesystem::path>& texts,
+                                     const std::filesystem::path& directory);
+
+}  // namespace llmctl

@@ -1,0 +1,64 @@
+// The three things that a run brings to the training loop; objectives and tasks implement them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "data/batch.h"
+#include "nn/context.h"
+
+namespace llmctl {
+
+/// One part of a loss over a batch: a sum, never a mean. The loop divides it by the count of the
+/// whole global batch.
+struct LossTerm {
+  std::string name;  ///< "loss", "start", …
+  at::Tensor sum;    ///< scalar, with gradient
+  double count = 0;  ///< what it is summed over (tokens, rows)
+  double coefficient = 1.0;
+  std::map<std::string, double> extras;  ///< further sums for the meters ("correct", …)
+};
+
+/// Where the rows of a step come from. Everything is a function of (seed, step); nothing is
+/// remembered.
+class Source {
+ public:
+  virtual ~Source() = default;
+  /// Optimiser steps in one pass over the data (rounded up), for train.epochs and the epoch's
+  /// records.
+  virtual std::int64_t steps_per_epoch() const = 0;
+  /// The micro-batches of a step that belong to this rank, in order. May vary in number and shape.
+  virtual std::vector<Batch> batches(std::int64_t step) const = 0;
+  /// Of the data and how it is cut; a resumed run must find the same.
+  virtual std::string fingerprint() const = 0;
+};
+
+class Loss {
+ public:
+  virtual ~Loss() = default;
+  /// Names and counts of the terms of a batch, from host tensors alone (the loop needs them before
+  /// any backward pass).
+  virtual std::vector<std::pair<std::string, double>> counts(const Batch& batch) const = 0;
+  /// The terms, in the order of counts(). The batch is on the model's device.
+  virtual std::vector<LossTerm> terms(const Batch& batch, const Context& context) = 0;
+  /// Tokens of a batch for the throughput meter (padding not counted).
+  virtual double tokens(const Batch& batch) const = 0;
+};
+
+/// Named scores and a few samples.
+struct ValidationResult {
+  std::map<std::string, double> scores;  ///< "loss", "exact_match", …: "valid/NAME" in the records
+  std::vector<std::string> samples;      ///< lines worth reading
+};
+
+class Validator {
+ public:
+  virtual ~Validator() = default;
+  virtual ValidationResult validate(const Context& context) = 0;
+};
+
+}  // namespace llmctl

@@ -1,0 +1,141 @@
+// The one training loop: steps, accumulation, clipping, schedule, validation, checkpoints, resume,
+// early stop, signals.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/world.h"
+#include "config/fields.h"
+#include "models/model.h"
+#include "optim/optimizer.h"
+#include "train/interfaces.h"
+
+namespace llmctl {
+
+/// Section "train".
+struct TrainConfig {
+  std::optional<std::int64_t> steps;
+  std::optional<std::int64_t> epochs;
+  std::int64_t batch_size = 32;
+  std::int64_t micro_batch_size = 0;
+  std::string precision = "auto";
+  std::string device = "auto";
+  bool deterministic = true;
+  std::int64_t threads = 0;
+  std::int64_t patience = 0;
+  std::int64_t max_skipped = 10;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("steps", self.steps, "Length in optimiser steps (exactly one of steps and epochs).",
+          Range<std::int64_t>{1, 1'000'000'000});
+    visit("epochs", self.epochs, "Length in passes over the training data.",
+          Range<std::int64_t>{1, 1'000'000});
+    visit("batch_size", self.batch_size, "Sequences per optimiser step, over all processes.",
+          Range<std::int64_t>{1, 1'000'000});
+    visit("micro_batch_size", self.micro_batch_size,
+          "Sequences per forward pass; 0: batch_size. Lower it when memory runs out.",
+          Range<std::int64_t>{0, 1'000'000});
+    visit("precision", self.precision,
+          "Matrix products in fp32 or bf16; weights are kept in fp32. auto: bf16 where the "
+          "hardware multiplies it faster.",
+          OneOf{{"auto", "fp32", "bf16"}});
+    visit("device", self.device, "auto, cpu, cuda or cuda:N.");
+    visit("deterministic", self.deterministic,
+          "Equal runs bit for bit on one build, device and thread count.");
+    visit("threads", self.threads, "Threads for computing; 0: the cores that this process may use.",
+          Range<std::int64_t>{0, 1024});
+    visit("patience", self.patience,
+          "Stop after this many validations without a better score; 0: never.",
+          Range<std::int64_t>{0, 1'000'000});
+    visit("max_skipped", self.max_skipped,
+          "Stop with exit 70 after this many steps in a row with a loss or gradient that is not "
+          "finite.",
+          Range<std::int64_t>{1, 1'000'000});
+  }
+  void validate(const ConfigNode& node) const;
+};
+
+/// Section "eval" of a training run.
+struct EvalScheduleConfig {
+  std::int64_t every = 0;
+  bool at_end = true;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("every", self.every,
+          "Steps between validations; 0: once per epoch when the length is in epochs, else only at "
+          "the end.",
+          Range<std::int64_t>{0, 1'000'000'000});
+    visit("at_end", self.at_end, "Validate after the last step too.");
+  }
+};
+
+/// Section "checkpoint".
+struct CheckpointConfig {
+  std::int64_t every = 0;
+  std::int64_t keep_last = 2;
+  std::string keep_best;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("every", self.every,
+          "Steps between checkpoints; 0: only with a better score and at the end.",
+          Range<std::int64_t>{0, 1'000'000'000});
+    visit("keep_last", self.keep_last, "Newest checkpoints kept.",
+          Range<std::int64_t>{1, 1'000'000});
+    visit("keep_best", self.keep_best,
+          "Score whose best checkpoint is kept too (\"valid/loss\"); empty: the run's own choice.");
+  }
+};
+
+/// Section "log".
+struct LogConfig {
+  std::int64_t every = 10;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("every", self.every, "Steps between records of the training loss.",
+          Range<std::int64_t>{1, 1'000'000'000});
+  }
+};
+
+/// What the loop works with; all references outlive it.
+struct TrainingRun {
+  Model& model;
+  Source& source;
+  Loss& loss;
+  Validator* validator = nullptr;
+  World& world;
+  const OptimConfig& optim;
+  const TrainConfig& train;
+  const EvalScheduleConfig& eval;
+  const CheckpointConfig& checkpoint;
+  const LogConfig& log;
+  std::uint64_t seed = 1234;
+  std::filesystem::path directory;        ///< the run directory
+  std::string best_score = "valid/loss";  ///< default of keep_best
+  bool higher_is_better = false;
+  bool resume = true;  ///< go on from the newest good checkpoint
+  /// Writes what belongs beside the weights of a checkpoint (tokenizer files).
+  std::function<void(const std::filesystem::path&)> save_extras;
+  std::string config_digest;  ///< compared on resume: what must not change between parts of a run
+};
+
+struct TrainingOutcome {
+  std::int64_t steps = 0;  ///< done in total
+  std::int64_t best_step = 0;
+  double best = 0;
+  std::map<std::string, double> scores;       ///< of the last validation
+  std::map<std::string, double> best_scores;  ///< of the best one
+  double seconds = 0, tokens = 0;
+  std::filesystem::path best_directory, last_directory;
+  std::string stopped;  ///< "", "early stop" or the signal's name
+  int exit_status = 0;  ///< 130/143 after a signal, 74 when checkpoints failed
+};
+
+TrainingOutcome run_training(const TrainingRun& run);
+
+}  // namespace llmctl
