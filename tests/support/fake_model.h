@@ -1,0 +1,98 @@
+// A model small enough to reason about: a table of bigram logits, so that every loss can be worked
+// out by hand. B rows, T tokens, N chosen rows, V vocabulary.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "io/safetensors.h"
+#include "models/model.h"
+#include "nn/kv_cache.h"
+
+namespace llmctl::test {
+
+/// hidden() gives row `id` of the table [V, V] for each token, head() passes it on: the logits of a
+/// token depend on that token alone. The table starts at zero (every token equally likely) and can
+/// be trained.
+class FakeModel : public Model {
+ public:
+  explicit FakeModel(std::int64_t vocab_size, HeadKind head = HeadKind::kCausalLm) {
+    facts_.model_type = "fake";
+    facts_.architecture = "FakeModel";
+    facts_.head = head;
+    facts_.vocab_size = vocab_size;
+    facts_.hidden_size = vocab_size;
+    facts_.layers = facts_.heads = facts_.kv_heads = facts_.head_size = 1;
+    facts_.max_positions = 1 << 20;
+    facts_.causal = head == HeadKind::kCausalLm;
+    config_ = Json{{"model_type", "fake"}, {"vocab_size", vocab_size}};
+    table_ = at::zeros({vocab_size, vocab_size}, at::kFloat);
+    table_.set_requires_grad(true);
+  }
+
+  /// The logits that follow each token [V, V].
+  at::Tensor& table() { return table_; }
+  /// Forward passes so far, and the largest [B, T] among them.
+  std::int64_t forwards() const { return forwards_; }
+  std::int64_t most_tokens() const { return most_tokens_; }
+
+  const ModelFacts& facts() const override { return facts_; }
+  const Json& config() const override { return config_; }
+  Json& config() override { return config_; }
+
+  at::Tensor hidden(const Sequence& input, const Context&) override {
+    ++forwards_;
+    most_tokens_ = std::max(most_tokens_, input.ids.numel());
+    return at::index_select(table_, 0, input.ids.reshape({-1}))
+        .reshape({input.rows(), input.length(), facts_.vocab_size});
+  }
+  at::Tensor head(const at::Tensor& rows, const Context&) override { return rows; }
+  at::Tensor lm_loss(const at::Tensor& rows, const at::Tensor& labels, const Context&,
+                     at::Tensor* per_row = nullptr) override {
+    const at::Tensor losses =
+        -at::log_softmax(rows, -1).gather(-1, labels.unsqueeze(-1)).squeeze(-1);
+    if (per_row) *per_row = losses.detach();
+    return losses.sum();
+  }
+  at::Tensor pooled_position(const Sequence& input) const override {
+    return at::zeros({input.rows()}, at::kLong);
+  }
+
+  std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
+    return {{"table.weight", table_}};
+  }
+  bool decay_exempt(const std::string&) const override { return false; }
+
+  void to(const at::Device& device) override {
+    const c10::AutoGradMode no_grad(false);
+    table_ = table_.to(device);
+    table_.set_requires_grad(true);
+  }
+  at::Device device() const override { return table_.device(); }
+
+  std::unique_ptr<KvCache> make_cache(std::int64_t, std::int64_t, const Context&) const override {
+    fail(ErrorCode::kInternal, "the fake model has no cache");
+  }
+
+  void save(const std::filesystem::path& directory, at::ScalarType) const override {
+    const at::Tensor table = table_.detach().cpu().contiguous();
+    write_safetensors(directory / "model.safetensors",
+                      {{"table.weight", DType::kF32, table.sizes().vec(), table.const_data_ptr()}});
+    write_file(directory / "config.json", dump_json(config_, 2) + "\n");
+  }
+
+ private:
+  ModelFacts facts_;
+  Json config_;
+  at::Tensor table_;
+  std::int64_t forwards_ = 0, most_tokens_ = 0;
+};
+
+}  // namespace llmctl::test
