@@ -8,11 +8,23 @@
 
 namespace llmctl {
 
-/// The parts, streamed one after the other: `concat("step ", 3)` is "step 3".
+namespace detail {
+/// A path is written as it is, where the stream would put it in quotes.
+template <class Part>
+void put(std::ostringstream& out, const Part& part) {
+  if constexpr (requires { part.lexically_normal(); }) {
+    out << part.native();
+  } else {
+    out << part;
+  }
+}
+}  // namespace detail
+
+/// The parts, streamed one after the other: `concat("step ", 3)` is "step 3"; paths unquoted.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
   std::ostringstream out;
-  (out << ... << parts);
+  (detail::put(out, parts), ...);
   return out.str();
 }
 

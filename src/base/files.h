@@ -17,6 +17,10 @@ namespace fs = std::filesystem;
 /// or device is refused too), kData when it is larger than `max_bytes`.
 std::string read_file(const fs::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 32);
 
+/// Calls `chunk` with the bytes of a regular file, a megabyte at most at a time; stops early when
+/// it returns false. Throws as read_file does, and kIo when reading fails half-way.
+void for_each_chunk(const fs::path& path, const std::function<bool(std::string_view)>& chunk);
+
 /// A read-only memory map of a regular file; move-only. Throws as read_file does.
 class MappedFile {
  public:
@@ -37,10 +41,11 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-/// Writes a file through a sibling temporary name: commit() flushes, fsyncs and renames; without
-/// commit() the destructor removes the temporary. Every write is checked: kCannotCreate when the
-/// file cannot be opened, kIo when a write fails (the message carries errno's text, and "disk full"
-/// for ENOSPC and EDQUOT).
+/// Writes a file through a sibling temporary name (NAME.tmp.HOST.PID): commit() flushes, fsyncs and
+/// renames; without commit() the destructor removes the temporary. A symbolic link's target is what
+/// is replaced; a device or FIFO (/dev/stdout) is written directly. Every write is checked:
+/// kCannotCreate when the file cannot be opened, kIo when a write fails (the message carries
+/// errno's text, and "disk full" for ENOSPC and EDQUOT).
 class AtomicFile {
  public:
   explicit AtomicFile(fs::path path);
@@ -57,7 +62,7 @@ class AtomicFile {
 
  private:
   void flush();
-  fs::path path_, temporary_;
+  fs::path path_, temporary_;  // no temporary: written directly
   int fd_ = -1;
   std::uint64_t written_ = 0;
   std::string buffer_;
@@ -66,9 +71,9 @@ class AtomicFile {
 /// The text becomes the file's content, atomically.
 void write_file(const fs::path& path, std::string_view text);
 
-/// Appends whole lines; what a failed write leaves behind is cut off again, so that a reader never
-/// meets half a line. (Logs and metrics: append() reports failure by its result instead of
-/// throwing, so that a full disk stops no run.)
+/// Appends whole lines; what a failed write leaves behind, or a killed writer left without its end
+/// of line, is cut off again, so that a reader never meets half a line. (Logs and metrics: append()
+/// reports failure by its result instead of throwing, so that a full disk stops no run.)
 class AppendFile {
  public:
   AppendFile() = default;
@@ -83,11 +88,11 @@ class AppendFile {
   int fd_ = -1;
 };
 
-/// Creates the directory and its parents. Throws kCannotCreate.
+/// Creates the directory and its parents. Throws kCannotCreate, kIo (disk full).
 void make_directories(const fs::path& path);
 
-/// A directory built beside its destination and renamed into place by commit(); removed when not
-/// committed.
+/// A directory built beside its destination (whose parents are made) and renamed into place by
+/// commit(); removed when not committed.
 class AtomicDirectory {
  public:
   explicit AtomicDirectory(fs::path path);
@@ -95,7 +100,8 @@ class AtomicDirectory {
   AtomicDirectory& operator=(const AtomicDirectory&) = delete;
   ~AtomicDirectory();
   const fs::path& path() const noexcept { return temporary_; }  ///< where to write until commit()
-  /// fsyncs, renames over the destination (which must not exist) and fsyncs the parent.
+  /// fsyncs every file and directory below, renames to the destination (kCannotCreate when
+  /// something other than an empty directory is there) and fsyncs the parent.
   void commit();
 
  private:
@@ -111,7 +117,7 @@ void replace_symlink(const fs::path& link, const fs::path& target);
 
 /// Calls `line(number from 1, text without its end of line)` for each line of a file read in
 /// bounded memory; CRLF is taken as LF, a UTF-8 byte order mark is dropped. Stops early when `line`
-/// returns false.
+/// returns false. kData for a line longer than 256 MiB.
 void for_each_line(const fs::path& path,
                    const std::function<bool(std::uint64_t, std::string_view)>& line);
 

@@ -29,6 +29,13 @@ class Sha256 {
 std::string sha256_hex(std::string_view data);
 std::string sha256_file(const std::filesystem::path& path);  ///< throws kMissing, kIo
 
+/// splitmix64's finaliser: a bijection that spreads every bit.
+constexpr std::uint64_t mix64(std::uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;
+  return x ^ (x >> 31);
+}
+
 /// FNV-1a with a final mix (splitmix64): the same on every machine and in every version, for splits
 /// and tables.
 std::uint64_t hash64(std::string_view data, std::uint64_t seed = 0);

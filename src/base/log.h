@@ -18,11 +18,16 @@ void set_log_level(LogLevel level);
 /// stops that. A full disk costs one warning, never the run. Throws kCannotCreate.
 void set_log_file(const std::filesystem::path& path);
 
+/// True when a record of this level would reach stderr or the log file.
+bool log_enabled(LogLevel level);
+
+/// Writes "llmctl: warning: TEXT" (info: the text alone) to stderr in one piece. The text is plain:
+/// its control characters are shown as escapes.
 void log_message(LogLevel level, const std::string& text);
 
 template <class... Parts>
 void log_debug(const Parts&... parts) {
-  log_message(LogLevel::kDebug, concat(parts...));
+  if (log_enabled(LogLevel::kDebug)) log_message(LogLevel::kDebug, concat(parts...));
 }
 template <class... Parts>
 void log_info(const Parts&... parts) {

@@ -3,10 +3,15 @@
 // al., SC 2011).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
 namespace llmctl {
+
+/// One block of Philox4x32-10: 128 random bits of a 128-bit counter and a 64-bit key.
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                        std::array<std::uint32_t, 2> key);
 
 /// Names one stream of draws. Keys of different purposes, steps or rows are independent.
 struct RandomKey {
@@ -30,7 +35,9 @@ class Random {
 
  private:
   RandomKey key_;
-  std::uint64_t counter_;
+  std::uint64_t counter_;    // of the next draw; a block of Philox gives two
+  std::uint64_t spare_ = 0;  // the second draw of the block that the last call computed
+  bool has_spare_ = false;
 };
 
 /// A keyed permutation of {0, …, size-1} by a Feistel network with cycle walking: position i in

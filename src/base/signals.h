@@ -3,7 +3,8 @@
 
 namespace llmctl {
 
-/// Installs the handlers for SIGINT and SIGTERM, and ignores SIGPIPE. Idempotent.
+/// Installs the handlers for SIGINT and SIGTERM (a blocking read of theirs ends with EINTR), and
+/// ignores SIGPIPE and SIGXFSZ, so that writing reports the error. Idempotent.
 void install_signal_handlers();
 
 /// The signal that asked for a stop (SIGINT or SIGTERM), or 0.

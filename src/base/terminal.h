@@ -20,21 +20,25 @@ enum class Style { kBold, kDim, kRed, kGreen, kYellow, kCyan };
 /// The text in the style, where `fd` takes colour.
 std::string styled(int fd, Style style, const std::string& text);
 
-/// "1.2 s", "3 min 05 s", "2 h 07 min".
+/// "1.2 s", "3 min 05 s", "2 h 07 min", "3 d 04 h"; "?" for what is no duration.
 std::string format_duration(double seconds);
-/// "812", "12.3 k", "4.56 M", "1.2 G" (powers of 1000).
+/// "812", "12.3 k", "4.56 M", "1.2 G" (powers of 1000, three digits).
 std::string format_count(double value);
 /// "812 B", "12.3 MB" (powers of 1000).
 std::string format_bytes(std::uint64_t bytes);
-/// Control characters of text that comes from a model, a file or a user, as visible escapes (\x1b,
-/// …), except \n and \t.
+/// Control characters and invalid UTF-8 of text that comes from a model, a file or a user, as
+/// visible escapes (\x1b, …), except \n and \t.
 std::string escape_control(const std::string& text);
 
 /// Progress of one piece of long work on stderr: a line rewritten in place at most ten times a
 /// second on a terminal, elsewhere a plain line at most every `plain_interval` seconds; nothing
 /// with --quiet. The log's lines and the progress line keep out of each other's way.
+///
+/// The time left is judged from the first update(), whose `done` counts as there from the start (a
+/// resumed run has work done already). One at a time: of two, the one updated last is shown.
 class Progress {
  public:
+  /// `total` 0: not known.
   Progress(std::string label, std::uint64_t total, double plain_interval = 10.0);
   ~Progress();  ///< ends the line
   Progress(const Progress&) = delete;
@@ -44,14 +48,19 @@ class Progress {
   void finish();
 
  private:
-  std::string label_;
+  using Clock = std::chrono::steady_clock;
+  std::string line(Clock::time_point now) const;
+  void show(Clock::time_point now);
+
+  std::string label_, detail_;
   std::uint64_t total_, first_ = 0, done_ = 0;
   double plain_interval_;
-  bool finished_ = false, shown_ = false;
-  std::chrono::steady_clock::time_point start_, last_;
+  bool on_terminal_;  // the line can be rewritten in place
+  bool started_ = false, finished_ = false, shown_ = false;
+  Clock::time_point start_, last_;
 };
 
 /// No progress at all (--quiet).
-void set_quiet(bool quiet);
+void set_quiet(bool value);
 
 }  // namespace llmctl
