@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cmath>
+#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -72,9 +73,12 @@ std::string cut_to_width(const std::string& text, std::size_t columns) {
   return text;
 }
 
-std::string print(const char* format, auto... values) {
+[[gnu::format(printf, 1, 2)]] std::string print(const char* format, ...) {
   char text[64];
-  std::snprintf(text, sizeof text, format, values...);
+  std::va_list values;
+  va_start(values, format);
+  std::vsnprintf(text, sizeof text, format, values);
+  va_end(values);
   return text;
 }
 
