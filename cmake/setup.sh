@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Makes a Debian or Ubuntu machine ready to build and test llmctl; both of the README's commands call it first.
+#   cmake/setup.sh              packages by apt, and a LibTorch in .deps/ when none from 2.11 to 2.14 is found
+#   cmake/setup.sh --interop    also .deps/interop, a Python environment for the tests labelled interop
+# Idempotent: where everything is there it touches nothing and says nothing. What is missing and cannot be installed here
+# (no root, no apt) is named in one line, exit 1.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+torch_version=2.13.0
+packages=(build-essential cmake ninja-build pkg-config git jq ca-certificates python3
+          libsentencepiece-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libssl-dev libarchive-dev libutf8proc-dev
+          libgtest-dev libgmock-dev)
+optional_packages=(ccache clang-format)  # installed where that is possible, asked of nobody
+interop_packages=("transformers<6" tokenizers sentencepiece safetensors numpy)
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# Runs a command whose output matters only when it fails.
+quietly() {
+  local log; log=$(mktemp)
+  if ! "$@" >"$log" 2>&1; then
+    tail -n 25 "$log" >&2; rm -f "$log"
+    return 1
+  fi
+  rm -f "$log"
+}
+
+# Installs what is missing of the packages named.
+need_packages() {
+  local missing=() name state
+  if command -v dpkg-query >/dev/null; then
+    local -A installed=()
+    while read -r state name; do
+      [ "$state" != installed ] || installed[${name%%:*}]=1
+    done < <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
+    for name in "$@"; do [ -n "${installed[$name]:-}" ] || missing+=("$name"); done
+  else
+    missing=("$@")
+  fi
+  [ ${#missing[@]} -gt 0 ] || return 0
+  command -v apt-get >/dev/null || die "this is not Debian or Ubuntu; install what these packages hold and build with cmake: ${missing[*]}"
+  [ "$(id -u)" = 0 ] || die "packages are missing; run: sudo apt-get install -y --no-install-recommends ${missing[*]}"
+  say "installing ${#missing[@]} packages: ${missing[*]}"
+  quietly apt-get update || say "apt-get update failed; trying with the lists that are here"
+  DEBIAN_FRONTEND=noninteractive quietly apt-get install -y --no-install-recommends "${missing[@]}" ||
+    die "apt-get could not install: ${missing[*]}"
+}
+
+has_gpu() { command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q GPU; }
+
+# PyTorch's index of CPU wheels, when it answers within a few seconds.
+cpu_index() {
+  local url=https://download.pytorch.org/whl/cpu
+  ! python3 -c "import urllib.request as u; u.urlopen('$url/torch/', timeout=5).read(1)" 2>/dev/null || echo "$url"
+}
+
+# install_wheel PIP-ARGUMENT...: the wheel into .deps/python, whole or not at all.
+install_wheel() {
+  rm -rf .deps/python.new
+  quietly python3 -m pip install --quiet --disable-pip-version-check --no-compile --target .deps/python.new "$@" "torch==$torch_version" || return 1
+  rm -rf .deps/python
+  mv .deps/python.new .deps/python
+}
+
+# True when the loader finds all that the library needs.
+loads() { ! ldd .deps/python/torch/lib/libtorch.so .deps/python/torch/lib/libtorch_cpu.so | grep -q 'not found'; }
+
+need_torch() {
+  if cmake -P cmake/LocateLibTorch.cmake >/dev/null 2>&1; then return 0; fi
+  need_packages python3-pip
+  mkdir -p .deps
+  if has_gpu; then
+    say "downloading LibTorch $torch_version with CUDA into .deps/ (some gigabytes)"
+    install_wheel || die "pip could not install torch==$torch_version; set CMAKE_PREFIX_PATH to a LibTorch of your own"
+  else
+    say "downloading LibTorch $torch_version for CPUs into .deps/ (about 200 MB)"
+    local index; index=$(cpu_index)
+    # A CPU wheel needs no other package as a C++ library; what the configured index serves may be a CUDA wheel, which does.
+    { [ -n "$index" ] && install_wheel --no-deps --index-url "$index"; } || install_wheel --no-deps ||
+      die "pip could not install torch==$torch_version; set CMAKE_PREFIX_PATH to a LibTorch of your own"
+    loads || { say "the index serves a CUDA wheel; downloading its libraries too"; install_wheel || die "pip could not install torch==$torch_version"; }
+  fi
+  loads || die "the LibTorch installed in .deps/python lacks libraries: $(ldd .deps/python/torch/lib/libtorch_cpu.so | grep 'not found' | tr -s '\t\n' ' ')"
+}
+
+# .deps/interop sees the system's Python packages, so that a torch there is used; its stamp names what was installed.
+need_interop() {
+  local stamp=.deps/interop/llmctl-packages wanted="torch==$torch_version ${interop_packages[*]}"
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return 0; fi
+  python3 -c 'import ensurepip, venv' 2>/dev/null || need_packages python3-venv
+  say "installing Python packages for the interop tests into .deps/interop"
+  rm -rf .deps/interop
+  mkdir -p .deps
+  python3 -m venv --system-site-packages .deps/interop
+  local pip=(.deps/interop/bin/python -m pip install --quiet --disable-pip-version-check)
+  if ! .deps/interop/bin/python -c 'import torch' 2>/dev/null; then
+    local index=""
+    has_gpu || index=$(cpu_index)
+    { [ -n "$index" ] && quietly "${pip[@]}" --extra-index-url "$index" "torch==$torch_version"; } ||
+      quietly "${pip[@]}" "torch==$torch_version" || die "pip could not install torch==$torch_version"
+  fi
+  quietly "${pip[@]}" "${interop_packages[@]}" || die "pip could not install: ${interop_packages[*]}"
+  printf '%s\n' "$wanted" >"$stamp"
+}
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then packages+=("${optional_packages[@]}"); fi
+need_packages "${packages[@]}"
+need_torch
+case "${1:-}" in
+  "") ;;
+  --interop) need_interop ;;
+  *) die "unknown option $1" ;;
+esac
