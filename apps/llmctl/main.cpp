@@ -1,3 +1,5 @@
 #include "cli/main.h"
 
-int main(int argc, char** argv) { return llmctl::run_command_line(argc, argv); }
+int main(int argc, char** argv) {
+  return llmctl::run_command_line(argc, argv);
+}

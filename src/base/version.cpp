@@ -4,8 +4,12 @@
 
 namespace llmctl {
 
-const char* version() noexcept { return LLMCTL_VERSION; }
+const char* version() noexcept {
+  return LLMCTL_VERSION;
+}
 
-const char* commit() noexcept { return LLMCTL_COMMIT; }
+const char* commit() noexcept {
+  return LLMCTL_COMMIT;
+}
 
 }  // namespace llmctl

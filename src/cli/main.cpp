@@ -2,6 +2,8 @@
 
 namespace llmctl {
 
-int run_command_line(int, char**) { return 64; }
+int run_command_line(int, char**) {
+  return 64;
+}
 
 }  // namespace llmctl
