@@ -8,6 +8,14 @@ std::filesystem::path source_dir() {
   return LLMCTL_SOURCE_DIR;
 }
 
+std::filesystem::path build_dir() {
+  return LLMCTL_BUILD_DIR;
+}
+
+std::string sanitizer_flags() {
+  return LLMCTL_SANITIZER_FLAGS;
+}
+
 std::filesystem::path llmctl_binary() {
   return environment_or("LLMCTL_BINARY", LLMCTL_BUILT_BINARY);
 }

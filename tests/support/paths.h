@@ -9,6 +9,10 @@ namespace llmctl::test {
 /// The project's root.
 std::filesystem::path source_dir();
 
+/// This build's directory, and the compiler's flags for its sanitizers ("" without any).
+std::filesystem::path build_dir();
+std::string sanitizer_flags();
+
 /// The llmctl binary: LLMCTL_BINARY, else the one of this build.
 std::filesystem::path llmctl_binary();
 
