@@ -38,6 +38,10 @@ bool is_alphanumeric(char32_t code_point) {
   }
 }
 
+bool is_decimal_digit(char32_t code_point) {
+  return utf8proc_category(static_cast<utf8proc_int32_t>(code_point)) == UTF8PROC_CATEGORY_ND;
+}
+
 bool is_space(char32_t code_point) {
   if (code_point < 0x80) {
     return code_point == U' ' || (code_point >= 0x09 && code_point <= 0x0D) ||

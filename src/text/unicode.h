@@ -15,6 +15,9 @@ std::string to_lower(std::string_view text);
 /// Letters and numbers of any script (general categories L*, N*).
 bool is_alphanumeric(char32_t code_point);
 
+/// Digits of any script's decimal numbers (Nd).
+bool is_decimal_digit(char32_t code_point);
+
 /// White space: separators (Z*), and the controls that end lines or separate fields (U+0009 to
 /// U+000D, U+001C to U+001F, U+0085).
 bool is_space(char32_t code_point);

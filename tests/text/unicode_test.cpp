@@ -21,6 +21,11 @@ TEST(Unicode, LettersAndNumbers) {
   }
 }
 
+TEST(Unicode, DecimalDigits) {
+  for (char32_t c : {U'0', U'9', U'٣', U'９'}) EXPECT_TRUE(is_decimal_digit(c));
+  for (char32_t c : {U'a', U'½', U'Ⅳ', U'三'}) EXPECT_FALSE(is_decimal_digit(c));
+}
+
 TEST(Unicode, WhiteSpace) {
   for (char32_t c : U" \t\n\r\u0085\u00A0\u2003\u3000\u2028\u2029\u001C") {
     if (c != 0) EXPECT_TRUE(is_space(c)) << static_cast<std::uint32_t>(c);

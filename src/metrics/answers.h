@@ -1,0 +1,49 @@
+// Scores of short texts (answers) in Chinese and English together: each by the rule of its
+// language.
+#pragma once
+
+#include <array>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "metrics/squad.h"
+
+namespace llmctl {
+
+/// True where the text holds a CJK ideograph.
+bool contains_cjk(std::string_view text);
+
+/// Which rule scores an answer: SQuAD's, CMRC 2018's, or by what the references (for questions
+/// without an answer: the question) are written in.
+enum class AnswerMetric { kAuto, kSquad, kCmrc2018 };
+/// "auto", "squad" or "cmrc2018".
+AnswerMetric parse_answer_metric(std::string_view name);
+std::vector<std::string> answer_metric_names();
+
+/// Sums over questions; as plain numbers, so that several processes can add theirs.
+class AnswerTotals {
+ public:
+  explicit AnswerTotals(AnswerMetric metric = AnswerMetric::kAuto) : metric_(metric) {}
+
+  /// Scores one prediction. `question` decides the language where there is no reference.
+  AnswerScore add(std::string_view prediction, std::span<const std::string> references,
+                  std::string_view question = {});
+
+  /// exact_match and f1 in percent and the number of questions, "total"; with questions of both
+  /// languages also en.exact_match, zh.f1, …; where some questions have no answer also
+  /// has_answer.exact_match, no_answer.f1, ….
+  std::map<std::string, double> scores() const;
+
+  std::span<double> numbers() { return numbers_; }  ///< to be summed over processes
+
+ private:
+  /// Per language and per has-answer: exact match, F1, count.
+  static constexpr std::size_t kGroups = 4, kValues = 3;
+  AnswerMetric metric_;
+  std::array<double, kGroups * kValues> numbers_{};
+};
+
+}  // namespace llmctl

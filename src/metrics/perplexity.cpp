@@ -1,0 +1,16 @@
+#include "metrics/perplexity.h"
+
+#include <cmath>
+#include <numbers>
+
+namespace llmctl {
+
+double perplexity(double nats, double tokens) {
+  return std::exp(nats / tokens);
+}
+
+double bits_per(double nats, double units) {
+  return nats / std::numbers::ln2 / units;
+}
+
+}  // namespace llmctl

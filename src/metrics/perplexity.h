@@ -1,0 +1,11 @@
+// From sums of negative log-probabilities to what is read.
+#pragma once
+
+namespace llmctl {
+
+/// exp of the mean loss in nats; infinite where that overflows, NaN for no tokens.
+double perplexity(double nats, double tokens);
+/// Mean loss in bits per unit (token, character, byte).
+double bits_per(double nats, double units);
+
+}  // namespace llmctl
