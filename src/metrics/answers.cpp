@@ -28,11 +28,9 @@ std::vector<std::string> answer_metric_names() {
 
 AnswerScore AnswerTotals::add(std::string_view prediction, std::span<const std::string> references,
                               std::string_view question) {
-  bool chinese = references.empty() && contains_cjk(question);
+  // A number or a Latin name that answers a Chinese question has no ideograph of its own.
+  bool chinese = contains_cjk(question);
   for (const std::string& reference : references) chinese = chinese || contains_cjk(reference);
-  // A number or a Latin name that answers a Chinese question has no ideograph of its own; both
-  // rules agree on most of those, and the question tells the language.
-  chinese = chinese || contains_cjk(question);
   const bool by_cmrc =
       metric_ == AnswerMetric::kCmrc2018 || (metric_ == AnswerMetric::kAuto && chinese);
   const AnswerScore score =

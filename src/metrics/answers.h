@@ -16,8 +16,8 @@ namespace llmctl {
 /// True where the text holds a CJK ideograph.
 bool contains_cjk(std::string_view text);
 
-/// Which rule scores an answer: SQuAD's, CMRC 2018's, or by what the references (for questions
-/// without an answer: the question) are written in.
+/// Which rule scores an answer: SQuAD's, CMRC 2018's, or the one of the language: Chinese where the
+/// question or a reference holds a CJK ideograph.
 enum class AnswerMetric { kAuto, kSquad, kCmrc2018 };
 /// "auto", "squad" or "cmrc2018".
 AnswerMetric parse_answer_metric(std::string_view name);
@@ -28,7 +28,7 @@ class AnswerTotals {
  public:
   explicit AnswerTotals(AnswerMetric metric = AnswerMetric::kAuto) : metric_(metric) {}
 
-  /// Scores one prediction. `question` decides the language where there is no reference.
+  /// Scores one prediction.
   AnswerScore add(std::string_view prediction, std::span<const std::string> references,
                   std::string_view question = {});
 

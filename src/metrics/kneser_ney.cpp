@@ -37,6 +37,14 @@ class Stream {
   std::size_t length(std::uint32_t begin) const { return left_[begin]; }
   std::uint32_t token(std::uint32_t begin, std::size_t i) const { return tokens_[begin + i]; }
 
+  /// Number of first tokens that two n-grams share.
+  std::size_t common(std::uint32_t a, std::uint32_t b) const {
+    const std::size_t shorter = std::min(length(a), length(b));
+    std::size_t n = 0;
+    while (n < shorter && token(a, n) == token(b, n)) ++n;
+    return n;
+  }
+
   /// The tokens behind the first one, as far as they fit.
   std::uint64_t key(std::uint32_t begin) const {
     std::uint64_t key = 0;
@@ -144,28 +152,32 @@ void KneserNey::build_levels(const Builder& builder) {
   const std::size_t order = static_cast<std::size_t>(builder.order_);
   const Stream stream(tokens, builder.starts_, vocab_size_, order);
   const std::vector<std::uint32_t> places = sorted_places(stream, tokens, vocab_size_);
+  // How many tokens each n-gram shares with the one sorted before it: the rest are new entries.
+  std::vector<std::uint8_t> common(places.size());
+  std::vector<std::size_t> sizes(order + 2);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const std::size_t length = stream.length(places[i]);
+    if (i > 0) common[i] = static_cast<std::uint8_t>(stream.common(places[i - 1], places[i]));
+    for (std::size_t n = common[i] + std::size_t{1}; n <= length; ++n) ++sizes[n];
+  }
   levels_.resize(order + 1);
   levels_[0].token = levels_[0].first_child = {0};
-  std::uint32_t previous = 0;
-  std::size_t previous_length = 0;
-  for (const std::uint32_t place : places) {
-    const std::size_t length = stream.length(place);
-    std::size_t common = 0;
-    while (common < std::min(length, previous_length) &&
-           stream.token(place, common) == stream.token(previous, common)) {
-      ++common;
-    }
-    for (std::size_t n = common + 1; n <= length; ++n) {
+  for (std::size_t n = 1; n <= order; ++n) {
+    levels_[n].token.reserve(sizes[n]);
+    levels_[n].count.reserve(sizes[n]);
+    if (n < order) levels_[n].first_child.reserve(sizes[n] + 1);
+  }
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const std::size_t length = stream.length(places[i]);
+    for (std::size_t n = common[i] + std::size_t{1}; n <= length; ++n) {
       Level& level = levels_[n];
-      level.token.push_back(stream.token(place, n - 1));
+      level.token.push_back(stream.token(places[i], n - 1));
       level.count.push_back(0);
       if (n < order) {
         level.first_child.push_back(static_cast<std::uint32_t>(levels_[n + 1].token.size()));
       }
     }
     for (std::size_t n = 1; n <= length; ++n) ++levels_[n].count.back();
-    previous = place;
-    previous_length = length;
   }
   for (std::size_t n = 0; n < order; ++n) {
     levels_[n].first_child.push_back(static_cast<std::uint32_t>(levels_[n + 1].token.size()));

@@ -188,7 +188,7 @@ Text contractions(View text) {
       return Match{whole.size(), padded(Text(first) + U" " + Text(second))};
     });
   }
-  for (View second : {View(U"is"), View(U"was")}) {
+  for (View second : {View(U"is"), View(U"was")}) {  // "more'n'twas"
     const Text whole = Text(U" 't").append(second);
     out = rewrite(out, [&](View t, std::size_t i) -> std::optional<Match> {
       if (!at(t, i, whole) || !boundary(t, i + whole.size())) return std::nullopt;
