@@ -51,12 +51,13 @@ class ConfigNode {
   const Json& value() const { return *value_; }
   const std::string& path() const { return path_; }
   bool has(const std::string& key) const { return value_->is_object() && value_->contains(key); }
+  /// The member; a null value when there is none.
   ConfigNode child(const std::string& key) const;
   ConfigNode child(std::size_t index) const;
   /// " (file:line:column)" of this value or the nearest enclosing one; "" when unknown.
   std::string place() const;
   /// Throws "PATH.KEY: message (file:line:column)" with this node's code; an empty key is the node
-  /// itself.
+  /// itself, a key that is not there gets the place of what should hold it.
   [[noreturn]] void fail(const std::string& key, const std::string& message) const;
 
  private:
@@ -68,22 +69,27 @@ class ConfigNode {
 
 /// Fills `out` from an object node. Errors: unknown key (with did-you-mean), wrong type (expected,
 /// got), out of range, not one of. Missing keys keep their defaults. Integers must be written as
-/// integers, in range; null resets an optional.
+/// integers, in range; null resets an optional. Keys of `also_allowed` belong to somebody else and
+/// are passed over (a registry's "type"). Afterwards out.validate(node) is called where there is
+/// one.
 template <class T>
-void read_config(const ConfigNode& node, T& out);
+void read_config(const ConfigNode& node, T& out, const std::vector<std::string>& also_allowed = {});
 
 /// Every key with its value, defaults included, in the order of fields(); absent optionals are left
 /// out.
 template <class T>
 Json config_to_json(const T& config);
 
-/// JSON Schema (draft-07) of the struct.
+/// JSON Schema (draft-07) of the struct, to be put into a larger one; schema_document() makes it
+/// stand alone.
 template <class T>
 Json config_schema();
+Json schema_document(Json schema, const std::string& title);
 
-/// One line per key for the documentation.
+/// One line per key for the documentation. Elements of lists are "path[].key", of maps
+/// "path.NAME.key"; `limits` reads "0 to 10", "at least 1", "cosine, linear" or nothing.
 struct FieldDoc {
-  std::string path, type, default_value, help;
+  std::string path, type, default_value, help, limits;
 };
 template <class T>
 std::vector<FieldDoc> describe_config(const std::string& prefix = "");

@@ -14,7 +14,8 @@
 
 namespace llmctl {
 
-/// Objects keep the order of their keys.
+/// Objects keep the order of their keys. A look-up walks over them: go through a large object (a
+/// vocabulary) once, with items(), instead of asking it for each key.
 using Json = nlohmann::ordered_json;
 
 /// Limits of a parse: what is beyond them is an error, found while reading, before anything is
@@ -26,8 +27,9 @@ struct JsonLimits {
   ErrorCode code = ErrorCode::kData;  ///< of the Error thrown (kConfig for run configurations)
 };
 
-/// Parses one JSON value; errors read "SOURCE:LINE:COLUMN: what". Refuses duplicate keys, depth,
-/// NaN, invalid UTF-8, numbers out of range and trailing text. A byte order mark is skipped.
+/// Parses one JSON value; errors read "SOURCE:LINE:COLUMN: what" (columns count characters from 1).
+/// Refuses duplicate keys, depth, NaN, invalid UTF-8, numbers out of range and trailing text. A
+/// byte order mark is skipped.
 Json parse_json(std::string_view text, const std::string& source, const JsonLimits& limits = {});
 
 /// read_file, then parse_json with the path as source.
