@@ -82,15 +82,13 @@ AnswerScore squad_score(std::string_view prediction, std::string_view reference)
 }
 
 AnswerScore squad_score(std::string_view prediction, std::span<const std::string> references) {
+  if (references.empty()) return squad_score(prediction, std::string_view());
   AnswerScore best;
-  bool any = false;
   for (const std::string& reference : references) {
-    if (normalized_words(reference).empty()) continue;
     const AnswerScore score = squad_score(prediction, std::string_view(reference));
     best = {std::max(best.exact_match, score.exact_match), std::max(best.f1, score.f1)};
-    any = true;
   }
-  return any ? best : squad_score(prediction, std::string_view());
+  return best;
 }
 
 NoAnswerThreshold best_no_answer_threshold(std::span<const ThresholdItem> items) {

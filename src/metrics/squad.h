@@ -21,9 +21,10 @@ std::string squad_normalize(std::string_view text);
 /// one of them is empty, F1 is 1 if both are.
 AnswerScore squad_score(std::string_view prediction, std::string_view reference);
 
-/// Against several references: the best exact match and the best F1. SQuAD 2.0: no references means
-/// that the question has no answer; the empty prediction is right then. Otherwise references that
-/// normalise to nothing do not count.
+/// Against several references: the best exact match and the best F1, as the script of SQuAD 1.1 has
+/// it. No references means that the question has no answer (SQuAD 2.0): the empty prediction is
+/// right then. (The script of 2.0 also leaves out a reference such as "the" that normalises to
+/// nothing when another one stays.)
 AnswerScore squad_score(std::string_view prediction, std::span<const std::string> references);
 
 /// Where "no answer" should begin (SQuAD 2.0): answers whose `no_answer_score` is above the

@@ -1,4 +1,4 @@
-// Against values made with the published definitions (tests/parity/README.md, section 4).
+// Against values made with the published definitions (tests/parity/README.md).
 #include <gtest/gtest.h>
 
 #include <cmath>
