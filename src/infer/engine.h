@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <span>
@@ -33,9 +34,11 @@ struct GenerationConfig {
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
-    visit("max_new_tokens", self.max_new_tokens, "Most tokens generated after the prompt.",
+    visit("max_new_tokens", self.max_new_tokens,
+          "Most tokens generated after the prompt; 64 when max_length is not given either.",
           Range<std::int64_t>{1, 10'000'000});
-    visit("max_length", self.max_length, "Most tokens of prompt and answer together.",
+    visit("max_length", self.max_length,
+          "Most tokens of prompt and answer together; max_new_tokens goes before it.",
           Range<std::int64_t>{1, 10'000'000});
     visit("do_sample", self.do_sample,
           "Draw from the distribution instead of taking the best token.");
@@ -62,12 +65,18 @@ struct GenerationConfig {
   void validate(const ConfigNode& node) const;
 };
 
+/// What generation_config.json of a model directory says about the keys above, as a section to
+/// merge the user's over; empty without the file. Other keys are left out, a lone eos_token_id
+/// becomes a list. kData, naming the file and key.
+Json generation_defaults(const std::filesystem::path& model_directory);
+
 enum class FinishReason { kStop, kLength };
 
 struct GenerationRequest {
   std::vector<TokenId> prompt;  ///< at least one token
-  std::uint64_t stream =
-      0;  ///< names this row's random draws (index of the prompt, index of the sample)
+  /// Names this row's random draws (index of the prompt, index of the sample).
+  std::uint64_t stream = 0;
+  std::size_t number = 0;  ///< of the prompt in messages, from 1; 0: its place in the call
 };
 
 struct GeneratedTokens {
@@ -77,13 +86,21 @@ struct GeneratedTokens {
   FinishReason reason = FinishReason::kLength;
 };
 
-/// Sees each new token of a row as it comes; returning true stops that row (stop strings). Row =
-/// index of the request.
+/// Refuses what generate_tokens() would refuse before it begins: kData for a prompt that is empty,
+/// holds an id outside the vocabulary, or leaves no room (naming both numbers).
+void check_requests(const ModelFacts& facts, const std::vector<GenerationRequest>& requests,
+                    const GenerationConfig& config);
+
+/// Sees each new token of a row as it comes, stop tokens excepted; returning true stops that row
+/// (stop strings). Row = index of the request.
 using TokenCallback = std::function<bool(std::size_t row, TokenId id)>;
 
-/// Generates for all requests together. A row's greedy text does not depend on its companions.
-/// `vocab_limit` (the tokenizer's size) masks logits beyond it. Prompts that leave no room are
-/// kData and name both numbers.
+/// Generates for all requests, config.batch_size of them at a time, those of like length together;
+/// results in the order of the requests. In fp32 a row's greedy text does not depend on its
+/// companions, and draws depend on nothing but (seed, stream, position). A row ends with a token of
+/// `stop_ids`, when the callback says so, at max_new_tokens (or max_length), or where the model has
+/// no further position. `vocab_limit` (the tokenizer's size) makes logits beyond it impossible; 0:
+/// none. kData as check_requests(); kInternal when logits are not finite.
 std::vector<GeneratedTokens> generate_tokens(Model& model,
                                              const std::vector<GenerationRequest>& requests,
                                              const GenerationConfig& config,

@@ -1,5 +1,4 @@
-// Text in, text out over infer/: prompts of a file in batches, stop strings, streaming, filled
-// masks.
+// Text in, text out over infer/: continuations with stop strings and streaming.
 #pragma once
 
 #include <cstdint>
@@ -20,29 +19,24 @@ struct GeneratedText {
   std::string finish_reason;  ///< "stop" or "length"
 };
 
-/// Continues prompts: result[i][s] is sample s of prompt i. `on_text` (row, piece of text) streams
-/// complete characters. The model's eos ids and generation_config.json's defaults are the caller's
-/// to resolve into `config`.
+/// Sees the text of a row (prompt · num_return_sequences + sample) as it grows, in complete
+/// characters.
+using TextCallback = std::function<void(std::size_t row, const std::string& piece)>;
+
+/// Continues prompts with a causal model: result[i][s] is sample s of prompt i. The prompt gets the
+/// tokenizer's beginning of text; the continuation keeps the space before its first word, so that
+/// prompt + text reads on. A text ends with a token of config.eos_token_id (empty: those of the
+/// model's config.json, else the tokenizer's), at a string of config.stop wherever it falls in the
+/// tokens, or by length. `first_prompt` is the index of the first prompt, for draws (each prompt of
+/// a file has its own, however the file is cut) and messages. kData as check_prompts().
 std::vector<std::vector<GeneratedText>> generate_texts(
     Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
     const std::vector<std::string>& prompts, const GenerationConfig& config, const Context& context,
-    const std::function<void(std::size_t, const std::string&)>& on_text = {});
+    const TextCallback& on_text = {}, std::size_t first_prompt = 0);
 
-struct MaskChoice {
-  std::string word;
-  TokenId id;
-  double probability;
-};
-
-/// One text with "[MASK]" (or the tokenizer's mask piece) in it, each mask with its best `top`
-/// words; `filled` has the best.
-struct FilledMasks {
-  std::vector<std::vector<MaskChoice>> choices;
-  std::string filled;
-};
-
-std::vector<FilledMasks> fill_masks(Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
-                                    const std::vector<std::string>& texts, std::int64_t top,
-                                    std::int64_t batch_size, const Context& context);
+/// Refuses (kData) a model that is not causal, and prompts that are not UTF-8, empty without a
+/// token that begins a text, or too long, before any work is done.
+void check_prompts(const Model& model, const Tokenizer& tokenizer,
+                   const std::vector<std::string>& prompts, const GenerationConfig& config);
 
 }  // namespace llmctl

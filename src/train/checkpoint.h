@@ -1,5 +1,11 @@
 // Checkpoints of a run: each a Hugging Face model directory plus optimiser state, whole or absent,
 // hashed.
+//
+//   RUN/checkpoints/step-00001000/   config.json, model.safetensors, what save_extras writes
+//                                    optimizer.safetensors   tensors STATE.PARAMETER
+//                                    trainer.json            TrainerState
+//                                    manifest.json           sizes and SHA-256 of all of these
+//   RUN/last, RUN/best               relative symbolic links, replaced after the directory is there
 #pragma once
 
 #include <cstdint>
@@ -7,39 +13,64 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "config/json.h"
+#include "config/fields.h"
 #include "models/model.h"
 #include "optim/optimizer.h"
 
 namespace llmctl {
 
-/// trainer.json: where a run stands.
+/// trainer.json: where a run stands. Whatever the loop needs to go on bit for bit is here, in the
+/// weights or in the optimiser's state.
 struct TrainerState {
-  std::int64_t step = 0;  ///< optimiser steps done
-  double tokens = 0;
-  std::int64_t skipped = 0;
+  std::int64_t step = 0;  ///< steps done, skipped ones included
+  double tokens = 0, seconds = 0;
+  std::int64_t skipped = 0;         ///< steps whose update was left out (not finite)
+  std::int64_t skipped_in_row = 0;  ///< of these, the latest without a good one between
   std::int64_t best_step = 0;
   std::optional<double> best;
   std::int64_t bad_validations = 0;  ///< since the best
-  std::string config_digest, source_fingerprint;
-  Json best_scores = Json::object();
+  std::int64_t validated_step = 0;   ///< of the last validation
+  std::string source_fingerprint;
+  Json identity = Json::object();  ///< of the configuration, as TrainingRun has it
+  std::string precision;           ///< "fp32" or "bf16", as it was resolved: a resumed run keeps it
+  Json scores = Json::object();    ///< of the last validation
+  Json best_scores = Json::object();  ///< of the best one
+  Json meters = Json::object();       ///< sums since the last record and in this epoch
+
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
-    visit("step", self.step, "");
-    visit("tokens", self.tokens, "");
-    visit("skipped", self.skipped, "");
-    visit("best_step", self.best_step, "");
-    visit("best", self.best, "");
-    visit("bad_validations", self.bad_validations, "");
-    visit("config_digest", self.config_digest, "");
-    visit("source_fingerprint", self.source_fingerprint, "");
-    visit("best_scores", self.best_scores, "");
+    visit("step", self.step, "Steps done.");
+    visit("tokens", self.tokens, "Tokens trained on.");
+    visit("seconds", self.seconds, "Time spent, over all parts of the run.");
+    visit("skipped", self.skipped, "Steps whose update was left out.");
+    visit("skipped_in_row", self.skipped_in_row, "Such steps since the last good one.");
+    visit("best_step", self.best_step, "Step of the best validation.");
+    visit("best", self.best, "Score of the best validation.");
+    visit("bad_validations", self.bad_validations, "Validations since the best.");
+    visit("validated_step", self.validated_step, "Step of the last validation.");
+    visit("source_fingerprint", self.source_fingerprint, "The data and how it is cut.");
+    visit("identity", self.identity, "What of the configuration must not change.");
+    visit("precision", self.precision, "Precision of matrix products.");
+    visit("scores", self.scores, "Scores of the last validation.");
+    visit("best_scores", self.best_scores, "Scores of the best validation.");
+    visit("meters", self.meters, "Sums since the last record.");
   }
 };
 
-/// checkpoints/step-00001000, built in a temporary directory and renamed; manifest.json (sizes,
-/// SHA-256) is written last.
+/// RUN/checkpoints/step-00001000.
+std::filesystem::path checkpoint_directory(const std::filesystem::path& run_directory,
+                                           std::int64_t step);
+
+/// (step, directory) of whatever is named like a checkpoint, oldest first.
+std::vector<std::pair<std::int64_t, std::filesystem::path>> list_checkpoints(
+    const std::filesystem::path& run_directory);
+
+/// Builds the checkpoint of `state.step` in a temporary directory and renames it into place;
+/// manifest.json is written last. A directory of that step that is already there is replaced. On a
+/// failure (kIo when the disk is full, kCannotCreate) nothing new is left behind.
 std::filesystem::path save_checkpoint(
     const std::filesystem::path& run_directory, const Model& model, const Optimizer& optimizer,
     const TrainerState& state,
@@ -53,13 +84,24 @@ std::optional<std::filesystem::path> find_good_checkpoint(
 /// Sizes only (other commands). kData, naming the file.
 void verify_checkpoint_sizes(const std::filesystem::path& checkpoint);
 
-/// Fills model, optimiser and state from a checkpoint.
+/// trainer.json of a checkpoint. kMissing, kData.
+TrainerState read_trainer_state(const std::filesystem::path& checkpoint);
+
+/// Fills model, optimiser and state from a checkpoint. kData, naming file and tensor.
 void load_checkpoint(const std::filesystem::path& checkpoint, Model& model, Optimizer& optimizer,
                      TrainerState& state);
 
-/// Keeps the newest `keep_last`, `best` and `last`; removes the rest, each by rename, then
-/// deletion.
-void prune_checkpoints(const std::filesystem::path& run_directory, std::int64_t keep_last,
-                       std::int64_t best_step);
+/// RUN/last → the checkpoint of `last_step`, RUN/best → that of `best_step`, where these are there;
+/// a link that points nowhere is removed.
+void link_checkpoints(const std::filesystem::path& run_directory, std::int64_t last_step,
+                      std::int64_t best_step);
+
+/// Keeps the newest `keep_last` and what RUN/best and RUN/last point to; removes the rest, each by
+/// rename, then deletion.
+void prune_checkpoints(const std::filesystem::path& run_directory, std::int64_t keep_last);
+
+/// Removes checkpoints after `step` (a resumed run makes them anew) and what an interrupted save or
+/// removal left behind.
+void discard_checkpoints_after(const std::filesystem::path& run_directory, std::int64_t step);
 
 }  // namespace llmctl

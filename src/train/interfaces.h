@@ -20,7 +20,9 @@ struct LossTerm {
   at::Tensor sum;    ///< scalar, with gradient
   double count = 0;  ///< what it is summed over (tokens, rows)
   double coefficient = 1.0;
-  std::map<std::string, double> extras;  ///< further sums for the meters ("correct", …)
+  /// Further sums over the same count, recorded as means ("accuracy": how many were right). The
+  /// same keys in every batch.
+  std::map<std::string, double> extras;
 };
 
 /// Where the rows of a step come from. Everything is a function of (seed, step); nothing is
@@ -31,7 +33,9 @@ class Source {
   /// Optimiser steps in one pass over the data (rounded up), for train.epochs and the epoch's
   /// records.
   virtual std::int64_t steps_per_epoch() const = 0;
-  /// The micro-batches of a step that belong to this rank, in order. May vary in number and shape.
+  /// The micro-batches of a step that belong to this rank, in order. At least one on every rank,
+  /// perhaps without a label; their number and shape may vary. Called from another thread than the
+  /// rest of the loop, one step ahead.
   virtual std::vector<Batch> batches(std::int64_t step) const = 0;
   /// Of the data and how it is cut; a resumed run must find the same.
   virtual std::string fingerprint() const = 0;

@@ -14,6 +14,7 @@
 #include "models/model.h"
 #include "optim/optimizer.h"
 #include "train/interfaces.h"
+#include "train/run_lock.h"
 
 namespace llmctl {
 
@@ -51,13 +52,14 @@ struct TrainConfig {
     visit("threads", self.threads, "Threads for computing; 0: the cores that this process may use.",
           Range<std::int64_t>{0, 1024});
     visit("patience", self.patience,
-          "Stop after this many validations without a better score; 0: never.",
+          "Stop after this many validations in a row without a better score; 0: never.",
           Range<std::int64_t>{0, 1'000'000});
     visit("max_skipped", self.max_skipped,
           "Stop with exit 70 after this many steps in a row with a loss or gradient that is not "
           "finite.",
           Range<std::int64_t>{1, 1'000'000});
   }
+  /// Exactly one of steps and epochs; micro-batches that fill the batch.
   void validate(const ConfigNode& node) const;
 };
 
@@ -117,25 +119,40 @@ struct TrainingRun {
   std::uint64_t seed = 1234;
   std::filesystem::path directory;        ///< the run directory
   std::string best_score = "valid/loss";  ///< default of keep_best
-  bool higher_is_better = false;
-  bool resume = true;  ///< go on from the newest good checkpoint
+  bool higher_is_better = false;          ///< of best_score
+  bool resume = true;  ///< go on from the newest good checkpoint; false: there must be none
   /// Writes what belongs beside the weights of a checkpoint (tokenizer files).
   std::function<void(const std::filesystem::path&)> save_extras;
-  std::string config_digest;  ///< compared on resume: what must not change between parts of a run
+  /// What must not change between parts of a run, as (nested) keys and values: a resume that finds
+  /// others is refused (kConfig), naming the keys that differ.
+  Json identity = Json::object();
+  /// Sums the gradients over the ranks, in place; empty with one process.
+  std::function<void(const NamedTensors& parameters)> reduce_gradients;
+  /// Held by the caller already; null: the loop takes the directory's lock itself.
+  const RunLock* lock = nullptr;
 };
 
 struct TrainingOutcome {
   std::int64_t steps = 0;  ///< done in total
-  std::int64_t best_step = 0;
+  std::int64_t skipped = 0;
+  std::int64_t best_step = 0;  ///< 0: no validation gave a score
   double best = 0;
-  std::map<std::string, double> scores;       ///< of the last validation
-  std::map<std::string, double> best_scores;  ///< of the best one
-  double seconds = 0, tokens = 0;
-  std::filesystem::path best_directory, last_directory;
-  std::string stopped;  ///< "", "early stop" or the signal's name
+  std::map<std::string, double> scores;                  ///< of the last validation
+  std::map<std::string, double> best_scores;             ///< of the best one
+  double seconds = 0, tokens = 0;                        ///< over all parts of the run
+  std::filesystem::path best_directory, last_directory;  ///< checkpoints; empty: none
+  std::string stopped;  ///< "", "early stop", "SIGINT", "SIGTERM" or "disk full"
   int exit_status = 0;  ///< 130/143 after a signal, 74 when checkpoints failed
 };
 
+/// Trains from where the run directory stands to the run's end. Each step: the batches of the step;
+/// every loss term divided by its count over the whole global batch; backward; the global gradient
+/// norm; an update, unless loss or norm is not finite. On one build, device and thread count a run
+/// that was killed and resumed ends with the weights of one that was not, bit for bit.
+///
+/// A checkpoint that cannot be written (disk full) costs a warning; three in a row, or the last one
+/// of the run, end it with exit_status 74. Throws kConfig (what was resumed does not fit),
+/// kCannotCreate (directory not writable, or in use by another run), kInternal (max_skipped).
 TrainingOutcome run_training(const TrainingRun& run);
 
 }  // namespace llmctl

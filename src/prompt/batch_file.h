@@ -1,0 +1,49 @@
+// A file of inputs answered into a JSONL file, in order, going on after an interruption.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/json.h"
+#include "prompt/generate.h"
+
+namespace llmctl {
+
+/// Prompts of a file as objects with a string "prompt": the lines of a text file (blank ones left
+/// out), or the records of .jsonl, .json, .csv or .tsv, whose member is "prompt" or "text"; other
+/// members are kept. kMissing, kData (no UTF-8, no prompt: naming line and byte).
+std::vector<Json> read_prompts(const std::filesystem::path& path);
+
+/// Answers of inputs[first], inputs[first + 1], …: one object each.
+using AnswerInputs = std::function<std::vector<Json>(std::size_t first, std::span<const Json>)>;
+
+struct BatchFileOutcome {
+  std::size_t done = 0;     ///< of the inputs, in all
+  std::size_t resumed = 0;  ///< of these, by an earlier call
+  int exit_status = 0;      ///< 130/143 when a signal ended the work; the next call goes on
+};
+
+/// Writes one line per input to `output`: what `answer` gives, `chunk` inputs at a time. Until it
+/// is complete the file is called OUTPUT.partial; a further call goes on behind the last complete
+/// chunk, so that the answers are those of an uninterrupted call. OUTPUT.partial.key says what the
+/// lines belong to: the inputs, and `digest` for everything else that decides the answers (model,
+/// tokenizer, settings); where that differs the call is refused (kCannotCreate). kIo (disk full)
+/// keeps what is complete.
+BatchFileOutcome answer_batch_file(const std::vector<Json>& inputs,
+                                   const std::filesystem::path& output, const std::string& digest,
+                                   std::size_t chunk, const AnswerInputs& answer);
+
+/// generate_texts over a file of prompts, as answer_batch_file does: to each prompt's members come
+/// "generated_text", "finish_reason", "tokens" and "logprob" (the sum over the new tokens); with
+/// several samples these stand in the objects of a list "samples". `model_digest` names the model's
+/// weights.
+BatchFileOutcome generate_file(Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
+                               const std::filesystem::path& input,
+                               const std::filesystem::path& output, const GenerationConfig& config,
+                               const std::string& model_digest, const Context& context);
+
+}  // namespace llmctl
