@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -37,8 +38,9 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   bool contains(const std::string& name) const { return tensors_.contains(name); }
   const TensorInfo& info(const std::string& name) const;  ///< kData when absent
-  std::span<const std::byte> bytes(
-      const std::string& name) const;  ///< valid while this object lives
+  /// Row-major little-endian values, valid while this object lives. Other programs' files need not
+  /// align them: copy with memcpy.
+  std::span<const std::byte> bytes(const std::string& name) const;
 
  private:
   std::filesystem::path path_;
@@ -48,12 +50,13 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-/// Files of a model directory: model.safetensors, or the shards that model.safetensors.index.json
-/// names (plain base names inside the directory only; every mapped tensor must be where the index
-/// says).
+/// Files of a model directory: model.safetensors, or else the shards that
+/// model.safetensors.index.json names: plain base names, whose symbolic links may lead only to the
+/// blobs of a Hugging Face cache. Every mapped tensor must be where the index says, and no tensor
+/// may be in two shards. kMissing when there is neither, kData for everything else.
 class SafetensorsSet {
  public:
-  /// A .safetensors file, or a directory of one model.
+  /// A .safetensors file, an .index.json, or a directory of one model.
   explicit SafetensorsSet(const std::filesystem::path& path);
   const std::map<std::string, const SafetensorsFile*>& tensors() const { return tensors_; }
   bool contains(const std::string& name) const { return tensors_.contains(name); }
@@ -61,11 +64,30 @@ class SafetensorsSet {
   std::span<const std::byte> bytes(const std::string& name) const;
 
  private:
+  const SafetensorsFile& file_of(const std::string& name) const;
+
   std::vector<std::unique_ptr<SafetensorsFile>> files_;
   std::map<std::string, const SafetensorsFile*> tensors_;
 };
 
-/// What to write: contiguous row-major little-endian bytes that stay alive during the call.
+/// A tensor to be written.
+struct TensorSpec {
+  std::string name;
+  DType dtype;
+  std::vector<std::int64_t> shape;
+};
+
+/// The bytes of tensor `index`, contiguous, row-major, little-endian; asked for in order, they need
+/// to stay valid only until the next call. So tensors can be converted or copied one at a time.
+using TensorFetch = std::function<const void*(std::size_t index)>;
+
+/// Writes one file atomically: tensors in the order given, header padded to 8 bytes, metadata
+/// {"format": "pt"} plus `metadata`. kCannotCreate, kIo.
+void write_safetensors(const std::filesystem::path& path, const std::vector<TensorSpec>& tensors,
+                       const TensorFetch& fetch,
+                       const std::map<std::string, std::string>& metadata = {});
+
+/// A tensor whose bytes are at hand during the whole call.
 struct TensorBytes {
   std::string name;
   DType dtype;
@@ -73,8 +95,6 @@ struct TensorBytes {
   const void* data;
 };
 
-/// Writes one file atomically: tensors in the order given, header padded to 8 bytes, metadata
-/// {"format": "pt"} plus `metadata`. kCannotCreate, kIo.
 void write_safetensors(const std::filesystem::path& path, const std::vector<TensorBytes>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

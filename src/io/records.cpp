@@ -1,0 +1,184 @@
+// for_each_record: JSON lines, JSON arrays, comma- and tab-separated tables as JSON objects.
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "io/text_source.h"
+
+namespace llmctl {
+
+namespace {
+
+namespace fs = std::filesystem;
+using RecordUse = std::function<bool(std::uint64_t, const Json&)>;
+
+bool blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r") == std::string_view::npos;
+}
+
+void read_json_lines(const fs::path& path, const RecordUse& use) {
+  for_each_text_line(path, [&](std::uint64_t number, std::string_view line) {
+    if (blank(line)) return true;
+    // The parser counts the lines of what it is given; the place in the file is ours to say.
+    Json record;
+    try {
+      record = parse_json(line, "", {.max_bytes = kMaxTextUnit});
+    } catch (const Error& error) {
+      std::string_view what = error.what();
+      if (what.starts_with(":1:")) what.remove_prefix(3);
+      fail(error.code(), path, ":", number, ":", what);
+    }
+    require(record.is_object(), ErrorCode::kData, path, ":", number,
+            ": expected a JSON object on each line, got ", record.type_name());
+    return use(number, record);
+  });
+}
+
+void read_json_array(const fs::path& path, const RecordUse& use) {
+  std::string text;
+  for_each_text_line(path, [&](std::uint64_t, std::string_view line) {
+    require(text.size() + line.size() <= kMaxTextUnit, ErrorCode::kData, path, ": larger than ",
+            kMaxTextUnit >> 20, " MiB; give large data as .jsonl, one object per line");
+    text.append(line) += '\n';
+    return true;
+  });
+  const Json document = parse_json(text, path.string(), {.max_bytes = text.size()});
+  const bool wrapped =
+      document.is_object() && document.contains("data") && document["data"].is_array();
+  require(document.is_array() || wrapped, ErrorCode::kData, path,
+          ": expected a list of objects, or an object whose \"data\" is one");
+  std::uint64_t number = 0;
+  for (const Json& record : wrapped ? document["data"] : document) {
+    ++number;
+    require(record.is_object(), ErrorCode::kData, path, ": element ", number,
+            ": expected an object, got ", record.type_name());
+    if (!use(number, record)) return;
+  }
+}
+
+/// Rows of fields become objects under the names of the first row.
+class Table {
+ public:
+  Table(const fs::path& path, const RecordUse& use) : path_(path), use_(use) {}
+
+  bool row(std::uint64_t line, std::vector<std::string> fields) {
+    if (names_.empty()) {
+      std::set<std::string> seen;
+      for (const std::string& name : fields) {
+        require(!name.empty() && seen.insert(name).second, ErrorCode::kData, path_, ":", line,
+                ": column names in the first row must differ and not be empty, got '", name, "'");
+      }
+      names_ = std::move(fields);
+      return true;
+    }
+    require(fields.size() == names_.size(), ErrorCode::kData, path_, ":", line, ": ", fields.size(),
+            " fields, expected ", names_.size(), " as in the first row");
+    Json record = Json::object();
+    for (std::size_t i = 0; i < fields.size(); ++i) record[names_[i]] = std::move(fields[i]);
+    return use_(line, record);
+  }
+
+ private:
+  const fs::path& path_;
+  const RecordUse& use_;
+  std::vector<std::string> names_;
+};
+
+void read_tsv(const fs::path& path, const RecordUse& use) {
+  Table table(path, use);
+  for_each_text_line(path, [&](std::uint64_t number, std::string_view line) {
+    if (line.empty()) return true;
+    std::vector<std::string> fields;
+    for (std::size_t begin = 0; begin <= line.size();) {
+      const std::size_t end = std::min(line.find('\t', begin), line.size());
+      fields.emplace_back(line.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    return table.row(number, std::move(fields));
+  });
+}
+
+/// RFC 4180, one line at a time; a quote inside an unquoted field is taken as it is.
+class CsvReader {
+ public:
+  CsvReader(const fs::path& path, const RecordUse& use) : path_(path), table_(path, use) {}
+
+  bool line(std::uint64_t number, std::string_view text) {
+    if (quoted_) {
+      field_ += '\n';
+    } else {
+      if (text.empty()) return true;
+      begins_at_ = number;
+    }
+    std::size_t at = 0;
+    while (true) {
+      if (quoted_) {
+        if (!read_quoted(text, at)) return true;  // the field goes on in the next line
+        require(at == text.size() || text[at] == ',', ErrorCode::kData, path_, ":", number,
+                ": expected a comma after the closing quote, got '", text.substr(at, 1),
+                "'; quotes inside a quoted field are doubled");
+      } else if (at < text.size() && text[at] == '"') {
+        quoted_ = true;
+        ++at;
+        continue;
+      } else {
+        const std::size_t end = std::min(text.find(',', at), text.size());
+        field_ = text.substr(at, end - at);
+        at = end;
+      }
+      fields_.push_back(std::exchange(field_, {}));
+      if (at == text.size()) return table_.row(begins_at_, std::exchange(fields_, {}));
+      ++at;  // the comma
+    }
+  }
+
+  void finish() const {
+    require(!quoted_, ErrorCode::kData, path_, ":", begins_at_,
+            ": a quoted field that begins in this row is never closed");
+  }
+
+ private:
+  /// Takes text up to the closing quote and leaves `at` behind it; false when the line ends first.
+  bool read_quoted(std::string_view text, std::size_t& at) {
+    while (true) {
+      const std::size_t quote = text.find('"', at);
+      field_ += text.substr(at, quote - at);
+      require(field_.size() <= kMaxTextUnit, ErrorCode::kData, path_, ":", begins_at_,
+              ": a field is longer than ", kMaxTextUnit >> 20, " MiB");
+      if (quote == std::string_view::npos) return false;
+      at = quote + 1;
+      if (at == text.size() || text[at] != '"') break;
+      field_ += '"';
+      ++at;
+    }
+    quoted_ = false;
+    return true;
+  }
+
+  const fs::path& path_;
+  Table table_;
+  bool quoted_ = false;          // inside a quoted field
+  std::uint64_t begins_at_ = 0;  // line of the row
+  std::string field_;
+  std::vector<std::string> fields_;
+};
+
+}  // namespace
+
+void for_each_record(const fs::path& path, const RecordUse& record) {
+  const std::string kind = text_extension(path);
+  if (kind == ".jsonl") return read_json_lines(path, record);
+  if (kind == ".json") return read_json_array(path, record);
+  if (kind == ".tsv") return read_tsv(path, record);
+  require(kind == ".csv", ErrorCode::kData, path,
+          ": records are read from .jsonl, .json, .csv and ",
+          ".tsv files (.gz, .bz2, .xz, .zst of them too), not from '", kind, "'");
+  CsvReader reader(path, record);
+  for_each_text_line(
+      path, [&](std::uint64_t number, std::string_view line) { return reader.line(number, line); });
+  reader.finish();
+}
+
+}  // namespace llmctl
