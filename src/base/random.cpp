@@ -3,6 +3,8 @@
 #include <bit>
 #include <cmath>
 #include <numbers>
+#include <numeric>
+#include <utility>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -23,6 +25,7 @@ std::uint64_t join(std::uint32_t lower, std::uint32_t upper) {
 }
 
 constexpr int kFeistelRounds = 8;
+constexpr std::uint64_t kLargestTable = 256;
 
 }  // namespace
 
@@ -84,12 +87,20 @@ double Random::normal() {
 
 Permutation::Permutation(std::uint64_t size, RandomKey key)
     : size_(size),
-      half_bits_(size < 2 ? 0 : (std::bit_width(size - 1) + 1) / 2),
-      key_{mix64(key.seed + 1), mix64(key.stream + 1)} {}
+      half_bits_((std::bit_width(size - 1) + 1) / 2),
+      key_{mix64(key.seed + 1), mix64(key.stream + 1)} {
+  if (size > kLargestTable) return;
+  table_.resize(static_cast<std::size_t>(size));
+  std::iota(table_.begin(), table_.end(), std::uint16_t{0});
+  Random random(key_);
+  for (std::size_t left = table_.size(); left > 1; --left) {  // Fisher and Yates
+    std::swap(table_[left - 1], table_[static_cast<std::size_t>(random.below(left))]);
+  }
+}
 
 std::uint64_t Permutation::operator()(std::uint64_t index) const {
   require(index < size_, ErrorCode::kInternal, "position ", index, " of a permutation of ", size_);
-  if (half_bits_ == 0) return index;
+  if (!table_.empty()) return table_[static_cast<std::size_t>(index)];
   const std::uint64_t mask = (std::uint64_t{1} << half_bits_) - 1;
   do {
     std::uint64_t left = index >> half_bits_, right = index & mask;

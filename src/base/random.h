@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace llmctl {
 
@@ -40,8 +41,9 @@ class Random {
   bool has_spare_ = false;
 };
 
-/// A keyed permutation of {0, …, size-1} by a Feistel network with cycle walking: position i in
-/// O(1), no shuffle buffer.
+/// A keyed permutation of {0, …, size-1}, position i in O(1) without a shuffle buffer: a Feistel
+/// network with cycle walking; up to 256 positions, where such a network favours some orders, a
+/// shuffled table.
 class Permutation {
  public:
   Permutation(std::uint64_t size, RandomKey key);
@@ -51,6 +53,7 @@ class Permutation {
   std::uint64_t size_;
   int half_bits_;
   RandomKey key_;
+  std::vector<std::uint16_t> table_;
 };
 
 }  // namespace llmctl

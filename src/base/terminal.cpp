@@ -206,27 +206,20 @@ void Progress::update(std::uint64_t done, const std::string& detail) {
     first_ = done;
     start_ = now;
   }
-  const double interval = on_terminal_ ? 0.1 : plain_interval_;
-  const bool due = std::chrono::duration<double>(now - last_).count() >= interval;
-  if (!due && (shown_ || !on_terminal_)) {
-    if (on_terminal_) detail_ = detail;  // for the last line
-    return;
-  }
   detail_ = detail;
-  show(now);
+  const bool first_draw = on_terminal_ && !shown_;
+  const double interval = on_terminal_ ? 0.1 : plain_interval_;
+  if (first_draw || std::chrono::duration<double>(now - last_).count() >= interval) show(now);
 }
 
 void Progress::finish() {
   if (std::exchange(finished_, true) || !shown_) return;
-  if (on_terminal_) {
-    show(Clock::now());
-    Screen& state = screen();
-    const std::lock_guard lock(state.mutex);
-    state.line.clear();
-    write_stderr("\n");
-  } else {
-    show(Clock::now());
-  }
+  show(Clock::now());
+  if (!on_terminal_) return;
+  Screen& state = screen();
+  const std::lock_guard lock(state.mutex);
+  state.line.clear();
+  write_stderr("\n");
 }
 
 std::string Progress::line(Clock::time_point now) const {

@@ -21,6 +21,10 @@ namespace {
 std::atomic<int> requested_threads{0};
 thread_local bool inside_parallel_for = false;
 
+}  // namespace
+
+namespace detail {
+
 int affinity_threads() {
   for (int capacity = 1024; capacity <= 1 << 16; capacity *= 2) {
     cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(capacity));
@@ -32,10 +36,6 @@ int affinity_threads() {
   }
   return static_cast<int>(std::thread::hardware_concurrency());
 }
-
-}  // namespace
-
-namespace detail {
 
 int cgroup_threads(const std::filesystem::path& root, const std::filesystem::path& membership) {
   std::string group;
@@ -62,7 +62,7 @@ int cgroup_threads(const std::filesystem::path& root, const std::filesystem::pat
 
 int available_threads() {
   static const int count = [] {
-    const int cores = std::max(1, affinity_threads());
+    const int cores = std::max(1, detail::affinity_threads());
     const int quota = detail::cgroup_threads("/sys/fs/cgroup", "/proc/self/cgroup");
     return quota == 0 ? cores : std::min(cores, quota);
   }();

@@ -1,6 +1,7 @@
 // Errors as tests state them: the code and what the message must say.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -11,23 +12,29 @@
 
 namespace llmctl::test {
 
-/// Runs `action`, which must throw an Error of `code` whose message is one line with each of
-/// `parts` in it.
-template <class Action>
-void expect_error(ErrorCode code, const std::vector<std::string>& parts, Action&& action) {
+/// Runs `action`, which must throw an Error of `code` whose message is one line, without a trailing
+/// stop, that matches (a string: equals).
+template <class Matcher, class Action>
+void expect_error(ErrorCode code, const Matcher& matcher, Action&& action) {
   try {
     std::forward<Action>(action)();
   } catch (const Error& error) {
     const std::string message = error.what();
     EXPECT_EQ(static_cast<int>(error.code()), static_cast<int>(code)) << message;
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
-    for (const std::string& part : parts) {
-      EXPECT_NE(message.find(part), std::string::npos)
-          << "\"" << part << "\" is not in: " << message;
-    }
+    EXPECT_FALSE(message.ends_with('.')) << message;
+    EXPECT_THAT(message, matcher);
     return;
   }
   ADD_FAILURE() << "no Error was thrown";
+}
+
+/// The same for a message with each of `parts` in it.
+template <class Action>
+void expect_error(ErrorCode code, const std::vector<std::string>& parts, Action&& action) {
+  std::vector<testing::Matcher<std::string>> all;
+  for (const std::string& part : parts) all.push_back(testing::HasSubstr(part));
+  expect_error(code, testing::AllOfArray(all), std::forward<Action>(action));
 }
 
 }  // namespace llmctl::test
