@@ -1,0 +1,223 @@
+#include "ops/backend.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <ATen/ops/from_blob.h>
+#include <c10/core/GradMode.h>
+#include <c10/util/Exception.h>
+#include <malloc.h>
+#include <torch/headeronly/version.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/threads.h"
+
+namespace llmctl {
+namespace {
+
+int cuda_device_count() {
+  return at::globalContext().hasCUDA() ? at::detail::getCUDAHooks().getNumGPUs() : 0;
+}
+
+/// LibTorch's warnings speak of Python; they go to the log of those who ask for detail.
+class DebugLogWarnings : public c10::WarningHandler {
+ public:
+  void process(const c10::Warning& warning) override { log_debug("LibTorch: ", warning.msg()); }
+};
+
+/// The sentence before LibTorch's details.
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+bool says_out_of_memory(const std::string& text) {
+  return text.find("DefaultCPUAllocator") != std::string::npos ||
+         text.find("out of memory") != std::string::npos;
+}
+
+[[noreturn]] void fail_out_of_memory(const std::string& detail) {
+  fail(ErrorCode::kInternal, "out of memory", detail.empty() ? "" : ": ", detail,
+       "; lower train.micro_batch_size, generation.batch_size or data.sequence_length, or take a "
+       "smaller model");
+}
+
+}  // namespace
+
+at::Device parse_device(const std::string& text) {
+  if (text == "cpu") return at::Device(at::kCPU);
+  const int devices = cuda_device_count();
+  if (text == "auto") return devices > 0 ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+  const std::string prefix = "cuda:";
+  int index = 0;
+  bool good = text == "cuda";
+  if (text.starts_with(prefix)) {
+    const char* const end = text.data() + text.size();
+    const auto result = std::from_chars(text.data() + prefix.size(), end, index);
+    good = result.ec == std::errc() && result.ptr == end && index >= 0 && index < 128;
+  }
+  require(good, ErrorCode::kConfig, "device: expected auto, cpu, cuda or cuda:N, got '", text, "'");
+  require(devices > 0, ErrorCode::kConfig, "device: no CUDA device for '", text, "' (",
+          at::globalContext().hasCUDART() ? "no GPU or driver was found"
+                                          : "LibTorch is the build for CPUs",
+          "), use cpu or auto");
+  require(index < devices, ErrorCode::kConfig, "device: '", text,
+          "' is not there, the last one is cuda:", devices - 1);
+  return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+}
+
+at::ScalarType resolve_precision(const std::string& precision, const at::Device& device) {
+  if (precision == "fp32") return at::kFloat;
+  if (precision == "bf16") return at::kBFloat16;
+  require(precision == "auto", ErrorCode::kConfig, "precision: expected auto, fp32 or bf16, got '",
+          precision, "'");
+  // The rule asks what the hardware has, never a clock: a resumed run must decide alike.
+  const bool bf16 = device.is_cuda()
+                        ? at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8()
+                        : cpu_features().amx_bf16;
+  return bf16 ? at::kBFloat16 : at::kFloat;
+}
+
+void initialize_backend(int threads) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    // glibc gives large blocks back to the system at once and faults them in again at every step;
+    // kept, they are reused: 1.2 to 1.5 times the training speed on virtual machines.
+    mallopt(M_MMAP_MAX, 0);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    mallopt(M_TOP_PAD, 64 << 20);
+    static DebugLogWarnings warnings;
+    c10::WarningUtils::set_warning_handler(&warnings);
+  });
+  set_thread_count(threads);
+  at::set_num_threads(thread_count());
+  at::globalContext().setFlushDenormal(true);
+}
+
+void set_deterministic(bool on) {
+  auto& context = at::globalContext();
+  // cuBLAS reads this when its first handle is made.
+  if (on) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
+  context.setDeterministicAlgorithms(on, /*warn_only=*/true);
+  context.setDeterministicFillUninitializedMemory(false);
+  context.setDeterministicCuDNN(on);
+  context.setBenchmarkCuDNN(false);
+}
+
+void seed_generator(const at::Device& device, std::uint64_t seed) {
+  at::Generator generator = at::globalContext().defaultGenerator(device);
+  const std::lock_guard<std::mutex> lock(generator.mutex());
+  generator.set_current_seed(seed);
+}
+
+at::ScalarType to_scalar_type(DType dtype) {
+  switch (dtype) {
+    case DType::kF64:
+      return at::kDouble;
+    case DType::kF32:
+      return at::kFloat;
+    case DType::kF16:
+      return at::kHalf;
+    case DType::kBF16:
+      return at::kBFloat16;
+    case DType::kI64:
+      return at::kLong;
+    case DType::kI32:
+      return at::kInt;
+    case DType::kI16:
+      return at::kShort;
+    case DType::kI8:
+      return at::kChar;
+    case DType::kU8:
+      return at::kByte;
+    case DType::kBool:
+      return at::kBool;
+  }
+  fail(ErrorCode::kInternal, "a dtype without a name");
+}
+
+DType to_dtype(at::ScalarType type) {
+  switch (type) {
+    case at::kDouble:
+      return DType::kF64;
+    case at::kFloat:
+      return DType::kF32;
+    case at::kHalf:
+      return DType::kF16;
+    case at::kBFloat16:
+      return DType::kBF16;
+    case at::kLong:
+      return DType::kI64;
+    case at::kInt:
+      return DType::kI32;
+    case at::kShort:
+      return DType::kI16;
+    case at::kChar:
+      return DType::kI8;
+    case at::kByte:
+      return DType::kU8;
+    case at::kBool:
+      return DType::kBool;
+    default:
+      fail(ErrorCode::kInternal, "safetensors has no dtype for ", at::toString(type));
+  }
+}
+
+at::Tensor map_tensor(const TensorInfo& info, std::span<const std::byte> bytes,
+                      std::shared_ptr<const void> owner) {
+  // from_blob asks for mutable bytes; nobody writes to what it returns.
+  void* const data = const_cast<std::byte*>(bytes.data());
+  return at::from_blob(
+      data, info.shape, [owner = std::move(owner)](void*) {},
+      at::TensorOptions().dtype(to_scalar_type(info.dtype)));
+}
+
+void write_tensors(const std::filesystem::path& path,
+                   const std::vector<std::pair<std::string, at::Tensor>>& tensors,
+                   const std::map<std::string, std::string>& metadata) {
+  const c10::AutoGradMode no_grad(false);
+  std::vector<at::Tensor> held;  // contiguous copies on the CPU; no copy where that is so already
+  std::vector<TensorBytes> entries;
+  for (const auto& [name, tensor] : tensors) {
+    held.push_back(tensor.detach().to(at::kCPU).contiguous());
+    const at::Tensor& bytes = held.back();
+    entries.push_back({name, to_dtype(bytes.scalar_type()), bytes.sizes().vec(),
+                       bytes.numel() == 0 ? nullptr : bytes.const_data_ptr()});
+  }
+  write_safetensors(path, entries, metadata);
+}
+
+void translate_torch_errors(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const c10::OutOfMemoryError& error) {
+    fail_out_of_memory(first_line(error.what_without_backtrace()));
+  } catch (const c10::Error& error) {
+    const std::string text = first_line(error.what_without_backtrace());
+    if (says_out_of_memory(text)) fail_out_of_memory(text);
+    fail(ErrorCode::kInternal, "LibTorch: ", text);
+  } catch (const std::bad_alloc&) {
+    fail_out_of_memory("");
+  }
+}
+
+std::vector<std::pair<std::string, std::string>> backend_facts() {
+  auto& context = at::globalContext();
+  std::vector<std::pair<std::string, std::string>> facts;
+  facts.emplace_back("libtorch", TORCH_VERSION);
+  facts.emplace_back("cpu_capability", at::get_cpu_capability());
+  facts.emplace_back("mkl", context.hasMKL() ? first_line(at::get_mkl_version()) : "none");
+  facts.emplace_back("onednn", context.hasMKLDNN() ? first_line(at::get_mkldnn_version()) : "none");
+  facts.emplace_back("threads", std::to_string(at::get_num_threads()));
+  facts.emplace_back("cuda_devices", std::to_string(cuda_device_count()));
+  return facts;
+}
+
+}  // namespace llmctl

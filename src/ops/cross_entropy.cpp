@@ -1,0 +1,200 @@
+#include "ops/cross_entropy.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/logsumexp.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <cmath>
+
+#include "base/error.h"
+#include "ops/gemm.h"
+#include "ops/simd.h"
+
+namespace llmctl {
+namespace {
+
+using simd::kLanes;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// For each row of logits [rows, n]: the loss of its label, and, when `differentiate`, the logits
+/// replaced by softmax - onehot.
+LLMCTL_SIMD void softmax_rows(float* logits, const std::int64_t* labels, float* losses,
+                              std::int64_t rows, std::int64_t n, bool differentiate) {
+  for (std::int64_t row = 0; row < rows; ++row, logits += n) {
+    float lanes[kLanes];
+    for (float& lane : lanes) lane = logits[0];
+    std::int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) {
+      for (std::int64_t j = 0; j < kLanes; ++j) {
+        lanes[j] = logits[i + j] > lanes[j] ? logits[i + j] : lanes[j];
+      }
+    }
+    for (; i < n; ++i) lanes[0] = logits[i] > lanes[0] ? logits[i] : lanes[0];
+    float largest = lanes[0];
+    for (float lane : lanes) largest = lane > largest ? lane : largest;
+
+    const float wanted = logits[labels[row]];
+    for (float& lane : lanes) lane = 0;
+    if (differentiate) {
+      for (i = 0; i + kLanes <= n; i += kLanes) {
+        for (std::int64_t j = 0; j < kLanes; ++j) {
+          const float e = simd::exp(logits[i + j] - largest);
+          logits[i + j] = e;
+          lanes[j] += e;
+        }
+      }
+      for (; i < n; ++i) {
+        logits[i] = simd::exp(logits[i] - largest);
+        lanes[0] += logits[i];
+      }
+    } else {
+      for (i = 0; i + kLanes <= n; i += kLanes) {
+        for (std::int64_t j = 0; j < kLanes; ++j) lanes[j] += simd::exp(logits[i + j] - largest);
+      }
+      for (; i < n; ++i) lanes[0] += simd::exp(logits[i] - largest);
+    }
+    float sum = 0;
+    for (float lane : lanes) sum += lane;
+    losses[row] = largest + std::log(sum) - wanted;
+    if (differentiate) {
+      const float scale = 1.0f / sum;
+      for (i = 0; i < n; ++i) logits[i] *= scale;
+      logits[labels[row]] -= 1.0f;
+    }
+  }
+}
+
+/// Losses [n] of logits [n, V] fp32 or fp64; with `differentiate` the logits become the gradient.
+at::Tensor softmax_losses(at::Tensor& logits, const at::Tensor& labels, bool differentiate) {
+  const std::int64_t rows = logits.size(0), columns = logits.size(1);
+  if (logits.is_cpu() && logits.scalar_type() == at::kFloat) {
+    at::Tensor losses = at::empty({rows}, logits.options());
+    float* const data = logits.mutable_data_ptr<float>();
+    float* const out = losses.mutable_data_ptr<float>();
+    const std::int64_t* const wanted = labels.const_data_ptr<std::int64_t>();
+    at::parallel_for(0, rows, simd::row_grain(columns), [&](std::int64_t begin, std::int64_t end) {
+      softmax_rows(data + begin * columns, wanted + begin, out + begin, end - begin, columns,
+                   differentiate);
+    });
+    return losses;
+  }
+  const at::Tensor sums = at::logsumexp(logits, {1}, /*keepdim=*/true);
+  const at::Tensor index = labels.unsqueeze(1);
+  at::Tensor losses = (sums - logits.gather(1, index)).squeeze(1);
+  if (differentiate) {
+    logits.sub_(sums).exp_();
+    logits.scatter_add_(1, index, at::zeros_like(sums).sub_(1));
+  }
+  return losses;
+}
+
+/// Rows whose logits are held at once: about 8 MB on the CPU, where they should stay in the cache,
+/// and 256 MB on a GPU, where a product should be large.
+std::int64_t chunk_rows(const at::Tensor& rows, std::int64_t vocabulary) {
+  const std::int64_t elements = rows.is_cpu() ? 2 << 20 : 64 << 20;
+  return std::max<std::int64_t>(64, elements / std::max<std::int64_t>(vocabulary, 1));
+}
+
+struct Pieces {
+  at::Tensor losses;                                         // [N]
+  at::Tensor rows_gradient, weight_gradient, bias_gradient;  // undefined where not wanted
+};
+
+Pieces compute_chunks(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias,
+                      const at::Tensor& labels, at::ScalarType compute, bool want_rows,
+                      bool want_weight, bool want_bias) {
+  const at::ScalarType exact = compute == at::kDouble ? at::kDouble : at::kFloat;
+  const std::int64_t count = rows.size(0), vocabulary = weight.size(0);
+  const at::Tensor w = weight.to(compute);
+  const at::Tensor wide_bias = bias.defined() ? bias.to(exact) : bias;
+  Pieces pieces;
+  pieces.losses = at::empty({count}, rows.options().dtype(exact));
+  if (want_rows) pieces.rows_gradient = at::empty_like(rows);
+  if (want_weight) pieces.weight_gradient = at::zeros_like(weight);
+  if (want_bias) pieces.bias_gradient = at::zeros_like(bias);
+  const bool differentiate = want_rows || want_weight || want_bias;
+  const std::int64_t step = chunk_rows(rows, vocabulary);
+  for (std::int64_t begin = 0; begin < count; begin += step) {
+    const std::int64_t size = std::min(step, count - begin);
+    const at::Tensor chunk = rows.narrow(0, begin, size).to(compute);
+    at::Tensor logits = gemm(chunk, w.t()).to(exact);
+    if (wide_bias.defined()) logits.add_(wide_bias);
+    pieces.losses.narrow(0, begin, size)
+        .copy_(softmax_losses(logits, labels.narrow(0, begin, size), differentiate));
+    if (want_bias) pieces.bias_gradient.add_(logits.sum(0));
+    if (!want_rows && !want_weight) continue;
+    const at::Tensor gradient = logits.to(compute);
+    if (want_rows) pieces.rows_gradient.narrow(0, begin, size).copy_(gemm(gradient, w));
+    if (want_weight) {
+      if (compute == weight.scalar_type()) {
+        gemm_add(pieces.weight_gradient, gradient.t(), chunk);
+      } else {
+        pieces.weight_gradient.add_(gemm(gradient.t(), chunk));
+      }
+    }
+  }
+  return pieces;
+}
+
+/// A label outside the vocabulary would read beyond the logits.
+void check_labels(const at::Tensor& labels, std::int64_t vocabulary) {
+  const std::int64_t* const values = labels.const_data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < labels.numel(); ++i) {
+    require(values[i] >= 0 && values[i] < vocabulary, ErrorCode::kData, "label ", values[i],
+            " is outside the vocabulary of ", vocabulary, " tokens");
+  }
+}
+
+class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> {
+ public:
+  /// The sum of the losses, and the [N] losses.
+  static variable_list forward(AutogradContext* context, const at::Tensor& rows,
+                               const at::Tensor& weight, const at::Tensor& bias,
+                               const at::Tensor& labels, at::ScalarType compute) {
+    Pieces pieces = compute_chunks(rows, weight, bias, labels, compute, rows.requires_grad(),
+                                   weight.requires_grad(), bias.defined() && bias.requires_grad());
+    context->saved_data["gradients"] =
+        std::vector<at::Tensor>{pieces.rows_gradient, pieces.weight_gradient, pieces.bias_gradient};
+    context->mark_non_differentiable({pieces.losses});
+    return {pieces.losses.sum(), pieces.losses};
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    // Taken out, so that AccumulateGrad may keep them as they are.
+    std::vector<at::Tensor> made = context->saved_data.at("gradients").toTensorVector();
+    context->saved_data.clear();
+    const at::Tensor& factor = gradients[0];
+    const bool scale = !factor.is_cpu() || factor.item<double>() != 1.0;
+    variable_list result(5);
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      if (made[i].defined()) result[i] = scale ? made[i].mul_(factor) : made[i];
+    }
+    return result;
+  }
+};
+
+}  // namespace
+
+at::Tensor linear_cross_entropy(const at::Tensor& rows, const at::Tensor& weight,
+                                const at::Tensor& bias, const at::Tensor& labels,
+                                at::ScalarType compute, at::Tensor* per_row) {
+  const at::Tensor wanted = labels.contiguous();
+  if (wanted.is_cpu()) check_labels(wanted, weight.size(0));
+  if (c10::GradMode::is_enabled() && (rows.requires_grad() || weight.requires_grad() ||
+                                      (bias.defined() && bias.requires_grad()))) {
+    const variable_list outputs = LinearCrossEntropy::apply(rows, weight, bias, wanted, compute);
+    if (per_row) *per_row = outputs[1];
+    return outputs[0];
+  }
+  const c10::AutoGradMode no_grad(false);
+  const Pieces pieces = compute_chunks(rows, weight, bias, wanted, compute, false, false, false);
+  if (per_row) *per_row = pieces.losses;
+  return pieces.losses.sum();
+}
+
+}  // namespace llmctl

@@ -1,0 +1,17 @@
+// Cross-entropy of a linear layer's outputs without ever holding all of them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace llmctl {
+
+/// Sum over n of -log softmax(rows[n] · weightᵀ + bias)[labels[n]], a scalar with gradient. rows
+/// [N, D], weight [V, D], bias [V] or undefined, labels [N] int64 in [0, V). The product runs in
+/// `compute`, softmax and sum in fp32. Logits exist only for a chunk of rows at a time; gradients
+/// are made in the same pass, so that the backward pass only scales them. `per_row`, when given,
+/// receives the [N] losses (fp32, no gradient).
+at::Tensor linear_cross_entropy(const at::Tensor& rows, const at::Tensor& weight,
+                                const at::Tensor& bias, const at::Tensor& labels,
+                                at::ScalarType compute, at::Tensor* per_row = nullptr);
+
+}  // namespace llmctl

@@ -1,0 +1,88 @@
+#include "ops/linear.h"
+
+#include <ATen/ops/mm.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "ops/gemm.h"
+
+namespace llmctl {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+at::Tensor cast(const at::Tensor& tensor, at::ScalarType type) {
+  return tensor.defined() ? tensor.to(type) : tensor;
+}
+
+class LinearFunction : public torch::autograd::Function<LinearFunction> {
+ public:
+  /// x [N, I]; weights and biases as in linear_each().
+  static variable_list forward(AutogradContext* context, const at::Tensor& x,
+                               at::TensorList weights, at::TensorList biases,
+                               at::ScalarType compute) {
+    const at::Tensor rows = cast(x, compute);
+    variable_list saved{rows}, outputs;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      const at::Tensor weight = cast(weights[i], compute);
+      outputs.push_back(gemm(rows, weight.t(), cast(biases[i], compute)));
+      saved.push_back(weight);
+    }
+    context->save_for_backward(saved);
+    context->saved_data["x_type"] = x.scalar_type();
+    context->saved_data["weight_type"] = weights[0].scalar_type();
+    return outputs;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const auto x_type = context->saved_data["x_type"].toScalarType();
+    const auto weight_type = context->saved_data["weight_type"].toScalarType();
+    const at::Tensor& rows = saved[0];
+    const std::size_t count = gradients.size();
+    variable_list result(2 + 2 * count);
+    at::Tensor x_gradient;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!gradients[i].defined()) continue;
+      const at::Tensor gradient = gradients[i].contiguous();
+      const at::Tensor& weight = saved[1 + i];
+      if (context->needs_input_grad(0)) {
+        if (x_gradient.defined()) {
+          gemm_add(x_gradient, gradient, weight);
+        } else {
+          x_gradient = gemm(gradient, weight);
+        }
+      }
+      if (context->needs_input_grad(1 + i)) {
+        result[1 + i] = cast(gemm(gradient.t(), rows), weight_type);
+      }
+      if (context->needs_input_grad(1 + count + i)) {
+        result[1 + count + i] = gradient.sum(0, /*keepdim=*/false, weight_type);
+      }
+    }
+    result[0] = cast(x_gradient, x_type);
+    return result;
+  }
+};
+
+}  // namespace
+
+std::vector<at::Tensor> linear_each(const at::Tensor& x, const std::vector<at::Tensor>& weights,
+                                    const std::vector<at::Tensor>& biases, at::ScalarType compute) {
+  const at::Tensor rows = x.reshape({-1, x.size(-1)});
+  std::vector<at::Tensor> outputs =
+      LinearFunction::apply(rows, at::TensorList(weights), at::TensorList(biases), compute);
+  std::vector<std::int64_t> shape = x.sizes().vec();
+  for (auto& output : outputs) {
+    shape.back() = output.size(1);
+    output = output.view(shape);
+  }
+  return outputs;
+}
+
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                  at::ScalarType compute) {
+  return linear_each(x, {weight}, {bias}, compute)[0];
+}
+
+}  // namespace llmctl
