@@ -2,6 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "base/random.h"
 
 namespace llmctl {
 
@@ -9,8 +13,38 @@ namespace llmctl {
 struct Batching {
   std::uint64_t seed = 1234;
   std::int64_t batch_size = 32;        ///< rows per optimiser step over all ranks
-  std::int64_t micro_batch_size = 32;  ///< rows per forward pass
+  std::int64_t micro_batch_size = 32;  ///< rows per forward pass; 0: batch_size
   int rank = 0, world = 1;
+};
+
+/// One use of a row. The pair is unique within a run: what is drawn for the row is keyed by it.
+struct RowUse {
+  std::uint64_t epoch = 0, row = 0;
+  bool operator==(const RowUse&) const = default;
+};
+
+/// The order of rows: each epoch is a keyed permutation of all rows, and the epochs follow each
+/// other without a gap, so that a step may end one and begin the next. A function of (seed, step)
+/// in O(1).
+class RowOrder {
+ public:
+  /// kConfig for batch sizes below 1, or rows too few for the ranks; rows > 0.
+  RowOrder(std::uint64_t rows, const Batching& batching);
+
+  std::uint64_t rows() const { return rows_; }
+  /// Steps that one epoch takes, rounded up.
+  std::int64_t steps_per_epoch() const;
+  /// The rows of a step over all ranks.
+  std::vector<RowUse> step(std::int64_t step) const;
+  /// This rank's micro-batches of a step: as many on every rank where the rows allow it, at least
+  /// one, of nearly equal size, none above micro_batch_size. With `length`, the step's rows are
+  /// first sorted by it, longest first, so that rows of like length are padded together.
+  std::vector<std::vector<RowUse>> micro_batches(
+      std::int64_t step, const std::function<std::int64_t(std::uint64_t row)>& length = {}) const;
+
+ private:
+  std::uint64_t rows_;
+  Batching batching_;
 };
 
 }  // namespace llmctl

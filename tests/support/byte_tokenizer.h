@@ -1,7 +1,9 @@
 // A tokenizer that needs no file: each byte is a token, special tokens follow.
 #pragma once
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <memory>
 
 #include "base/error.h"
@@ -81,11 +83,11 @@ class ByteTokenizer : public Tokenizer {
       if (id) ids.push_back(*id);
     };
     add(kind_ == Kind::kMasked ? special_.cls : special_.bos);
-    ids.insert(ids.end(), a.begin(), a.end());
+    std::copy(a.begin(), a.end(), std::back_inserter(ids));
     add(special_.sep);
     if (types) types->assign(ids.size(), 0);
     if (pair) {
-      ids.insert(ids.end(), pair->begin(), pair->end());
+      std::copy(pair->begin(), pair->end(), std::back_inserter(ids));
       add(special_.sep);
       if (types) types->resize(ids.size(), 1);
     }

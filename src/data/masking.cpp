@@ -1,0 +1,115 @@
+#include "data/masking.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "data/batch.h"
+
+namespace llmctl {
+
+namespace {
+
+/// True for a piece of CJK ideographs and nothing else but a word mark.
+bool all_ideographs(const Tokenizer& tokenizer, TokenId id) {
+  const std::string bytes = tokenizer.token_bytes(id);
+  if (find_invalid_utf8(bytes)) return false;
+  bool found = false;
+  for (std::size_t at = 0; at < bytes.size();) {
+    const char32_t point = next_code_point(bytes, at);
+    if (point == U' ') continue;
+    if (!is_cjk(point)) return false;
+    found = true;
+  }
+  return found;
+}
+
+}  // namespace
+
+Masker::Masker(const Tokenizer& tokenizer, const MaskingOptions& options) : options_(options) {
+  require(tokenizer.special().mask.has_value(), ErrorCode::kConfig, "the tokenizer (",
+          tokenizer.description(),
+          ") has no mask token; train one with tokenizer_training.recipe \"masked\"");
+  mask_ = *tokenizer.special().mask;
+  kinds_.resize(static_cast<std::size_t>(tokenizer.vocab_size()));
+  for (std::size_t i = 0; i < kinds_.size(); ++i) {
+    const auto id = static_cast<TokenId>(i);
+    kinds_[i] = tokenizer.is_special(id)        ? Kind::kSpecial
+                : all_ideographs(tokenizer, id) ? Kind::kIdeographs
+                : tokenizer.begins_word(id)     ? Kind::kBegins
+                                                : Kind::kContinues;
+  }
+}
+
+Masker::Kind Masker::kind(std::int64_t id) const {
+  require(id >= 0 && static_cast<std::size_t>(id) < kinds_.size(), ErrorCode::kData, "token ", id,
+          " is not in the tokenizer's vocabulary of ", kinds_.size());
+  return kinds_[static_cast<std::size_t>(id)];
+}
+
+std::vector<std::vector<std::size_t>> Masker::word_groups(std::span<const std::int64_t> ids) const {
+  std::vector<std::vector<std::size_t>> groups;
+  bool open = false;  // may the next token join the last group?
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const Kind kind = this->kind(ids[i]);
+    if (kind != Kind::kSpecial) {
+      if (!open || kind != Kind::kContinues) groups.emplace_back();
+      groups.back().push_back(i);
+    }
+    open = kind == Kind::kBegins || kind == Kind::kContinues;
+  }
+  return groups;
+}
+
+std::vector<std::size_t> Masker::choose_tokens(Random& random,
+                                               std::span<const std::int64_t> ids) const {
+  std::vector<std::size_t> chosen, candidates;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (kind(ids[i]) == Kind::kSpecial) continue;
+    candidates.push_back(i);
+    if (random.uniform() < options_.probability) chosen.push_back(i);
+  }
+  if (chosen.empty() && !candidates.empty()) {
+    chosen.push_back(candidates[random.below(candidates.size())]);
+  }
+  return chosen;
+}
+
+std::vector<std::size_t> Masker::choose_words(Random& random,
+                                              std::span<const std::int64_t> ids) const {
+  std::vector<std::vector<std::size_t>> groups = word_groups(ids);
+  std::size_t candidates = 0;
+  for (const auto& group : groups) candidates += group.size();
+  const auto limit = static_cast<std::size_t>(
+      std::max<long long>(1, std::llround(options_.probability * static_cast<double>(candidates))));
+  std::vector<std::size_t> chosen;
+  for (std::size_t i = 0; i < groups.size() && chosen.size() < limit; ++i) {
+    std::swap(groups[i], groups[i + random.below(groups.size() - i)]);
+    if (chosen.size() + groups[i].size() <= limit) {
+      chosen.insert(chosen.end(), groups[i].begin(), groups[i].end());
+    }
+  }
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
+std::size_t Masker::apply(RandomKey key, std::span<std::int64_t> ids,
+                          std::span<std::int64_t> labels) const {
+  Random random(key);
+  const std::vector<std::size_t> chosen =
+      options_.whole_word ? choose_words(random, ids) : choose_tokens(random, ids);
+  std::fill(labels.begin(), labels.end(), kIgnoreLabel);
+  for (const std::size_t i : chosen) {
+    labels[i] = ids[i];
+    const double draw = random.uniform();
+    if (draw < options_.mask_share) {
+      ids[i] = mask_;
+    } else if (draw < options_.mask_share + options_.random_share) {
+      ids[i] = static_cast<std::int64_t>(random.below(kinds_.size()));
+    }
+  }
+  return chosen.size();
+}
+
+}  // namespace llmctl

@@ -1,0 +1,76 @@
+#include "objectives/lm_loss.h"
+
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/nonzero.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "data/collate.h"
+
+namespace llmctl {
+
+namespace {
+
+std::int64_t count_labels(const Batch& batch) {
+  if (const auto found = batch.extras.find(kLabelRows); found != batch.extras.end()) {
+    return found->second.numel();
+  }
+  const at::Tensor labels = batch.labels.contiguous();
+  const auto* values = labels.const_data_ptr<std::int64_t>();
+  return labels.numel() - std::count(values, values + labels.numel(), kIgnoreLabel);
+}
+
+class LmLoss : public Loss {
+ public:
+  explicit LmLoss(Model& model) : model_(model) {}
+
+  std::vector<std::pair<std::string, double>> counts(const Batch& batch) const override {
+    return {{"loss", static_cast<double>(count_labels(batch))}};
+  }
+
+  std::vector<LossTerm> terms(const Batch& batch, const Context& context) override {
+    require(!batch.weights.defined(), ErrorCode::kInternal,
+            "the language model's loss knows no weights of rows");
+    const LabelledRows rows = labelled_rows(model_, batch, context);
+    LossTerm term;
+    term.name = "loss";
+    term.count = static_cast<double>(rows.labels.numel());
+    // Without a label the sum is zero, but still a function of the parameters.
+    term.sum = rows.labels.numel() > 0 ? model_.lm_loss(rows.hidden, rows.labels, context)
+                                       : rows.hidden.sum();
+    return {term};
+  }
+
+  double tokens(const Batch& batch) const override {
+    const at::Tensor& documents = batch.input.documents;
+    if (!documents.defined()) return static_cast<double>(batch.input.ids.numel());
+    const at::Tensor host = documents.contiguous();
+    const auto* values = host.const_data_ptr<std::int64_t>();
+    return static_cast<double>(
+        std::count_if(values, values + host.numel(), [](std::int64_t d) { return d >= 0; }));
+  }
+
+ private:
+  Model& model_;
+};
+
+}  // namespace
+
+LabelledRows labelled_rows(Model& model, const Batch& batch, const Context& context) {
+  const at::Tensor hidden = model.hidden(batch.input, context);
+  const at::Tensor all = hidden.reshape({-1, hidden.size(-1)});
+  const at::Tensor labels = batch.labels.reshape({-1});
+  const auto found = batch.extras.find(kLabelRows);
+  const at::Tensor rows = found != batch.extras.end()
+                              ? found->second
+                              : at::nonzero(labels.ne(kIgnoreLabel)).reshape({-1});
+  if (rows.numel() == labels.numel()) return {all, labels};
+  return {at::index_select(all, 0, rows), at::index_select(labels, 0, rows)};
+}
+
+std::unique_ptr<Loss> make_lm_loss(Model& model) {
+  return std::make_unique<LmLoss>(model);
+}
+
+}  // namespace llmctl

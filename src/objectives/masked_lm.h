@@ -1,0 +1,57 @@
+// Masked language modelling: some tokens are hidden and predicted from all others (Devlin et al.,
+// 2019).
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "data/collate.h"
+#include "data/masking.h"
+#include "data/row_plan.h"
+#include "objectives/objective.h"
+
+namespace llmctl {
+
+/// Section "objective" of type masked_lm.
+struct MaskedLmConfig {
+  std::string type = "masked_lm";
+  double mask_probability = MaskingOptions{}.probability;
+  bool whole_word = MaskingOptions{}.whole_word;
+  double mask_share = MaskingOptions{}.mask_share;
+  double random_share = MaskingOptions{}.random_share;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("type", self.type, "Predict hidden tokens from all others.", OneOf{{"masked_lm"}});
+    visit("mask_probability", self.mask_probability, "Share of the tokens to predict.",
+          Range<double>{0.001, 1});
+    visit("whole_word", self.whole_word,
+          "Choose whole words instead of tokens; Chinese characters are words of their own.");
+    visit("mask_share", self.mask_share, "Share of the chosen tokens that become [MASK].",
+          Range<double>{0, 1});
+    visit("random_share", self.random_share,
+          "Share of the chosen tokens that become any token; the rest stay as they are.",
+          Range<double>{0, 1});
+  }
+  void validate(const ConfigNode& node) const;
+};
+
+/// [CLS] and [SEP] of a masked language model's tokenizer; kConfig when it lacks one.
+struct Brackets {
+  std::int64_t cls = 0, sep = 0;
+};
+Brackets brackets_of(const Tokenizer& tokenizer);
+
+/// Two special tokens around each piece, which itself leaves out the document's end token.
+inline constexpr RowFormat kMaskedFormat{2, true};
+
+/// [CLS] piece [SEP] for each piece, nothing masked yet. With `joined` (packing concat) all pieces
+/// are one such sequence, else each is a document with positions of its own.
+TokenRow bracketed_row(const Shards& shards, std::span<const RowPiece> pieces, bool joined,
+                       const Brackets& brackets);
+
+std::unique_ptr<Objective> make_masked_lm(const ConfigNode& section,
+                                          std::shared_ptr<const Tokenizer> tokenizer);
+
+}  // namespace llmctl

@@ -1,0 +1,59 @@
+// What the objectives share: rows of a mixture as a training source, rows of held-out shards in
+// batches.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "base/world.h"
+#include "data/batching.h"
+#include "data/collate.h"
+#include "data/packing.h"
+#include "train/interfaces.h"
+
+namespace llmctl {
+
+/// Makes a row from its pieces; everything drawn for it comes from the key.
+using MakeRow = std::function<TokenRow(const Shards&, std::span<const RowPiece>, RandomKey)>;
+
+/// Training rows of a mixture, in the order of RowOrder; keys are random_key(seed, "masking",
+/// epoch, row).
+class RowSource : public Source {
+ public:
+  RowSource(Mixture mixture, const Batching& batching, MakeRow make_row, std::int64_t pad);
+  std::int64_t steps_per_epoch() const override { return order_.steps_per_epoch(); }
+  std::vector<Batch> batches(std::int64_t step) const override;
+  std::string fingerprint() const override { return mixture_.fingerprint(); }
+
+ private:
+  Mixture mixture_;
+  RowOrder order_;
+  std::uint64_t seed_;
+  MakeRow make_row_;
+  std::int64_t pad_;
+};
+
+/// Calls `use` with this rank's batches of all rows of the plan, rows of like length together.
+/// Keys are random_key(0, "validation masking", row).
+void for_each_row_batch(const Shards& shards, const RowPlan& plan, std::int64_t batch_size,
+                        const World& world, const MakeRow& make_row, std::int64_t pad,
+                        const std::function<void(const Batch&)>& use);
+
+/// Plan options for held-out shards.
+RowPlanOptions validation_plan(const PackingOptions& packing, const RowFormat& format,
+                               std::int64_t max_tokens);
+
+/// Adds on the values' device, so that a loop need not wait for them; undefined counts as 0.
+void add_to(at::Tensor& sum, const at::Tensor& value);
+double value_of(const at::Tensor& sum);
+
+/// exp of a loss, bounded so that it stays a number of JSON.
+double perplexity_of(double loss);
+
+}  // namespace llmctl
