@@ -34,6 +34,12 @@ struct SpecialTokens {
   std::optional<TokenId> unk, bos, eos, pad, cls, sep, mask;
 };
 
+/// What decoding carries from one token to the next.
+struct DecodeState {
+  bool at_start =
+      true;  ///< nothing of the text is there yet: a space of the tokenizer's own is dropped
+};
+
 /// Thread-safe once built.
 class Tokenizer {
  public:
@@ -43,6 +49,11 @@ class Tokenizer {
   /// Ids without special tokens. The text must be valid UTF-8 (kData otherwise, naming the byte).
   virtual std::vector<TokenId> encode(std::string_view text) const = 0;
   virtual Encoding encode_with_offsets(std::string_view text) const = 0;
+  /// As encode_with_offsets, but the names of special tokens in the text ("[MASK]", "</s>") become
+  /// their ids, and white space before the mask token is dropped ("the [MASK] sat" and "the[MASK]
+  /// sat" are the same), as AutoTokenizer does. For text that the caller vouches for: encode()
+  /// takes such names as ordinary text, so that no user's text can bring in special tokens.
+  Encoding encode_with_special_pieces(std::string_view text) const;
   /// The text of the ids; special tokens are left out unless `keep_special`. Ids outside the
   /// vocabulary are kData.
   virtual std::string decode(std::span<const TokenId> ids, bool keep_special = false) const = 0;
@@ -50,6 +61,9 @@ class Tokenizer {
   /// piece → its byte; a special token → its name when kept). For streaming: append, and show what
   /// complete_utf8_prefix allows.
   virtual std::string token_bytes(TokenId id) const = 0;
+  /// The bytes that the token adds to what was decoded before: decode() and StreamDecoder are the
+  /// concatenation of these. Special tokens add nothing unless `keep_special`.
+  virtual std::string decode_next(TokenId id, DecodeState& state, bool keep_special) const;
   virtual std::string piece(TokenId id) const = 0;  ///< as the vocabulary spells it
   virtual std::optional<TokenId> find(std::string_view piece) const = 0;
   virtual bool is_special(TokenId id) const = 0;
@@ -68,7 +82,7 @@ class Tokenizer {
 
   /// Writes the files that a Hugging Face directory needs for AutoTokenizer to give the same ids:
   /// tokenizer.json, tokenizer_config.json, special_tokens_map.json, and the model in its own
-  /// format beside them.
+  /// format beside them. `model_max_length` 0: no limit is known.
   virtual void save(const std::filesystem::path& directory,
                     std::int64_t model_max_length) const = 0;
 
@@ -76,10 +90,17 @@ class Tokenizer {
   virtual std::string fingerprint() const = 0;
   /// "SentencePiece bpe, 8000 pieces, byte fallback".
   virtual std::string description() const = 0;
+
+ protected:
+  /// encode_with_offsets of a part of a text; what stands at its beginning (`first`) may get a
+  /// prefix that the others do not.
+  virtual Encoding encode_part(std::string_view text, bool first) const;
 };
 
-/// From a directory (tokenizer.model, spiece.model, …) or a SentencePiece .model file. kMissing,
-/// kData.
+/// From a directory (tokenizer.model, spiece.model or sentencepiece.bpe.model, with what
+/// tokenizer_config.json and tokenizer.json say of the special tokens) or a SentencePiece .model
+/// file. kMissing; kData for what is malformed, contradictory or of a kind that is not supported,
+/// naming it.
 std::shared_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& path);
 
 }  // namespace llmctl

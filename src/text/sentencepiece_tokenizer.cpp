@@ -1,0 +1,286 @@
+#include "text/sentencepiece_tokenizer.h"
+
+#include <sentencepiece_processor.h>
+
+#include <array>
+#include <bit>
+#include <limits>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/hash.h"
+#include "base/utf8.h"
+#include "text/tokenizer_json.h"
+
+namespace llmctl {
+namespace {
+
+using sentencepiece::SentencePieceProcessor;
+using Kind = SentencePieceModel::Kind;
+using PieceType = SentencePieceModel::PieceType;
+
+constexpr std::string_view kSpace = "\u2581";  // how pieces spell a space
+
+/// A further normalizer_spec {add_dummy_prefix: false}: messages that occur twice are merged.
+constexpr std::string_view kNoPrefix("\x1A\x02\x18\x00", 4);
+
+std::unique_ptr<SentencePieceProcessor> load_processor(std::string_view serialized,
+                                                       const std::string& source) {
+  auto processor = std::make_unique<SentencePieceProcessor>();
+  std::string reason;
+  try {
+    const auto status = processor->LoadFromSerializedProto(serialized);
+    if (status.ok()) return processor;
+    reason = status.error_message();
+  } catch (const std::exception& error) {
+    reason = error.what();
+  }
+  fail(ErrorCode::kData, source, ": SentencePiece refuses the model: ", reason);
+}
+
+void check_text(std::string_view text) {
+  if (const auto bad = find_invalid_utf8(text)) {
+    fail(ErrorCode::kData, "the text is not valid UTF-8 at byte ", *bad);
+  }
+  if (text.size() > std::numeric_limits<std::int32_t>::max()) {
+    fail(ErrorCode::kData, "a text of ", text.size(), " bytes, at most 2 GB are encoded at once");
+  }
+}
+
+Encoding encode_by(const SentencePieceProcessor& processor, std::string_view text) {
+  sentencepiece::ImmutableSentencePieceText result;
+  const auto status = processor.Encode(text, result.mutable_proto());
+  if (!status.ok()) fail(ErrorCode::kInternal, "SentencePiece: ", status.error_message());
+  Encoding encoding;
+  encoding.ids.reserve(result.pieces_size());
+  encoding.offsets.reserve(result.pieces_size());
+  for (const auto& piece : result.pieces()) {
+    encoding.ids.push_back(static_cast<TokenId>(piece.id()));
+    encoding.offsets.push_back({piece.begin(), piece.end()});
+  }
+  return encoding;
+}
+
+std::string with_spaces(std::string_view piece) {
+  std::string text;
+  text.reserve(piece.size());
+  while (!piece.empty()) {
+    const std::size_t at = piece.find(kSpace);
+    text += piece.substr(0, at);
+    if (at == piece.npos) break;
+    text += ' ';
+    piece.remove_prefix(at + kSpace.size());
+  }
+  return text;
+}
+
+}  // namespace
+
+SentencePieceTokenizer::SentencePieceTokenizer(SentencePieceModel model, const std::string& source,
+                                               Json config, std::optional<SpecialTemplate> layout)
+    : model_(std::move(model)),
+      config_(std::move(config)),
+      processor_(load_processor(model_.serialized, source)) {
+  ids_.reserve(model_.pieces.size());
+  for (std::size_t i = 0; i < model_.pieces.size(); ++i) {
+    ids_.emplace(model_.pieces[i].text, static_cast<TokenId>(i));
+  }
+  find_special_tokens(source);
+  layout_ = layout ? std::move(*layout) : SpecialTemplate::for_tokens(special_);
+}
+
+SentencePieceTokenizer::~SentencePieceTokenizer() = default;
+
+void SentencePieceTokenizer::find_special_tokens(const std::string& source) {
+  const auto by_name = [&](std::initializer_list<std::string_view> names) {
+    for (const std::string_view name : names) {
+      const auto id = find(name);
+      if (!id) continue;
+      const PieceType type = model_.pieces[static_cast<std::size_t>(*id)].type;
+      if (type == PieceType::kControl || type == PieceType::kUser) return id;
+    }
+    return std::optional<TokenId>();
+  };
+  special_.unk = model_.unknown;
+  special_.cls = by_name({"[CLS]"});
+  special_.sep = by_name({"[SEP]"});
+  special_.mask = by_name({"[MASK]", "<mask>"});
+  special_.pad = by_name({model_.pad_piece, "<pad>", "[PAD]"});
+  if (!special_.cls) special_.bos = by_name({model_.bos_piece, "<s>"});
+  if (!special_.sep) special_.eos = by_name({model_.eos_piece, "</s>"});
+  if (!config_.is_object()) return;
+  for (const auto& [key, slot] : special_token_keys(special_)) {
+    const auto name = special_token_name(config_, key, source);
+    if (!name) continue;
+    *slot = find(*name);
+    if (!*slot) {
+      fail(ErrorCode::kData, source, ": ", key, " \"", *name, "\" of tokenizer_config.json is not ",
+           "among the model's pieces");
+    }
+  }
+}
+
+const SentencePieceModel::Piece& SentencePieceTokenizer::at(TokenId id) const {
+  if (id < 0 || id >= vocab_size()) {
+    fail(ErrorCode::kData, "token id ", id, " is outside the vocabulary of ", vocab_size());
+  }
+  return model_.pieces[static_cast<std::size_t>(id)];
+}
+
+std::optional<TokenId> SentencePieceTokenizer::find(std::string_view piece) const {
+  const auto found = ids_.find(piece);
+  if (found == ids_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::vector<TokenId> SentencePieceTokenizer::encode(std::string_view text) const {
+  check_text(text);
+  std::vector<TokenId> ids;
+  const auto status = processor_->Encode(text, &ids);
+  if (!status.ok()) fail(ErrorCode::kInternal, "SentencePiece: ", status.error_message());
+  return ids;
+}
+
+Encoding SentencePieceTokenizer::encode_with_offsets(std::string_view text) const {
+  check_text(text);
+  return encode_by(*processor_, text);
+}
+
+Encoding SentencePieceTokenizer::encode_part(std::string_view text, bool first) const {
+  check_text(text);
+  return encode_by(first ? *processor_ : without_prefix(), text);
+}
+
+const SentencePieceProcessor& SentencePieceTokenizer::without_prefix() const {
+  if (!model_.add_dummy_prefix) return *processor_;
+  std::call_once(without_prefix_once_, [&] {
+    without_prefix_ = load_processor(model_.serialized + std::string(kNoPrefix), "tokenizer");
+  });
+  return *without_prefix_;
+}
+
+// As the library decodes: a piece at the start loses the space that the normaliser put there; with
+// remove_extra_whitespaces every leading space goes.
+std::string SentencePieceTokenizer::decode_next(TokenId id, DecodeState& state,
+                                                bool keep_special) const {
+  const SentencePieceModel::Piece& piece = at(id);
+  if (is_special(id)) {
+    if (!keep_special) return "";
+    state.at_start = false;
+    return piece.text;
+  }
+  std::string text;
+  switch (piece.type) {
+    case PieceType::kUnknown:
+      text = model_.unknown_surface;
+      break;
+    case PieceType::kByte:
+      text = static_cast<char>(byte_of_piece(piece.text));
+      break;
+    default: {
+      std::string_view rest = piece.text;
+      if (state.at_start && (model_.add_dummy_prefix || model_.remove_extra_whitespaces) &&
+          rest.starts_with(kSpace)) {
+        rest.remove_prefix(kSpace.size());
+        text = with_spaces(rest);
+        state.at_start = model_.remove_extra_whitespaces && text.empty();
+        return text;
+      }
+      text = with_spaces(rest);
+    }
+  }
+  state.at_start = state.at_start && text.empty();
+  return text;
+}
+
+std::string SentencePieceTokenizer::decode(std::span<const TokenId> ids, bool keep_special) const {
+  DecodeState state;
+  std::string text;
+  for (const TokenId id : ids) text += decode_next(id, state, keep_special);
+  return replace_invalid_utf8(text);
+}
+
+std::string SentencePieceTokenizer::token_bytes(TokenId id) const {
+  DecodeState state{.at_start = false};
+  return decode_next(id, state, true);
+}
+
+bool SentencePieceTokenizer::is_special(TokenId id) const {
+  if (at(id).type == PieceType::kControl) return true;
+  // A directory's configuration may name pieces of other types.
+  return id == special_.bos || id == special_.eos || id == special_.pad || id == special_.cls ||
+         id == special_.sep || id == special_.mask;
+}
+
+bool SentencePieceTokenizer::begins_word(TokenId id) const {
+  return is_special(id) || at(id).text.starts_with(kSpace);
+}
+
+std::vector<TokenId> SentencePieceTokenizer::with_special(std::span<const TokenId> a,
+                                                          const std::vector<TokenId>* pair,
+                                                          std::vector<TokenId>* types) const {
+  return layout_.apply(a, pair, types);
+}
+
+void SentencePieceTokenizer::save(const std::filesystem::path& directory,
+                                  std::int64_t model_max_length) const {
+  write_file(directory / "tokenizer.model", model_.serialized);
+  write_file(directory / "tokenizer.json",
+             dump_json(tokenizer_json(model_, special_, layout_), 1) + "\n");
+  write_file(directory / "tokenizer_config.json",
+             dump_json(tokenizer_config_json(*this, config_, model_max_length), 2) + "\n");
+  write_file(directory / "special_tokens_map.json",
+             dump_json(special_tokens_map_json(*this), 2) + "\n");
+}
+
+std::string SentencePieceTokenizer::fingerprint() const {
+  Sha256 hash;
+  const auto number = [&](std::uint64_t value) {
+    std::array<unsigned char, 8> bytes;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      bytes[i] = static_cast<unsigned char>(value >> (8 * i));
+    }
+    hash.update(bytes.data(), bytes.size());
+  };
+  const auto string = [&](std::string_view text) {
+    number(text.size());
+    hash.update(text);
+  };
+  string("SentencePiece 1");
+  number(static_cast<std::uint64_t>(model_.kind));
+  number(model_.pieces.size());
+  for (const auto& piece : model_.pieces) {
+    string(piece.text);
+    number(std::bit_cast<std::uint32_t>(piece.score));
+    number(static_cast<std::uint64_t>(piece.type));
+  }
+  string(model_.charsmap);
+  number(model_.add_dummy_prefix);
+  number(model_.remove_extra_whitespaces);
+  string(model_.unknown_surface);
+  for (const auto id : {special_.unk, special_.bos, special_.eos, special_.pad, special_.cls,
+                        special_.sep, special_.mask}) {
+    number(id ? static_cast<std::uint64_t>(*id) : ~std::uint64_t{0});
+  }
+  for (const auto* items : {&layout_.single, &layout_.pair}) {
+    number(items->size());
+    for (const auto& item : *items) {
+      number(static_cast<std::uint64_t>(item.kind));
+      number(static_cast<std::uint64_t>(item.id));
+      number(static_cast<std::uint64_t>(item.type));
+    }
+  }
+  return hash.hex();
+}
+
+std::string SentencePieceTokenizer::description() const {
+  std::string text =
+      concat("SentencePiece ", kind_name(model_.kind), ", ", model_.pieces.size(), " pieces");
+  if (model_.byte_fallback) text += ", byte fallback";
+  if (!model_.charsmap.empty()) {
+    text += concat(", ", model_.normalizer_name.empty() ? "normalised" : model_.normalizer_name);
+  }
+  return text;
+}
+
+}  // namespace llmctl

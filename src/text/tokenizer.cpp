@@ -1,0 +1,96 @@
+#include "text/tokenizer.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "text/unicode.h"
+
+namespace llmctl {
+namespace {
+
+/// A special token as it is spelled, and where the text has it next.
+struct NamedToken {
+  std::string name;
+  TokenId id;
+  std::size_t at = 0;
+};
+
+/// The longest first.
+std::vector<NamedToken> special_names(const Tokenizer& tokenizer) {
+  const SpecialTokens& special = tokenizer.special();
+  std::vector<NamedToken> names;
+  for (const auto id : {special.unk, special.bos, special.eos, special.pad, special.cls,
+                        special.sep, special.mask}) {
+    if (id) names.push_back({tokenizer.piece(*id), *id});
+  }
+  std::stable_sort(names.begin(), names.end(), [](const NamedToken& a, const NamedToken& b) {
+    return a.name.size() > b.name.size();
+  });
+  return names;
+}
+
+/// kData unless the text is UTF-8.
+void require_utf8(std::string_view text) {
+  if (const auto bad = find_invalid_utf8(text)) {
+    fail(ErrorCode::kData, "the text is not valid UTF-8 at byte ", *bad);
+  }
+}
+
+/// The text without white space at its end.
+std::string_view trim_end(std::string_view text) {
+  while (!text.empty()) {
+    std::size_t begin = text.size() - 1;
+    while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) --begin;
+    std::size_t at = begin;
+    if (!is_space(next_code_point(text, at))) break;
+    text = text.substr(0, begin);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string Tokenizer::decode_next(TokenId id, DecodeState& state, bool keep_special) const {
+  if (is_special(id) && !keep_special) return "";
+  state.at_start = false;
+  return token_bytes(id);
+}
+
+Encoding Tokenizer::encode_part(std::string_view text, bool) const {
+  return encode_with_offsets(text);
+}
+
+Encoding Tokenizer::encode_with_special_pieces(std::string_view text) const {
+  require_utf8(text);
+  std::vector<NamedToken> names = special_names(*this);
+  for (NamedToken& name : names) name.at = text.find(name.name);
+  Encoding result;
+  std::size_t begin = 0;
+  const auto add_part = [&](std::string_view part) {
+    if (part.empty()) return;
+    const Encoding encoding = encode_part(part, begin == 0);
+    result.ids.insert(result.ids.end(), encoding.ids.begin(), encoding.ids.end());
+    for (const ByteSpan span : encoding.offsets) {
+      result.offsets.push_back({begin + span.begin, begin + span.end});
+    }
+  };
+  while (true) {
+    const auto next =
+        std::min_element(names.begin(), names.end(),
+                         [](const NamedToken& a, const NamedToken& b) { return a.at < b.at; });
+    if (next == names.end() || next->at == text.npos) break;
+    const std::string_view part = text.substr(begin, next->at - begin);
+    add_part(next->id == special().mask ? trim_end(part) : part);
+    result.ids.push_back(next->id);
+    begin = next->at + next->name.size();
+    result.offsets.push_back({next->at, begin});
+    for (NamedToken& name : names) {
+      if (name.at < begin) name.at = text.find(name.name, begin);
+    }
+  }
+  add_part(text.substr(begin));
+  return result;
+}
+
+}  // namespace llmctl

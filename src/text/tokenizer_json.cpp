@@ -1,0 +1,318 @@
+#include "text/tokenizer_json.h"
+
+#include <algorithm>
+#include <limits>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/utf8.h"
+
+namespace llmctl {
+namespace {
+
+using Kind = SentencePieceModel::Kind;
+using PieceType = SentencePieceModel::PieceType;
+
+constexpr const char* kSpace = "\u2581";
+
+std::string base64(std::string_view bytes) {
+  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const auto byte = [&](std::size_t k) -> unsigned {
+      return i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u;
+    };
+    const unsigned bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+    for (unsigned k = 0; k < 4; ++k) {
+      text += k <= bytes.size() - i ? kDigits[bits >> (18 - 6 * k) & 63] : '=';
+    }
+  }
+  return text;
+}
+
+std::string escape_regex(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (std::string_view("\\^$.|?*+()[]{}").find(c) != std::string_view::npos) escaped += '\\';
+    escaped += c;
+  }
+  return escaped;
+}
+
+Json replace(Json pattern, const char* content) {
+  return {{"type", "Replace"}, {"pattern", std::move(pattern)}, {"content", content}};
+}
+
+Json metaspace(const char* replacement, const char* prepend, bool split) {
+  return {{"type", "Metaspace"},
+          {"replacement", replacement},
+          {"prepend_scheme", prepend},
+          {"split", split}};
+}
+
+/// null, the one component, or a Sequence under the key that the components' kind has.
+Json sequence(const char* key, Json components) {
+  if (components.empty()) return nullptr;
+  if (components.size() == 1) return components[0];
+  return {{"type", "Sequence"}, {key, std::move(components)}};
+}
+
+class Writer {
+ public:
+  Writer(const SentencePieceModel& model, const SpecialTokens& special)
+      : model_(model), special_(special) {
+    for (std::size_t i = 0; i < model.pieces.size(); ++i) {
+      if (model.pieces[i].type == PieceType::kUser && !is_added(i)) {
+        user_.push_back(model.pieces[i].text);
+      }
+    }
+    // A regular expression takes the first alternative that fits, SentencePiece the longest.
+    std::stable_sort(user_.begin(), user_.end(),
+                     [](std::string_view a, std::string_view b) { return a.size() > b.size(); });
+  }
+
+  Json normalizer() const {
+    Json list = Json::array();
+    if (!model_.charsmap.empty()) {
+      list.push_back({{"type", "Precompiled"}, {"precompiled_charsmap", base64(model_.charsmap)}});
+    }
+    if (model_.remove_extra_whitespaces) {
+      list.push_back(replace({{"Regex", "^ +| +$"}}, ""));
+      list.push_back(replace({{"Regex", " {2,}"}}, " "));
+    }
+    list.push_back(replace({{"String", " "}}, kSpace));
+    return sequence("normalizers", std::move(list));
+  }
+
+  Json pre_tokenizer() const {
+    Json list = Json::array();
+    if (model_.add_dummy_prefix) {
+      // Metaspace puts its sign before the first part of a text unless it is there already. With a
+      // real space as the sign, which the normaliser has left none of, it always does; the second
+      // turns it into the piece's spelling.
+      list.push_back(metaspace(" ", "first", false));
+      list.push_back(metaspace(kSpace, "never", false));
+    }
+    if (!user_.empty()) {
+      std::string pattern;
+      for (const std::string_view symbol : user_) {
+        if (!pattern.empty()) pattern += '|';
+        pattern += escape_regex(symbol);
+      }
+      list.push_back({{"type", "Split"},
+                      {"pattern", {{"Regex", pattern}}},
+                      {"behavior", "Isolated"},
+                      {"invert", false}});
+    }
+    if (model_.kind == Kind::kWord) list.push_back(metaspace(kSpace, "never", true));
+    return sequence("pretokenizers", std::move(list));
+  }
+
+  Json decoder() const {
+    Json list = Json::array({replace({{"String", kSpace}}, " ")});
+    if (model_.byte_fallback) list.push_back({{"type", "ByteFallback"}});
+    list.push_back({{"type", "Fuse"}});
+    if (model_.add_dummy_prefix) {
+      list.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+    }
+    return sequence("decoders", std::move(list));
+  }
+
+  Json added_tokens() const {
+    Json list = Json::array();
+    for (std::size_t i = 0; i < model_.pieces.size(); ++i) {
+      if (!is_added(i)) continue;
+      list.push_back({{"id", i},
+                      {"content", model_.pieces[i].text},
+                      {"single_word", false},
+                      {"lstrip", special_.mask == static_cast<TokenId>(i)},
+                      {"rstrip", false},
+                      {"normalized", false},
+                      {"special", true}});
+    }
+    return list;
+  }
+
+  Json model() const {
+    switch (model_.kind) {
+      case Kind::kUnigram:
+        return unigram();
+      case Kind::kWord:
+        return {{"type", "WordLevel"}, {"vocab", vocabulary()}, {"unk_token", unknown()}};
+      case Kind::kBpe:
+      case Kind::kChar:
+        break;
+    }
+    const bool long_symbols = std::any_of(user_.begin(), user_.end(), [](std::string_view text) {
+      return count_code_points(text) > 1;
+    });
+    return {{"type", "BPE"},
+            {"dropout", nullptr},
+            {"unk_token", unknown()},
+            {"continuing_subword_prefix", nullptr},
+            {"end_of_word_suffix", nullptr},
+            {"fuse_unk", true},
+            {"byte_fallback", model_.byte_fallback},
+            {"ignore_merges", long_symbols},  // no merges lead to a user-defined piece
+            {"vocab", vocabulary()},
+            {"merges", model_.kind == Kind::kBpe ? merges() : Json::array()}};
+  }
+
+ private:
+  const std::string& unknown() const {
+    return model_.pieces[static_cast<std::size_t>(model_.unknown)].text;
+  }
+
+  /// Control pieces, the unknown one and whatever serves as a special token.
+  bool is_added(std::size_t i) const {
+    const PieceType type = model_.pieces[i].type;
+    if (type == PieceType::kControl || type == PieceType::kUnknown) return true;
+    const auto keys = special_token_keys(special_);
+    return std::any_of(keys.begin(), keys.end(),
+                       [&](const auto& entry) { return *entry.second == static_cast<TokenId>(i); });
+  }
+
+  Json vocabulary() const {
+    Json vocab = Json::object();
+    auto& object = vocab.get_ref<Json::object_t&>();
+    object.reserve(model_.pieces.size());
+    // The pieces are known to be unique: no search for each.
+    for (std::size_t i = 0; i < model_.pieces.size(); ++i) {
+      object.Container::emplace_back(model_.pieces[i].text, i);
+    }
+    return vocab;
+  }
+
+  /// Every way to put a piece together from two, the best pieces first: SentencePiece merges the
+  /// pair whose piece has the highest score.
+  Json merges() const {
+    std::unordered_map<std::string_view, std::size_t> normal;
+    for (std::size_t i = 0; i < model_.pieces.size(); ++i) {
+      if (model_.pieces[i].type == PieceType::kNormal) normal.emplace(model_.pieces[i].text, i);
+    }
+    struct Merge {
+      float score;
+      std::size_t left, right;
+    };
+    std::vector<Merge> all;
+    for (const auto& piece : model_.pieces) {
+      if (piece.type != PieceType::kNormal) continue;
+      const std::string_view text = piece.text;
+      for (std::size_t cut = 0; next_code_point(text, cut), cut < text.size();) {
+        const auto left = normal.find(text.substr(0, cut));
+        if (left == normal.end()) continue;
+        const auto right = normal.find(text.substr(cut));
+        if (right != normal.end()) all.push_back({piece.score, left->second, right->second});
+      }
+    }
+    std::sort(all.begin(), all.end(), [](const Merge& a, const Merge& b) {
+      return std::tie(b.score, a.left, a.right) < std::tie(a.score, b.left, b.right);
+    });
+    Json list = Json::array();
+    for (const Merge& merge : all) {
+      list.push_back(model_.pieces[merge.left].text + " " + model_.pieces[merge.right].text);
+    }
+    return list;
+  }
+
+  /// Byte and unused pieces are never matched in a text; here they would be, at their score of 0. A
+  /// score so low that six single characters beat it keeps them out, but lowers that of unknown
+  /// characters too: no harm where every character of the pieces is a piece.
+  Json unigram() const {
+    float lowest = 0;
+    std::unordered_set<char32_t> single, used;
+    for (const auto& piece : model_.pieces) {
+      if (piece.type != PieceType::kNormal) continue;
+      lowest = std::min(lowest, piece.score);
+      const std::vector<char32_t> characters = code_points(piece.text);
+      if (characters.size() == 1) single.insert(characters[0]);
+      used.insert(characters.begin(), characters.end());
+    }
+    const bool lower = single.size() == used.size();
+    Json vocab = Json::array();
+    for (const auto& piece : model_.pieces) {
+      const bool hidden = piece.type == PieceType::kByte || piece.type == PieceType::kUnused;
+      double score = piece.score;
+      if (hidden && lower) {
+        score = static_cast<double>(lowest) * (static_cast<double>(piece.text.size()) + 1) - 100;
+      }
+      vocab.push_back({piece.text, score});
+    }
+    return {{"type", "Unigram"},
+            {"unk_id", model_.unknown},
+            {"vocab", std::move(vocab)},
+            {"byte_fallback", model_.byte_fallback}};
+  }
+
+  const SentencePieceModel& model_;
+  const SpecialTokens& special_;
+  std::vector<std::string_view> user_;
+};
+
+}  // namespace
+
+Json tokenizer_json(const SentencePieceModel& model, const SpecialTokens& special,
+                    const SpecialTemplate& layout) {
+  const Writer writer(model, special);
+  const auto piece = [&](TokenId id) { return model.pieces[static_cast<std::size_t>(id)].text; };
+  return {{"version", "1.0"},
+          {"truncation", nullptr},
+          {"padding", nullptr},
+          {"added_tokens", writer.added_tokens()},
+          {"normalizer", writer.normalizer()},
+          {"pre_tokenizer", writer.pre_tokenizer()},
+          {"post_processor", layout.to_json(piece)},
+          {"decoder", writer.decoder()},
+          {"model", writer.model()}};
+}
+
+Json tokenizer_config_json(const Tokenizer& tokenizer, const Json& config,
+                           std::int64_t model_max_length) {
+  Json result = {{"tokenizer_class", "PreTrainedTokenizerFast"}};
+  const SpecialTokens& special = tokenizer.special();
+  for (const auto& [key, id] : special_token_keys(special)) {
+    if (*id) result[key] = tokenizer.piece(**id);
+  }
+  if (model_max_length > 0) result["model_max_length"] = model_max_length;
+  result["clean_up_tokenization_spaces"] = false;
+  result["padding_side"] = "right";
+  result["model_input_names"] = special.cls ? Json{"input_ids", "token_type_ids", "attention_mask"}
+                                            : Json{"input_ids", "attention_mask"};
+  if (!config.is_object()) return result;
+  // What tokenizer.json now says itself.
+  const std::vector<std::string> ours = {"added_tokens_decoder", "add_bos_token", "add_eos_token",
+                                         "add_prefix_space",     "legacy",        "sp_model_kwargs",
+                                         "tokenizer_file",       "name_or_path",  "auto_map",
+                                         "model_max_length"};
+  for (const auto& [key, value] : config.items()) {
+    if (result.contains(key) || std::find(ours.begin(), ours.end(), key) != ours.end()) continue;
+    result[key] = value;
+  }
+  return result;
+}
+
+Json special_tokens_map_json(const Tokenizer& tokenizer) {
+  Json result = Json::object();
+  const SpecialTokens& special = tokenizer.special();
+  for (const auto& [key, id] : special_token_keys(special)) {
+    if (*id) result[key] = tokenizer.piece(**id);
+  }
+  return result;
+}
+
+std::optional<std::string> special_token_name(const Json& config, const char* key,
+                                              const std::string& source) {
+  if (!config.contains(key) || config[key].is_null()) return std::nullopt;
+  const Json& value = config[key];
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_object() && value.contains("content") && value["content"].is_string()) {
+    return value["content"].get<std::string>();
+  }
+  fail(ErrorCode::kData, source, ": ", key, ": expected a string or an object with \"content\"");
+}
+
+}  // namespace llmctl

@@ -1,0 +1,55 @@
+// What a Hugging Face directory says of a tokenizer: tokenizer.json, tokenizer_config.json,
+// special_tokens_map.json.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "config/json.h"
+#include "text/sentencepiece_model.h"
+#include "text/special_template.h"
+#include "text/tokenizer.h"
+
+namespace llmctl {
+
+/// The model as a tokenizer.json that gives the same ids in Hugging Face tokenizers:
+/// - bpe: exactly, with merges from the scores; user-defined pieces by a split before the model,
+///   which is exact where each piece encodes to itself, as in models that SentencePiece trained;
+/// - char: exactly, as a BPE without merges;
+/// - unigram: exactly up to ties between segmentations, and to the normaliser, whose table the
+///   library applies to grapheme clusters;
+/// - word: except that SentencePiece makes one <unk> of unknown words in a row.
+/// The space before a text stands only before what begins the text, not after special tokens.
+/// Unlike in SentencePiece, names of special tokens in a text are recognised.
+Json tokenizer_json(const SentencePieceModel& model, const SpecialTokens& special,
+                    const SpecialTemplate& layout);
+
+/// tokenizer_config.json for PreTrainedTokenizerFast. Keys of `config` (the file that the tokenizer
+/// was loaded with, or null) that describe something else, such as chat_template, are kept.
+/// `model_max_length` 0 leaves that key out.
+Json tokenizer_config_json(const Tokenizer& tokenizer, const Json& config,
+                           std::int64_t model_max_length);
+
+Json special_tokens_map_json(const Tokenizer& tokenizer);
+
+/// "unk_token" and so on, each with its slot in `tokens`.
+template <class Tokens>
+auto special_token_keys(Tokens& tokens) {
+  using Slot = decltype(&tokens.unk);
+  return std::array<std::pair<const char*, Slot>, 7>{{{"bos_token", &tokens.bos},
+                                                      {"eos_token", &tokens.eos},
+                                                      {"unk_token", &tokens.unk},
+                                                      {"sep_token", &tokens.sep},
+                                                      {"pad_token", &tokens.pad},
+                                                      {"cls_token", &tokens.cls},
+                                                      {"mask_token", &tokens.mask}}};
+}
+
+/// The token that a tokenizer_config.json gives for `key`: a string, or an object with "content";
+/// nothing when absent or null. kData, starting with `source`, for anything else.
+std::optional<std::string> special_token_name(const Json& config, const char* key,
+                                              const std::string& source);
+
+}  // namespace llmctl
