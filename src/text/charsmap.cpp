@@ -1,9 +1,6 @@
 #include "text/charsmap.h"
 
-#include <cstdint>
 #include <cstring>
-#include <string>
-#include <vector>
 
 #include "base/error.h"
 #include "base/utf8.h"
@@ -14,9 +11,8 @@ namespace {
 constexpr std::size_t kMaxBytes = 8u << 20;  // SentencePiece's own tables take 240 kB
 constexpr std::size_t kMaxReplacement = 1000;
 constexpr int kMaxKey = 1000;
-constexpr int kMaxMatches = 32;  // the library keeps the matches at one place in an array of 32
 
-// One unit of darts-clone's double array.
+// One unit of the double array.
 std::uint32_t label(std::uint32_t unit) {
   return unit & (0x80000000u | 0xFFu);
 }
@@ -29,93 +25,112 @@ std::uint32_t child_offset(std::uint32_t unit) {
 bool is_value(std::uint32_t unit) {
   return unit >> 31 != 0;
 }
+std::uint32_t value(std::uint32_t unit) {
+  return unit & 0x7FFFFFFFu;
+}
 
-class CharsmapCheck {
+/// What is wrong with a table, if anything.
+class Check {
  public:
-  CharsmapCheck(std::string_view charsmap, std::string_view place) : place_(place) {
-    if (charsmap.size() > kMaxBytes) {
-      refuse(concat(charsmap.size(), " bytes, at most ", kMaxBytes, " are read"));
-    }
-    std::uint32_t size = 0;
-    if (charsmap.size() < sizeof size) refuse(concat("only ", charsmap.size(), " bytes"));
-    std::memcpy(&size, charsmap.data(), sizeof size);
-    charsmap.remove_prefix(sizeof size);
-    if (size > charsmap.size()) {
-      refuse(concat("its trie takes ", size, " bytes where ", charsmap.size(), " are left"));
-    }
-    if (size == 0 || size % 4 != 0) refuse(concat("its trie has a size of ", size, " bytes"));
-    units_.resize(size / 4);
-    std::memcpy(units_.data(), charsmap.data(), size);
-    texts_ = charsmap.substr(size);
-    if (texts_.empty() || texts_.back() != '\0') refuse("its last replacement has no end");
-  }
+  Check(const std::vector<std::uint32_t>& units, std::string_view texts, std::string_view place)
+      : units_(units), texts_(texts), place_(place) {}
 
   void run() {
     for (std::size_t i = 0; i < units_.size(); ++i) {
       if (i == 0 || !is_value(units_[i])) check_unit(i);
     }
-    matches_.assign(units_.size(), kUnknown);
-    const int most = longest_chain(child_offset(units_[0]), 0);
-    if (most > kMaxMatches) refuse(concat("its trie has ", most, " keys inside one another"));
+    state_.assign(units_.size(), kUnknown);
+    check_keys(child_offset(units_[0]), 0);
   }
-
- private:
-  static constexpr std::int16_t kUnknown = -1, kOpen = -2;
 
   [[noreturn]] void refuse(const std::string& what) const {
     fail(ErrorCode::kData, place_, ": ", what);
   }
 
+ private:
+  enum State : char { kUnknown, kOpen, kDone };
+
   /// The children of unit i fill the block of 256 around i ^ offset; a leaf's value is in there.
-  void check_unit(std::size_t i) {
+  void check_unit(std::size_t i) const {
     const std::size_t children = i ^ child_offset(units_[i]);
     if ((children | 0xFF) >= units_.size()) {
       refuse(concat("unit ", i, " of its trie points outside its ", units_.size(), " units"));
     }
     if (!has_leaf(units_[i])) return;
-    const std::size_t begin = units_[children] & 0x7FFFFFFFu;
+    const std::size_t begin = value(units_[children]);
     if (begin >= texts_.size()) {
       refuse(concat("unit ", i, " of its trie names byte ", begin, " of ", texts_.size(),
                     " bytes of replacements"));
     }
-    std::string_view text = texts_.substr(begin, kMaxReplacement + 1);
-    if (text.find('\0') == text.npos) {
+    const std::string_view window = texts_.substr(begin, kMaxReplacement + 1);
+    const std::size_t length = window.find('\0');
+    if (length == window.npos) {
       refuse(concat("the replacement at byte ", begin, " is longer than ", kMaxReplacement));
     }
-    text = text.substr(0, text.find('\0'));
-    if (find_invalid_utf8(text)) refuse(concat("the replacement at byte ", begin, " is not UTF-8"));
+    if (find_invalid_utf8(window.substr(0, length))) {
+      refuse(concat("the replacement at byte ", begin, " is not UTF-8"));
+    }
   }
 
-  /// The largest number of keys that end on one way down from the node whose children are in the
-  /// block of `node`. Darts shares subtrees, so the results are kept.
-  int longest_chain(std::size_t node, int depth) {
-    if (matches_[node] == kOpen || depth > kMaxKey) refuse("its trie has an endless key");
-    if (matches_[node] != kUnknown) return matches_[node];
-    matches_[node] = kOpen;
-    int most = 0;
+  /// Every way down from the node whose children are in the block of `node` ends. Darts shares
+  /// subtrees: each is walked once.
+  void check_keys(std::size_t node, int depth) {
+    if (state_[node] == kOpen || depth > kMaxKey) refuse("a key of its trie does not end");
+    if (state_[node] == kDone) return;
+    state_[node] = kOpen;
     for (std::uint32_t c = 0; c < 256; ++c) {
       const std::size_t i = node ^ c;
-      const std::uint32_t unit = units_[i];
-      if (label(unit) != c) continue;
-      const std::size_t child = i ^ child_offset(unit);
+      if (label(units_[i]) != c) continue;
+      const std::size_t child = i ^ child_offset(units_[i]);
       // An unused unit (all zero) looks like a step by NUL that leads nowhere new.
-      if (child == node && !has_leaf(unit)) continue;
-      const int below = longest_chain(child, depth + 1) + (has_leaf(unit) ? 1 : 0);
-      if (below > most) most = below;
+      if (child != node || has_leaf(units_[i])) check_keys(child, depth + 1);
     }
-    matches_[node] = static_cast<std::int16_t>(most);
-    return most;
+    state_[node] = kDone;
   }
 
-  std::string_view place_, texts_;
-  std::vector<std::uint32_t> units_;
-  std::vector<std::int16_t> matches_;
+  const std::vector<std::uint32_t>& units_;
+  std::string_view texts_, place_;
+  std::vector<State> state_;
 };
 
 }  // namespace
 
-void check_charsmap(std::string_view charsmap, std::string_view place) {
-  CharsmapCheck(charsmap, place).run();
+Charsmap::Charsmap(std::string_view bytes, std::string_view place) {
+  if (bytes.empty()) return;
+  Check check(units_, {}, place);
+  if (bytes.size() > kMaxBytes) {
+    check.refuse(concat(bytes.size(), " bytes, at most ", kMaxBytes, " are read"));
+  }
+  std::uint32_t size = 0;
+  if (bytes.size() < sizeof size) check.refuse(concat("only ", bytes.size(), " bytes"));
+  std::memcpy(&size, bytes.data(), sizeof size);
+  bytes.remove_prefix(sizeof size);
+  if (size > bytes.size()) {
+    check.refuse(concat("its trie takes ", size, " bytes where ", bytes.size(), " are left"));
+  }
+  if (size == 0 || size % 4 != 0) check.refuse(concat("its trie has a size of ", size, " bytes"));
+  units_.resize(size / 4);
+  std::memcpy(units_.data(), bytes.data(), size);
+  texts_ = bytes.substr(size);
+  if (texts_.empty() || texts_.back() != '\0') check.refuse("its last replacement has no end");
+  Check(units_, texts_, place).run();
+}
+
+std::optional<Charsmap::Match> Charsmap::longest_match(std::string_view text) const {
+  std::optional<Match> longest;
+  if (empty()) return longest;
+  std::size_t node = child_offset(units_[0]);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    node ^= c;
+    const std::uint32_t unit = units_[node];
+    if (label(unit) != c) break;
+    node ^= child_offset(unit);
+    // The step by NUL out of an unused unit stays where it is: no key has a NUL.
+    if (c == 0 && !has_leaf(unit)) break;
+    if (has_leaf(unit)) longest = Match{i + 1, texts_.data() + value(units_[node])};
+  }
+  return longest;
 }
 
 }  // namespace llmctl

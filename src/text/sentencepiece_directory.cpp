@@ -123,7 +123,8 @@ std::shared_ptr<const Tokenizer> load_sentencepiece_directory(
   }
   const std::filesystem::path added_path = directory / "added_tokens.json";
   if (std::filesystem::exists(added_path)) {
-    for (const auto& [text, id] : load_json(added_path).items()) {
+    const Json added = load_json(added_path);
+    for (const auto& [text, id] : added.items()) {
       check_token(model, id, text, added_path.string());
     }
   }

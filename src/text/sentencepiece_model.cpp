@@ -21,7 +21,6 @@ using PieceType = SentencePieceModel::PieceType;
 constexpr std::size_t kMaxBytes = 64u << 20;
 constexpr std::size_t kMaxPieces = 1'000'000;
 constexpr std::size_t kMaxPieceBytes = 1000;
-constexpr std::size_t kMaxNestedUserPieces = 64;  // room of the library's matcher
 
 constexpr char kHex[] = "0123456789ABCDEF";
 
@@ -118,7 +117,7 @@ void read_normalizer_spec(std::string_view message, const WirePlace& place,
         model.normalizer_name = reader.bytes(field, "name");
         break;
       case 2:
-        model.charsmap = reader.bytes(field, "precompiled_charsmap");
+        model.charsmap_bytes = reader.bytes(field, "precompiled_charsmap");
         break;
       case 3:
         model.add_dummy_prefix = reader.flag(field, "add_dummy_prefix");
@@ -146,20 +145,6 @@ void refuse_denormalizer(std::string_view message, const WirePlace& place) {
   }
 }
 
-/// The library's matcher keeps the user-defined pieces that begin at one place in a fixed array.
-void check_nesting(std::vector<std::string_view> user, const std::string& source) {
-  std::sort(user.begin(), user.end());
-  std::vector<std::string_view> chain;  // each begins the next
-  for (const std::string_view text : user) {
-    while (!chain.empty() && !text.starts_with(chain.back())) chain.pop_back();
-    chain.push_back(text);
-    if (chain.size() > kMaxNestedUserPieces) {
-      fail(ErrorCode::kData, source, ": pieces: more than ", kMaxNestedUserPieces,
-           " user-defined pieces begin one another");
-    }
-  }
-}
-
 /// What holds between the pieces.
 void check_pieces(SentencePieceModel& model, const std::string& source) {
   const auto place = [&](std::size_t i) {
@@ -168,7 +153,6 @@ void check_pieces(SentencePieceModel& model, const std::string& source) {
   if (model.pieces.empty())
     fail(ErrorCode::kData, source, ": no pieces: not a SentencePiece model");
   std::unordered_set<std::string_view> texts;
-  std::vector<std::string_view> user;
   texts.reserve(model.pieces.size());
   std::array<bool, 256> bytes{};
   std::size_t unknown = 0;
@@ -177,7 +161,6 @@ void check_pieces(SentencePieceModel& model, const std::string& source) {
     if (!texts.insert(piece.text).second) {
       place(i).fail("piece", concat("\"", piece.text, "\" occurs twice"));
     }
-    if (piece.type == PieceType::kUser) user.push_back(piece.text);
     if (piece.type == PieceType::kUnknown) {
       if (++unknown > 1) place(i).fail("type", "a second unknown piece");
       model.unknown = static_cast<std::int32_t>(i);
@@ -196,7 +179,6 @@ void check_pieces(SentencePieceModel& model, const std::string& source) {
            kHex[byte >> 4], kHex[byte & 15], ">");
     }
   }
-  check_nesting(std::move(user), source);
 }
 
 }  // namespace
@@ -254,9 +236,8 @@ SentencePieceModel parse_sentencepiece_model(std::string bytes, const std::strin
     }
   }
   check_pieces(model, source);
-  if (!model.charsmap.empty()) {
-    check_charsmap(model.charsmap, concat(source, ": normalizer_spec.precompiled_charsmap"));
-  }
+  model.charsmap =
+      Charsmap(model.charsmap_bytes, concat(source, ": normalizer_spec.precompiled_charsmap"));
   return model;
 }
 

@@ -1,5 +1,5 @@
-// Our own reader of SentencePiece's .model files. The library (0.1.97) crashes on hostile ones, so
-// it sees no byte of a file that this reader has not checked.
+// Our own reader of SentencePiece's .model files, which trusts nothing: the library (0.1.97)
+// crashes on hostile ones.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "text/charsmap.h"
 
 namespace llmctl {
 
@@ -35,11 +37,12 @@ struct SentencePieceModel {
   std::string unknown_surface = " \u2047 ";  ///< what an unknown piece decodes to
 
   std::string normalizer_name;
-  std::string charsmap;  ///< empty: text is taken as it is
+  std::string charsmap_bytes;  ///< as the file has it; empty: text is taken as it is
+  Charsmap charsmap;
   bool add_dummy_prefix = true;
   bool remove_extra_whitespaces = true;
 
-  /// The file's content; what the library is given.
+  /// The file's content.
   std::string serialized;
 };
 

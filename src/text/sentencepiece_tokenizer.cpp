@@ -1,10 +1,7 @@
 #include "text/sentencepiece_tokenizer.h"
 
-#include <sentencepiece_processor.h>
-
 #include <array>
 #include <bit>
-#include <limits>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -15,51 +12,11 @@
 namespace llmctl {
 namespace {
 
-using sentencepiece::SentencePieceProcessor;
-using Kind = SentencePieceModel::Kind;
 using PieceType = SentencePieceModel::PieceType;
 
 constexpr std::string_view kSpace = "\u2581";  // how pieces spell a space
-
-/// A further normalizer_spec {add_dummy_prefix: false}: messages that occur twice are merged.
-constexpr std::string_view kNoPrefix("\x1A\x02\x18\x00", 4);
-
-std::unique_ptr<SentencePieceProcessor> load_processor(std::string_view serialized,
-                                                       const std::string& source) {
-  auto processor = std::make_unique<SentencePieceProcessor>();
-  std::string reason;
-  try {
-    const auto status = processor->LoadFromSerializedProto(serialized);
-    if (status.ok()) return processor;
-    reason = status.error_message();
-  } catch (const std::exception& error) {
-    reason = error.what();
-  }
-  fail(ErrorCode::kData, source, ": SentencePiece refuses the model: ", reason);
-}
-
-void check_text(std::string_view text) {
-  if (const auto bad = find_invalid_utf8(text)) {
-    fail(ErrorCode::kData, "the text is not valid UTF-8 at byte ", *bad);
-  }
-  if (text.size() > std::numeric_limits<std::int32_t>::max()) {
-    fail(ErrorCode::kData, "a text of ", text.size(), " bytes, at most 2 GB are encoded at once");
-  }
-}
-
-Encoding encode_by(const SentencePieceProcessor& processor, std::string_view text) {
-  sentencepiece::ImmutableSentencePieceText result;
-  const auto status = processor.Encode(text, result.mutable_proto());
-  if (!status.ok()) fail(ErrorCode::kInternal, "SentencePiece: ", status.error_message());
-  Encoding encoding;
-  encoding.ids.reserve(result.pieces_size());
-  encoding.offsets.reserve(result.pieces_size());
-  for (const auto& piece : result.pieces()) {
-    encoding.ids.push_back(static_cast<TokenId>(piece.id()));
-    encoding.offsets.push_back({piece.begin(), piece.end()});
-  }
-  return encoding;
-}
+constexpr std::size_t kMaxTextBytes = 1u
+                                      << 29;  // positions are 32-bit, and normalising makes longer
 
 std::string with_spaces(std::string_view piece) {
   std::string text;
@@ -80,16 +37,19 @@ SentencePieceTokenizer::SentencePieceTokenizer(SentencePieceModel model, const s
                                                Json config, std::optional<SpecialTemplate> layout)
     : model_(std::move(model)),
       config_(std::move(config)),
-      processor_(load_processor(model_.serialized, source)) {
+      normalizer_(model_),
+      segmenter_(make_segmenter(model_)) {
   ids_.reserve(model_.pieces.size());
   for (std::size_t i = 0; i < model_.pieces.size(); ++i) {
-    ids_.emplace(model_.pieces[i].text, static_cast<TokenId>(i));
+    const SentencePieceModel::Piece& piece = model_.pieces[i];
+    ids_.emplace(piece.text, static_cast<TokenId>(i));
+    if (piece.type == PieceType::kByte) {
+      byte_ids_[byte_of_piece(piece.text)] = static_cast<TokenId>(i);
+    }
   }
   find_special_tokens(source);
   layout_ = layout ? std::move(*layout) : SpecialTemplate::for_tokens(special_);
 }
-
-SentencePieceTokenizer::~SentencePieceTokenizer() = default;
 
 void SentencePieceTokenizer::find_special_tokens(const std::string& source) {
   const auto by_name = [&](std::initializer_list<std::string_view> names) {
@@ -133,34 +93,49 @@ std::optional<TokenId> SentencePieceTokenizer::find(std::string_view piece) cons
   return found->second;
 }
 
-std::vector<TokenId> SentencePieceTokenizer::encode(std::string_view text) const {
-  check_text(text);
-  std::vector<TokenId> ids;
-  const auto status = processor_->Encode(text, &ids);
-  if (!status.ok()) fail(ErrorCode::kInternal, "SentencePiece: ", status.error_message());
-  return ids;
+Encoding SentencePieceTokenizer::encode_text(std::string_view text, bool first,
+                                             bool with_offsets) const {
+  if (const auto bad = find_invalid_utf8(text)) {
+    fail(ErrorCode::kData, "the text is not valid UTF-8 at byte ", *bad);
+  }
+  if (text.size() > kMaxTextBytes) {
+    fail(ErrorCode::kData, "a text of ", text.size(), " bytes, at most ", kMaxTextBytes,
+         " are encoded at once");
+  }
+  const NormalizedText normalized = normalizer_.normalize(text, first, with_offsets);
+  std::vector<Segment> segments;
+  segments.reserve(normalized.text.size() / 3);
+  segmenter_->segment(normalized.text, segments);
+
+  Encoding encoding;
+  encoding.ids.reserve(segments.size());
+  const auto put = [&](TokenId id, std::size_t begin, std::size_t end) {
+    encoding.ids.push_back(id);
+    if (with_offsets) {
+      encoding.offsets.push_back({normalized.origin[begin], normalized.origin[end]});
+    }
+  };
+  bool after_unknown = false;
+  for (const Segment& segment : segments) {
+    const bool unknown = segment.id == model_.unknown;
+    if (unknown && model_.byte_fallback) {
+      // The last byte stands for the whole character.
+      for (std::size_t i = segment.begin; i < segment.end; ++i) {
+        const auto byte = static_cast<unsigned char>(normalized.text[i]);
+        put(byte_ids_[byte], segment.begin, i + 1 < segment.end ? segment.begin : segment.end);
+      }
+    } else if (unknown && after_unknown) {  // one unknown piece for a run
+      if (with_offsets) encoding.offsets.back().end = normalized.origin[segment.end];
+    } else {
+      put(segment.id, segment.begin, segment.end);
+    }
+    after_unknown = unknown;
+  }
+  return encoding;
 }
 
-Encoding SentencePieceTokenizer::encode_with_offsets(std::string_view text) const {
-  check_text(text);
-  return encode_by(*processor_, text);
-}
-
-Encoding SentencePieceTokenizer::encode_part(std::string_view text, bool first) const {
-  check_text(text);
-  return encode_by(first ? *processor_ : without_prefix(), text);
-}
-
-const SentencePieceProcessor& SentencePieceTokenizer::without_prefix() const {
-  if (!model_.add_dummy_prefix) return *processor_;
-  std::call_once(without_prefix_once_, [&] {
-    without_prefix_ = load_processor(model_.serialized + std::string(kNoPrefix), "tokenizer");
-  });
-  return *without_prefix_;
-}
-
-// As the library decodes: a piece at the start loses the space that the normaliser put there; with
-// remove_extra_whitespaces every leading space goes.
+// As SentencePiece decodes: a piece at the start loses the space that the normaliser put there;
+// with remove_extra_whitespaces every leading space goes.
 std::string SentencePieceTokenizer::decode_next(TokenId id, DecodeState& state,
                                                 bool keep_special) const {
   const SentencePieceModel::Piece& piece = at(id);
@@ -254,7 +229,7 @@ std::string SentencePieceTokenizer::fingerprint() const {
     number(std::bit_cast<std::uint32_t>(piece.score));
     number(static_cast<std::uint64_t>(piece.type));
   }
-  string(model_.charsmap);
+  string(model_.charsmap_bytes);
   number(model_.add_dummy_prefix);
   number(model_.remove_extra_whitespaces);
   string(model_.unknown_surface);
@@ -277,7 +252,7 @@ std::string SentencePieceTokenizer::description() const {
   std::string text =
       concat("SentencePiece ", kind_name(model_.kind), ", ", model_.pieces.size(), " pieces");
   if (model_.byte_fallback) text += ", byte fallback";
-  if (!model_.charsmap.empty()) {
+  if (!model_.charsmap_bytes.empty()) {
     text += concat(", ", model_.normalizer_name.empty() ? "normalised" : model_.normalizer_name);
   }
   return text;

@@ -1,21 +1,20 @@
-// A Tokenizer by the SentencePiece library (Kudo and Richardson, 2018), after our own check of the
-// model.
+// A Tokenizer that applies a SentencePiece model (Kudo and Richardson, 2018). The ids are those of
+// the library's current version; earlier ones differ where two segmentations are equally good.
 #pragma once
 
+#include <array>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "config/json.h"
+#include "text/segmenter.h"
 #include "text/sentencepiece_model.h"
+#include "text/sentencepiece_normalizer.h"
 #include "text/special_template.h"
 #include "text/tokenizer.h"
-
-namespace sentencepiece {
-class SentencePieceProcessor;
-}
 
 namespace llmctl {
 
@@ -29,19 +28,27 @@ class SentencePieceTokenizer : public Tokenizer {
   explicit SentencePieceTokenizer(SentencePieceModel model, const std::string& source,
                                   Json config = nullptr,
                                   std::optional<SpecialTemplate> layout = std::nullopt);
-  ~SentencePieceTokenizer() override;
+  SentencePieceTokenizer(const SentencePieceTokenizer&) = delete;  // its parts refer to model_
+  SentencePieceTokenizer& operator=(const SentencePieceTokenizer&) = delete;
 
   std::int64_t vocab_size() const override {
     return static_cast<std::int64_t>(model_.pieces.size());
   }
-  std::vector<TokenId> encode(std::string_view text) const override;
-  Encoding encode_with_offsets(std::string_view text) const override;
+  std::vector<TokenId> encode(std::string_view text) const override {
+    return encode_text(text, true, false).ids;
+  }
+  Encoding encode_with_offsets(std::string_view text) const override {
+    return encode_text(text, true, true);
+  }
   std::string decode(std::span<const TokenId> ids, bool keep_special = false) const override;
   std::string token_bytes(TokenId id) const override;
   std::string decode_next(TokenId id, DecodeState& state, bool keep_special) const override;
   std::string piece(TokenId id) const override { return at(id).text; }
   std::optional<TokenId> find(std::string_view piece) const override;
   bool is_special(TokenId id) const override;
+  bool is_byte(TokenId id) const override {
+    return at(id).type == SentencePieceModel::PieceType::kByte;
+  }
   const SpecialTokens& special() const override { return special_; }
   bool begins_word(TokenId id) const override;
   std::vector<TokenId> with_special(std::span<const TokenId> a,
@@ -55,11 +62,13 @@ class SentencePieceTokenizer : public Tokenizer {
   const SpecialTemplate& layout() const { return layout_; }
 
  protected:
-  Encoding encode_part(std::string_view text, bool first) const override;
+  Encoding encode_part(std::string_view text, bool first) const override {
+    return encode_text(text, first, true);
+  }
 
  private:
   const SentencePieceModel::Piece& at(TokenId id) const;  // kData when out of range
-  const sentencepiece::SentencePieceProcessor& without_prefix() const;
+  Encoding encode_text(std::string_view text, bool first, bool with_offsets) const;
   void find_special_tokens(const std::string& source);
 
   SentencePieceModel model_;
@@ -67,10 +76,9 @@ class SentencePieceTokenizer : public Tokenizer {
   std::unordered_map<std::string_view, TokenId> ids_;  // of the pieces in model_
   SpecialTokens special_;
   SpecialTemplate layout_;
-  std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
-  // For parts of a text: the same model without the space before the text, loaded when needed.
-  mutable std::once_flag without_prefix_once_;
-  mutable std::unique_ptr<sentencepiece::SentencePieceProcessor> without_prefix_;
+  SentencePieceNormalizer normalizer_;
+  std::unique_ptr<Segmenter> segmenter_;
+  std::array<TokenId, 256> byte_ids_;  // with byte fallback
 };
 
 /// The tokenizer of a directory whose model is `model_file`: with its tokenizer_config.json and

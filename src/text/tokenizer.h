@@ -67,6 +67,8 @@ class Tokenizer {
   virtual std::string piece(TokenId id) const = 0;  ///< as the vocabulary spells it
   virtual std::optional<TokenId> find(std::string_view piece) const = 0;
   virtual bool is_special(TokenId id) const = 0;
+  /// True for tokens that stand for one byte of a character without a token of its own.
+  virtual bool is_byte(TokenId) const { return false; }
   virtual const SpecialTokens& special() const = 0;
 
   /// True where the token begins a new word (a leading "▁", no "##", …): for whole-word masking and

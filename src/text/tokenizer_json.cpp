@@ -77,8 +77,9 @@ class Writer {
 
   Json normalizer() const {
     Json list = Json::array();
-    if (!model_.charsmap.empty()) {
-      list.push_back({{"type", "Precompiled"}, {"precompiled_charsmap", base64(model_.charsmap)}});
+    if (!model_.charsmap_bytes.empty()) {
+      list.push_back(
+          {{"type", "Precompiled"}, {"precompiled_charsmap", base64(model_.charsmap_bytes)}});
     }
     if (model_.remove_extra_whitespaces) {
       list.push_back(replace({{"Regex", "^ +| +$"}}, ""));

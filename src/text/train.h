@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/fields.h"
@@ -16,11 +18,12 @@ struct TokenizerTrainConfig {
   std::string recipe = "causal";  ///< "causal" or "masked": which special tokens, at which ids
   std::string model_type = "bpe";
   std::int64_t vocab_size = 8000;
-  double character_coverage = 0.9995;
-  bool byte_fallback = true;
+  bool hard_vocab_limit = true;
+  std::optional<double> character_coverage;
+  std::optional<bool> byte_fallback;
   bool split_digits = true;
   std::string normalization = "identity";
-  bool add_dummy_prefix = true;
+  std::optional<bool> add_dummy_prefix;
   std::vector<std::string> user_symbols;
   std::int64_t sample_bytes = 200'000'000;  ///< reservoir sample beyond this
   std::int64_t seed = 1234;
@@ -35,17 +38,19 @@ struct TokenizerTrainConfig {
           OneOf{{"bpe", "unigram", "char", "word"}});
     visit("vocab_size", self.vocab_size, "Number of pieces, special and byte pieces included.",
           Range<std::int64_t>{8, 1'000'000});
+    visit("hard_vocab_limit", self.hard_vocab_limit,
+          "Fail when the text gives fewer pieces than vocab_size; false takes what there is.");
     visit("character_coverage", self.character_coverage,
-          "Share of the characters of the text that get a piece of their own.",
+          "Share of the characters of the text that get a piece of their own; 0.9995, for char 1.",
           Range<double>{0.5, 1.0});
     visit("byte_fallback", self.byte_fallback,
-          "Spell unknown characters as bytes instead of <unk>.");
+          "Spell unknown characters as bytes instead of <unk>; true for bpe and unigram.");
     visit("split_digits", self.split_digits, "One piece per digit.");
     visit("normalization", self.normalization,
           "SentencePiece's normalisation rule; identity changes nothing.",
           OneOf{{"identity", "nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf"}});
     visit("add_dummy_prefix", self.add_dummy_prefix,
-          "Treat the first word like the others by a space before it.");
+          "Treat the first word like the others by a space before it; true, for char false.");
     visit("user_symbols", self.user_symbols, "Strings that are always one piece.");
     visit("sample_bytes", self.sample_bytes, "Train on a random sample of at most this many bytes.",
           Range<std::int64_t>{1000, std::int64_t{1} << 40});
@@ -56,17 +61,25 @@ struct TokenizerTrainConfig {
 };
 
 struct TokenizerTrainReport {
-  std::int64_t pieces = 0, lines = 0;
-  std::uint64_t bytes = 0;
+  std::int64_t pieces = 0;
+  std::uint64_t documents = 0, bytes = 0;  ///< read
+  std::uint64_t sampled_bytes = 0;         ///< trained on
   double seconds = 0;
 };
 
-/// Trains on text files and writes a tokenizer directory (Tokenizer::save) that appears whole or
-/// not at all. Long lines are cut at sentence ends, never dropped. With model_type char, line
-/// breaks are characters like any other. A vocabulary too small for the alphabet is kConfig and
-/// names the smallest that works.
+/// Calls its argument with each document of a corpus until that returns false.
+using DocumentReader = std::function<void(const std::function<bool(std::string_view)>&)>;
+
+/// Trains on documents and writes a tokenizer directory (Tokenizer::save) that appears whole or not
+/// at all; the same documents and configuration give the same bytes. The text is learnt as it will
+/// be encoded: only what begins a document gets the dummy prefix, no piece spans a line break.
+/// Long documents are cut at line or sentence ends, nothing is dropped. With model_type char, line
+/// breaks are characters like any other; without byte fallback (but for word, which glues them to
+/// their neighbours) they and tabs get pieces of their own. kConfig: a vocabulary too small for the
+/// alphabet or larger than the text gives, naming the size that works. kData: invalid UTF-8, no
+/// text. kCannotCreate: something is in `directory`.
 TokenizerTrainReport train_tokenizer(const TokenizerTrainConfig& config,
-                                     const std::vector<std::filesystem::path>& texts,
+                                     const DocumentReader& documents,
                                      const std::filesystem::path& directory);
 
 }  // namespace llmctl

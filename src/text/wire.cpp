@@ -27,10 +27,14 @@ void WirePlace::fail(std::string_view field, const std::string& message) const {
   llmctl::fail(ErrorCode::kData, describe(), joint, field, ": ", message);
 }
 
+void WireReader::refuse(const std::string& what) const {
+  place_.fail("", concat("field ", number_, ": ", what, ": damaged, or not a SentencePiece model"));
+}
+
 std::uint64_t WireReader::take_varint() {
   std::uint64_t value = 0;
   for (unsigned i = 0; i < 10; ++i) {
-    if (i >= rest_.size()) place_.fail("", "the file ends inside a number");
+    if (i >= rest_.size()) refuse("ends inside a number");
     const auto byte = static_cast<unsigned char>(rest_[i]);
     value |= static_cast<std::uint64_t>(byte & 0x7F) << (7 * i);
     if (byte < 0x80) {
@@ -38,12 +42,12 @@ std::uint64_t WireReader::take_varint() {
       return value;
     }
   }
-  place_.fail("", "a number of more than 10 bytes");
+  refuse("a number of more than 10 bytes");
 }
 
 std::string_view WireReader::take(std::uint64_t size) {
   if (size > rest_.size()) {
-    place_.fail("", concat("a field of ", size, " bytes where ", rest_.size(), " are left"));
+    refuse(concat(size, " bytes where ", rest_.size(), " are left"));
   }
   const std::string_view taken = rest_.substr(0, size);
   rest_.remove_prefix(size);
@@ -52,11 +56,12 @@ std::string_view WireReader::take(std::uint64_t size) {
 
 bool WireReader::next(WireField& field) {
   if (rest_.empty()) return false;
+  number_ = 0;
   const std::uint64_t key = take_varint();
-  const std::uint64_t number = key >> 3;
-  if (number == 0 || number >= 1u << 29) place_.fail("", concat("field number ", number));
+  number_ = key >> 3;
+  if (number_ == 0 || number_ >= 1u << 29) refuse("a number that no field has");
   field = {};
-  field.number = static_cast<std::uint32_t>(number);
+  field.number = static_cast<std::uint32_t>(number_);
   switch (key & 7) {
     case 0:
       field.type = WireField::Type::kVarint;
@@ -75,7 +80,7 @@ bool WireReader::next(WireField& field) {
       field.value = little_endian(take(4));
       return true;
     default:
-      place_.fail("", concat("field ", number, " has wire type ", key & 7));
+      refuse(concat("wire type ", key & 7));
   }
 }
 

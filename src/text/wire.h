@@ -47,11 +47,13 @@ class WireReader {
   }
 
  private:
+  [[noreturn]] void refuse(const std::string& what) const;
   std::uint64_t take_varint();
   std::string_view take(std::uint64_t size);
 
   std::string_view rest_;
   WirePlace place_;
+  std::uint64_t number_ = 0;  // of the field being read
 };
 
 }  // namespace llmctl

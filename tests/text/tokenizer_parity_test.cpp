@@ -1,0 +1,118 @@
+// SentencePiece tokenizers against golden results of the sentencepiece package, and against models
+// made to harm.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/utf8.h"
+#include "config/json.h"
+#include "support/parity_dir.h"
+#include "text/sentencepiece_tokenizer.h"
+#include "text/stream.h"
+#include "text/tokenizer.h"
+
+namespace llmctl {
+namespace {
+
+std::vector<std::filesystem::path> sentencepiece_cases() {
+  std::vector<std::filesystem::path> cases;
+  for (const auto& directory : test::parity_cases("tokenizers")) {
+    if (std::filesystem::exists(directory / "tokenizer.model")) cases.push_back(directory);
+  }
+  return cases;
+}
+
+TEST(TokenizerParity, SentencePieceGoldens) {
+  const auto cases = sentencepiece_cases();
+  if (cases.empty()) LLMCTL_NEEDS_PARITY("tokenizers/spm_bpe");
+  for (const auto& directory : cases) {
+    SCOPED_TRACE(directory.filename().string());
+    const auto tokenizer = load_tokenizer(directory);
+    std::size_t rows = 0;
+    for_each_line(directory / "golden.jsonl", [&](std::uint64_t number, std::string_view line) {
+      SCOPED_TRACE(number);
+      const Json row = parse_json(line, "golden.jsonl");
+      const std::string text = row["text"];
+      const Encoding encoding = tokenizer->encode_with_offsets(text);
+      const auto ids = row["ids"].get<std::vector<TokenId>>();
+      EXPECT_EQ(encoding.ids, ids);
+      EXPECT_EQ(tokenizer->encode(text), ids);
+      EXPECT_EQ(tokenizer->with_special(ids), row["ids_with_special"].get<std::vector<TokenId>>());
+
+      const std::vector<std::size_t> at = code_point_offsets(text);
+      EXPECT_EQ(encoding.offsets.size(), row["offsets"].size());
+      for (std::size_t i = 0; i < encoding.offsets.size(); ++i) {
+        const ByteSpan expected{at[row["offsets"][i][0].get<std::size_t>()],
+                                at[row["offsets"][i][1].get<std::size_t>()]};
+        EXPECT_EQ(encoding.offsets[i], expected) << "token " << i;
+        EXPECT_EQ(tokenizer->piece(ids[i]).empty(), false);
+      }
+
+      const std::string decoded = row["decoded"];
+      EXPECT_EQ(tokenizer->decode(ids), decoded);
+      EXPECT_EQ(tokenizer->decode(tokenizer->with_special(ids)), row.value("decoded_skip", decoded));
+      StreamDecoder stream(tokenizer);
+      std::string streamed;
+      for (const TokenId id : ids) streamed += stream.push(id);
+      EXPECT_EQ(streamed + stream.finish(), decoded);
+      ++rows;
+      return !testing::Test::HasFailure();
+    });
+    EXPECT_GT(rows, 0u);
+  }
+}
+
+TEST(TokenizerParity, SentencePiecePieces) {
+  const auto cases = sentencepiece_cases();
+  if (cases.empty()) LLMCTL_NEEDS_PARITY("tokenizers/spm_bpe");
+  for (const auto& directory : cases) {
+    SCOPED_TRACE(directory.filename().string());
+    const SentencePieceModel model = load_sentencepiece_model(directory / "tokenizer.model");
+    const Json pieces = load_json(directory / "pieces.json");
+    ASSERT_EQ(model.pieces.size(), pieces.size());
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      EXPECT_EQ(model.pieces[i].text, pieces[i][0].get<std::string>());
+      EXPECT_EQ(model.pieces[i].score, pieces[i][1].get<float>());
+      using Type = SentencePieceModel::PieceType;
+      const std::string type = pieces[i][2];
+      EXPECT_EQ(model.pieces[i].type, type == "unk"       ? Type::kUnknown
+                                      : type == "control" ? Type::kControl
+                                      : type == "byte"    ? Type::kByte
+                                                          : Type::kNormal);
+    }
+  }
+}
+
+TEST(TokenizerParity, HostileModelsAreRefused) {
+  LLMCTL_NEEDS_PARITY("formats/hostile/manifest.json");
+  const std::filesystem::path directory = test::parity_dir() / "formats/hostile";
+  std::size_t count = 0;
+  for (const Json& entry : load_json(directory / "manifest.json")) {
+    if (entry["kind"] != "sentencepiece") continue;
+    const std::string file = entry["file"];
+    SCOPED_TRACE(file);
+    ++count;
+    try {
+      load_tokenizer(directory / file);
+      ADD_FAILURE() << "accepted: " << entry["wrong"];
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kData);
+      EXPECT_NE(std::string(error.what()).find(file + ": "), std::string::npos) << error.what();
+      EXPECT_LT(std::string(error.what()).size(), 400u);
+    }
+  }
+  EXPECT_GT(count, 0u);
+}
+
+TEST(TokenizerParity, SmallModelLoads) {
+  LLMCTL_NEEDS_PARITY("formats/valid/small_sentencepiece.model");
+  const auto tokenizer =
+      load_tokenizer(test::parity_dir() / "formats/valid/small_sentencepiece.model");
+  EXPECT_GT(tokenizer->vocab_size(), 0);
+  EXPECT_FALSE(tokenizer->encode("a b").empty());
+}
+
+}  // namespace
+}  // namespace llmctl
