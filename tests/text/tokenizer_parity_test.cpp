@@ -52,7 +52,8 @@ TEST(TokenizerParity, SentencePieceGoldens) {
 
       const std::string decoded = row["decoded"];
       EXPECT_EQ(tokenizer->decode(ids), decoded);
-      EXPECT_EQ(tokenizer->decode(tokenizer->with_special(ids)), row.value("decoded_skip", decoded));
+      EXPECT_EQ(tokenizer->decode(tokenizer->with_special(ids)),
+                row.value("decoded_skip", decoded));
       StreamDecoder stream(tokenizer);
       std::string streamed;
       for (const TokenId id : ids) streamed += stream.push(id);
