@@ -3,6 +3,6 @@
 # iterators), maybe-uninitialized (std::optional), restrict ("literal" + std::string).
 add_library(llmctl_warnings INTERFACE)
 target_compile_options(llmctl_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor
-  -Woverloaded-virtual -Wextra-semi -Wformat=2 -Wvla -Wno-maybe-uninitialized
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
+  -Woverloaded-virtual -Wextra-semi -Wformat=2 -Wvla
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
   $<$<BOOL:${LLMCTL_WARNINGS_AS_ERRORS}>:-Werror>)
