@@ -4,15 +4,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
-#include <map>
-#include <memory>
-#include <span>
 #include <string>
 #include <vector>
-
-#include "io/safetensors.h"
 
 namespace llmctl {
 
@@ -35,18 +29,6 @@ void set_deterministic(bool on);
 
 /// Seeds LibTorch's generator of the device (dropout draws from it).
 void seed_generator(const at::Device& device, std::uint64_t seed);
-
-at::ScalarType to_scalar_type(DType dtype);
-DType to_dtype(at::ScalarType type);
-
-/// A tensor over the file's own bytes, without a copy; `owner` is kept alive by it.
-at::Tensor map_tensor(const TensorInfo& info, std::span<const std::byte> bytes,
-                      std::shared_ptr<const void> owner);
-
-/// Writes named tensors (made contiguous on the CPU, one at a time) to a safetensors file.
-void write_tensors(const std::filesystem::path& path,
-                   const std::vector<std::pair<std::string, at::Tensor>>& tensors,
-                   const std::map<std::string, std::string>& metadata = {});
 
 /// Calls `work`; out of memory and other failures inside LibTorch become Errors of one line
 /// (kInternal), out of memory with what to lower.

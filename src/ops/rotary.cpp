@@ -1,8 +1,8 @@
 #include "ops/rotary.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cos.h>
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/sin.h>
 #include <torch/csrc/autograd/custom_function.h>
