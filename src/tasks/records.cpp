@@ -1,0 +1,91 @@
+#include "tasks/records.h"
+
+#include <cmath>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "io/text_source.h"
+
+namespace llmctl {
+namespace {
+
+/// A number in [0, 1) that depends on the text alone.
+double share_of(std::string_view text, std::uint64_t seed) {
+  return static_cast<double>(hash64(text, seed) >> 11) * 0x1p-53;
+}
+
+constexpr std::uint64_t kHoldOutSeed = 1, kWeightSeed = 2;
+
+}  // namespace
+
+void Record::fail(const std::string& message) const {
+  llmctl::fail(ErrorCode::kData, file.string(), ", record ", number, ": ", message);
+}
+
+bool Record::has(const std::string& field) const {
+  return value.is_object() && value.contains(field) && !value.at(field).is_null();
+}
+
+std::string Record::text(const std::string& field) const {
+  if (!has(field)) fail("no field '" + field + "' (it has " + fields() + ")");
+  const Json& member = value.at(field);
+  if (member.is_string()) return member.get<std::string>();
+  if (member.is_number() || member.is_boolean()) return dump_json(member);
+  fail("field '" + field + "': expected text, got " + member.type_name());
+}
+
+std::string Record::fields() const {
+  std::string names;
+  if (value.is_object()) {
+    for (const auto& [name, member] : value.items()) names += (names.empty() ? "" : ", ") + name;
+  }
+  return names.empty() ? "no fields" : names;
+}
+
+void for_each_labelled_record(const std::filesystem::path& file, const std::function<void(const Record&)>& record) {
+  for_each_record(file, [&](std::uint64_t number, const Json& value) {
+    record(Record{file, number, value});
+    return true;
+  });
+}
+
+std::optional<std::string> find_field(const Record& record, const std::optional<std::string>& configured,
+                                      const std::vector<std::string>& candidates) {
+  if (configured) return configured;
+  for (const std::string& name : candidates) {
+    if (record.has(name)) return name;
+  }
+  return std::nullopt;
+}
+
+std::vector<bool> held_out(const std::vector<std::string_view>& units, double hash_share, double tail_share) {
+  std::vector<bool> out(units.size(), false);
+  if (units.size() < 2 || (hash_share <= 0 && tail_share <= 0)) return out;
+  std::size_t count = 0, nearest = 0;
+  double lowest = 2;
+  if (tail_share > 0) {
+    count = static_cast<std::size_t>(std::llround(tail_share * static_cast<double>(units.size())));
+    count = std::clamp<std::size_t>(count, 1, units.size() - 1);
+    std::fill(out.end() - static_cast<std::ptrdiff_t>(count), out.end(), true);
+    return out;
+  }
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    const double share = share_of(units[i], kHoldOutSeed);
+    out[i] = share < hash_share;
+    count += out[i] ? 1 : 0;
+    if (share < lowest) {
+      lowest = share;
+      nearest = i;
+    }
+  }
+  if (count == 0) out[nearest] = true;
+  if (count == units.size()) out[0] = false;
+  return out;
+}
+
+std::int64_t passes(std::string_view unit, double weight) {
+  const double whole = std::floor(weight);
+  return static_cast<std::int64_t>(whole) + (share_of(unit, kWeightSeed) < weight - whole ? 1 : 0);
+}
+
+}  // namespace llmctl
