@@ -42,14 +42,16 @@ std::string Record::fields() const {
   return names.empty() ? "no fields" : names;
 }
 
-void for_each_labelled_record(const std::filesystem::path& file, const std::function<void(const Record&)>& record) {
+void for_each_labelled_record(const std::filesystem::path& file,
+                              const std::function<void(const Record&)>& record) {
   for_each_record(file, [&](std::uint64_t number, const Json& value) {
     record(Record{file, number, value});
     return true;
   });
 }
 
-std::optional<std::string> find_field(const Record& record, const std::optional<std::string>& configured,
+std::optional<std::string> find_field(const Record& record,
+                                      const std::optional<std::string>& configured,
                                       const std::vector<std::string>& candidates) {
   if (configured) return configured;
   for (const std::string& name : candidates) {
@@ -58,7 +60,8 @@ std::optional<std::string> find_field(const Record& record, const std::optional<
   return std::nullopt;
 }
 
-std::vector<bool> held_out(const std::vector<std::string_view>& units, double hash_share, double tail_share) {
+std::vector<bool> held_out(const std::vector<std::string_view>& units, double hash_share,
+                           double tail_share) {
   std::vector<bool> out(units.size(), false);
   if (units.size() < 2 || (hash_share <= 0 && tail_share <= 0)) return out;
   std::size_t count = 0, nearest = 0;

@@ -21,25 +21,29 @@ struct Record {
   /// Throws kData "FILE, record N: message".
   [[noreturn]] void fail(const std::string& message) const;
   bool has(const std::string& field) const;
-  /// The field's text: a string as it is, numbers and booleans as JSON spells them. kData when it is absent, null or
-  /// a list or object.
+  /// The field's text: a string as it is, numbers and booleans as JSON spells them. kData when it
+  /// is absent, null or a list or object.
   std::string text(const std::string& field) const;
   /// The names of its fields, for errors: "a, b, c".
   std::string fields() const;
 };
 
 /// Reads every record of a file (io/text_source.h).
-void for_each_labelled_record(const std::filesystem::path& file, const std::function<void(const Record&)>& record);
+void for_each_labelled_record(const std::filesystem::path& file,
+                              const std::function<void(const Record&)>& record);
 
 /// `configured` if it is set, else the first of `candidates` that the record has, else nothing.
-std::optional<std::string> find_field(const Record& record, const std::optional<std::string>& configured,
+std::optional<std::string> find_field(const Record& record,
+                                      const std::optional<std::string>& configured,
                                       const std::vector<std::string>& candidates);
 
-/// Which of the units (documents, records) are held out for validation: by hash of their content, or the last share.
-/// At least one unit of a share above 0, never all.
-std::vector<bool> held_out(const std::vector<std::string_view>& units, double hash_share, double tail_share);
+/// Which of the units (documents, records) are held out for validation: by hash of their content,
+/// or the last share. At least one unit of a share above 0, never all.
+std::vector<bool> held_out(const std::vector<std::string_view>& units, double hash_share,
+                           double tail_share);
 
-/// How often a unit is visited per epoch when its file weighs `weight`: the whole part always, the fraction by hash.
+/// How often a unit is visited per epoch when its file weighs `weight`: the whole part always, the
+/// fraction by hash.
 std::int64_t passes(std::string_view unit, double weight);
 
 }  // namespace llmctl

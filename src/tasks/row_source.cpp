@@ -14,21 +14,23 @@ namespace {
 
 constexpr std::int64_t kWindow = 50;  // batches that are sorted by length together
 
-std::int64_t ceil_divide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t ceil_divide(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
 
 }  // namespace
 
-RowSource::RowSource(std::vector<std::int64_t> rows, std::vector<std::int32_t> lengths, const Batching& batching,
-                     Collate collate, std::string fingerprint)
+RowSource::RowSource(std::vector<std::int64_t> rows, std::vector<std::int32_t> lengths,
+                     const Batching& batching, Collate collate, std::string fingerprint)
     : rows_(std::move(rows)),
       lengths_(std::move(lengths)),
       batching_(batching),
       collate_(std::move(collate)),
       fingerprint_(std::move(fingerprint)) {
   require(!rows_.empty(), ErrorCode::kData, "data.train: no rows to train on");
-  require(batching_.batch_size > 0 && batching_.micro_batch_size > 0 && batching_.world > 0, ErrorCode::kInternal,
-          "row source: batch of ", batching_.batch_size, ", micro-batch of ", batching_.micro_batch_size, ", ",
-          batching_.world, " processes");
+  require(batching_.batch_size > 0 && batching_.micro_batch_size > 0 && batching_.world > 0,
+          ErrorCode::kInternal, "row source: batch of ", batching_.batch_size, ", micro-batch of ",
+          batching_.micro_batch_size, ", ", batching_.world, " processes");
 }
 
 std::int64_t RowSource::steps_per_epoch() const {
@@ -39,24 +41,29 @@ std::vector<std::vector<std::int64_t>> RowSource::micro_batches(std::int64_t ste
   const std::int64_t epoch = step / steps_per_epoch(), in_epoch = step % steps_per_epoch();
   const std::int64_t window = in_epoch / kWindow;
   const std::int64_t first = window * kWindow * batching_.batch_size;
-  const std::int64_t last =
-      std::min<std::int64_t>(static_cast<std::int64_t>(rows_.size()), first + kWindow * batching_.batch_size);
-  const Permutation shuffle(rows_.size(), random_key(batching_.seed, "rows", static_cast<std::uint64_t>(epoch)));
+  const std::int64_t last = std::min<std::int64_t>(static_cast<std::int64_t>(rows_.size()),
+                                                   first + kWindow * batching_.batch_size);
+  const Permutation shuffle(rows_.size(),
+                            random_key(batching_.seed, "rows", static_cast<std::uint64_t>(epoch)));
   std::vector<std::int64_t> sorted;
   sorted.reserve(static_cast<std::size_t>(last - first));
-  for (std::int64_t i = first; i < last; ++i) sorted.push_back(rows_[shuffle(static_cast<std::uint64_t>(i))]);
+  for (std::int64_t i = first; i < last; ++i)
+    sorted.push_back(rows_[shuffle(static_cast<std::uint64_t>(i))]);
   std::stable_sort(sorted.begin(), sorted.end(), [&](std::int64_t a, std::int64_t b) {
     return lengths_[static_cast<std::size_t>(a)] < lengths_[static_cast<std::size_t>(b)];
   });
-  const Permutation order(static_cast<std::uint64_t>(ceil_divide(last - first, batching_.batch_size)),
-                          random_key(batching_.seed, "batches", static_cast<std::uint64_t>(epoch),
-                                     static_cast<std::uint64_t>(window)));
-  const auto batch = static_cast<std::int64_t>(order(static_cast<std::uint64_t>(in_epoch - window * kWindow)));
+  const Permutation order(
+      static_cast<std::uint64_t>(ceil_divide(last - first, batching_.batch_size)),
+      random_key(batching_.seed, "batches", static_cast<std::uint64_t>(epoch),
+                 static_cast<std::uint64_t>(window)));
+  const auto batch =
+      static_cast<std::int64_t>(order(static_cast<std::uint64_t>(in_epoch - window * kWindow)));
   const std::int64_t begin = batch * batching_.batch_size;
   const std::int64_t end = std::min<std::int64_t>(begin + batching_.batch_size, last - first);
   std::vector<std::vector<std::int64_t>> micro;
   for (std::int64_t i = begin + batching_.rank; i < end; i += batching_.world) {
-    if (micro.empty() || static_cast<std::int64_t>(micro.back().size()) == batching_.micro_batch_size) {
+    if (micro.empty() ||
+        static_cast<std::int64_t>(micro.back().size()) == batching_.micro_batch_size) {
       micro.emplace_back();
     }
     micro.back().push_back(sorted[static_cast<std::size_t>(i)]);
@@ -70,8 +77,8 @@ std::vector<Batch> RowSource::batches(std::int64_t step) const {
   return batches;
 }
 
-Sequence pad_rows(const std::vector<std::vector<TokenId>>& rows, const std::vector<std::vector<TokenId>>& types,
-                  TokenId pad) {
+Sequence pad_rows(const std::vector<std::vector<TokenId>>& rows,
+                  const std::vector<std::vector<TokenId>>& types, TokenId pad) {
   const auto count = static_cast<std::int64_t>(rows.size());
   std::int64_t longest = 0, shortest = std::numeric_limits<std::int64_t>::max();
   for (const auto& row : rows) {
@@ -112,6 +119,11 @@ TokenId pad_token(const Tokenizer& tokenizer) {
   return special.pad.value_or(special.eos.value_or(0));
 }
 
+std::int64_t model_length(const Model& model, std::int64_t sequence_length) {
+  const std::int64_t most = model.facts().max_positions;
+  return most > 0 ? std::min(sequence_length, most) : sequence_length;
+}
+
 std::vector<std::vector<std::int64_t>> batches_by_length(std::span<const std::int32_t> lengths,
                                                          std::int64_t batch_size) {
   std::vector<std::int64_t> order(lengths.size());
@@ -122,7 +134,8 @@ std::vector<std::vector<std::int64_t>> batches_by_length(std::span<const std::in
   std::vector<std::vector<std::int64_t>> batches;
   for (std::size_t i = 0; i < order.size(); i += static_cast<std::size_t>(batch_size)) {
     const std::size_t end = std::min(order.size(), i + static_cast<std::size_t>(batch_size));
-    batches.emplace_back(order.begin() + static_cast<std::ptrdiff_t>(i), order.begin() + static_cast<std::ptrdiff_t>(end));
+    batches.emplace_back(order.begin() + static_cast<std::ptrdiff_t>(i),
+                         order.begin() + static_cast<std::ptrdiff_t>(end));
   }
   return batches;
 }

@@ -1,5 +1,5 @@
-// Rows that are known in advance, dealt into the steps of a run: shuffled anew each epoch, rows of similar length
-// together.
+// Rows that are known in advance, dealt into the steps of a run: shuffled anew each epoch, rows of
+// similar length together.
 #pragma once
 
 #include <cstdint>
@@ -9,29 +9,33 @@
 #include <vector>
 
 #include "data/batching.h"
+#include "models/model.h"
 #include "text/tokenizer.h"
 #include "train/interfaces.h"
 
 namespace llmctl {
 
-/// The order of an epoch is a keyed permutation, cut into windows of 50 batches. Inside a window the rows are sorted
-/// by length and cut into batches, whose order is permuted again; so padding is small and every row comes once per
-/// epoch. All of it is a function of (seed, step), at the cost of sorting one window.
+/// The order of an epoch is a keyed permutation, cut into windows of 50 batches. Inside a window
+/// the rows are sorted by length and cut into batches, whose order is permuted again; so padding is
+/// small and every row comes once per epoch. All of it is a function of (seed, step), at the cost
+/// of sorting one window.
 class RowSource : public Source {
  public:
   /// Makes the batch of some rows, by their indices.
   using Collate = std::function<Batch(std::span<const std::int64_t> rows)>;
 
-  /// `rows`: what one epoch visits, indices into `lengths` (tokens of each row), one more often where it weighs more.
-  RowSource(std::vector<std::int64_t> rows, std::vector<std::int32_t> lengths, const Batching& batching,
-            Collate collate, std::string fingerprint);
+  /// `rows`: what one epoch visits, indices into `lengths` (tokens of each row), one more often
+  /// where it weighs more.
+  RowSource(std::vector<std::int64_t> rows, std::vector<std::int32_t> lengths,
+            const Batching& batching, Collate collate, std::string fingerprint);
 
   std::int64_t steps_per_epoch() const override;
   std::vector<Batch> batches(std::int64_t step) const override;
   std::string fingerprint() const override { return fingerprint_; }
 
-  /// Rows of this rank's micro-batches of a step. Ranks take every world-th row of the sorted batch, so that their
-  /// shares are about equally long; the last batch of an epoch may be smaller or, on some ranks, empty.
+  /// Rows of this rank's micro-batches of a step. Ranks take every world-th row of the sorted
+  /// batch, so that their shares are about equally long; the last batch of an epoch may be smaller
+  /// or, on some ranks, empty.
   std::vector<std::vector<std::int64_t>> micro_batches(std::int64_t step) const;
 
  private:
@@ -42,18 +46,23 @@ class RowSource : public Source {
   std::string fingerprint_;
 };
 
-/// Rows right-padded with `pad` to the longest of them. `types`: token types of each row, or empty. [B, T]
-Sequence pad_rows(const std::vector<std::vector<TokenId>>& rows, const std::vector<std::vector<TokenId>>& types,
-                  TokenId pad);
+/// Rows right-padded with `pad` to the longest of them. `types`: token types of each row, or empty.
+/// [B, T]
+Sequence pad_rows(const std::vector<std::vector<TokenId>>& rows,
+                  const std::vector<std::vector<TokenId>>& types, TokenId pad);
 
 /// Tokens that are not padding.
 double real_tokens(const Sequence& sequence);
 
-/// The padding token of a tokenizer; what it stands for is never attended to, so any id serves where it has none.
+/// The padding token of a tokenizer; what it stands for is never attended to, so any id serves
+/// where it has none.
 TokenId pad_token(const Tokenizer& tokenizer);
 
-/// Indices 0 … lengths.size()-1 from the shortest to the longest row, cut into batches of at most `batch_size`: for
-/// predicting with little padding.
+/// `sequence_length`, or what the model's positions allow if that is less.
+std::int64_t model_length(const Model& model, std::int64_t sequence_length);
+
+/// Indices 0 … lengths.size()-1 from the shortest to the longest row, cut into batches of at most
+/// `batch_size`: for predicting with little padding.
 std::vector<std::vector<std::int64_t>> batches_by_length(std::span<const std::int32_t> lengths,
                                                          std::int64_t batch_size);
 

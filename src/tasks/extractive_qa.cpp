@@ -1,0 +1,336 @@
+#include "tasks/extractive_qa.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/utf8.h"
+#include "tasks/overlap_baseline.h"
+#include "tasks/records.h"
+#include "tasks/row_source.h"
+
+namespace llmctl {
+namespace {
+
+constexpr std::size_t kSamples = 4;
+
+std::string sample_line(const QaItem& item, const std::string& prediction) {
+  return concat(item.question, " → ", prediction.empty() ? "(no answer)" : prediction, "   [",
+                item.answers.empty() ? "no answer" : item.answers.front(), "]");
+}
+
+/// Evenly spread items, as lines to read.
+std::vector<std::string> sample_lines(const QaData& data, const std::vector<SpanAnswer>& answers) {
+  std::vector<std::string> lines;
+  for (std::size_t i = 0; i < std::min(kSamples, data.items.size()); ++i) {
+    const std::size_t item = i * data.items.size() / kSamples;
+    if (item < answers.size()) lines.push_back(sample_line(data.items[item], answers[item].text));
+  }
+  return lines;
+}
+
+/// The items `keep` names, with their passages.
+QaData subset(const QaData& data, const std::vector<bool>& keep_context) {
+  QaData out;
+  std::vector<std::size_t> moved_to(data.contexts.size());
+  for (std::size_t c = 0; c < data.contexts.size(); ++c) {
+    if (!keep_context[c]) continue;
+    moved_to[c] = out.contexts.size();
+    out.contexts.push_back(data.contexts[c]);
+  }
+  for (const QaItem& item : data.items) {
+    if (!keep_context[item.context]) continue;
+    out.items.push_back(item);
+    out.items.back().context = moved_to[item.context];
+  }
+  return out;
+}
+
+class ExtractiveQa : public Task {
+ public:
+  ExtractiveQa(const ExtractiveQaConfig& config, std::shared_ptr<const Tokenizer> tokenizer)
+      : config_(config), tokenizer_(std::move(tokenizer)) {}
+
+  const std::string& type() const override { return config_.type; }
+  HeadKind head() const override { return HeadKind::kSpan; }
+  std::string best_score() const override { return "valid/exact_match"; }
+
+  void read(const TaskFiles& files) override;
+  std::unique_ptr<Source> source(const Batching& batching) const override;
+  std::unique_ptr<Loss> loss(Model& model) const override {
+    return std::make_unique<SpanLoss>(model);
+  }
+  std::unique_ptr<Validator> validator(Model& model, std::int64_t batch_size,
+                                       World& world) const override;
+  TaskEvaluation evaluate(Model& model, const std::vector<std::filesystem::path>& files,
+                          const PredictOptions& options) const override;
+  TaskEvaluation score(const std::filesystem::path& predictions,
+                       const std::vector<std::filesystem::path>& references) const override;
+  std::vector<Json> answer(Model& model, const std::vector<Json>& inputs,
+                           const PredictOptions& options) const override;
+
+  /// Predictions of this rank's items added to totals.
+  AnswerTotals totals(const QaData& data, const std::vector<SpanAnswer>& answers,
+                      const World& world) const;
+  SpanOptions span_options(bool data_has_unanswerable) const;
+
+ private:
+  QaFeatureOptions feature_options(std::int64_t sequence_length) const {
+    return {sequence_length, config_.stride, config_.max_question_tokens};
+  }
+  QaData read_references(const std::vector<std::filesystem::path>& files) const;
+  void add_baseline(const QaData& data, TaskEvaluation& evaluation) const;
+
+  ExtractiveQaConfig config_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  QaData train_, valid_;
+  std::unique_ptr<QaFeatures> train_features_, valid_features_;
+  std::vector<std::int64_t> rows_;  // windows of one epoch
+};
+
+void ExtractiveQa::read(const TaskFiles& files) {
+  train_ = {};
+  valid_ = {};
+  std::vector<double> weight;  // of each passage
+  for (const auto& [file, file_weight] : files.train) {
+    read_qa_file(file, train_);
+    weight.resize(train_.contexts.size(), file_weight);
+  }
+  for (const auto& file : files.valid) read_qa_file(file, valid_);
+  if (files.valid.empty()) {
+    const std::vector<std::string_view> passages(train_.contexts.begin(), train_.contexts.end());
+    std::vector<bool> out = held_out(passages, files.valid_hash, files.valid_tail);
+    valid_ = subset(train_, out);
+    std::vector<double> kept;
+    for (std::size_t c = 0; c < out.size(); ++c) {
+      if (!out[c]) kept.push_back(weight[c]);
+    }
+    out.flip();
+    const std::size_t moved = train_.moved;
+    train_ = subset(train_, out);
+    train_.moved = moved;
+    weight = std::move(kept);
+  }
+  if (train_.moved > 0) {
+    log_warning(
+        "question answering: ", train_.moved,
+        " answers do not stand at their answer_start; taken where they occur nearest to it");
+  }
+  const std::size_t missing = std::erase_if(
+      train_.items, [](const QaItem& item) { return !item.answers.empty() && !item.span; });
+  if (missing > 0) {
+    log_warning("question answering: ", missing,
+                " training questions left out, whose answers do not occur in their passages");
+  }
+  require(!train_.items.empty(), ErrorCode::kData,
+          files.train.empty() ? "data.train" : files.train[0].first.string(),
+          ": no question to train on is left");
+
+  train_features_ =
+      std::make_unique<QaFeatures>(train_, *tokenizer_, feature_options(files.sequence_length));
+  valid_features_.reset();
+  if (!valid_.items.empty()) {
+    valid_features_ =
+        std::make_unique<QaFeatures>(valid_, *tokenizer_, feature_options(files.sequence_length));
+  }
+  rows_.clear();
+  const auto& windows = train_features_->windows();
+  std::map<std::size_t, std::int64_t> times;  // of each passage
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const QaItem& item = train_.items[windows[i].item];
+    if (!config_.train_on_empty_windows && item.span && windows[i].start == 0) continue;
+    const auto [found, is_new] = times.try_emplace(item.context, 0);
+    if (is_new) found->second = passes(train_.contexts[item.context], weight[item.context]);
+    rows_.insert(rows_.end(), static_cast<std::size_t>(found->second),
+                 static_cast<std::int64_t>(i));
+  }
+  log_info("question answering: ", train_.items.size(), " questions in ", windows.size(),
+           " windows to train on, ", valid_.items.size(), " held out");
+}
+
+std::unique_ptr<Source> ExtractiveQa::source(const Batching& batching) const {
+  std::vector<std::int32_t> lengths;
+  Sha256 digest;
+  std::vector<TokenId> types;
+  for (const QaWindow& window : train_features_->windows()) {
+    lengths.push_back(static_cast<std::int32_t>(window.length));
+    const std::vector<TokenId> row = train_features_->row(window, nullptr);
+    const std::uint64_t gold[] = {row.size(), window.start, window.end};
+    digest.update(gold, sizeof gold);
+    digest.update(row.data(), row.size() * sizeof(TokenId));
+  }
+  digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
+  return std::make_unique<RowSource>(
+      rows_, std::move(lengths), batching,
+      [this](std::span<const std::int64_t> rows) {
+        return collate_windows(*train_features_, rows);
+      },
+      digest.hex());
+}
+
+SpanOptions ExtractiveQa::span_options(bool data_has_unanswerable) const {
+  return {config_.max_answer_tokens, config_.n_best,
+          config_.no_answer.value_or(data_has_unanswerable), config_.no_answer_margin};
+}
+
+AnswerTotals ExtractiveQa::totals(const QaData& data, const std::vector<SpanAnswer>& answers,
+                                  const World& world) const {
+  AnswerTotals totals(parse_answer_metric(config_.metric));
+  for (std::size_t i = static_cast<std::size_t>(world.rank()); i < data.items.size();
+       i += static_cast<std::size_t>(world.size())) {
+    totals.add(answers[i].text, data.items[i].answers, data.items[i].question);
+  }
+  return totals;
+}
+
+class QaValidator : public Validator {
+ public:
+  QaValidator(const ExtractiveQa& task, Model& model, const QaFeatures& features,
+              std::int64_t batch_size, World& world)
+      : task_(task), model_(model), features_(features), batch_size_(batch_size), world_(world) {}
+
+  ValidationResult validate(const Context& context) override {
+    const QaData& data = features_.data();
+    const SpanPredictions predictions =
+        predict_spans(model_, features_, task_.span_options(data.has_unanswerable()), batch_size_,
+                      context, world_);
+    AnswerTotals totals = task_.totals(data, predictions.answers, world_);
+    double loss[] = {predictions.loss, predictions.windows};
+    world_.sum(totals.numbers());
+    world_.sum(loss);
+    ValidationResult result{totals.scores(), sample_lines(data, predictions.answers)};
+    result.scores["loss"] = loss[0] / loss[1];
+    return result;
+  }
+
+ private:
+  const ExtractiveQa& task_;
+  Model& model_;
+  const QaFeatures& features_;
+  std::int64_t batch_size_;
+  World& world_;
+};
+
+std::unique_ptr<Validator> ExtractiveQa::validator(Model& model, std::int64_t batch_size,
+                                                   World& world) const {
+  if (!valid_features_) return nullptr;
+  return std::make_unique<QaValidator>(*this, model, *valid_features_, batch_size, world);
+}
+
+QaData ExtractiveQa::read_references(const std::vector<std::filesystem::path>& files) const {
+  QaData data;
+  std::set<std::string> ids;
+  for (const auto& file : files) {
+    const std::size_t first = data.items.size();
+    read_qa_file(file, data);
+    for (std::size_t i = first; i < data.items.size(); ++i) {
+      require(ids.insert(data.items[i].id).second, ErrorCode::kData, file.string(), ": id '",
+              data.items[i].id, "' occurs twice");
+    }
+  }
+  require(!data.items.empty(), ErrorCode::kData,
+          files.empty() ? "question answering" : files[0].string(), ": no questions");
+  return data;
+}
+
+void ExtractiveQa::add_baseline(const QaData& data, TaskEvaluation& evaluation) const {
+  AnswerTotals baseline(parse_answer_metric(config_.metric));
+  for (const QaItem& item : data.items) {
+    baseline.add(overlap_answer(item.question, data.contexts[item.context]), item.answers,
+                 item.question);
+  }
+  evaluation.baseline = baseline.scores();
+  evaluation.baseline_rule = "word overlap";
+}
+
+TaskEvaluation ExtractiveQa::evaluate(Model& model, const std::vector<std::filesystem::path>& files,
+                                      const PredictOptions& options) const {
+  const QaData data = read_references(files);
+  const QaFeatures features(data, *tokenizer_,
+                            feature_options(model_length(model, options.sequence_length)));
+  const auto world = make_local_world();
+  const SpanPredictions predictions =
+      predict_spans(model, features, span_options(data.has_unanswerable()), options.batch_size,
+                    options.context, *world);
+  TaskEvaluation evaluation;
+  evaluation.scores = totals(data, predictions.answers, *world).scores();
+  evaluation.predictions = Json::object();
+  for (std::size_t i = 0; i < data.items.size(); ++i) {
+    evaluation.predictions[data.items[i].id] = predictions.answers[i].text;
+  }
+  evaluation.samples = sample_lines(data, predictions.answers);
+  add_baseline(data, evaluation);
+  return evaluation;
+}
+
+TaskEvaluation ExtractiveQa::score(const std::filesystem::path& predictions,
+                                   const std::vector<std::filesystem::path>& references) const {
+  const QaData data = read_references(references);
+  std::map<std::string, std::string> given;
+  for (auto& [id, answer] : read_qa_predictions(predictions)) {
+    require(given.emplace(id, answer).second, ErrorCode::kData, predictions.string(), ": id '", id,
+            "' occurs twice");
+  }
+  TaskEvaluation evaluation;
+  AnswerTotals totals(parse_answer_metric(config_.metric));
+  std::size_t absent = 0;
+  for (const QaItem& item : data.items) {
+    const auto found = given.find(item.id);
+    if (found == given.end()) ++absent;
+    totals.add(found == given.end() ? "" : found->second, item.answers, item.question);
+  }
+  require(absent < data.items.size(), ErrorCode::kData, predictions.string(),
+          ": no id of the references (such as '", data.items[0].id, "') is in it");
+  if (absent > 0) {
+    log_warning(predictions.string(), ": no prediction for ", absent, " of ", data.items.size(),
+                " questions; they count as empty answers");
+  }
+  evaluation.scores = totals.scores();
+  evaluation.predictions = Json::object();
+  for (const auto& [id, answer] : given) evaluation.predictions[id] = answer;
+  add_baseline(data, evaluation);
+  return evaluation;
+}
+
+std::vector<Json> ExtractiveQa::answer(Model& model, const std::vector<Json>& inputs,
+                                       const PredictOptions& options) const {
+  QaData data;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    QaItem item;
+    item.context = i;
+    for (const char* key : {"question", "context"}) {
+      require(inputs[i].is_object() && inputs[i].contains(key) && inputs[i].at(key).is_string(),
+              ErrorCode::kData, "input ", i + 1,
+              ": question answering needs the texts 'question' and 'context'");
+    }
+    item.question = inputs[i].at("question").get<std::string>();
+    data.contexts.push_back(inputs[i].at("context").get<std::string>());
+    data.items.push_back(std::move(item));
+  }
+  const QaFeatures features(data, *tokenizer_,
+                            feature_options(model_length(model, options.sequence_length)));
+  const auto world = make_local_world();
+  const SpanPredictions predictions = predict_spans(model, features, span_options(false),
+                                                    options.batch_size, options.context, *world);
+  std::vector<Json> answers = inputs;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const SpanAnswer& found = predictions.answers[i];
+    const std::string_view passage(data.contexts[i]);
+    answers[i]["answer"] = found.text;
+    answers[i]["score"] = found.probability;
+    answers[i]["start"] = count_code_points(passage.substr(0, found.span.begin));
+    answers[i]["end"] = count_code_points(passage.substr(0, found.span.end));
+  }
+  return answers;
+}
+
+}  // namespace
+
+std::unique_ptr<Task> make_extractive_qa(const ExtractiveQaConfig& config,
+                                         std::shared_ptr<const Tokenizer> tokenizer) {
+  return std::make_unique<ExtractiveQa>(config, std::move(tokenizer));
+}
+
+}  // namespace llmctl

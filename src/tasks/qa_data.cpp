@@ -1,0 +1,234 @@
+#include "tasks/qa_data.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "tasks/records.h"
+#include "text/unicode.h"
+
+namespace llmctl {
+namespace {
+
+/// A value of a file and the way to it, for errors.
+class Place {
+ public:
+  Place(const std::filesystem::path& file, const Json& value, std::string path)
+      : file_(file), value_(value), path_(std::move(path)) {}
+
+  const Json& value() const { return value_; }
+  [[noreturn]] void fail(const std::string& message) const {
+    llmctl::fail(ErrorCode::kData, file_.string(), ": ", path_.empty() ? "" : path_ + ": ",
+                 message);
+  }
+  bool has(const char* key) const {
+    return value_.is_object() && value_.contains(key) && !value_.at(key).is_null();
+  }
+  /// The first of `keys` that is there; kData when none is.
+  Place member(std::initializer_list<const char*> keys) const {
+    if (!value_.is_object()) fail(std::string("expected an object, got ") + value_.type_name());
+    for (const char* key : keys) {
+      if (has(key)) return {file_, value_.at(key), path_.empty() ? key : path_ + "." + key};
+    }
+    fail(std::string("no field '") + *keys.begin() + "'");
+  }
+  Place element(std::size_t i) const {
+    return {file_, value_[i], path_ + "[" + std::to_string(i) + "]"};
+  }
+  const Place& array() const {
+    if (!value_.is_array()) fail(std::string("expected a list, got ") + value_.type_name());
+    return *this;
+  }
+  std::size_t size() const { return value_.size(); }
+  std::string text() const {
+    if (value_.is_string()) return value_.get<std::string>();
+    if (value_.is_number_integer()) return dump_json(value_);
+    fail(std::string("expected text, got ") + value_.type_name());
+  }
+
+ private:
+  const std::filesystem::path& file_;
+  const Json& value_;
+  std::string path_;
+};
+
+/// An answer and where its file says that it begins.
+struct Answer {
+  std::string text;
+  std::optional<std::int64_t> start;  ///< code points
+};
+
+Answer read_answer(const Place& place) {
+  if (place.value().is_string()) return {place.text(), std::nullopt};
+  Answer answer{place.member({"text"}).text(), std::nullopt};
+  if (place.has("answer_start")) {
+    const Place start = place.member({"answer_start"});
+    if (!start.value().is_number_integer()) {
+      start.fail(std::string("expected an integer, got ") + start.value().type_name());
+    }
+    answer.start = start.value().get<std::int64_t>();
+  }
+  return answer;
+}
+
+/// A list of answers, or columns of texts and starts.
+std::vector<Answer> read_answers(const Place& place) {
+  std::vector<Answer> answers;
+  if (place.value().is_string()) return {read_answer(place)};
+  if (place.value().is_object()) {
+    const Place texts = place.member({"text"});
+    if (texts.value().is_string()) return {read_answer(place)};
+    texts.array();
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      answers.push_back({texts.element(i).text(), std::nullopt});
+      if (!place.has("answer_start")) continue;
+      const Place starts = place.member({"answer_start"}).array();
+      if (starts.size() != texts.size()) {
+        starts.fail(concat("expected ", texts.size(), " numbers, got ", starts.size()));
+      }
+      if (!starts.element(i).value().is_number_integer())
+        starts.element(i).fail("expected an integer");
+      answers.back().start = starts.element(i).value().get<std::int64_t>();
+    }
+    return answers;
+  }
+  place.array();
+  for (std::size_t i = 0; i < place.size(); ++i) answers.push_back(read_answer(place.element(i)));
+  return answers;
+}
+
+/// A passage with what finding answers in it needs.
+struct Passage {
+  explicit Passage(const std::string& passage)
+      : text(passage), offsets(code_point_offsets(passage)) {}
+
+  const std::string& text;
+  std::vector<std::size_t> offsets;
+
+  /// The occurrence nearest to code point `start` (the first one if there is no start), in bytes.
+  std::optional<ByteSpan> find(const std::string& answer, std::optional<std::int64_t> start) const {
+    std::optional<ByteSpan> best;
+    std::int64_t best_distance = 0;
+    for (std::size_t at = text.find(answer); at != std::string::npos;
+         at = text.find(answer, at + 1)) {
+      const auto point = std::lower_bound(offsets.begin(), offsets.end(), at) - offsets.begin();
+      const std::int64_t distance = start ? std::abs(point - *start) : point;
+      if (best && distance >= best_distance) break;
+      best = ByteSpan{at, at + answer.size()};
+      best_distance = distance;
+    }
+    return best;
+  }
+};
+
+/// Sets the references and the span of an item.
+void place_answers(const std::vector<Answer>& answers, const Passage& passage, QaData& data,
+                   QaItem& item) {
+  for (const Answer& answer : answers) {
+    const std::string text(trim(answer.text));
+    if (text.empty()) continue;
+    item.answers.push_back(text);
+    if (item.span) continue;
+    item.span = passage.find(text, answer.start);
+    if (!item.span || !answer.start) continue;
+    const auto point =
+        std::lower_bound(passage.offsets.begin(), passage.offsets.end(), item.span->begin) -
+        passage.offsets.begin();
+    const auto shift = static_cast<std::int64_t>(answer.text.find(text));  // white space before it
+    if (point != *answer.start + shift) ++data.moved;
+  }
+}
+
+void read_item(const Place& place, const Passage& passage, std::size_t context, QaData& data) {
+  QaItem item;
+  item.context = context;
+  item.question = place.member({"question", "query_text", "query"}).text();
+  if (place.has("id") || place.has("query_id")) {
+    item.id = place.member({"id", "query_id"}).text();
+  } else {
+    item.id = std::to_string(data.items.size());
+  }
+  const bool impossible =
+      place.has("is_impossible") && place.member({"is_impossible"}).value() == Json(true);
+  if (!impossible && (place.has("answers") || place.has("answer"))) {
+    place_answers(read_answers(place.member({"answers", "answer"})), passage, data, item);
+  }
+  data.items.push_back(std::move(item));
+}
+
+/// An element with its own passage: a paragraph of SQuAD, an element of CMRC 2018, or a flat
+/// record.
+void read_passage(const Place& place, QaData& data) {
+  const std::size_t context = data.contexts.size();
+  data.contexts.push_back(place.member({"context", "context_text"}).text());
+  const Passage passage(data.contexts.back());
+  if (!place.has("qas")) {
+    read_item(place, passage, context, data);
+    return;
+  }
+  const Place items = place.member({"qas"}).array();
+  for (std::size_t i = 0; i < items.size(); ++i)
+    read_item(items.element(i), passage, context, data);
+}
+
+void read_element(const Place& place, QaData& data) {
+  if (!place.has("paragraphs")) {
+    read_passage(place, data);
+    return;
+  }
+  const Place paragraphs = place.member({"paragraphs"}).array();
+  for (std::size_t i = 0; i < paragraphs.size(); ++i) read_passage(paragraphs.element(i), data);
+}
+
+bool is_json_lines(const std::filesystem::path& file) {
+  const std::string name = file.filename().string();
+  return name.find(".jsonl") != std::string::npos || name.find(".ndjson") != std::string::npos;
+}
+
+}  // namespace
+
+bool QaData::has_unanswerable() const {
+  return std::any_of(items.begin(), items.end(),
+                     [](const QaItem& item) { return item.answers.empty(); });
+}
+
+void read_qa_file(const std::filesystem::path& file, QaData& data) {
+  if (is_json_lines(file)) {
+    for_each_labelled_record(file, [&](const Record& record) {
+      read_element(Place(file, record.value, concat("record ", record.number)), data);
+    });
+    return;
+  }
+  const Json document = load_json(file);
+  const Place root(file, document, "");
+  const Place list = document.is_array() ? root : root.member({"data"}).array();
+  for (std::size_t i = 0; i < list.size(); ++i) read_element(list.element(i), data);
+}
+
+std::vector<std::pair<std::string, std::string>> read_qa_predictions(
+    const std::filesystem::path& file) {
+  std::vector<std::pair<std::string, std::string>> predictions;
+  const auto add = [&](const Place& place) {
+    predictions.emplace_back(place.member({"id"}).text(),
+                             place.member({"answer", "prediction", "text"}).text());
+  };
+  if (is_json_lines(file)) {
+    for_each_labelled_record(file, [&](const Record& record) {
+      add(Place(file, record.value, concat("record ", record.number)));
+    });
+    return predictions;
+  }
+  const Json document = load_json(file);
+  const Place root(file, document, "");
+  if (document.is_array()) {
+    for (std::size_t i = 0; i < root.size(); ++i) add(root.element(i));
+    return predictions;
+  }
+  if (!document.is_object())
+    root.fail(std::string("expected {\"id\": \"answer\"}, got ") + document.type_name());
+  for (const auto& [id, answer] : document.items())
+    predictions.emplace_back(id, Place(file, answer, id).text());
+  return predictions;
+}
+
+}  // namespace llmctl

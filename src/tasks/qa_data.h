@@ -1,0 +1,55 @@
+// Questions on passages as users bring them: SQuAD 1.1 and 2.0, CMRC 2018 in both of its forms, and
+// flat records.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/json.h"
+#include "text/tokenizer.h"
+
+namespace llmctl {
+
+struct QaItem {
+  std::string id, question;
+  std::size_t context = 0;           ///< index into QaData::contexts
+  std::vector<std::string> answers;  ///< references; none: the passage does not answer the question
+  /// Where the first answer that occurs in the passage stands, in bytes of the passage. Nothing for
+  /// questions without an answer and for those whose answers do not occur.
+  std::optional<ByteSpan> span;
+};
+
+/// Items and their passages, and what reading them met.
+struct QaData {
+  std::vector<std::string> contexts;
+  std::vector<QaItem> items;
+  std::size_t moved = 0;  ///< answers that stood elsewhere than answer_start says
+
+  /// True when some item has no answer (SQuAD 2.0).
+  bool has_unanswerable() const;
+};
+
+/// Appends a file's items. The forms:
+///   SQuAD      {"data": [{"paragraphs": [{"context", "qas": [{"id", "question", "answers":
+///   [{"text",
+///              "answer_start"}], "is_impossible"}]}]}]}, answer_start in code points of the
+///              passage
+///   CMRC 2018  the same, or a list of {"context_id", "context_text", "qas": [{"query_id",
+///   "query_text",
+///              "answers": ["…"]}]}
+///   flat       .jsonl, or a list, of {"id", "question", "context", "answers"}, answers also in
+///   columns {"text": [],
+///              "answer_start": []}
+/// An answer that does not stand at its answer_start is taken where it occurs nearest to it. kData
+/// naming the file and the item.
+void read_qa_file(const std::filesystem::path& file, QaData& data);
+
+/// A predictions file {"id": "answer", …}, or .jsonl of {"id", "answer"}. kData, kMissing.
+std::vector<std::pair<std::string, std::string>> read_qa_predictions(
+    const std::filesystem::path& file);
+
+}  // namespace llmctl

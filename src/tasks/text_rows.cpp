@@ -1,0 +1,124 @@
+#include "tasks/text_rows.h"
+
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/softmax.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/threads.h"
+#include "tasks/qa_features.h"
+#include "tasks/row_source.h"
+
+namespace llmctl {
+namespace {
+
+/// Logits [B, labels] in fp32.
+at::Tensor class_logits(Model& model, const Sequence& input, const Context& context) {
+  const at::Tensor hidden = model.hidden(input, context);
+  const at::Tensor position = model.pooled_position(input).to(hidden.device());
+  const at::Tensor index = position.reshape({-1, 1, 1}).expand({hidden.size(0), 1, hidden.size(2)});
+  return model.head(hidden.gather(1, index).squeeze(1), context).to(at::kFloat);
+}
+
+/// What a batch counts: its weights, or its rows.
+double weight_of(const Batch& batch) {
+  return batch.weights.defined() ? batch.weights.sum().item<double>()
+                                 : static_cast<double>(batch.input.rows());
+}
+
+}  // namespace
+
+std::vector<std::int32_t> TextRows::lengths() const {
+  std::vector<std::int32_t> out;
+  for (const auto& row : ids) out.push_back(static_cast<std::int32_t>(row.size()));
+  return out;
+}
+
+Sequence TextRows::collate(std::span<const std::int64_t> rows, TokenId pad) const {
+  std::vector<std::vector<TokenId>> some, some_types;
+  for (std::int64_t row : rows) {
+    some.push_back(ids[static_cast<std::size_t>(row)]);
+    some_types.push_back(types[static_cast<std::size_t>(row)]);
+  }
+  return pad_rows(some, some_types, pad);
+}
+
+TextRows tokenize_texts(const std::vector<LabelledText>& texts, const Tokenizer& tokenizer,
+                        std::int64_t sequence_length) {
+  const PairLayout layout(tokenizer);
+  const std::size_t single = tokenizer.with_special({}).size();
+  const auto room = static_cast<std::size_t>(sequence_length);
+  require(room > std::max(layout.special() + 1, single), ErrorCode::kConfig,
+          "data.sequence_length: ", sequence_length,
+          " tokens leave no room for a text; give at least ",
+          std::max(layout.special() + 1, single) + 1);
+  TextRows rows;
+  rows.ids.resize(texts.size());
+  rows.types.resize(texts.size());
+  parallel_for(texts.size(), [&](std::size_t i) {
+    std::vector<TokenId> first = tokenizer.encode(texts[i].text);
+    if (!texts[i].pair) {
+      first.resize(std::min(first.size(), room - single));
+      rows.ids[i] = tokenizer.with_special(first, nullptr, &rows.types[i]);
+      return;
+    }
+    std::vector<TokenId> second = tokenizer.encode(*texts[i].pair);
+    const std::size_t both = room - layout.special();
+    if (first.size() + second.size() > both) {
+      auto& longer = first.size() >= second.size() ? first : second;
+      auto& shorter = first.size() >= second.size() ? second : first;
+      shorter.resize(std::min(shorter.size(), both / 2));
+      longer.resize(both - shorter.size());
+    }
+    rows.ids[i] = tokenizer.with_special(first, &second, &rows.types[i]);
+  });
+  return rows;
+}
+
+std::vector<std::pair<std::string, double>> ClassificationLoss::counts(const Batch& batch) const {
+  return {{"loss", weight_of(batch)}};
+}
+
+std::vector<LossTerm> ClassificationLoss::terms(const Batch& batch, const Context& context) {
+  const at::Tensor logits = class_logits(model_, batch.input, context);
+  at::Tensor losses =
+      -at::log_softmax(logits, -1).gather(-1, batch.labels.unsqueeze(-1)).squeeze(-1);
+  if (batch.weights.defined()) losses = losses.mul(batch.weights);
+  return {{"loss", losses.sum(), weight_of(batch), 1.0, {}}};
+}
+
+double ClassificationLoss::tokens(const Batch& batch) const {
+  return real_tokens(batch.input);
+}
+
+std::vector<std::vector<float>> predict_classes(Model& model, const TextRows& rows, TokenId pad,
+                                                std::int64_t batch_size, const Context& context,
+                                                const World& world) {
+  const c10::NoGradGuard no_grad;
+  std::vector<std::int64_t> mine;
+  std::vector<std::int32_t> lengths;
+  for (std::size_t i = static_cast<std::size_t>(world.rank()); i < rows.ids.size();
+       i += static_cast<std::size_t>(world.size())) {
+    mine.push_back(static_cast<std::int64_t>(i));
+    lengths.push_back(static_cast<std::int32_t>(rows.ids[i].size()));
+  }
+  std::vector<std::vector<float>> probabilities(rows.ids.size());
+  for (std::vector<std::int64_t> some : batches_by_length(lengths, batch_size)) {
+    for (std::int64_t& row : some) row = mine[static_cast<std::size_t>(row)];
+    Batch batch;
+    batch.input = rows.collate(some, pad);
+    batch = to_device(batch, model.device());
+    const at::Tensor shares =
+        at::softmax(class_logits(model, batch.input, context), -1).cpu().contiguous();
+    const float* data = shares.const_data_ptr<float>();
+    for (std::size_t r = 0; r < some.size(); ++r) {
+      const float* row = data + static_cast<std::ptrdiff_t>(r) * shares.size(1);
+      probabilities[static_cast<std::size_t>(some[r])].assign(row, row + shares.size(1));
+    }
+  }
+  return probabilities;
+}
+
+}  // namespace llmctl

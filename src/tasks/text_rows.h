@@ -1,0 +1,48 @@
+// Texts as rows that a model classifies, and the loss and predictions of its classes.
+// B rows, T tokens.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/world.h"
+#include "models/model.h"
+#include "tasks/labelled_texts.h"
+#include "text/tokenizer.h"
+#include "train/interfaces.h"
+
+namespace llmctl {
+
+/// Rows of texts, as the model sees them.
+struct TextRows {
+  std::vector<std::vector<TokenId>> ids, types;
+
+  std::vector<std::int32_t> lengths() const;
+  Sequence collate(std::span<const std::int64_t> rows, TokenId pad) const;
+};
+
+/// [CLS] text [SEP], or [CLS] text [SEP] pair [SEP]; what is too long loses tokens at the end of
+/// its longer part. kConfig when sequence_length has no room for any text.
+TextRows tokenize_texts(const std::vector<LabelledText>& texts, const Tokenizer& tokenizer,
+                        std::int64_t sequence_length);
+
+/// Cross-entropy of the classes, each row times its weight: one term "loss", counted in weights.
+class ClassificationLoss : public Loss {
+ public:
+  explicit ClassificationLoss(Model& model) : model_(model) {}
+  std::vector<std::pair<std::string, double>> counts(const Batch& batch) const override;
+  std::vector<LossTerm> terms(const Batch& batch, const Context& context) override;
+  double tokens(const Batch& batch) const override;
+
+ private:
+  Model& model_;
+};
+
+/// Probabilities of the classes of each row i with i % world.size() == world.rank(), empty for the
+/// others.
+std::vector<std::vector<float>> predict_classes(Model& model, const TextRows& rows, TokenId pad,
+                                                std::int64_t batch_size, const Context& context,
+                                                const World& world);
+
+}  // namespace llmctl
