@@ -164,8 +164,8 @@ std::unique_ptr<Source> ExtractiveQa::source(const Batching& batching) const {
   digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
   return std::make_unique<RowSource>(
       rows_, std::move(lengths), batching,
-      [this](std::span<const std::int64_t> rows) {
-        return collate_windows(*train_features_, rows);
+      [this](std::span<const std::int64_t> rows, bool counted) {
+        return collate_windows(*train_features_, rows, counted);
       },
       digest.hex());
 }

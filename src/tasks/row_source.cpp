@@ -4,6 +4,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "base/error.h"
@@ -73,7 +74,8 @@ std::vector<std::vector<std::int64_t>> RowSource::micro_batches(std::int64_t ste
 
 std::vector<Batch> RowSource::batches(std::int64_t step) const {
   std::vector<Batch> batches;
-  for (const auto& rows : micro_batches(step)) batches.push_back(collate_(rows));
+  for (const auto& rows : micro_batches(step)) batches.push_back(collate_(rows, true));
+  if (batches.empty()) batches.push_back(collate_(std::span(rows_).first(1), false));
   return batches;
 }
 
@@ -107,6 +109,11 @@ Sequence pad_rows(const std::vector<std::vector<TokenId>>& rows,
     }
   }
   return sequence;
+}
+
+double batch_weight(const Batch& batch) {
+  return batch.weights.defined() ? batch.weights.sum().item<double>()
+                                 : static_cast<double>(batch.input.rows());
 }
 
 double real_tokens(const Sequence& sequence) {

@@ -21,8 +21,9 @@ namespace llmctl {
 /// of sorting one window.
 class RowSource : public Source {
  public:
-  /// Makes the batch of some rows, by their indices.
-  using Collate = std::function<Batch(std::span<const std::int64_t> rows)>;
+  /// Makes the batch of some rows, by their indices. Not `counted`: a batch of the same form that
+  /// counts for nothing.
+  using Collate = std::function<Batch(std::span<const std::int64_t> rows, bool counted)>;
 
   /// `rows`: what one epoch visits, indices into `lengths` (tokens of each row), one more often
   /// where it weighs more.
@@ -34,8 +35,8 @@ class RowSource : public Source {
   std::string fingerprint() const override { return fingerprint_; }
 
   /// Rows of this rank's micro-batches of a step. Ranks take every world-th row of the sorted
-  /// batch, so that their shares are about equally long; the last batch of an epoch may be smaller
-  /// or, on some ranks, empty.
+  /// batch, so that their shares are about equally long. The last batch of an epoch may be smaller
+  /// and leave a rank without rows; batches() then gives one that does not count.
   std::vector<std::vector<std::int64_t>> micro_batches(std::int64_t step) const;
 
  private:
@@ -50,6 +51,9 @@ class RowSource : public Source {
 /// [B, T]
 Sequence pad_rows(const std::vector<std::vector<TokenId>>& rows,
                   const std::vector<std::vector<TokenId>>& types, TokenId pad);
+
+/// What a batch counts: its weights, or its rows where it has none.
+double batch_weight(const Batch& batch);
 
 /// Tokens that are not padding.
 double real_tokens(const Sequence& sequence);

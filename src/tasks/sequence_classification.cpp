@@ -106,7 +106,7 @@ class SequenceClassification : public Task {
                                             const std::vector<std::string>& names,
                                             const std::vector<std::filesystem::path>& files);
   std::vector<LabelledText> read_references(const std::vector<std::filesystem::path>& files) const;
-  Batch collate(std::span<const std::int64_t> rows) const;
+  Batch collate(std::span<const std::int64_t> rows, bool counted) const;
 
   SequenceClassificationConfig config_;
   std::shared_ptr<const Tokenizer> tokenizer_;
@@ -187,14 +187,15 @@ void SequenceClassification::read(const TaskFiles& files) {
            names_.size(), " classes");
 }
 
-Batch SequenceClassification::collate(std::span<const std::int64_t> rows) const {
+Batch SequenceClassification::collate(std::span<const std::int64_t> rows, bool counted) const {
   Batch batch;
   batch.input = train_rows_.collate(rows, pad());
   std::vector<std::int64_t> labels;
   std::vector<float> weights;
   for (std::int64_t row : rows) {
     labels.push_back(static_cast<std::int64_t>(train_ids_[static_cast<std::size_t>(row)]));
-    weights.push_back(static_cast<float>(train_[static_cast<std::size_t>(row)].weight));
+    weights.push_back(counted ? static_cast<float>(train_[static_cast<std::size_t>(row)].weight)
+                              : 0.0f);
   }
   batch.labels = at::tensor(labels, at::kLong);
   const bool weighted =
@@ -214,7 +215,8 @@ std::unique_ptr<Source> SequenceClassification::source(const Batching& batching)
   digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
   return std::make_unique<RowSource>(
       rows_, train_rows_.lengths(), batching,
-      [this](std::span<const std::int64_t> rows) { return collate(rows); }, digest.hex());
+      [this](std::span<const std::int64_t> rows, bool counted) { return collate(rows, counted); },
+      digest.hex());
 }
 
 class ClassificationValidator : public Validator {

@@ -22,12 +22,6 @@ at::Tensor class_logits(Model& model, const Sequence& input, const Context& cont
   return model.head(hidden.gather(1, index).squeeze(1), context).to(at::kFloat);
 }
 
-/// What a batch counts: its weights, or its rows.
-double weight_of(const Batch& batch) {
-  return batch.weights.defined() ? batch.weights.sum().item<double>()
-                                 : static_cast<double>(batch.input.rows());
-}
-
 }  // namespace
 
 std::vector<std::int32_t> TextRows::lengths() const {
@@ -78,7 +72,7 @@ TextRows tokenize_texts(const std::vector<LabelledText>& texts, const Tokenizer&
 }
 
 std::vector<std::pair<std::string, double>> ClassificationLoss::counts(const Batch& batch) const {
-  return {{"loss", weight_of(batch)}};
+  return {{"loss", batch_weight(batch)}};
 }
 
 std::vector<LossTerm> ClassificationLoss::terms(const Batch& batch, const Context& context) {
@@ -86,7 +80,7 @@ std::vector<LossTerm> ClassificationLoss::terms(const Batch& batch, const Contex
   at::Tensor losses =
       -at::log_softmax(logits, -1).gather(-1, batch.labels.unsqueeze(-1)).squeeze(-1);
   if (batch.weights.defined()) losses = losses.mul(batch.weights);
-  return {{"loss", losses.sum(), weight_of(batch), 1.0, {}}};
+  return {{"loss", losses.sum(), batch_weight(batch), 1.0, {}}};
 }
 
 double ClassificationLoss::tokens(const Batch& batch) const {

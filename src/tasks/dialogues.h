@@ -1,0 +1,69 @@
+// Prompts with answers as users bring them, and the rows that a causal model learns them from.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "config/json.h"
+#include "tasks/text_generation.h"
+#include "text/tokenizer.h"
+
+namespace llmctl {
+
+struct Turn {
+  std::string prompt, answer;
+};
+
+/// A conversation of at least one turn; most data have exactly one.
+struct Dialogue {
+  Json id;  ///< the record's "id", else its number from 0 over all files
+  std::vector<Turn> turns;
+  std::size_t file = 0;  ///< index of its file
+
+  const Turn& last() const { return turns.back(); }
+};
+
+/// Appends the records of file number `index`: {prompt, answer}, {question, answer}, {instruction,
+/// input, output}, {messages: [{role, content}]} or {conversations: [{from, value}]}. A system
+/// message goes before the first prompt; what follows the last answer is left out. kData naming
+/// file and record.
+void read_dialogues(const std::filesystem::path& file, std::size_t index,
+                    const TextGenerationConfig& config, std::vector<Dialogue>& out);
+
+/// One input to answer, in the same forms without the last answer.
+Dialogue read_prompt_input(const Json& input, std::size_t number,
+                           const TextGenerationConfig& config);
+
+/// Tokens of a row, and which of them are to be learned (answers and the ends behind them).
+struct DialogueRow {
+  std::vector<TokenId> ids;
+  std::vector<bool> learned;
+};
+
+/// Writes dialogues as tokens: the begin token (where the tokenizer has one), then for each turn
+/// the template with the prompt in it, the answer and the end token, each tokenized by itself, as
+/// generating will meet them.
+class DialogueEncoder {
+ public:
+  /// kData when the tokenizer has no end token.
+  DialogueEncoder(const Tokenizer& tokenizer, std::string prompt_template);
+  TokenId end() const { return end_; }
+  /// The whole dialogue in at most `length` tokens: too much is taken from the beginning (behind
+  /// the begin token), so that the last answer stays.
+  DialogueRow row(const Dialogue& dialogue, std::size_t length) const;
+  /// What stands before the last answer, in at most `length` tokens, cut likewise.
+  std::vector<TokenId> prompt(const Dialogue& dialogue, std::size_t length) const;
+
+ private:
+  void append(const std::string& text, bool learned, DialogueRow& row) const;
+  DialogueRow before_last_answer(const Dialogue& dialogue) const;
+  void shorten(DialogueRow& row, std::size_t length) const;
+
+  const Tokenizer& tokenizer_;
+  std::string before_, behind_;  // of the template, around the prompt
+  TokenId end_ = 0;
+};
+
+}  // namespace llmctl

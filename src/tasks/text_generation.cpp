@@ -1,0 +1,422 @@
+#include "tasks/text_generation.h"
+
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/threads.h"
+#include "metrics/answers.h"
+#include "metrics/perplexity.h"
+#include "prompt/growing_text.h"
+#include "tasks/dialogues.h"
+#include "tasks/records.h"
+#include "tasks/row_source.h"
+#include "text/unicode.h"
+
+namespace llmctl {
+namespace {
+
+constexpr std::size_t kSamples = 4;
+constexpr const char* kDefaultTemplate = "{prompt}\n";
+
+using Rows = std::vector<DialogueRow>;
+
+/// Positions of a row that predict a learned token.
+std::size_t learned_count(const DialogueRow& row) {
+  return static_cast<std::size_t>(std::count(row.learned.begin() + 1, row.learned.end(), true));
+}
+
+/// The batch of some rows: input is all but the last token, labels [B, T] the learned ones among
+/// all but the first, extras "predicting" [N] the positions in the flattened batch that have a
+/// label.
+Batch collate_rows(const Rows& rows, std::span<const std::int64_t> indices, TokenId pad,
+                   bool counted) {
+  std::vector<std::vector<TokenId>> inputs;
+  for (std::int64_t index : indices) {
+    const auto& ids = rows[static_cast<std::size_t>(index)].ids;
+    inputs.emplace_back(ids.begin(), ids.end() - 1);
+  }
+  Batch batch;
+  batch.input = pad_rows(inputs, {}, pad);
+  batch.labels = at::full({batch.input.rows(), batch.input.length()}, kIgnoreLabel, at::kLong);
+  auto* labels = batch.labels.mutable_data_ptr<std::int64_t>();
+  std::vector<std::int64_t> predicting;
+  for (std::size_t r = 0; r < indices.size(); ++r) {
+    const DialogueRow& row = rows[static_cast<std::size_t>(indices[r])];
+    const std::int64_t first = static_cast<std::int64_t>(r) * batch.input.length();
+    for (std::size_t t = 1; t < row.ids.size(); ++t) {
+      if (!counted || !row.learned[t]) continue;
+      const std::int64_t position = first + static_cast<std::int64_t>(t) - 1;
+      labels[position] = row.ids[t];
+      predicting.push_back(position);
+    }
+  }
+  batch.extras["predicting"] = at::tensor(predicting, at::kLong);
+  return batch;
+}
+
+/// Cross-entropy of the answers' tokens: one term "loss", counted in tokens.
+class AnswerLoss : public Loss {
+ public:
+  explicit AnswerLoss(Model& model) : model_(model) {}
+
+  std::vector<std::pair<std::string, double>> counts(const Batch& batch) const override {
+    return {{"loss", static_cast<double>(batch.extras.at("predicting").numel())}};
+  }
+  std::vector<LossTerm> terms(const Batch& batch, const Context& context) override {
+    const at::Tensor hidden = model_.hidden(batch.input, context);
+    const at::Tensor& predicting = batch.extras.at("predicting");
+    const at::Tensor rows = hidden.reshape({-1, hidden.size(2)}).index_select(0, predicting);
+    const at::Tensor labels = batch.labels.reshape({-1}).index_select(0, predicting);
+    const at::Tensor sum =
+        predicting.numel() > 0 ? model_.lm_loss(rows, labels, context) : rows.sum();
+    return {{"loss", sum, static_cast<double>(predicting.numel()), 1.0, {}}};
+  }
+  double tokens(const Batch& batch) const override { return real_tokens(batch.input); }
+
+ private:
+  Model& model_;
+};
+
+std::vector<std::int32_t> lengths_of(const Rows& rows) {
+  std::vector<std::int32_t> lengths;
+  for (const DialogueRow& row : rows)
+    lengths.push_back(static_cast<std::int32_t>(row.ids.size()) - 1);
+  return lengths;
+}
+
+/// Sum of the answers' loss and number of their tokens over the rows of this rank.
+std::array<double, 2> total_loss(Model& model, const Rows& rows, TokenId pad,
+                                 std::int64_t batch_size, const Context& context,
+                                 const World& world) {
+  const c10::NoGradGuard no_grad;
+  AnswerLoss loss(model);
+  std::array<double, 2> total{};
+  const std::vector<std::int32_t> lengths = lengths_of(rows);
+  std::int64_t number = 0;
+  for (const auto& indices : batches_by_length(lengths, batch_size)) {
+    if (number++ % world.size() != world.rank()) continue;
+    const Batch batch = to_device(collate_rows(rows, indices, pad, true), model.device());
+    const LossTerm term = loss.terms(batch, context).front();
+    total[0] += term.sum.item<double>();
+    total[1] += term.count;
+  }
+  return total;
+}
+
+class TextGeneration : public Task {
+ public:
+  TextGeneration(const TextGenerationConfig& config, std::shared_ptr<const Tokenizer> tokenizer)
+      : config_(config), tokenizer_(std::move(tokenizer)) {}
+
+  const std::string& type() const override { return config_.type; }
+  HeadKind head() const override { return HeadKind::kCausalLm; }
+  std::string best_score() const override { return "valid/loss"; }
+  bool higher_is_better() const override { return false; }
+  void describe(Json& config) const override;
+
+  void read(const TaskFiles& files) override;
+  std::unique_ptr<Source> source(const Batching& batching) const override;
+  std::unique_ptr<Loss> loss(Model& model) const override {
+    return std::make_unique<AnswerLoss>(model);
+  }
+  std::unique_ptr<Validator> validator(Model& model, std::int64_t batch_size,
+                                       World& world) const override;
+  TaskEvaluation evaluate(Model& model, const std::vector<std::filesystem::path>& files,
+                          const PredictOptions& options) const override;
+  TaskEvaluation score(const std::filesystem::path& predictions,
+                       const std::vector<std::filesystem::path>& references) const override;
+  std::vector<Json> answer(Model& model, const std::vector<Json>& inputs,
+                           const PredictOptions& options) const override;
+
+ private:
+  friend class GenerationValidator;
+  struct Generated {
+    std::string text, finish_reason;
+  };
+
+  DialogueEncoder encoder(const Model* model) const;
+  Rows encode(const std::vector<Dialogue>& dialogues, const DialogueEncoder& encoder,
+              std::int64_t sequence_length) const;
+  /// Answers the last prompts of some dialogues.
+  std::vector<Generated> generate(Model& model, const std::vector<const Dialogue*>& dialogues,
+                                  const PredictOptions& options) const;
+  std::vector<Dialogue> read_references(const std::vector<std::filesystem::path>& files) const;
+  TokenId pad() const { return pad_token(*tokenizer_); }
+
+  TextGenerationConfig config_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::vector<Dialogue> valid_;
+  Rows train_rows_, valid_rows_;
+  std::vector<std::int64_t> rows_;  // dialogues of one epoch
+  std::int64_t sequence_length_ = 0;
+};
+
+void TextGeneration::describe(Json& config) const {
+  config["task_specific_params"][config_.type]["template"] =
+      config_.prompt_template.value_or(kDefaultTemplate);
+}
+
+DialogueEncoder TextGeneration::encoder(const Model* model) const {
+  std::string prompt_template = kDefaultTemplate;
+  if (config_.prompt_template) {
+    prompt_template = *config_.prompt_template;
+  } else if (model) {
+    const Json::json_pointer place("/task_specific_params/" + config_.type + "/template");
+    const Json& config = model->config();
+    if (config.contains(place) && config.at(place).is_string())
+      prompt_template = config.at(place).get<std::string>();
+  }
+  return {*tokenizer_, prompt_template};
+}
+
+Rows TextGeneration::encode(const std::vector<Dialogue>& dialogues, const DialogueEncoder& encoder,
+                            std::int64_t sequence_length) const {
+  require(sequence_length >= 4, ErrorCode::kConfig, "data.sequence_length: ", sequence_length,
+          " tokens leave no room for a prompt and its answer; give at least 4");
+  Rows rows(dialogues.size());
+  // One token more than the model sees: the last one is only predicted.
+  parallel_for(dialogues.size(), [&](std::size_t i) {
+    rows[i] = encoder.row(dialogues[i], static_cast<std::size_t>(sequence_length) + 1);
+  });
+  return rows;
+}
+
+void TextGeneration::read(const TaskFiles& files) {
+  sequence_length_ = files.sequence_length;
+  std::vector<Dialogue> train;
+  for (std::size_t i = 0; i < files.train.size(); ++i)
+    read_dialogues(files.train[i].first, i, config_, train);
+  require(!train.empty(), ErrorCode::kData,
+          files.train.empty() ? "data.train" : files.train[0].first.string(),
+          ": no prompt to train on");
+  valid_.clear();
+  for (std::size_t i = 0; i < files.valid.size(); ++i)
+    read_dialogues(files.valid[i], i, config_, valid_);
+  if (files.valid.empty()) {
+    std::vector<std::string_view> units;
+    for (const Dialogue& dialogue : train) units.push_back(dialogue.turns.front().prompt);
+    const std::vector<bool> out = held_out(units, files.valid_hash, files.valid_tail);
+    std::vector<Dialogue> kept;
+    for (std::size_t i = 0; i < train.size(); ++i) (out[i] ? valid_ : kept).push_back(train[i]);
+    train = std::move(kept);
+  }
+  const DialogueEncoder rows_of = encoder(nullptr);
+  train_rows_ = encode(train, rows_of, files.sequence_length);
+  valid_rows_ = encode(valid_, rows_of, files.sequence_length);
+  rows_.clear();
+  for (std::size_t i = 0; i < train.size(); ++i) {
+    const std::int64_t times =
+        passes(train[i].turns.front().prompt, files.train[train[i].file].second);
+    rows_.insert(rows_.end(), static_cast<std::size_t>(times), static_cast<std::int64_t>(i));
+  }
+  const auto longest = static_cast<std::size_t>(files.sequence_length) + 1;
+  const auto full =
+      std::count_if(train_rows_.begin(), train_rows_.end(),
+                    [&](const DialogueRow& row) { return row.ids.size() == longest; });
+  log_info("text generation: ", train.size(), " prompts to train on, ", valid_.size(), " held out");
+  if (full > 0)
+    log_info("text generation: ", full,
+             " rows reach data.sequence_length; what is longer loses its beginning");
+}
+
+std::unique_ptr<Source> TextGeneration::source(const Batching& batching) const {
+  Sha256 digest;
+  for (const DialogueRow& row : train_rows_) {
+    const std::uint64_t head[] = {row.ids.size(), learned_count(row)};
+    digest.update(head, sizeof head);
+    digest.update(row.ids.data(), row.ids.size() * sizeof(TokenId));
+  }
+  digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
+  return std::make_unique<RowSource>(
+      rows_, lengths_of(train_rows_), batching,
+      [this](std::span<const std::int64_t> rows, bool counted) {
+        return collate_rows(train_rows_, rows, pad(), counted);
+      },
+      digest.hex());
+}
+
+std::vector<TextGeneration::Generated> TextGeneration::generate(
+    Model& model, const std::vector<const Dialogue*>& dialogues,
+    const PredictOptions& options) const {
+  GenerationConfig generation;
+  if (options.generation) {
+    generation = *options.generation;
+  } else {
+    generation.max_new_tokens = config_.max_new_tokens;
+  }
+  generation.batch_size = options.batch_size;
+  const DialogueEncoder rows_of = encoder(&model);
+  // Prompts are cut so that the answer has room, like rows in training.
+  const std::int64_t length = model_length(model, options.sequence_length);
+  const std::int64_t answer =
+      std::min(generation.max_new_tokens.value_or(config_.max_new_tokens), length / 2);
+  std::vector<GenerationRequest> requests;
+  std::vector<GrowingText> texts;
+  for (std::size_t i = 0; i < dialogues.size(); ++i) {
+    GenerationRequest request;
+    request.prompt = rows_of.prompt(*dialogues[i], static_cast<std::size_t>(length - answer));
+    request.stream = i;
+    texts.emplace_back(tokenizer_, request.prompt.back(), generation.stop);
+    requests.push_back(std::move(request));
+  }
+  std::vector<std::int64_t> ends = generation.eos_token_id;
+  if (ends.empty()) ends.push_back(rows_of.end());
+  const std::vector<GeneratedTokens> tokens =
+      generate_tokens(model, requests, generation, ends, tokenizer_->vocab_size(), options.context,
+                      [&](std::size_t row, TokenId id) { return texts[row].push(id); });
+  std::vector<Generated> out;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    texts[i].finish();
+    out.push_back({std::string(trim(texts[i].text())),
+                   tokens[i].reason == FinishReason::kStop ? "stop" : "length"});
+  }
+  return out;
+}
+
+std::string sample_line(const Dialogue& dialogue, const std::string& answer) {
+  return concat(dialogue.last().prompt, " → ", answer, "   [", dialogue.last().answer, "]");
+}
+
+class GenerationValidator : public Validator {
+ public:
+  GenerationValidator(const TextGeneration& task, Model& model, std::int64_t batch_size,
+                      World& world)
+      : task_(task), model_(model), batch_size_(batch_size), world_(world) {}
+
+  ValidationResult validate(const Context& context) override {
+    std::array<double, 2> loss =
+        total_loss(model_, task_.valid_rows_, task_.pad(), batch_size_, context, world_);
+    world_.sum(loss);
+    ValidationResult result;
+    result.scores = {{"loss", loss[0] / loss[1]}, {"perplexity", perplexity(loss[0], loss[1])}};
+    const std::size_t count =
+        std::min(task_.valid_.size(), static_cast<std::size_t>(task_.config_.validation_samples));
+    if (count == 0) return result;
+    std::vector<const Dialogue*> chosen;
+    for (std::size_t i = static_cast<std::size_t>(world_.rank()); i < count;
+         i += static_cast<std::size_t>(world_.size())) {
+      chosen.push_back(&task_.valid_[i * task_.valid_.size() / count]);
+    }
+    PredictOptions options;
+    options.sequence_length = task_.sequence_length_;
+    options.batch_size = batch_size_;
+    options.context = context;
+    const auto answers = task_.generate(model_, chosen, options);
+    AnswerTotals totals(parse_answer_metric(task_.config_.metric));
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+      const Turn& turn = chosen[i]->last();
+      totals.add(answers[i].text, std::vector{turn.answer}, turn.prompt);
+      if (result.samples.size() < kSamples)
+        result.samples.push_back(sample_line(*chosen[i], answers[i].text));
+    }
+    world_.sum(totals.numbers());
+    result.scores.merge(totals.scores());
+    return result;
+  }
+
+ private:
+  const TextGeneration& task_;
+  Model& model_;
+  std::int64_t batch_size_;
+  World& world_;
+};
+
+std::unique_ptr<Validator> TextGeneration::validator(Model& model, std::int64_t batch_size,
+                                                     World& world) const {
+  if (valid_.empty()) return nullptr;
+  return std::make_unique<GenerationValidator>(*this, model, batch_size, world);
+}
+
+std::vector<Dialogue> TextGeneration::read_references(
+    const std::vector<std::filesystem::path>& files) const {
+  std::vector<Dialogue> dialogues;
+  for (std::size_t i = 0; i < files.size(); ++i) read_dialogues(files[i], i, config_, dialogues);
+  require(!dialogues.empty(), ErrorCode::kData,
+          files.empty() ? "text generation" : files[0].string(), ": no prompts");
+  return dialogues;
+}
+
+TaskEvaluation TextGeneration::evaluate(Model& model,
+                                        const std::vector<std::filesystem::path>& files,
+                                        const PredictOptions& options) const {
+  const std::vector<Dialogue> dialogues = read_references(files);
+  const std::int64_t length = model_length(model, options.sequence_length);
+  const Rows rows = encode(dialogues, encoder(&model), length);
+  const std::array<double, 2> loss =
+      total_loss(model, rows, pad(), options.batch_size, options.context, *make_local_world());
+  std::vector<const Dialogue*> all;
+  for (const Dialogue& dialogue : dialogues) all.push_back(&dialogue);
+  const std::vector<Generated> answers = generate(model, all, options);
+  TaskEvaluation evaluation;
+  AnswerTotals totals(parse_answer_metric(config_.metric));
+  evaluation.predictions = Json::array();
+  for (std::size_t i = 0; i < dialogues.size(); ++i) {
+    const Turn& turn = dialogues[i].last();
+    totals.add(answers[i].text, std::vector{turn.answer}, turn.prompt);
+    evaluation.predictions.push_back(
+        {{"id", dialogues[i].id}, {"prompt", turn.prompt}, {"answer", answers[i].text}});
+    if (i < kSamples) evaluation.samples.push_back(sample_line(dialogues[i], answers[i].text));
+  }
+  evaluation.scores = totals.scores();
+  evaluation.scores["loss"] = loss[0] / loss[1];
+  evaluation.scores["perplexity"] = perplexity(loss[0], loss[1]);
+  return evaluation;
+}
+
+TaskEvaluation TextGeneration::score(const std::filesystem::path& predictions,
+                                     const std::vector<std::filesystem::path>& references) const {
+  const std::vector<Dialogue> dialogues = read_references(references);
+  std::map<std::string, std::string> given;
+  TaskEvaluation evaluation;
+  evaluation.predictions = Json::array();
+  for_each_labelled_record(predictions, [&](const Record& record) {
+    const auto field = find_field(record, std::nullopt,
+                                  {"answer", "prediction", "generated_text", "text", "output"});
+    if (!field) record.fail("no field 'answer' (it has " + record.fields() + ")");
+    const std::string id = record.has("id") ? record.text("id") : std::to_string(given.size());
+    if (!given.emplace(id, record.text(*field)).second) record.fail("id '" + id + "' occurs twice");
+    evaluation.predictions.push_back(record.value);
+  });
+  AnswerTotals totals(parse_answer_metric(config_.metric));
+  for (const Dialogue& dialogue : dialogues) {
+    const std::string id =
+        dialogue.id.is_string() ? dialogue.id.get<std::string>() : dump_json(dialogue.id);
+    const auto found = given.find(id);
+    require(found != given.end(), ErrorCode::kData, predictions.string(),
+            ": no prediction for id '", id, "' of ", references[dialogue.file].string());
+    totals.add(found->second, std::vector{dialogue.last().answer}, dialogue.last().prompt);
+  }
+  evaluation.scores = totals.scores();
+  return evaluation;
+}
+
+std::vector<Json> TextGeneration::answer(Model& model, const std::vector<Json>& inputs,
+                                         const PredictOptions& options) const {
+  std::vector<Dialogue> dialogues;
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    dialogues.push_back(read_prompt_input(inputs[i], i + 1, config_));
+  std::vector<const Dialogue*> all;
+  for (const Dialogue& dialogue : dialogues) all.push_back(&dialogue);
+  const std::vector<Generated> generated = generate(model, all, options);
+  std::vector<Json> answers = inputs;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    answers[i]["answer"] = generated[i].text;
+    answers[i]["finish_reason"] = generated[i].finish_reason;
+  }
+  return answers;
+}
+
+}  // namespace
+
+std::unique_ptr<Task> make_text_generation(const TextGenerationConfig& config,
+                                           std::shared_ptr<const Tokenizer> tokenizer) {
+  return std::make_unique<TextGeneration>(config, std::move(tokenizer));
+}
+
+}  // namespace llmctl

@@ -1,0 +1,50 @@
+// A causal language model taught to answer prompts: the loss counts the answers alone.
+#pragma once
+
+#include <memory>
+
+#include "tasks/task.h"
+
+namespace llmctl {
+
+/// Section "task" of type text_generation.
+struct TextGenerationConfig {
+  std::string type = "text_generation";
+  std::optional<std::string> prompt_field, input_field, answer_field, messages_field;
+  std::optional<std::string> prompt_template;
+  std::int64_t max_new_tokens = 64;
+  std::int64_t validation_samples = 100;
+  std::string metric = "auto";
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("type", self.type, "The task.", OneOf{{"text_generation"}});
+    visit("prompt_field", self.prompt_field,
+          "Field of the prompt; absent: prompt, question, instruction, … as the file has it.");
+    visit("input_field", self.input_field,
+          "Field of a text that belongs behind the prompt; absent: input, beside an instruction.");
+    visit("answer_field", self.answer_field,
+          "Field of the answer; absent: answer, output, response, … as the file has it.");
+    visit("messages_field", self.messages_field,
+          "Field of a conversation [{role, content}]; absent: messages or conversations, where a "
+          "record has one.");
+    visit("template", self.prompt_template,
+          "What the model reads before an answer, {prompt} standing for the prompt; absent: what "
+          "the model was "
+          "trained with, else \"{prompt}\\n\".");
+    visit("max_new_tokens", self.max_new_tokens, "Longest answer that is generated for scores.",
+          Range<std::int64_t>{1, 1'000'000});
+    visit("validation_samples", self.validation_samples,
+          "Held-out prompts answered at each validation for exact_match; 0: none.",
+          Range<std::int64_t>{0, 1'000'000});
+    visit("metric", self.metric,
+          "Rule of exact_match and f1; auto: CMRC 2018's for Chinese, SQuAD's for others.",
+          OneOf{{"auto", "squad", "cmrc2018"}});
+  }
+  void validate(const ConfigNode& node) const;
+};
+
+std::unique_ptr<Task> make_text_generation(const TextGenerationConfig& config,
+                                           std::shared_ptr<const Tokenizer> tokenizer);
+
+}  // namespace llmctl
