@@ -8,6 +8,20 @@
 
 namespace llmctl {
 
+std::vector<std::pair<std::size_t, std::size_t>> micro_batch_ranges(const Batching& batching) {
+  const auto rows = static_cast<std::size_t>(batching.batch_size);
+  const auto size =
+      batching.micro_batch_size > 0 ? static_cast<std::size_t>(batching.micro_batch_size) : rows;
+  const auto world = static_cast<std::size_t>(batching.world);
+  const std::size_t per_rank = (rows + size * world - 1) / (size * world);
+  const std::size_t parts = std::min(per_rank * world, rows);
+  std::vector<std::pair<std::size_t, std::size_t>> ranges;
+  for (auto part = static_cast<std::size_t>(batching.rank); part < parts; part += world) {
+    ranges.emplace_back(rows * part / parts, rows * (part + 1) / parts);
+  }
+  return ranges;
+}
+
 RowOrder::RowOrder(std::uint64_t rows, const Batching& batching)
     : rows_(rows), batching_(batching) {
   require(rows > 0, ErrorCode::kInternal, "an order of no rows was asked for");
@@ -16,7 +30,6 @@ RowOrder::RowOrder(std::uint64_t rows, const Batching& batching)
           batching.micro_batch_size);
   require(batching.batch_size >= batching.world, ErrorCode::kConfig, "a batch of ",
           batching.batch_size, " rows cannot be shared by ", batching.world, " processes");
-  if (batching_.micro_batch_size == 0) batching_.micro_batch_size = batching_.batch_size;
 }
 
 std::int64_t RowOrder::steps_per_epoch() const {
@@ -51,15 +64,10 @@ std::vector<std::vector<RowUse>> RowOrder::micro_batches(
                      [](const auto& a, const auto& b) { return a.first > b.first; });
     for (std::size_t i = 0; i < uses.size(); ++i) uses[i] = keyed[i].second;
   }
-  const auto size = static_cast<std::size_t>(batching_.micro_batch_size);
-  const auto world = static_cast<std::size_t>(batching_.world);
-  const std::size_t per_rank = (uses.size() + size * world - 1) / (size * world);
-  const std::size_t parts = std::min(per_rank * world, uses.size());
   std::vector<std::vector<RowUse>> batches;
-  for (auto part = static_cast<std::size_t>(batching_.rank); part < parts; part += world) {
-    const auto begin = static_cast<std::ptrdiff_t>(uses.size() * part / parts);
-    const auto end = static_cast<std::ptrdiff_t>(uses.size() * (part + 1) / parts);
-    batches.emplace_back(uses.begin() + begin, uses.begin() + end);
+  for (const auto& [begin, end] : micro_batch_ranges(batching_)) {
+    batches.emplace_back(uses.begin() + static_cast<std::ptrdiff_t>(begin),
+                         uses.begin() + static_cast<std::ptrdiff_t>(end));
   }
   return batches;
 }

@@ -1,8 +1,10 @@
 // How a run's rows are dealt into steps.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -16,6 +18,10 @@ struct Batching {
   std::int64_t micro_batch_size = 32;  ///< rows per forward pass; 0: batch_size
   int rank = 0, world = 1;
 };
+
+/// [begin, end) of this rank's micro-batches within the rows of a step: as many on every rank where
+/// the rows allow it, at least one, of nearly equal size, none above micro_batch_size.
+std::vector<std::pair<std::size_t, std::size_t>> micro_batch_ranges(const Batching& batching);
 
 /// One use of a row. The pair is unique within a run: what is drawn for the row is keyed by it.
 struct RowUse {
@@ -36,9 +42,9 @@ class RowOrder {
   std::int64_t steps_per_epoch() const;
   /// The rows of a step over all ranks.
   std::vector<RowUse> step(std::int64_t step) const;
-  /// This rank's micro-batches of a step: as many on every rank where the rows allow it, at least
-  /// one, of nearly equal size, none above micro_batch_size. With `length`, the step's rows are
-  /// first sorted by it, longest first, so that rows of like length are padded together.
+  /// This rank's micro-batches of a step, as micro_batch_ranges() cuts them. With `length`, the
+  /// step's rows are first sorted by it, longest first, so that rows of like length are padded
+  /// together.
   std::vector<std::vector<RowUse>> micro_batches(
       std::int64_t step, const std::function<std::int64_t(std::uint64_t row)>& length = {}) const;
 

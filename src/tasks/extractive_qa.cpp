@@ -7,9 +7,9 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "tasks/bucketed_source.h"
 #include "tasks/overlap_baseline.h"
 #include "tasks/records.h"
-#include "tasks/row_source.h"
 
 namespace llmctl {
 namespace {
@@ -162,10 +162,10 @@ std::unique_ptr<Source> ExtractiveQa::source(const Batching& batching) const {
     digest.update(row.data(), row.size() * sizeof(TokenId));
   }
   digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
-  return std::make_unique<RowSource>(
+  return std::make_unique<BucketedSource>(
       rows_, std::move(lengths), batching,
-      [this](std::span<const std::int64_t> rows, bool counted) {
-        return collate_windows(*train_features_, rows, counted);
+      [this](std::span<const std::int64_t> rows) {
+        return collate_windows(*train_features_, rows);
       },
       digest.hex());
 }

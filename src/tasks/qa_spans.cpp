@@ -9,7 +9,8 @@
 #include <cmath>
 #include <limits>
 
-#include "tasks/row_source.h"
+#include "data/collate.h"
+#include "tasks/bucketed_source.h"
 
 namespace llmctl {
 namespace {
@@ -27,11 +28,9 @@ std::pair<at::Tensor, at::Tensor> span_logits(Model& model, const Batch& batch,
           logits.select(2, 1).masked_fill(refused, lowest)};
 }
 
-/// Sum over the rows of the weighted cross-entropy of `gold` [B] under `logits` [B, T].
-at::Tensor cross_entropy_sum(const at::Tensor& logits, const at::Tensor& gold,
-                             const at::Tensor& weights) {
-  const at::Tensor losses = -at::log_softmax(logits, -1).gather(-1, gold.unsqueeze(-1)).squeeze(-1);
-  return weights.defined() ? losses.mul(weights).sum() : losses.sum();
+/// Sum over the rows of the cross-entropy of `gold` [B] under `logits` [B, T].
+at::Tensor cross_entropy_sum(const at::Tensor& logits, const at::Tensor& gold) {
+  return -at::log_softmax(logits, -1).gather(-1, gold.unsqueeze(-1)).sum();
 }
 
 /// An answer that competes for an item.
@@ -112,18 +111,18 @@ class Contest {
 
 }  // namespace
 
-Batch collate_windows(const QaFeatures& features, std::span<const std::int64_t> windows,
-                      bool counted) {
-  std::vector<std::vector<TokenId>> rows, types;
+Batch collate_windows(const QaFeatures& features, std::span<const std::int64_t> windows) {
+  std::vector<TokenRow> rows;
   std::vector<std::int64_t> starts, ends;
+  std::vector<TokenId> types;
   for (std::int64_t index : windows) {
     const QaWindow& window = features.windows()[static_cast<std::size_t>(index)];
-    rows.push_back(features.row(window, &types.emplace_back()));
+    const std::vector<TokenId> ids = features.row(window, &types);
+    rows.push_back(token_row(ids, types));
     starts.push_back(static_cast<std::int64_t>(window.start));
     ends.push_back(static_cast<std::int64_t>(window.end));
   }
-  Batch batch;
-  batch.input = pad_rows(rows, types, pad_token(features.tokenizer()));
+  Batch batch = collate(rows, pad_token(features.tokenizer()));
   at::Tensor allowed = at::zeros({batch.input.rows(), batch.input.length()}, at::kBool);
   for (std::size_t r = 0; r < windows.size(); ++r) {
     const QaWindow& window = features.windows()[static_cast<std::size_t>(windows[r])];
@@ -135,21 +134,19 @@ Batch collate_windows(const QaFeatures& features, std::span<const std::int64_t> 
   batch.extras["allowed"] = allowed;
   batch.extras["start"] = at::tensor(starts, at::kLong);
   batch.extras["end"] = at::tensor(ends, at::kLong);
-  if (!counted) batch.weights = at::zeros({batch.input.rows()}, at::kFloat);
   return batch;
 }
 
 std::vector<std::pair<std::string, double>> SpanLoss::counts(const Batch& batch) const {
-  const double rows = batch_weight(batch);
+  const auto rows = static_cast<double>(batch.input.rows());
   return {{"start", rows}, {"end", rows}};
 }
 
 std::vector<LossTerm> SpanLoss::terms(const Batch& batch, const Context& context) {
   const auto [start, end] = span_logits(model_, batch, context);
-  const double rows = batch_weight(batch);
-  return {
-      {"start", cross_entropy_sum(start, batch.extras.at("start"), batch.weights), rows, 0.5, {}},
-      {"end", cross_entropy_sum(end, batch.extras.at("end"), batch.weights), rows, 0.5, {}}};
+  const auto rows = static_cast<double>(batch.input.rows());
+  return {{"start", cross_entropy_sum(start, batch.extras.at("start")), rows, 0.5, {}},
+          {"end", cross_entropy_sum(end, batch.extras.at("end")), rows, 0.5, {}}};
 }
 
 double SpanLoss::tokens(const Batch& batch) const {
@@ -175,9 +172,8 @@ SpanPredictions predict_spans(Model& model, const QaFeatures& features, const Sp
     for (std::int64_t& row : rows) row = mine[static_cast<std::size_t>(row)];
     const Batch batch = to_device(collate_windows(features, rows), model.device());
     const auto [start, end] = span_logits(model, batch, context);
-    predictions.loss +=
-        0.5 * (cross_entropy_sum(start, batch.extras.at("start"), batch.weights).item<double>() +
-               cross_entropy_sum(end, batch.extras.at("end"), batch.weights).item<double>());
+    predictions.loss += 0.5 * (cross_entropy_sum(start, batch.extras.at("start")).item<double>() +
+                               cross_entropy_sum(end, batch.extras.at("end")).item<double>());
     predictions.windows += static_cast<double>(rows.size());
     const at::Tensor starts = start.cpu().contiguous(), ends = end.cpu().contiguous();
     for (std::size_t r = 0; r < rows.size(); ++r) {

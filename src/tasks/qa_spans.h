@@ -15,11 +15,10 @@
 
 namespace llmctl {
 
-/// The batch of some windows (not `counted`: with weights of 0): extras "start" and "end" [B] (gold
+/// The batch of some windows: extras "start" and "end" [B] (gold
 /// positions, 0 for none) and "allowed" [B, T] bool (the passage's tokens, and position 0, which
 /// stands for "no answer").
-Batch collate_windows(const QaFeatures& features, std::span<const std::int64_t> windows,
-                      bool counted = true);
+Batch collate_windows(const QaFeatures& features, std::span<const std::int64_t> windows);
 
 /// Cross-entropy of the start and of the end over the allowed positions of each window: terms
 /// "start" and "end", each with coefficient 0.5, as BERT's question answering (Devlin et al., 2019)

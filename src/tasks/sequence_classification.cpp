@@ -10,9 +10,9 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "metrics/classification.h"
+#include "tasks/bucketed_source.h"
 #include "tasks/labelled_texts.h"
 #include "tasks/records.h"
-#include "tasks/row_source.h"
 #include "tasks/text_rows.h"
 
 namespace llmctl {
@@ -106,7 +106,7 @@ class SequenceClassification : public Task {
                                             const std::vector<std::string>& names,
                                             const std::vector<std::filesystem::path>& files);
   std::vector<LabelledText> read_references(const std::vector<std::filesystem::path>& files) const;
-  Batch collate(std::span<const std::int64_t> rows, bool counted) const;
+  Batch collate(std::span<const std::int64_t> rows) const;
 
   SequenceClassificationConfig config_;
   std::shared_ptr<const Tokenizer> tokenizer_;
@@ -187,15 +187,13 @@ void SequenceClassification::read(const TaskFiles& files) {
            names_.size(), " classes");
 }
 
-Batch SequenceClassification::collate(std::span<const std::int64_t> rows, bool counted) const {
-  Batch batch;
-  batch.input = train_rows_.collate(rows, pad());
+Batch SequenceClassification::collate(std::span<const std::int64_t> rows) const {
+  Batch batch = train_rows_.batch(rows, pad());
   std::vector<std::int64_t> labels;
   std::vector<float> weights;
   for (std::int64_t row : rows) {
     labels.push_back(static_cast<std::int64_t>(train_ids_[static_cast<std::size_t>(row)]));
-    weights.push_back(counted ? static_cast<float>(train_[static_cast<std::size_t>(row)].weight)
-                              : 0.0f);
+    weights.push_back(static_cast<float>(train_[static_cast<std::size_t>(row)].weight));
   }
   batch.labels = at::tensor(labels, at::kLong);
   const bool weighted =
@@ -213,10 +211,9 @@ std::unique_ptr<Source> SequenceClassification::source(const Batching& batching)
     digest.update(train_rows_.ids[i].data(), train_rows_.ids[i].size() * sizeof(TokenId));
   }
   digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
-  return std::make_unique<RowSource>(
+  return std::make_unique<BucketedSource>(
       rows_, train_rows_.lengths(), batching,
-      [this](std::span<const std::int64_t> rows, bool counted) { return collate(rows, counted); },
-      digest.hex());
+      [this](std::span<const std::int64_t> rows) { return collate(rows); }, digest.hex());
 }
 
 class ClassificationValidator : public Validator {

@@ -1,7 +1,5 @@
 #include "tasks/text_generation.h"
 
-#include <ATen/ops/full.h>
-#include <ATen/ops/tensor.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -10,12 +8,14 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/threads.h"
+#include "data/collate.h"
 #include "metrics/answers.h"
 #include "metrics/perplexity.h"
+#include "objectives/lm_loss.h"
 #include "prompt/growing_text.h"
+#include "tasks/bucketed_source.h"
 #include "tasks/dialogues.h"
 #include "tasks/records.h"
-#include "tasks/row_source.h"
 #include "text/unicode.h"
 
 namespace llmctl {
@@ -32,56 +32,18 @@ std::size_t learned_count(const DialogueRow& row) {
 }
 
 /// The batch of some rows: input is all but the last token, labels [B, T] the learned ones among
-/// all but the first, extras "predicting" [N] the positions in the flattened batch that have a
-/// label.
-Batch collate_rows(const Rows& rows, std::span<const std::int64_t> indices, TokenId pad,
-                   bool counted) {
-  std::vector<std::vector<TokenId>> inputs;
+/// all but the first.
+Batch collate_rows(const Rows& rows, std::span<const std::int64_t> indices, TokenId pad) {
+  std::vector<TokenRow> some;
   for (std::int64_t index : indices) {
-    const auto& ids = rows[static_cast<std::size_t>(index)].ids;
-    inputs.emplace_back(ids.begin(), ids.end() - 1);
-  }
-  Batch batch;
-  batch.input = pad_rows(inputs, {}, pad);
-  batch.labels = at::full({batch.input.rows(), batch.input.length()}, kIgnoreLabel, at::kLong);
-  auto* labels = batch.labels.mutable_data_ptr<std::int64_t>();
-  std::vector<std::int64_t> predicting;
-  for (std::size_t r = 0; r < indices.size(); ++r) {
-    const DialogueRow& row = rows[static_cast<std::size_t>(indices[r])];
-    const std::int64_t first = static_cast<std::int64_t>(r) * batch.input.length();
+    const DialogueRow& row = rows[static_cast<std::size_t>(index)];
+    TokenRow& out = some.emplace_back(token_row(std::span(row.ids).first(row.ids.size() - 1), {}));
     for (std::size_t t = 1; t < row.ids.size(); ++t) {
-      if (!counted || !row.learned[t]) continue;
-      const std::int64_t position = first + static_cast<std::int64_t>(t) - 1;
-      labels[position] = row.ids[t];
-      predicting.push_back(position);
+      out.labels.push_back(row.learned[t] ? row.ids[t] : kIgnoreLabel);
     }
   }
-  batch.extras["predicting"] = at::tensor(predicting, at::kLong);
-  return batch;
+  return collate(some, pad);
 }
-
-/// Cross-entropy of the answers' tokens: one term "loss", counted in tokens.
-class AnswerLoss : public Loss {
- public:
-  explicit AnswerLoss(Model& model) : model_(model) {}
-
-  std::vector<std::pair<std::string, double>> counts(const Batch& batch) const override {
-    return {{"loss", static_cast<double>(batch.extras.at("predicting").numel())}};
-  }
-  std::vector<LossTerm> terms(const Batch& batch, const Context& context) override {
-    const at::Tensor hidden = model_.hidden(batch.input, context);
-    const at::Tensor& predicting = batch.extras.at("predicting");
-    const at::Tensor rows = hidden.reshape({-1, hidden.size(2)}).index_select(0, predicting);
-    const at::Tensor labels = batch.labels.reshape({-1}).index_select(0, predicting);
-    const at::Tensor sum =
-        predicting.numel() > 0 ? model_.lm_loss(rows, labels, context) : rows.sum();
-    return {{"loss", sum, static_cast<double>(predicting.numel()), 1.0, {}}};
-  }
-  double tokens(const Batch& batch) const override { return real_tokens(batch.input); }
-
- private:
-  Model& model_;
-};
 
 std::vector<std::int32_t> lengths_of(const Rows& rows) {
   std::vector<std::int32_t> lengths;
@@ -95,14 +57,14 @@ std::array<double, 2> total_loss(Model& model, const Rows& rows, TokenId pad,
                                  std::int64_t batch_size, const Context& context,
                                  const World& world) {
   const c10::NoGradGuard no_grad;
-  AnswerLoss loss(model);
+  const std::unique_ptr<Loss> loss = make_lm_loss(model);
   std::array<double, 2> total{};
   const std::vector<std::int32_t> lengths = lengths_of(rows);
   std::int64_t number = 0;
   for (const auto& indices : batches_by_length(lengths, batch_size)) {
     if (number++ % world.size() != world.rank()) continue;
-    const Batch batch = to_device(collate_rows(rows, indices, pad, true), model.device());
-    const LossTerm term = loss.terms(batch, context).front();
+    const Batch batch = to_device(collate_rows(rows, indices, pad), model.device());
+    const LossTerm term = loss->terms(batch, context).front();
     total[0] += term.sum.item<double>();
     total[1] += term.count;
   }
@@ -122,9 +84,7 @@ class TextGeneration : public Task {
 
   void read(const TaskFiles& files) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
-  std::unique_ptr<Loss> loss(Model& model) const override {
-    return std::make_unique<AnswerLoss>(model);
-  }
+  std::unique_ptr<Loss> loss(Model& model) const override { return make_lm_loss(model); }
   std::unique_ptr<Validator> validator(Model& model, std::int64_t batch_size,
                                        World& world) const override;
   TaskEvaluation evaluate(Model& model, const std::vector<std::filesystem::path>& files,
@@ -233,11 +193,9 @@ std::unique_ptr<Source> TextGeneration::source(const Batching& batching) const {
     digest.update(row.ids.data(), row.ids.size() * sizeof(TokenId));
   }
   digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
-  return std::make_unique<RowSource>(
+  return std::make_unique<BucketedSource>(
       rows_, lengths_of(train_rows_), batching,
-      [this](std::span<const std::int64_t> rows, bool counted) {
-        return collate_rows(train_rows_, rows, pad(), counted);
-      },
+      [this](std::span<const std::int64_t> rows) { return collate_rows(train_rows_, rows, pad()); },
       digest.hex());
 }
 

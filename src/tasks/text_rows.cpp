@@ -8,8 +8,9 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "data/collate.h"
+#include "tasks/bucketed_source.h"
 #include "tasks/qa_features.h"
-#include "tasks/row_source.h"
 
 namespace llmctl {
 namespace {
@@ -22,6 +23,12 @@ at::Tensor class_logits(Model& model, const Sequence& input, const Context& cont
   return model.head(hidden.gather(1, index).squeeze(1), context).to(at::kFloat);
 }
 
+/// What a batch counts: its weights, or its rows where it has none.
+double batch_weight(const Batch& batch) {
+  return batch.weights.defined() ? batch.weights.sum().item<double>()
+                                 : static_cast<double>(batch.input.rows());
+}
+
 }  // namespace
 
 std::vector<std::int32_t> TextRows::lengths() const {
@@ -30,13 +37,13 @@ std::vector<std::int32_t> TextRows::lengths() const {
   return out;
 }
 
-Sequence TextRows::collate(std::span<const std::int64_t> rows, TokenId pad) const {
-  std::vector<std::vector<TokenId>> some, some_types;
+Batch TextRows::batch(std::span<const std::int64_t> rows, TokenId pad) const {
+  std::vector<TokenRow> some;
   for (std::int64_t row : rows) {
-    some.push_back(ids[static_cast<std::size_t>(row)]);
-    some_types.push_back(types[static_cast<std::size_t>(row)]);
+    some.push_back(
+        token_row(ids[static_cast<std::size_t>(row)], types[static_cast<std::size_t>(row)]));
   }
-  return pad_rows(some, some_types, pad);
+  return collate(some, pad);
 }
 
 TextRows tokenize_texts(const std::vector<LabelledText>& texts, const Tokenizer& tokenizer,
@@ -101,9 +108,7 @@ std::vector<std::vector<float>> predict_classes(Model& model, const TextRows& ro
   std::vector<std::vector<float>> probabilities(rows.ids.size());
   for (std::vector<std::int64_t> some : batches_by_length(lengths, batch_size)) {
     for (std::int64_t& row : some) row = mine[static_cast<std::size_t>(row)];
-    Batch batch;
-    batch.input = rows.collate(some, pad);
-    batch = to_device(batch, model.device());
+    const Batch batch = to_device(rows.batch(some, pad), model.device());
     const at::Tensor shares =
         at::softmax(class_logits(model, batch.input, context), -1).cpu().contiguous();
     const float* data = shares.const_data_ptr<float>();

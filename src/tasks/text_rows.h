@@ -19,7 +19,7 @@ struct TextRows {
   std::vector<std::vector<TokenId>> ids, types;
 
   std::vector<std::int32_t> lengths() const;
-  Sequence collate(std::span<const std::int64_t> rows, TokenId pad) const;
+  Batch batch(std::span<const std::int64_t> rows, TokenId pad) const;
 };
 
 /// [CLS] text [SEP], or [CLS] text [SEP] pair [SEP]; what is too long loses tokens at the end of

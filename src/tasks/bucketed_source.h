@@ -1,0 +1,66 @@
+// Rows that are known in advance, dealt into the steps of a run with rows of similar length
+// together.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/batching.h"
+#include "data/collate.h"
+#include "models/model.h"
+#include "text/tokenizer.h"
+#include "train/interfaces.h"
+
+namespace llmctl {
+
+/// The order of RowOrder, in windows of 50 batches (of one epoch, where that is less): inside a
+/// window the rows are sorted by length and cut into batches, whose order is permuted again. So
+/// padding is small, and all of it is a function of (seed, step) at the cost of sorting one window.
+class BucketedSource : public Source {
+ public:
+  /// Makes the batch of some rows, by their indices into `lengths`.
+  using Collate = std::function<Batch(std::span<const std::int64_t> rows)>;
+
+  /// `rows`: what one epoch visits, indices into `lengths` (tokens of each row), one more often
+  /// where it weighs more; kData when there are none. kConfig as RowOrder.
+  BucketedSource(std::vector<std::int64_t> rows, std::vector<std::int32_t> lengths,
+                 const Batching& batching, Collate collate, std::string fingerprint);
+
+  std::int64_t steps_per_epoch() const override { return order_.steps_per_epoch(); }
+  std::vector<Batch> batches(std::int64_t step) const override;
+  std::string fingerprint() const override { return fingerprint_; }
+
+  /// Rows of this rank's micro-batches of a step.
+  std::vector<std::vector<std::int64_t>> micro_batches(std::int64_t step) const;
+
+ private:
+  std::vector<std::int64_t> rows_;
+  std::vector<std::int32_t> lengths_;
+  Batching batching_;
+  RowOrder order_;
+  Collate collate_;
+  std::string fingerprint_;
+};
+
+/// A row of token ids and, unless empty, token types.
+TokenRow token_row(std::span<const TokenId> ids, std::span<const TokenId> types);
+
+/// Tokens that are not padding.
+double real_tokens(const Sequence& sequence);
+
+/// The padding token of a tokenizer; what it stands for is never attended to, so any id serves
+/// where it has none.
+TokenId pad_token(const Tokenizer& tokenizer);
+
+/// `sequence_length`, or what the model's positions allow if that is less.
+std::int64_t model_length(const Model& model, std::int64_t sequence_length);
+
+/// Indices 0 … lengths.size()-1 from the longest to the shortest row, cut into batches of at most
+/// `batch_size`: for predicting with little padding.
+std::vector<std::vector<std::int64_t>> batches_by_length(std::span<const std::int32_t> lengths,
+                                                         std::int64_t batch_size);
+
+}  // namespace llmctl
