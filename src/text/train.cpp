@@ -51,6 +51,7 @@ class Trainer {
         is_word_(config.model_type == "word"),
         byte_fallback_(config.byte_fallback.value_or(!is_char_ && !is_word_)),
         add_dummy_prefix_(config.add_dummy_prefix.value_or(!is_char_)),
+        split_cjk_(config.split_cjk.value_or(config.recipe == "masked") && !is_char_ && !is_word_),
         sample_(static_cast<std::uint64_t>(config.seed),
                 static_cast<std::uint64_t>(config.sample_bytes)) {
     if (is_word_ && byte_fallback_) {
@@ -70,7 +71,7 @@ class Trainer {
   std::string train_once(const std::string& model_type, std::int64_t vocab_size) const;
 
   const TokenizerTrainConfig& config_;
-  bool is_char_, is_word_, byte_fallback_, add_dummy_prefix_;
+  bool is_char_, is_word_, byte_fallback_, add_dummy_prefix_, split_cjk_;
   TrainingSample sample_;
   std::vector<std::string> chunks_;
   std::set<std::string> met_;  // characters that need a piece made by hand
@@ -143,7 +144,13 @@ void Trainer::add_training_text(std::string_view chunk, std::string& text) {
     } else if (chunk.substr(i).starts_with(kReserved)) {
       reserved = kReserved;
     } else {
-      text += c;
+      std::size_t end = i;
+      const char32_t character = next_code_point(chunk, end);
+      const bool apart = split_cjk_ && is_cjk(character);
+      if (apart) text += kBoundary;
+      text += chunk.substr(i, end - i);
+      if (apart) text += kBoundary;
+      i = end - 1;
       continue;
     }
     if (c != '\0') met_.emplace(reserved);

@@ -22,6 +22,7 @@ struct TokenizerTrainConfig {
   std::optional<double> character_coverage;
   std::optional<bool> byte_fallback;
   bool split_digits = true;
+  std::optional<bool> split_cjk;
   std::string normalization = "identity";
   std::optional<bool> add_dummy_prefix;
   std::vector<std::string> user_symbols;
@@ -46,6 +47,10 @@ struct TokenizerTrainConfig {
     visit("byte_fallback", self.byte_fallback,
           "Spell unknown characters as bytes instead of <unk>; true for bpe and unigram.");
     visit("split_digits", self.split_digits, "One piece per digit.");
+    visit(
+        "split_cjk", self.split_cjk,
+        "One piece per Chinese character, so that any span of a text ends between pieces; absent: "
+        "with the recipe masked.");
     visit("normalization", self.normalization,
           "SentencePiece's normalisation rule; identity changes nothing.",
           OneOf{{"identity", "nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf"}});
