@@ -67,9 +67,9 @@ install_wheel() {
 # True when the loader finds all that the library needs.
 loads() { ! ldd .deps/python/torch/lib/libtorch.so .deps/python/torch/lib/libtorch_cpu.so | grep -q 'not found'; }
 
-need_torch() {
-  if cmake -P cmake/LocateLibTorch.cmake >/dev/null 2>&1; then return 0; fi
-  need_packages python3-pip
+has_torch() { command -v cmake >/dev/null && cmake -P cmake/LocateLibTorch.cmake >/dev/null 2>&1; }
+
+install_torch() {
   mkdir -p .deps
   if has_gpu; then
     say "downloading LibTorch $torch_version with CUDA into .deps/ (some gigabytes)"
@@ -86,10 +86,9 @@ need_torch() {
 }
 
 # .deps/interop sees the system's Python packages, so that a torch there is used; its stamp names what was installed.
-need_interop() {
+install_interop() {
   local stamp=.deps/interop/llmctl-packages wanted="torch==$torch_version ${interop_packages[*]}"
   if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return 0; fi
-  python3 -c 'import ensurepip, venv' 2>/dev/null || need_packages python3-venv
   say "installing Python packages for the interop tests into .deps/interop"
   rm -rf .deps/interop
   mkdir -p .deps
@@ -105,11 +104,16 @@ need_interop() {
   printf '%s\n' "$wanted" >"$stamp"
 }
 
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then packages+=("${optional_packages[@]}"); fi
-need_packages "${packages[@]}"
-need_torch
+interop=""
 case "${1:-}" in
   "") ;;
-  --interop) need_interop ;;
+  --interop) interop=yes ;;
   *) die "unknown option $1" ;;
 esac
+torch=""
+if has_torch; then torch=yes; elif ! python3 -m pip --version >/dev/null 2>&1; then packages+=(python3-pip); fi
+if [ -n "$interop" ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then packages+=(python3-venv); fi
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then packages+=("${optional_packages[@]}"); fi
+need_packages "${packages[@]}"
+[ -n "$torch" ] || has_torch || install_torch
+[ -z "$interop" ] || install_interop
