@@ -12,7 +12,7 @@
 namespace llmctl {
 namespace {
 
-__extension__ using uint128 = unsigned __int128;
+__extension__ using Uint128 = unsigned __int128;
 
 std::uint32_t low(std::uint64_t x) {
   return static_cast<std::uint32_t>(x);
@@ -72,10 +72,10 @@ double Random::uniform() {
 std::uint64_t Random::below(std::uint64_t bound) {
   require(bound > 0, ErrorCode::kInternal, "a random number below 0 was asked for");
   // Lemire 2019: the high word of a product, a few low words refused so that no value is favoured.
-  uint128 product = uint128{next()} * bound;
+  Uint128 product = Uint128{next()} * bound;
   if (static_cast<std::uint64_t>(product) < bound) {
     const std::uint64_t refused = (0 - bound) % bound;
-    while (static_cast<std::uint64_t>(product) < refused) product = uint128{next()} * bound;
+    while (static_cast<std::uint64_t>(product) < refused) product = Uint128{next()} * bound;
   }
   return static_cast<std::uint64_t>(product >> 64);
 }

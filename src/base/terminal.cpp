@@ -152,7 +152,7 @@ std::string format_duration(double seconds) {
   };
   if (whole < 3600) return two(whole / 60, "min", whole % 60, "s");
   const long long minutes = std::llround(seconds / 60);
-  if (minutes < 24 * 60) return two(minutes / 60, "h", minutes % 60, "min");
+  if (minutes < 24LL * 60) return two(minutes / 60, "h", minutes % 60, "min");
   const long long hours = std::llround(seconds / 3600);
   return two(hours / 24, "d", hours % 24, "h");
 }

@@ -128,7 +128,7 @@ void ConfigNode::fail(const std::string& key, const std::string& message) const 
   llmctl::fail(code_, path, path.empty() ? "" : ": ", message, place_of(document_, path));
 }
 
-Json schema_document(Json schema, const std::string& title) {
+Json schema_document(const Json& schema, const std::string& title) {
   Json document = {{"$schema", "http://json-schema.org/draft-07/schema#"}, {"title", title}};
   document.update(schema);
   return document;

@@ -84,7 +84,7 @@ Json config_to_json(const T& config);
 /// stand alone.
 template <class T>
 Json config_schema();
-Json schema_document(Json schema, const std::string& title);
+Json schema_document(const Json& schema, const std::string& title);
 
 /// One line per key for the documentation. Elements of lists are "path[].key", of maps
 /// "path.NAME.key"; `limits` reads "0 to 10", "at least 1", "cosine, linear" or nothing.
