@@ -53,12 +53,25 @@ std::size_t ascii_prefix(std::string_view text) {
   return i;
 }
 
+/// Length of the text's beginning that is well-formed characters of three bytes with leads that
+/// allow every continuation (most Chinese text is made of them).
+std::size_t three_byte_prefix(std::string_view text) {
+  std::size_t i = 0;
+  for (; i + 3 <= text.size(); i += 3) {
+    const auto byte = [&](std::size_t j) { return static_cast<unsigned char>(text[i + j]); };
+    const bool plain = (byte(0) & 0xF0) == 0xE0 && byte(0) != 0xE0 && byte(0) != 0xED;
+    if (!plain || (byte(1) & 0xC0) != 0x80 || (byte(2) & 0xC0) != 0x80) break;
+  }
+  return i;
+}
+
 }  // namespace
 
 std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
   std::size_t offset = 0;
   while (true) {
     offset += ascii_prefix(text.substr(offset));
+    offset += three_byte_prefix(text.substr(offset));
     if (offset == text.size()) return std::nullopt;
     const Step step = decode(text.substr(offset));
     if (!step.valid) return offset;
