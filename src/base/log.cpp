@@ -136,7 +136,13 @@ bool log_enabled(LogLevel level) {
 
 void log_message(LogLevel level, const std::string& text) {
   if (level == LogLevel::kOff) return;
-  current()->log(level_of(level), spdlog::string_view_t(escape_control(text)));
+  std::string shown = escape_control(text);
+  if (level != LogLevel::kInfo) {
+    for (std::size_t at = 0; (at = shown.find('\n', at)) != shown.npos;) {
+      shown.replace(at, 1, "\\n");
+    }
+  }
+  current()->log(level_of(level), spdlog::string_view_t(shown));
 }
 
 }  // namespace llmctl

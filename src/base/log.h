@@ -22,7 +22,7 @@ void set_log_file(const std::filesystem::path& path);
 bool log_enabled(LogLevel level);
 
 /// Writes "llmctl: warning: TEXT" (info: the text alone) to stderr in one piece. The text is plain:
-/// its control characters are shown as escapes.
+/// its control characters are shown as escapes, line ends too except in information.
 void log_message(LogLevel level, const std::string& text);
 
 template <class... Parts>

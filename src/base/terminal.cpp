@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cmath>
+#include <csignal>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -25,10 +26,12 @@ namespace {
 std::atomic<ColorMode> color_mode{ColorMode::kAuto};
 std::atomic<bool> quiet{false};
 
-/// The progress line that stands on stderr's last row, without colour; empty when there is none.
+/// What stands on the terminal's last row.
 struct Screen {
   std::mutex mutex;
-  std::string line;
+  std::string line;  ///< the progress line; empty when there is none
+  bool result_on_row =
+      false;  ///< a result without its end of line, which no progress may overwrite
 };
 
 Screen& screen() {
@@ -50,14 +53,20 @@ bool is_dumb() {
   return term == nullptr || *term == '\0' || std::strcmp(term, "dumb") == 0;
 }
 
-/// Nobody can be told when stderr itself fails, so that is passed over.
-void write_stderr(std::string_view text) {
+/// 0 or errno.
+int write_to(int fd, std::string_view text) {
   while (!text.empty()) {
-    const ssize_t done = ::write(STDERR_FILENO, text.data(), text.size());
+    const ssize_t done = ::write(fd, text.data(), text.size());
     if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return;
+    if (done < 0) return errno;
     text.remove_prefix(static_cast<std::size_t>(done));
   }
+  return 0;
+}
+
+/// Nobody can be told when stderr itself fails, so that is passed over.
+void write_stderr(std::string_view text) {
+  write_to(STDERR_FILENO, text);
 }
 
 constexpr const char* kClearLine = "\r\x1b[K";
@@ -110,7 +119,13 @@ namespace detail {
 void write_record(const std::string& record) {
   Screen& state = screen();
   const std::lock_guard lock(state.mutex);
-  write_stderr(state.line.empty() ? record + "\n" : concat(kClearLine, record, "\n", state.line));
+  if (std::exchange(state.result_on_row, false)) {
+    write_stderr(concat("\n", record, "\n", state.line));
+  } else if (state.line.empty()) {
+    write_stderr(record + "\n");
+  } else {
+    write_stderr(concat(kClearLine, record, "\n", state.line));
+  }
 }
 
 }  // namespace detail
@@ -141,6 +156,24 @@ std::string styled(int fd, Style style, const std::string& text) {
   if (text.empty() || !use_color(fd)) return text;
   constexpr std::array<const char*, 6> kCodes = {"1", "2", "31", "32", "33", "36"};
   return concat("\x1b[", kCodes[static_cast<std::size_t>(style)], "m", text, "\x1b[0m");
+}
+
+void write_stdout(std::string_view text) {
+  if (text.empty()) return;
+  Screen& state = screen();
+  const std::lock_guard lock(state.mutex);
+  const bool shared = is_terminal(STDOUT_FILENO) && is_terminal(STDERR_FILENO);
+  if (shared && !state.line.empty() && !state.result_on_row) write_stderr(kClearLine);
+  const int error = write_to(STDOUT_FILENO, text);
+  if (error == EPIPE) {
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+  }
+  require(error == 0, ErrorCode::kIo,
+          "stdout: writing failed: ", error == ENOSPC || error == EDQUOT ? "disk full, " : "",
+          std::strerror(error));
+  state.result_on_row = shared && text.back() != '\n';
+  if (shared && !state.result_on_row) write_stderr(state.line);
 }
 
 std::string format_duration(double seconds) {
@@ -258,7 +291,7 @@ void Progress::show(Clock::time_point now) {
   Screen& state = screen();
   const std::lock_guard lock(state.mutex);
   state.line = text;
-  write_stderr(concat(kClearLine, text));
+  if (!state.result_on_row) write_stderr(concat(kClearLine, text));
 }
 
 void set_quiet(bool value) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace llmctl {
 
@@ -19,6 +20,11 @@ int terminal_width(int fd);  ///< columns; 100 when unknown
 enum class Style { kBold, kDim, kRed, kGreen, kYellow, kCyan };
 /// The text in the style, where `fd` takes colour.
 std::string styled(int fd, Style style, const std::string& text);
+
+/// Writes a result to stdout at once, out of the progress line's way where both are on terminals.
+/// kIo when writing fails (disk full); when nobody reads on (`| head`) the process ends as SIGPIPE
+/// would end it.
+void write_stdout(std::string_view text);
 
 /// "1.2 s", "3 min 05 s", "2 h 07 min", "3 d 04 h"; "?" for what is no duration.
 std::string format_duration(double seconds);

@@ -75,6 +75,15 @@ TEST(Log, ShowsControlCharactersAsEscapes) {
             "title \\x1b]0;x\\x07 and \\xff, 中文\ttab\n");
 }
 
+// An error names files and keys that may hold anything; it stays one line.
+TEST(Log, OnlyInformationHasSeveralLines) {
+  EXPECT_EQ(run_child([] {
+              log_info("one\ntwo");
+              log_error("key 'a\nb'");
+            }).err,
+            "one\ntwo\nllmctl: error: key 'a\\nb'\n");
+}
+
 TEST(Log, FileTakesRecordsWithTimeAndLevel) {
   const test::TempDir dir;
   const auto result = run_child([&] {

@@ -1,5 +1,6 @@
 #include "base/terminal.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -8,6 +9,8 @@
 #include <limits>
 #include <thread>
 
+#include "base/log.h"
+#include "base/signals.h"
 #include "base/utf8.h"
 #include "support/child.h"
 
@@ -94,6 +97,36 @@ TEST(Terminal, StylesOnlyWhereColourShows) {
     if (styled(2, Style::kRed, "x") != "x") ::_exit(8);
   });
   EXPECT_EQ(result.status, 0);
+}
+
+TEST(Stdout, TakesEveryByte) {
+  const auto result = run_child([] {
+    ::dup2(STDERR_FILENO, STDOUT_FILENO);
+    write_stdout("");
+    write_stdout(std::string("a\0b\x1b\n", 5));
+  });
+  EXPECT_EQ(result.err, std::string("a\0b\x1b\n", 5));
+}
+
+TEST(Stdout, FullDiskIsAnError) {
+  const auto result = run_child([] {
+    ::dup2(::open("/dev/full", O_WRONLY), STDOUT_FILENO);
+    write_stdout("x");
+  });
+  EXPECT_EQ(result.status, 74);
+  EXPECT_EQ(result.err, "stdout: writing failed: disk full, No space left on device");
+}
+
+TEST(Stdout, AReaderThatLeavesEndsTheProcess) {
+  const auto result = run_child([] {
+    int ends[2];
+    (void)!::pipe(ends);
+    ::dup2(ends[1], STDOUT_FILENO);
+    ::close(ends[0]);
+    install_signal_handlers();
+    write_stdout("x");
+  });
+  EXPECT_EQ(result.signal, SIGPIPE);
 }
 
 TEST(Format, Durations) {
@@ -298,6 +331,33 @@ TEST(Progress, QuietShowsNothing) {
               progress.finish();
             }),
             "");
+}
+
+TEST(Progress, ResultsKeepOutOfItsWay) {
+  const std::string out = on_terminal([] {
+    ::dup2(STDERR_FILENO, STDOUT_FILENO);
+    Progress progress("rows", 10);
+    progress.update(5);
+    write_stdout("result\n");
+    write_stdout("half");
+    pause(120);
+    progress.update(6);  // would overwrite the half
+    write_stdout(" whole\n");
+    _exit(0);
+  });
+  EXPECT_THAT(out, MatchesRegex("\r\x1b\\[Krows  50% 5/10"
+                                "\r\x1b\\[Kresult\r\nrows  50% 5/10"
+                                "\r\x1b\\[Khalf whole\r\nrows  60% 6/10  ETA [0-9.]+ s"));
+}
+
+TEST(Progress, RecordsDoNotTearAResult) {
+  const std::string out = on_terminal([] {
+    ::dup2(STDERR_FILENO, STDOUT_FILENO);
+    write_stdout("half");
+    log_info("record");
+    _exit(0);
+  });
+  EXPECT_EQ(out, "half\r\nrecord\r\n");
 }
 
 TEST(Progress, ASecondOneTakesTheLineOver) {
