@@ -2,7 +2,6 @@
 # architecture's baseline; kernels for newer ones are chosen at run time.
 add_library(llmctl_options INTERFACE)
 target_compile_options(llmctl_options INTERFACE
-  "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" "-ffile-prefix-map=${PROJECT_BINARY_DIR}/=build/"
   -fstack-protector-strong)
 target_compile_definitions(llmctl_options INTERFACE _GLIBCXX_ASSERTIONS)
 target_link_options(llmctl_options INTERFACE LINKER:-z,relro,-z,now,-z,noexecstack)
