@@ -18,26 +18,29 @@
 
 namespace llmctl::test {
 
-/// hidden() gives row `id` of the table [V, V] for each token, head() passes it on: the logits of a
-/// token depend on that token alone. The table starts at zero (every token equally likely) and can
-/// be trained.
+/// hidden() gives row `id` of the table [V, W] for each token, head() passes it on: the logits of a
+/// token depend on that token alone. W is V, or as many outputs as a head of classes or spans has.
+/// The table starts at zero (everything equally likely) and can be trained.
 class FakeModel : public Model {
  public:
-  explicit FakeModel(std::int64_t vocab_size, HeadKind head = HeadKind::kCausalLm) {
+  explicit FakeModel(std::int64_t vocab_size, HeadKind head = HeadKind::kCausalLm,
+                     std::int64_t width = 0)
+      : width_(width > 0 ? width : vocab_size) {
     facts_.model_type = "fake";
     facts_.architecture = "FakeModel";
     facts_.head = head;
     facts_.vocab_size = vocab_size;
-    facts_.hidden_size = vocab_size;
+    facts_.hidden_size = width_;
+    if (head == HeadKind::kSequenceClassification) facts_.labels = width_;
     facts_.layers = facts_.heads = facts_.kv_heads = facts_.head_size = 1;
     facts_.max_positions = 1 << 20;
     facts_.causal = head == HeadKind::kCausalLm;
     config_ = Json{{"model_type", "fake"}, {"vocab_size", vocab_size}};
-    table_ = at::zeros({vocab_size, vocab_size}, at::kFloat);
+    table_ = at::zeros({vocab_size, width_}, at::kFloat);
     table_.set_requires_grad(true);
   }
 
-  /// The logits that follow each token [V, V].
+  /// The logits that each token gives [V, W].
   at::Tensor& table() { return table_; }
   /// Forward passes so far, and the largest [B, T] among them.
   std::int64_t forwards() const { return forwards_; }
@@ -51,7 +54,7 @@ class FakeModel : public Model {
     ++forwards_;
     most_tokens_ = std::max(most_tokens_, input.ids.numel());
     return at::index_select(table_, 0, input.ids.reshape({-1}))
-        .reshape({input.rows(), input.length(), facts_.vocab_size});
+        .reshape({input.rows(), input.length(), width_});
   }
   at::Tensor head(const at::Tensor& rows, const Context&) override { return rows; }
   at::Tensor lm_loss(const at::Tensor& rows, const at::Tensor& labels, const Context&,
@@ -89,6 +92,7 @@ class FakeModel : public Model {
   }
 
  private:
+  std::int64_t width_;
   ModelFacts facts_;
   Json config_;
   at::Tensor table_;

@@ -1,0 +1,152 @@
+#include "tasks/dialogues.h"
+
+#include <gtest/gtest.h>
+
+#include "support/byte_tokenizer.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+
+namespace llmctl {
+namespace {
+
+using test::ByteTokenizer;
+using test::expect_error;
+using test::TempDir;
+
+const ByteTokenizer kBytes(ByteTokenizer::Kind::kCausal);
+constexpr TokenId kBos = 256, kEos = 257;
+
+std::vector<Dialogue> read(const std::string& content, const TextGenerationConfig& config = {},
+                           const std::string& name = "a.jsonl") {
+  const TempDir directory;
+  std::vector<Dialogue> out;
+  read_dialogues(directory.write(name, content), 0, config, out);
+  return out;
+}
+
+TEST(Dialogues, PromptsAndAnswers) {
+  const auto data = read(R"({"prompt": "0减0等于多少？", "answer": "0减0等于0。"}
+{"id": "x", "question": "q", "answer": "a"}
+{"instruction": "i", "input": "more", "output": "o"}
+{"instruction": "i", "input": "", "response": "o"}
+{"prompt": "p", "input": "not an instruction's", "completion": "c"})");
+  ASSERT_EQ(data.size(), 5u);
+  EXPECT_EQ(data[0].last().prompt, "0减0等于多少？");
+  EXPECT_EQ(data[0].last().answer, "0减0等于0。");
+  EXPECT_EQ(data[0].id, Json(0));
+  EXPECT_EQ(data[1].id, Json("x"));
+  EXPECT_EQ(data[2].last().prompt, "i\nmore");
+  EXPECT_EQ(data[3].last().prompt, "i");
+  EXPECT_EQ(data[4].last().prompt, "p");
+}
+
+TEST(Dialogues, Messages) {
+  const auto data =
+      read(R"([{"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "a"},
+ {"role": "assistant", "content": "b"}, {"role": "user", "content": [{"type": "text", "text": "c"}, {"type": "text", "text": "d"}]},
+ {"role": "user", "content": "e"}, {"role": "assistant", "content": "f"}, {"role": "user", "content": "left out"}]}])",
+           {}, "a.json");
+  ASSERT_EQ(data.size(), 1u);
+  ASSERT_EQ(data[0].turns.size(), 2u);
+  EXPECT_EQ(data[0].turns[0].prompt, "S\na");
+  EXPECT_EQ(data[0].turns[1].prompt, "cd\ne");
+  EXPECT_EQ(data[0].turns[1].answer, "f");
+  const auto share = read(
+      R"({"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]})");
+  EXPECT_EQ(share[0].last().prompt, "a");
+  EXPECT_EQ(share[0].last().answer, "b");
+}
+
+TEST(Dialogues, NamedFields) {
+  TextGenerationConfig config;
+  config.prompt_field = "en";
+  config.answer_field = "zh";
+  config.input_field = "hint";
+  const auto data = read(R"({"en": "dog", "hint": "animal", "zh": "狗", "messages": []})", config);
+  EXPECT_EQ(data[0].last().prompt, "dog\nanimal");
+  EXPECT_EQ(data[0].last().answer, "狗");
+}
+
+TEST(Dialogues, Inputs) {
+  EXPECT_EQ(read_prompt_input(Json{{"prompt", "p"}, {"extra", 1}}, 1, {}).last().prompt, "p");
+  const Json messages = Json::parse(
+      R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"},
+                                                     {"role": "user", "content": "c"}]})");
+  const Dialogue dialogue = read_prompt_input(messages, 1, {});
+  ASSERT_EQ(dialogue.turns.size(), 2u);
+  EXPECT_EQ(dialogue.last().prompt, "c");
+  expect_error(ErrorCode::kData,
+               {"input, record 2: no prompt (looked for messages, prompt, ", "it has text"}, [] {
+                 read_prompt_input(Json{{"text", "p"}}, 2, {});
+               });
+  expect_error(ErrorCode::kData, {"messages: the last one is not the user's"}, [] {
+    read_prompt_input(Json::parse(R"({"messages": [{"role": "assistant", "content": "b"}]})"), 2,
+                      {});
+  });
+}
+
+TEST(Dialogues, Errors) {
+  expect_error(ErrorCode::kData,
+               {"a.jsonl, record 1: no prompt", "name its field in task.prompt_field"},
+               [] { read(R"({"x": 1})"); });
+  expect_error(ErrorCode::kData,
+               {"no answer", "it has prompt); name its field in task.answer_field"},
+               [] { read(R"({"prompt": "p"})"); });
+  expect_error(ErrorCode::kData, {"messages: expected a list, got string"},
+               [] { read(R"({"messages": "x"})"); });
+  expect_error(ErrorCode::kData, {"messages: expected objects, got number"},
+               [] { read(R"({"messages": [1]})"); });
+  expect_error(ErrorCode::kData,
+               {"messages: unknown role 'tool', expected system, user or assistant"},
+               [] { read(R"({"messages": [{"role": "tool", "content": "x"}]})"); });
+  expect_error(ErrorCode::kData, {"messages: no answer of the assistant"},
+               [] { read(R"({"messages": [{"role": "user", "content": "x"}]})"); });
+  expect_error(ErrorCode::kData, {"messages: a part of a content is not text"},
+               [] { read(R"({"messages": [{"role": "user", "content": [{"type": "image"}]}]})"); });
+  TextGenerationConfig config;
+  config.messages_field = "talk";
+  expect_error(ErrorCode::kData, {"no field 'talk' (it has prompt, answer)"},
+               [&] { read(R"({"prompt": "p", "answer": "a"})", config); });
+}
+
+std::string shown(const DialogueRow& row) {
+  std::string out;
+  for (std::size_t i = 0; i < row.ids.size(); ++i) {
+    const std::string piece = row.ids[i] == kBos   ? "<"
+                              : row.ids[i] == kEos ? ">"
+                                                   : kBytes.piece(row.ids[i]);
+    out += row.learned[i] ? "[" + piece + "]" : piece;
+  }
+  return out;
+}
+
+TEST(DialogueEncoder, TemplateAnswerAndEnd) {
+  const DialogueEncoder encoder(kBytes, "Q:{prompt}!");
+  const Dialogue one{Json(0), {{"x", "yz"}}, 0};
+  EXPECT_EQ(shown(encoder.row(one, 100)), "<Q:x![y][z][>]");
+  EXPECT_EQ(encoder.prompt(one, 100), (std::vector<TokenId>{kBos, 'Q', ':', 'x', '!'}));
+  const Dialogue two{Json(0), {{"a", "b"}, {"c", "d"}}, 0};
+  EXPECT_EQ(shown(encoder.row(two, 100)), "<Q:a![b][>]Q:c![d][>]");
+  EXPECT_EQ(encoder.end(), kEos);
+}
+
+TEST(DialogueEncoder, TooLongRowsLoseTheirBeginning) {
+  const DialogueEncoder encoder(kBytes, "{prompt}\n");
+  const Dialogue dialogue{Json(0), {{"abcdef", "xyz"}}, 0};
+  EXPECT_EQ(shown(encoder.row(dialogue, 8)), "<ef\n[x][y][z][>]");
+  EXPECT_EQ(encoder.prompt(dialogue, 4), (std::vector<TokenId>{kBos, 'e', 'f', '\n'}));
+  EXPECT_EQ(shown(encoder.row(dialogue, 6)), "<\n[x][y][z][>]");
+  EXPECT_EQ(shown(encoder.row(dialogue, 5)), "<\n[x][y][z]")
+      << "an answer too long even alone loses its end";
+}
+
+TEST(DialogueEncoder, Errors) {
+  expect_error(ErrorCode::kData, "template 'x' has no {prompt} in it",
+               [] { DialogueEncoder(kBytes, "x"); });
+  const ByteTokenizer masked(ByteTokenizer::Kind::kMasked);
+  expect_error(ErrorCode::kData, {"has no end-of-text token; train one with the recipe 'causal'"},
+               [&] { DialogueEncoder(masked, "{prompt}"); });
+}
+
+}  // namespace
+}  // namespace llmctl

@@ -1,0 +1,238 @@
+#include "tasks/extractive_qa.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "support/byte_tokenizer.h"
+#include "support/expect_error.h"
+#include "support/fake_model.h"
+#include "support/temp_dir.h"
+
+namespace llmctl {
+namespace {
+
+using test::ByteTokenizer;
+using test::expect_error;
+using test::FakeModel;
+using test::TempDir;
+
+std::shared_ptr<const Tokenizer> bytes() {
+  return std::make_shared<ByteTokenizer>(ByteTokenizer::Kind::kMasked);
+}
+
+/// `passages` passages "…<digit>…" with two questions each; the answer is the digit.
+std::string squad(int passages, const std::string& prefix = "p") {
+  Json data = Json::array();
+  for (int i = 0; i < passages; ++i) {
+    const std::string digit = std::to_string(i % 10);
+    const std::string context =
+        "狐狸 number " + digit + " of " + prefix + std::string(static_cast<std::size_t>(i), '.');
+    Json items = Json::array();
+    for (const char* question : {"多少？", "How many?"}) {
+      items.push_back({{"id", prefix + std::to_string(i) + question},
+                       {"question", question},
+                       {"answers", {{{"text", digit}, {"answer_start", 10}}}}});
+    }
+    data.push_back({{"paragraphs", {{{"context", context}, {"qas", items}}}}});
+  }
+  return dump_json(Json{{"version", "1.1"}, {"data", data}});
+}
+
+/// A model that answers with the first digit.
+FakeModel digit_model() {
+  FakeModel model(261, HeadKind::kSpan, 2);
+  const c10::AutoGradMode no_grad(false);
+  for (char digit = '0'; digit <= '9'; ++digit) {
+    model.table()[digit][0] = 20;
+    model.table()[digit][1] = 20;
+  }
+  return model;
+}
+
+PredictOptions options() {
+  PredictOptions out;
+  out.sequence_length = 96;
+  out.batch_size = 4;
+  return out;
+}
+
+TEST(ExtractiveQa, TrainingRows) {
+  const TempDir directory;
+  const auto task = make_extractive_qa({}, bytes());
+  TaskFiles files;
+  files.train = {{directory.write("a.json", squad(6)), 1.0}};
+  files.valid = {directory.write("v.json", squad(2, "v"))};
+  files.sequence_length = 96;
+  task->read(files);
+  const auto source = task->source({1, 4, 2, 0, 1});
+  EXPECT_EQ(source->steps_per_epoch(), 3);
+  const auto batches = source->batches(0);
+  ASSERT_EQ(batches.size(), 2u);
+  EXPECT_EQ(batches[0].input.rows(), 2);
+  EXPECT_TRUE(batches[0].extras.at("start").gt(0).all().item<bool>());
+  EXPECT_EQ(task->source({1, 4, 2, 0, 1})->fingerprint(), source->fingerprint());
+  EXPECT_EQ(task->source({9, 2, 2, 0, 1})->fingerprint(), source->fingerprint())
+      << "of the data alone";
+
+  const auto other = make_extractive_qa({}, bytes());
+  files.train[0].first = directory.write("b.json", squad(5));
+  other->read(files);
+  EXPECT_NE(other->source({1, 4, 2, 0, 1})->fingerprint(), source->fingerprint());
+  FakeModel model = digit_model();
+  EXPECT_EQ(task->loss(model)->counts(batches[0])[0].second, 2);
+}
+
+TEST(ExtractiveQa, WeightsRepeatPassages) {
+  const TempDir directory;
+  const auto task = make_extractive_qa({}, bytes());
+  TaskFiles files;
+  files.train = {{directory.write("a.json", squad(10)), 2.0},
+                 {directory.write("b.json", squad(5, "b")), 1.0}};
+  task->read(files);
+  EXPECT_EQ(task->source({1, 1, 1, 0, 1})->steps_per_epoch(), 50);
+  FakeModel model = digit_model();
+  EXPECT_EQ(task->validator(model, 4, *make_local_world()), nullptr) << "nothing is held out";
+}
+
+TEST(ExtractiveQa, HoldsOutWholePassages) {
+  const TempDir directory;
+  const auto task = make_extractive_qa({}, bytes());
+  TaskFiles files;
+  files.train = {{directory.write("a.json", squad(20)), 1.0}};
+  files.valid_tail = 0.25;
+  files.sequence_length = 96;
+  task->read(files);
+  EXPECT_EQ(task->source({1, 1, 1, 0, 1})->steps_per_epoch(), 30);
+  FakeModel model = digit_model();
+  const auto world = make_local_world();
+  const ValidationResult result = task->validator(model, 4, *world)->validate(Context{});
+  EXPECT_EQ(result.scores.at("exact_match"), 100);
+  EXPECT_EQ(result.scores.at("total"), 10);
+  EXPECT_EQ(result.scores.at("zh.total"), 5);
+  EXPECT_LT(result.scores.at("loss"), 0.1);
+  ASSERT_EQ(result.samples.size(), 4u);
+  EXPECT_EQ(result.samples[0], "多少？ → 5   [5]");
+}
+
+TEST(ExtractiveQa, WindowsWithoutTheAnswer) {
+  const TempDir directory;
+  Json data = Json::array({{{"context", std::string(200, 'x') + "7"},
+                            {"question", "q"},
+                            {"answers", {{{"text", "7"}, {"answer_start", 200}}}}}});
+  TaskFiles files;
+  files.train = {{directory.write("a.json", dump_json(data)), 1.0}};
+  files.sequence_length = 64;
+  ExtractiveQaConfig config;
+  const auto all = make_extractive_qa(config, bytes());
+  all->read(files);
+  config.train_on_empty_windows = false;
+  const auto some = make_extractive_qa(config, bytes());
+  some->read(files);
+  EXPECT_GT(all->source({1, 1, 1, 0, 1})->steps_per_epoch(), 4);
+  EXPECT_EQ(some->source({1, 1, 1, 0, 1})->steps_per_epoch(), 1);
+}
+
+TEST(ExtractiveQa, AnswersThatDoNotOccurAreLeftOut) {
+  const TempDir directory;
+  TaskFiles files;
+  files.train = {
+      {directory.write("a.json", R"([{"context": "ab", "question": "q", "answers": ["b"]},
+      {"context": "ab", "question": "q", "answers": ["c"]}, {"context": "ab", "question": "q", "answers": []}])"),
+       1.0}};
+  const auto task = make_extractive_qa({}, bytes());
+  task->read(files);
+  EXPECT_EQ(task->source({1, 1, 1, 0, 1})->steps_per_epoch(), 2);
+  files.train[0].first =
+      directory.write("b.json", R"([{"context": "ab", "question": "q", "answers": ["c"]}])");
+  expect_error(ErrorCode::kData, {"b.json: no question to train on is left"},
+               [&] { task->read(files); });
+}
+
+TEST(ExtractiveQa, Evaluates) {
+  const TempDir directory;
+  FakeModel model = digit_model();
+  const auto task = make_extractive_qa({}, bytes());
+  const auto file = directory.write("a.json", squad(4));
+  const TaskEvaluation evaluation = task->evaluate(model, {file}, options());
+  EXPECT_EQ(evaluation.scores.at("exact_match"), 100);
+  EXPECT_EQ(evaluation.scores.at("en.f1"), 100);
+  EXPECT_EQ(evaluation.predictions.size(), 8u);
+  EXPECT_EQ(evaluation.predictions.at("p3多少？"), "3");
+  EXPECT_EQ(evaluation.baseline_rule, "word overlap");
+  EXPECT_EQ(evaluation.baseline.at("exact_match"), 0);
+  EXPECT_EQ(evaluation.baseline.at("total"), 8);
+  EXPECT_EQ(evaluation.samples.size(), 4u);
+
+  // The predictions written to a file score the same.
+  const auto predictions = directory.write("predictions.json", dump_json(evaluation.predictions));
+  EXPECT_EQ(task->score(predictions, {file}).scores, evaluation.scores);
+}
+
+TEST(ExtractiveQa, UnanswerableQuestions) {
+  const TempDir directory;
+  FakeModel model = digit_model();
+  const c10::AutoGradMode no_grad(false);
+  model.table()[258][0] = 15;  // [CLS]
+  model.table()[258][1] = 15;
+  const auto file = directory.write(
+      "a.json", R"([{"id": "a", "context": "no number", "question": "q", "answers": []},
+      {"id": "b", "context": "a 7", "question": "q", "answers": ["7"]}])");
+  const TaskEvaluation evaluation =
+      make_extractive_qa({}, bytes())->evaluate(model, {file}, options());
+  EXPECT_EQ(evaluation.predictions, Json::parse(R"({"a": "", "b": "7"})"));
+  EXPECT_EQ(evaluation.scores.at("no_answer.exact_match"), 100);
+  ExtractiveQaConfig config;
+  config.no_answer = false;
+  EXPECT_NE(
+      make_extractive_qa(config, bytes())->evaluate(model, {file}, options()).predictions.at("a"),
+      "");
+}
+
+TEST(ExtractiveQa, ScoresFiles) {
+  const TempDir directory;
+  const auto references = directory.write("r.json", squad(2));
+  const auto task = make_extractive_qa({}, bytes());
+  const auto predictions = directory.write(
+      "p.json", R"({"p0多少？": "0", "p0How many?": "the 0", "p1How many?": "x", "other": "y"})");
+  const TaskEvaluation evaluation = task->score(predictions, {references});
+  EXPECT_EQ(evaluation.scores.at("exact_match"), 50) << "what is absent counts as empty";
+  EXPECT_EQ(evaluation.scores.at("zh.exact_match"), 50);
+  expect_error(ErrorCode::kData, {"q.json: no id of the references (such as 'p0多少？') is in it"},
+               [&] { task->score(directory.write("q.json", R"({"z": ""})"), {references}); });
+  expect_error(ErrorCode::kData, {"r.json: id 'p0多少？' occurs twice"}, [&] {
+    task->score(predictions, {references, references});
+  });
+  expect_error(ErrorCode::kData, {"d.jsonl: id 'a' occurs twice"}, [&] {
+    task->score(
+        directory.write("d.jsonl",
+                        "{\"id\": \"a\", \"answer\": \"\"}\n{\"id\": \"a\", \"answer\": \"\"}\n"),
+        {references});
+  });
+  expect_error(ErrorCode::kData, {"e.json: no questions"},
+               [&] { task->score(predictions, {directory.write("e.json", "[]")}); });
+}
+
+TEST(ExtractiveQa, AnswersSingleQuestions) {
+  FakeModel model = digit_model();
+  const auto task = make_extractive_qa({}, bytes());
+  const auto answers =
+      task->answer(model,
+                   {Json{{"question", "多少？"}, {"context", "🦊 有 7 只"}, {"note", 1}},
+                    Json{{"question", "q"}, {"context", ""}}},
+                   options());
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_EQ(answers[0].at("answer"), "7");
+  EXPECT_EQ(answers[0].at("start"), 4) << "in code points";
+  EXPECT_EQ(answers[0].at("end"), 5);
+  EXPECT_GT(answers[0].at("score").get<double>(), 0.9);
+  EXPECT_EQ(answers[0].at("note"), 1);
+  EXPECT_EQ(answers[1].at("answer"), "");
+  expect_error(ErrorCode::kData,
+               "input 1: question answering needs the texts 'question' and 'context'", [&] {
+                 task->answer(model, {Json{{"question", "q"}}}, options());
+               });
+}
+
+}  // namespace
+}  // namespace llmctl

@@ -1,0 +1,155 @@
+#include "tasks/qa_data.h"
+
+#include <gtest/gtest.h>
+
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+
+namespace llmctl {
+namespace {
+
+using test::expect_error;
+using test::TempDir;
+
+QaData read(const std::string& content, const std::string& name = "qa.json") {
+  const TempDir directory;
+  QaData data;
+  read_qa_file(directory.write(name, content), data);
+  return data;
+}
+
+std::string spanned(const QaData& data, std::size_t item) {
+  const QaItem& it = data.items[item];
+  if (!it.span) return "(none)";
+  return data.contexts[it.context].substr(it.span->begin, it.span->end - it.span->begin);
+}
+
+TEST(QaData, Squad) {
+  const QaData data = read(R"({"version": "1.1", "data": [{"title": "t", "paragraphs": [
+    {"context": "狐狸🦊住在山里。A fox lives here.", "qas": [
+      {"id": "a", "question": "谁住在山里？", "answers": [{"text": "狐狸", "answer_start": 0}, {"text": "狐狸🦊", "answer_start": 0}]},
+      {"id": 7, "question": "Who lives here?", "answers": [{"text": "A fox", "answer_start": 8}]}]},
+    {"context": "second", "qas": [{"id": "b", "question": "q", "answers": [{"text": " second ", "answer_start": -1}]}]}]}]})");
+  ASSERT_EQ(data.items.size(), 3u);
+  EXPECT_EQ(data.contexts.size(), 2u);
+  EXPECT_EQ(data.items[0].id, "a");
+  EXPECT_EQ(data.items[0].answers, (std::vector<std::string>{"狐狸", "狐狸🦊"}));
+  EXPECT_EQ(spanned(data, 0), "狐狸");
+  EXPECT_EQ(data.items[1].id, "7");
+  EXPECT_EQ(spanned(data, 1), "A fox") << "answer_start counts code points";
+  EXPECT_EQ(data.items[2].context, 1u);
+  EXPECT_EQ(spanned(data, 2), "second");
+  EXPECT_EQ(data.moved, 0u);
+  EXPECT_FALSE(data.has_unanswerable());
+}
+
+TEST(QaData, Squad20) {
+  const QaData data = read(R"({"data": [{"paragraphs": [{"context": "abc", "qas": [
+    {"id": "a", "question": "q", "is_impossible": true, "answers": [], "plausible_answers": [{"text": "b", "answer_start": 1}]},
+    {"id": "b", "question": "q", "is_impossible": true, "answers": [{"text": "b", "answer_start": 1}]},
+    {"id": "c", "question": "q", "is_impossible": false, "answers": [{"text": "b", "answer_start": 1}]}]}]}]})");
+  EXPECT_TRUE(data.has_unanswerable());
+  EXPECT_TRUE(data.items[0].answers.empty() && data.items[1].answers.empty());
+  EXPECT_EQ(spanned(data, 2), "b");
+}
+
+TEST(QaData, Cmrc2018OriginalForm) {
+  const QaData data =
+      read(R"([{"context_id": "C0", "title": "x", "context_text": "生命数耗完即算为踢爆。", "qas": [
+    {"query_id": "C0_Q0", "query_text": "生命数耗完即算为什么？", "answers": ["踢爆", "踢爆。"]}]}])");
+  ASSERT_EQ(data.items.size(), 1u);
+  EXPECT_EQ(data.items[0].id, "C0_Q0");
+  EXPECT_EQ(data.items[0].question, "生命数耗完即算为什么？");
+  EXPECT_EQ(spanned(data, 0), "踢爆");
+}
+
+TEST(QaData, FlatRecords) {
+  const QaData data = read(
+      "{\"question\": \"q\", \"context\": \"a b\", \"answers\": {\"text\": [\"b\", \"a\"], "
+      "\"answer_start\": [2, 0]}}\n"
+      "{\"question\": \"q\", \"context\": \"a b\", \"answer\": \"b\"}\n"
+      "{\"question\": \"q\", \"context\": \"a b\", \"answers\": {\"text\": \"a\", "
+      "\"answer_start\": 0}}\n"
+      "{\"question\": \"q\", \"context\": \"a b\", \"answers\": {\"text\": [], \"answer_start\": "
+      "[]}}\n",
+      "qa.jsonl");
+  ASSERT_EQ(data.items.size(), 4u);
+  EXPECT_EQ(data.items[1].id, "1") << "records without id are numbered";
+  EXPECT_EQ(data.items[0].answers, (std::vector<std::string>{"b", "a"}));
+  EXPECT_EQ(spanned(data, 0), "b");
+  EXPECT_EQ(spanned(data, 1), "b");
+  EXPECT_EQ(spanned(data, 2), "a");
+  EXPECT_TRUE(data.items[3].answers.empty());
+}
+
+TEST(QaData, NearestOccurrence) {
+  const QaData data = read(R"([{"context": "ab 一 ab 二 ab 三", "qas": [
+    {"id": "0", "question": "q", "answers": [{"text": "ab", "answer_start": 6}]},
+    {"id": "1", "question": "q", "answers": [{"text": "ab", "answer_start": 99}]},
+    {"id": "2", "question": "q", "answers": [{"text": "xy", "answer_start": 0}, {"text": "三", "answer_start": 13}]},
+    {"id": "3", "question": "q", "answers": [{"text": "xy", "answer_start": 0}]}]}])");
+  EXPECT_EQ(data.items[0].span, (ByteSpan{7, 9}));
+  EXPECT_EQ(data.items[1].span, (ByteSpan{14, 16}));
+  EXPECT_EQ(spanned(data, 2), "三") << "the first reference that occurs";
+  EXPECT_EQ(data.items[3].span, std::nullopt);
+  EXPECT_EQ(data.items[3].answers.size(), 1u);
+  EXPECT_EQ(data.moved, 2u);
+}
+
+TEST(QaData, Errors) {
+  expect_error(ErrorCode::kData, {"qa.json", ": no field 'data'"}, [] { read("{}"); });
+  expect_error(ErrorCode::kData, {"data: expected a list, got object"},
+               [] { read(R"({"data": {}})"); });
+  expect_error(ErrorCode::kData, {"data[0].paragraphs[0]: no field 'context'"},
+               [] { read(R"({"data": [{"paragraphs": [{"qas": []}]}]})"); });
+  expect_error(ErrorCode::kData, {"[0].qas[0]: no field 'question'"},
+               [] { read(R"([{"context": "x", "qas": [{"id": "a"}]}])"); });
+  expect_error(
+      ErrorCode::kData, {"[0].qas[0].answers[0].answer_start: expected an integer, got string"},
+      [] {
+        read(
+            R"([{"context": "x", "qas": [{"question": "q", "answers": [{"text": "x", "answer_start": "0"}]}]}])");
+      });
+  expect_error(ErrorCode::kData, {"[0].qas[0].answers[0].text: expected text, got array"}, [] {
+    read(
+        R"([{"context": "x", "qas": [{"question": "q", "answers": [{"text": [], "answer_start": 0}]}]}])");
+  });
+  expect_error(ErrorCode::kData, {"[0].context: expected text, got array"},
+               [] { read(R"([{"context": [], "qas": []}])"); });
+  expect_error(ErrorCode::kData, {"[0]: expected an object, got number"}, [] { read("[3]"); });
+  expect_error(ErrorCode::kData, {"record 2: no field 'context'"}, [] {
+    read("{\"question\": \"q\", \"context\": \"c\"}\n{\"question\": \"q\"}\n", "a.jsonl");
+  });
+  expect_error(ErrorCode::kData, {"answer_start: expected 2 numbers, got 1"}, [] {
+    read(
+        R"([{"context": "x", "question": "q", "answers": {"text": ["x", "x"], "answer_start": [0]}}])");
+  });
+  expect_error(ErrorCode::kMissing, {"nowhere.json"}, [] {
+    QaData data;
+    read_qa_file("/nowhere.json", data);
+  });
+}
+
+TEST(QaPredictions, MapListAndLines) {
+  const TempDir directory;
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  const Pairs expected = {{"a", "x"}, {"b", ""}};
+  EXPECT_EQ(read_qa_predictions(directory.write("m.json", R"({"a": "x", "b": ""})")), expected);
+  EXPECT_EQ(read_qa_predictions(directory.write(
+                "l.json", R"([{"id": "a", "answer": "x"}, {"id": "b", "prediction": ""}])")),
+            expected);
+  EXPECT_EQ(
+      read_qa_predictions(directory.write(
+          "l.jsonl", "{\"id\": \"a\", \"answer\": \"x\"}\n{\"id\": \"b\", \"answer\": \"\"}\n")),
+      expected);
+  expect_error(ErrorCode::kData, {"bad.json: b: expected text, got null"}, [&] {
+    read_qa_predictions(directory.write("bad.json", R"({"a": "x", "b": null})"));
+  });
+  expect_error(ErrorCode::kData, {"bad.json: expected {\"id\": \"answer\"}, got string"},
+               [&] { read_qa_predictions(directory.write("bad.json", "\"x\"")); });
+  expect_error(ErrorCode::kData, {"record 1: no field 'id'"},
+               [&] { read_qa_predictions(directory.write("bad.jsonl", "{\"answer\": \"x\"}\n")); });
+}
+
+}  // namespace
+}  // namespace llmctl

@@ -1,0 +1,90 @@
+#include "tasks/records.h"
+
+#include <gtest/gtest.h>
+
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+
+namespace llmctl {
+namespace {
+
+using test::expect_error;
+using test::TempDir;
+
+TEST(Records, TextOfFields) {
+  const std::filesystem::path file = "f.jsonl";
+  const Json value = Json::parse(R"({"s": "x", "i": 3, "d": 0.5, "b": true, "n": null, "l": [1]})");
+  const Record record{file, 7, value};
+  EXPECT_EQ(record.text("s"), "x");
+  EXPECT_EQ(record.text("i"), "3");
+  EXPECT_EQ(record.text("d"), "0.5");
+  EXPECT_EQ(record.text("b"), "true");
+  EXPECT_FALSE(record.has("n"));
+  EXPECT_EQ(record.fields(), "s, i, d, b, n, l");
+  expect_error(ErrorCode::kData, "f.jsonl, record 7: no field 'n' (it has s, i, d, b, n, l)",
+               [&] { record.text("n"); });
+  expect_error(ErrorCode::kData, "f.jsonl, record 7: field 'l': expected text, got array",
+               [&] { record.text("l"); });
+  EXPECT_EQ(find_field(record, "chosen", {"s"}), "chosen");
+  EXPECT_EQ(find_field(record, std::nullopt, {"n", "d", "s"}), "d");
+  EXPECT_EQ(find_field(record, std::nullopt, {"z"}), std::nullopt);
+}
+
+TEST(Records, NumbersFromFiles) {
+  const TempDir directory;
+  const auto file = directory.write("a.csv", "a,b\n1,x\n2,y\n");
+  std::vector<std::string> seen;
+  for_each_labelled_record(file, [&](const Record& record) {
+    seen.push_back(record.text("a") + record.text("b"));
+    EXPECT_EQ(record.file, file);
+  });
+  EXPECT_EQ(seen, (std::vector<std::string>{"1x", "2y"}));
+}
+
+std::size_t count(const std::vector<bool>& out) {
+  return static_cast<std::size_t>(std::count(out.begin(), out.end(), true));
+}
+
+TEST(HeldOut, ByHashOrTail) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 1000; ++i) texts.push_back("text " + std::to_string(i));
+  const std::vector<std::string_view> units(texts.begin(), texts.end());
+  EXPECT_NEAR(static_cast<double>(count(held_out(units, 0.1, 0))), 100, 30);
+  EXPECT_EQ(held_out(units, 0.1, 0), held_out(units, 0.1, 0));
+  const auto tail = held_out(units, 0, 0.25);
+  EXPECT_EQ(count(tail), 250u);
+  EXPECT_TRUE(tail[750] && !tail[749]);
+  EXPECT_EQ(count(held_out(units, 0, 0)), 0u);
+}
+
+TEST(HeldOut, AtLeastOneNeverAll) {
+  const std::vector<std::string_view> units = {"a", "b", "c"};
+  EXPECT_EQ(count(held_out(units, 1e-9, 0)), 1u);
+  EXPECT_EQ(count(held_out(units, 0, 1e-9)), 1u);
+  EXPECT_EQ(count(held_out(units, 0, 0.999)), 2u);
+  EXPECT_EQ(count(held_out(units, 1.0, 0)), 2u);
+  EXPECT_EQ(count(held_out(std::vector<std::string_view>{"a"}, 0.5, 0)), 0u);
+}
+
+TEST(HeldOut, EqualTextsStayTogether) {
+  const std::vector<std::string_view> units = {"a", "b", "a", "c", "d", "a", "e", "f"};
+  const auto out = held_out(units, 0.4, 0);
+  EXPECT_TRUE(out[0] == out[2] && out[2] == out[5]);
+}
+
+TEST(Passes, WholePartAlwaysFractionByHash) {
+  int twice = 0, once = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string unit = std::to_string(i);
+    EXPECT_EQ(passes(unit, 1), 1);
+    EXPECT_EQ(passes(unit, 3), 3);
+    EXPECT_EQ(passes(unit, 0), 0);
+    once += static_cast<int>(passes(unit, 0.5));
+    twice += static_cast<int>(passes(unit, 2.25)) - 2;
+  }
+  EXPECT_NEAR(once, 500, 60);
+  EXPECT_NEAR(twice, 250, 60);
+}
+
+}  // namespace
+}  // namespace llmctl

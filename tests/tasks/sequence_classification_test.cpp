@@ -1,0 +1,203 @@
+#include "tasks/sequence_classification.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "support/byte_tokenizer.h"
+#include "support/expect_error.h"
+#include "support/fake_model.h"
+#include "support/temp_dir.h"
+
+namespace llmctl {
+namespace {
+
+using test::ByteTokenizer;
+using test::expect_error;
+using test::FakeModel;
+using test::TempDir;
+
+std::shared_ptr<const Tokenizer> plain() {
+  return std::make_shared<ByteTokenizer>(ByteTokenizer::Kind::kPlain);
+}
+
+/// A model that reads the first byte of a text: 'g' is class 1, anything else class 0.
+FakeModel first_byte_model(std::int64_t classes = 2,
+                           const std::vector<std::string>& names = {"bad", "good"}) {
+  FakeModel model(256, HeadKind::kSequenceClassification, classes);
+  for (std::size_t i = 0; i < names.size(); ++i)
+    model.config()["id2label"][std::to_string(i)] = names[i];
+  const c10::AutoGradMode no_grad(false);
+  model.table().select(1, 0).fill_(2);
+  model.table()['g'][1] = 5;
+  return model;
+}
+
+const std::string kTexts = "label,review\ngood,g one\nbad,b two\ngood,g three\ngood,wrong\n";
+
+TEST(SequenceClassification, LabelsAreSortedUnlessGiven) {
+  const TempDir directory;
+  TaskFiles files;
+  files.train = {{directory.write("a.csv", kTexts), 1.0}};
+  const auto task = make_sequence_classification({}, plain());
+  task->read(files);
+  EXPECT_EQ(task->labels(), (std::vector<std::string>{"bad", "good"}));
+  SequenceClassificationConfig config;
+  config.labels = {"good", "bad", "ugly"};
+  const auto given = make_sequence_classification(config, plain());
+  given->read(files);
+  EXPECT_EQ(given->labels(), config.labels);
+  const Batch batch = given->source({1, 4, 4, 0, 1})->batches(0)[0];
+  EXPECT_EQ(batch.labels.eq(0).sum().item<std::int64_t>(), 3) << "good has id 0";
+  EXPECT_FALSE(batch.weights.defined());
+}
+
+TEST(SequenceClassification, WeightsOfRecordsAndFiles) {
+  const TempDir directory;
+  TaskFiles files;
+  files.train = {
+      {directory.write(
+           "a.jsonl",
+           "{\"text\": \"x\", \"label\": 0, \"weight\": 0.5}\n{\"text\": \"y\", \"label\": 1}\n"),
+       1.0},
+      {directory.write("b.jsonl", "{\"text\": \"z\", \"label\": 1}\n"), 3.0}};
+  const auto task = make_sequence_classification({}, plain());
+  task->read(files);
+  const auto source = task->source({1, 5, 5, 0, 1});
+  EXPECT_EQ(source->steps_per_epoch(), 1);
+  const Batch batch = source->batches(0)[0];
+  EXPECT_EQ(batch.weights.sum().item<double>(), 4.5);
+  EXPECT_EQ(batch.labels.sum().item<std::int64_t>(), 4);
+}
+
+TEST(SequenceClassification, ValidatesHeldOutTexts) {
+  const TempDir directory;
+  TaskFiles files;
+  files.train = {{directory.write("a.csv", kTexts), 1.0}};
+  files.valid = {directory.write(
+      "v.jsonl",
+      "{\"text\": \"g\", \"label\": \"good\"}\n{\"text\": \"b\", \"label\": \"bad\"}\n"
+      "{\"text\": \"w\", \"label\": \"good\"}\n")};
+  const auto task = make_sequence_classification({}, plain());
+  task->read(files);
+  FakeModel model = first_byte_model();
+  const auto world = make_local_world();
+  const ValidationResult result = task->validator(model, 2, *world)->validate(Context{});
+  EXPECT_NEAR(result.scores.at("accuracy"), 2.0 / 3, 1e-12);
+  EXPECT_NEAR(result.scores.at("macro_f1"), 2.0 / 3, 1e-12);
+  const double g = std::log(1 + std::exp(2 - 5)), b = std::log(1 + std::exp(-2)),
+               w = std::log(1 + std::exp(2));
+  EXPECT_NEAR(result.scores.at("loss"), (g + b + w) / 3, 1e-5);
+  EXPECT_EQ(result.samples[0], "g → good   [good]");
+  EXPECT_EQ(task->best_score(), "valid/accuracy");
+}
+
+TEST(SequenceClassification, HoldsOutByHash) {
+  const TempDir directory;
+  std::string lines;
+  for (int i = 0; i < 200; ++i) {
+    lines +=
+        dump_json(Json{{"text", "t" + std::to_string(i)}, {"label", i % 2 ? "a" : "b"}}) + "\n";
+  }
+  TaskFiles files;
+  files.train = {{directory.write("a.jsonl", lines), 1.0}};
+  files.valid_hash = 0.2;
+  const auto task = make_sequence_classification({}, plain());
+  task->read(files);
+  const std::int64_t rows = task->source({1, 1, 1, 0, 1})->steps_per_epoch();
+  EXPECT_NEAR(static_cast<double>(rows), 160, 20);
+}
+
+TEST(SequenceClassification, ErrorsOfReading) {
+  const TempDir directory;
+  const auto task = make_sequence_classification({}, plain());
+  TaskFiles files;
+  files.train = {{directory.write("a.csv", "text,label\nx,one\ny,one\n"), 1.0}};
+  expect_error(ErrorCode::kData, {"a.csv: all texts have the class 'one'"},
+               [&] { task->read(files); });
+  files.train[0].first = directory.write("b.csv", "text,label\n,one\n");
+  expect_error(ErrorCode::kData, {"b.csv: no text to train on"}, [&] { task->read(files); });
+  files.train[0].first = directory.write("c.csv", kTexts);
+  files.valid = {directory.write("v.csv", "text,label\nx,good\ny,goood\n")};
+  expect_error(
+      ErrorCode::kData,
+      {"v.csv, record", "unknown class 'goood', expected one of bad, good, did you mean 'good'?"},
+      [&] { task->read(files); });
+}
+
+TEST(SequenceClassification, Evaluates) {
+  const TempDir directory;
+  const auto file = directory.write("a.csv", kTexts);
+  const auto task = make_sequence_classification({}, plain());
+  FakeModel model = first_byte_model();
+  const TaskEvaluation evaluation = task->evaluate(model, {file}, {});
+  EXPECT_EQ(evaluation.scores.at("accuracy"), 0.75);
+  EXPECT_EQ(evaluation.scores.at("total"), 4);
+  EXPECT_EQ(evaluation.scores.at("class.bad.precision"), 0.5);
+  EXPECT_EQ(evaluation.scores.at("class.good.recall"), 2.0 / 3);
+  EXPECT_EQ(evaluation.baseline.at("accuracy"), 0.75);
+  EXPECT_EQ(evaluation.baseline_rule, "most frequent class");
+  ASSERT_EQ(evaluation.predictions.size(), 4u);
+  EXPECT_EQ(evaluation.predictions[0].at("id"), 0);
+  EXPECT_EQ(evaluation.predictions[0].at("label"), "good");
+  EXPECT_NEAR(evaluation.predictions[0].at("scores").at("good").get<double>(),
+              1 / (1 + std::exp(2 - 5)), 1e-6);
+  EXPECT_EQ(evaluation.samples.size(), 4u);
+
+  std::string lines;
+  for (const Json& prediction : evaluation.predictions) lines += dump_json(prediction) + "\n";
+  const TaskEvaluation again = task->score(directory.write("p.jsonl", lines), {file});
+  EXPECT_EQ(again.scores, evaluation.scores);
+}
+
+TEST(SequenceClassification, LabelsWrittenAsNumbers) {
+  const TempDir directory;
+  const auto file = directory.write("a.csv", "text,label\ng,1\nb,0\n");
+  FakeModel model = first_byte_model(2, {"LABEL_0", "LABEL_1"});
+  EXPECT_EQ(
+      make_sequence_classification({}, plain())->evaluate(model, {file}, {}).scores.at("accuracy"),
+      1);
+  FakeModel three = first_byte_model(3, {});
+  EXPECT_EQ(
+      make_sequence_classification({}, plain())->evaluate(three, {file}, {}).scores.at("accuracy"),
+      1);
+  const auto unknown = directory.write("b.csv", "text,label\ng,7\n");
+  expect_error(ErrorCode::kData,
+               {"b.csv, record", "unknown class '7', expected one of LABEL_0, LABEL_1"},
+               [&] { make_sequence_classification({}, plain())->evaluate(model, {unknown}, {}); });
+}
+
+TEST(SequenceClassification, ScoresFiles) {
+  const TempDir directory;
+  const auto references = directory.write("r.csv", "id,text,label\nu,x,a\nv,y,b\n");
+  const auto task = make_sequence_classification({}, plain());
+  const auto by_id = directory.write(
+      "p.jsonl", "{\"id\": \"v\", \"label\": \"b\"}\n{\"id\": \"u\", \"label\": \"other\"}\n");
+  EXPECT_EQ(task->score(by_id, {references}).scores.at("accuracy"), 0.5);
+  const auto numbered = directory.write("n.csv", "text,label\nx,a\ny,b\n");
+  const auto in_order = directory.write("o.jsonl", "{\"label\": \"a\"}\n{\"label\": \"a\"}\n");
+  EXPECT_EQ(task->score(in_order, {numbered}).scores.at("accuracy"), 0.5);
+  expect_error(ErrorCode::kData, {"s.jsonl: no prediction for id 'v' of ", "r.csv"}, [&] {
+    task->score(directory.write("s.jsonl", "{\"id\": \"u\", \"label\": \"a\"}\n"), {references});
+  });
+  expect_error(ErrorCode::kData, {"t.jsonl, record 2: id 'u' occurs twice"}, [&] {
+    task->score(
+        directory.write("t.jsonl",
+                        "{\"id\": \"u\", \"label\": \"a\"}\n{\"id\": \"u\", \"label\": \"a\"}\n"),
+        {references});
+  });
+}
+
+TEST(SequenceClassification, AnswersSingleTexts) {
+  FakeModel model = first_byte_model();
+  const auto answers =
+      make_sequence_classification({}, plain())
+          ->answer(model, {Json{{"text", "great"}, {"id", 9}}, Json{{"text", "no"}}}, {});
+  EXPECT_EQ(answers[0].at("label"), "good");
+  EXPECT_EQ(answers[0].at("id"), 9);
+  EXPECT_EQ(answers[1].at("label"), "bad");
+  EXPECT_EQ(answers[1].at("scores").size(), 2u);
+}
+
+}  // namespace
+}  // namespace llmctl
