@@ -118,25 +118,21 @@ TEST(Random, BelowIsInBoundsAndFavoursNobody) {
                      [&] { random.below(0); });
 }
 
-class PermutationSizes : public testing::TestWithParam<std::uint64_t> {};
-
-TEST_P(PermutationSizes, VisitsEveryPositionOnce) {
-  const std::uint64_t size = GetParam();
-  for (std::uint64_t seed : {0, 1, 2}) {
-    const Permutation permutation(size, random_key(seed, "order"));
-    std::vector<bool> seen(size);
-    for (std::uint64_t i = 0; i < size; ++i) {
-      const std::uint64_t to = permutation(i);
-      ASSERT_LT(to, size);
-      ASSERT_FALSE(seen[to]);
-      seen[to] = true;
+TEST(Permutation, VisitsEveryPositionOnce) {
+  for (const std::uint64_t size :
+       {1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 64, 65, 100, 255, 256, 257, 1000, 4096, 4097, 10'007}) {
+    for (const std::uint64_t seed : {0, 1, 2}) {
+      const Permutation permutation(size, random_key(seed, "order"));
+      std::vector<bool> seen(size);
+      for (std::uint64_t i = 0; i < size; ++i) {
+        const std::uint64_t to = permutation(i);
+        ASSERT_LT(to, size);
+        ASSERT_FALSE(seen[to]);
+        seen[to] = true;
+      }
     }
   }
 }
-
-INSTANTIATE_TEST_SUITE_P(All, PermutationSizes,
-                         testing::Values(1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 64, 65, 100, 255, 256,
-                                         257, 1000, 4096, 4097, 10'007));
 
 TEST(Permutation, OfHugeSizesStaysInside) {
   for (const std::uint64_t size :

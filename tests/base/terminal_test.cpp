@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <thread>
+#include <vector>
 
 #include "base/log.h"
 #include "base/signals.h"
@@ -30,46 +31,45 @@ struct Setting {
   bool expected;
 };
 
-class ColorChoice : public testing::TestWithParam<Setting> {};
-
-TEST_P(ColorChoice, FollowsTheOrder) {
-  const Setting& setting = GetParam();
-  const auto result = run_child(
-      [&] {
-        const auto set = [](const char* name, const char* value) {
-          if (value == nullptr) {
-            ::unsetenv(name);
-          } else {
-            ::setenv(name, value, 1);
-          }
-        };
-        set("NO_COLOR", setting.no_color);
-        set("CLICOLOR_FORCE", setting.clicolor_force);
-        set("FORCE_COLOR", setting.force_color);
-        set("TERM", setting.term);
-        set_color_mode(setting.mode);
-        ::_exit(use_color(2) ? 1 : 0);
-      },
-      setting.kind);
-  EXPECT_EQ(result.status, setting.expected ? 1 : 0);
-}
-
 constexpr auto kPipe = ChildStderr::kPipe;
 constexpr auto kTty = ChildStderr::kTerminal;
-INSTANTIATE_TEST_SUITE_P(
-    Table, ColorChoice,
-    testing::Values(Setting{ColorMode::kAuto, nullptr, nullptr, nullptr, "xterm", kTty, true},
-                    Setting{ColorMode::kAuto, nullptr, nullptr, nullptr, "xterm", kPipe, false},
-                    Setting{ColorMode::kAuto, nullptr, nullptr, nullptr, "dumb", kTty, false},
-                    Setting{ColorMode::kAuto, nullptr, nullptr, nullptr, nullptr, kTty, false},
-                    Setting{ColorMode::kAuto, "1", nullptr, nullptr, "xterm", kTty, false},
-                    Setting{ColorMode::kAuto, "", nullptr, nullptr, "xterm", kTty, true},
-                    Setting{ColorMode::kAuto, nullptr, "1", nullptr, "dumb", kPipe, true},
-                    Setting{ColorMode::kAuto, nullptr, "0", nullptr, "xterm", kPipe, false},
-                    Setting{ColorMode::kAuto, nullptr, nullptr, "1", nullptr, kPipe, true},
-                    Setting{ColorMode::kAuto, "1", "1", "1", "xterm", kTty, false},
-                    Setting{ColorMode::kAlways, "1", nullptr, nullptr, "dumb", kPipe, true},
-                    Setting{ColorMode::kNever, nullptr, "1", "1", "xterm", kTty, false}));
+
+TEST(Color, FollowsTheOrder) {
+  const std::vector<Setting> table = {
+      Setting{ColorMode::kAuto, nullptr, nullptr, nullptr, "xterm", kTty, true},
+      Setting{ColorMode::kAuto, nullptr, nullptr, nullptr, "xterm", kPipe, false},
+      Setting{ColorMode::kAuto, nullptr, nullptr, nullptr, "dumb", kTty, false},
+      Setting{ColorMode::kAuto, nullptr, nullptr, nullptr, nullptr, kTty, false},
+      Setting{ColorMode::kAuto, "1", nullptr, nullptr, "xterm", kTty, false},
+      Setting{ColorMode::kAuto, "", nullptr, nullptr, "xterm", kTty, true},
+      Setting{ColorMode::kAuto, nullptr, "1", nullptr, "dumb", kPipe, true},
+      Setting{ColorMode::kAuto, nullptr, "0", nullptr, "xterm", kPipe, false},
+      Setting{ColorMode::kAuto, nullptr, nullptr, "1", nullptr, kPipe, true},
+      Setting{ColorMode::kAuto, "1", "1", "1", "xterm", kTty, false},
+      Setting{ColorMode::kAlways, "1", nullptr, nullptr, "dumb", kPipe, true},
+      Setting{ColorMode::kNever, nullptr, "1", "1", "xterm", kTty, false}};
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const Setting& setting = table[i];
+    const auto result = run_child(
+        [&] {
+          const auto set = [](const char* name, const char* value) {
+            if (value == nullptr) {
+              ::unsetenv(name);
+            } else {
+              ::setenv(name, value, 1);
+            }
+          };
+          set("NO_COLOR", setting.no_color);
+          set("CLICOLOR_FORCE", setting.clicolor_force);
+          set("FORCE_COLOR", setting.force_color);
+          set("TERM", setting.term);
+          set_color_mode(setting.mode);
+          ::_exit(use_color(2) ? 1 : 0);
+        },
+        setting.kind);
+    EXPECT_EQ(result.status, setting.expected ? 1 : 0) << "row " << i;
+  }
+}
 
 TEST(Terminal, WidthIsTheWindowsOr100) {
   const auto width = [](ChildStderr kind, int columns) {
