@@ -1,0 +1,127 @@
+#include "tasks/text_generation.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "support/byte_tokenizer.h"
+#include "support/expect_error.h"
+#include "support/fake_model.h"
+#include "support/temp_dir.h"
+
+namespace llmctl {
+namespace {
+
+using test::ByteTokenizer;
+using test::expect_error;
+using test::FakeModel;
+using test::TempDir;
+
+std::shared_ptr<const Tokenizer> bytes() {
+  return std::make_shared<ByteTokenizer>(ByteTokenizer::Kind::kCausal);
+}
+
+const std::string kLines =
+    "{\"prompt\": \"ab\", \"answer\": \"xyz\"}\n{\"prompt\": \"c\", \"answer\": "
+    "\"x\"}\n{\"prompt\": \"defg\", \"answer\": \"yy\"}\n";
+
+TEST(TextGeneration, LossOnAnswersAlone) {
+  const TempDir directory;
+  TaskFiles files;
+  files.train = {{directory.write("a.jsonl", "{\"prompt\": \"ab\", \"answer\": \"xyz\"}\n"), 1.0}};
+  const auto task = make_text_generation({}, bytes());
+  task->read(files);
+  const Batch batch = task->source({1, 1, 1, 0, 1})->batches(0)[0];
+  // <s> a b \n x y z </s>, shifted by one.
+  EXPECT_EQ(batch.input.ids.size(1), 7);
+  std::vector<std::int64_t> labels(batch.labels.const_data_ptr<std::int64_t>(),
+                                   batch.labels.const_data_ptr<std::int64_t>() + 7);
+  EXPECT_EQ(labels, (std::vector<std::int64_t>{-100, -100, -100, 'x', 'y', 'z', 257}));
+
+  FakeModel model(258);
+  {
+    const c10::AutoGradMode no_grad(false);
+    model.table()['\n']['x'] = 3;
+    model.table()['x']['y'] = 2;
+  }
+  const auto loss = task->loss(model);
+  const auto terms = loss->terms(batch, Context{});
+  EXPECT_EQ(terms[0].count, 4);
+  const double expected =
+      std::log(std::exp(3) + 257) - 3 + std::log(std::exp(2) + 257) - 2 + 2 * std::log(258);
+  EXPECT_NEAR(terms[0].sum.item<double>(), expected, 1e-4);
+  EXPECT_EQ(loss->counts(batch)[0].second, 4);
+}
+
+TEST(TextGeneration, TemplateIsNotedInTheModel) {
+  Json config = {{"model_type", "llama"}, {"task_specific_params", {{"other", 1}}}};
+  make_text_generation({}, bytes())->describe(config);
+  EXPECT_EQ(config.at("task_specific_params").at("text_generation").at("template"), "{prompt}\n");
+  EXPECT_EQ(config.at("task_specific_params").at("other"), 1);
+  TextGenerationConfig section;
+  section.prompt_template = "Q: {prompt} A:";
+  make_text_generation(section, bytes())->describe(config);
+  EXPECT_EQ(config.at("task_specific_params").at("text_generation").at("template"),
+            "Q: {prompt} A:");
+}
+
+TEST(TextGeneration, ValidationLoss) {
+  const TempDir directory;
+  TaskFiles files;
+  files.train = {{directory.write("a.jsonl", kLines), 1.0}};
+  files.valid = {directory.write("v.jsonl", kLines)};
+  TextGenerationConfig config;
+  config.validation_samples = 0;
+  const auto task = make_text_generation(config, bytes());
+  task->read(files);
+  FakeModel model(258);
+  const auto world = make_local_world();
+  const ValidationResult result = task->validator(model, 2, *world)->validate(Context{});
+  EXPECT_NEAR(result.scores.at("loss"), std::log(258), 1e-5);
+  EXPECT_NEAR(result.scores.at("perplexity"), 258, 1e-2);
+  EXPECT_EQ(task->best_score(), "valid/loss");
+  EXPECT_FALSE(task->higher_is_better());
+}
+
+TEST(TextGeneration, LongRowsAndErrors) {
+  const TempDir directory;
+  TaskFiles files;
+  files.train = {
+      {directory.write("a.jsonl",
+                       dump_json(Json{{"prompt", std::string(50, 'p')}, {"answer", "x"}}) + "\n"),
+       1.0}};
+  files.sequence_length = 8;
+  const auto task = make_text_generation({}, bytes());
+  task->read(files);
+  EXPECT_EQ(task->source({1, 1, 1, 0, 1})->batches(0)[0].input.ids.size(1), 8);
+  files.sequence_length = 3;
+  expect_error(ErrorCode::kConfig, {"data.sequence_length: 3 tokens leave no room"},
+               [&] { task->read(files); });
+  files.train[0].first = directory.write("b.jsonl", "");
+  expect_error(ErrorCode::kData, {"b.jsonl: no prompt to train on"}, [&] { task->read(files); });
+}
+
+TEST(TextGeneration, ScoresFiles) {
+  const TempDir directory;
+  const auto references = directory.write("r.jsonl",
+                                          "{\"prompt\": \"q\", \"answer\": \"The "
+                                          "fox\"}\n{\"prompt\": \"问\", \"answer\": \"狐狸。\"}\n");
+  const auto task = make_text_generation({}, bytes());
+  const auto answers =
+      directory.write("p.jsonl", "{\"answer\": \"fox!\"}\n{\"generated_text\": \"狐狸\"}\n");
+  const TaskEvaluation evaluation = task->score(answers, {references});
+  EXPECT_EQ(evaluation.scores.at("exact_match"), 100);
+  EXPECT_EQ(evaluation.scores.at("zh.exact_match"), 100);
+  EXPECT_EQ(evaluation.predictions.size(), 2u);
+  expect_error(ErrorCode::kData, {"s.jsonl: no prediction for id '1' of ", "r.jsonl"}, [&] {
+    task->score(directory.write("s.jsonl", "{\"answer\": \"fox\"}\n"), {references});
+  });
+  expect_error(ErrorCode::kData, {"t.jsonl, record 1: no field 'answer' (it has reply)"}, [&] {
+    task->score(directory.write("t.jsonl", "{\"reply\": \"fox\"}\n"), {references});
+  });
+  expect_error(ErrorCode::kData, {"e.jsonl: no prompts"},
+               [&] { task->score(answers, {directory.write("e.jsonl", "")}); });
+}
+
+}  // namespace
+}  // namespace llmctl
