@@ -124,7 +124,8 @@ Encoding SentencePieceTokenizer::encode_text(std::string_view text, bool first,
         const auto byte = static_cast<unsigned char>(normalized.text[i]);
         put(byte_ids_[byte], segment.begin, i + 1 < segment.end ? segment.begin : segment.end);
       }
-    } else if (unknown && after_unknown) {  // one unknown piece for a run
+    } else if (unknown && after_unknown && model_.kind != SentencePieceModel::Kind::kWord) {
+      // One unknown piece for a run of characters.
       if (with_offsets) encoding.offsets.back().end = normalized.origin[segment.end];
     } else {
       put(segment.id, segment.begin, segment.end);

@@ -1,5 +1,7 @@
 // A Tokenizer that applies a SentencePiece model (Kudo and Richardson, 2018). The ids are those of
-// the library's current version; earlier ones differ where two segmentations are equally good.
+// the library's current version; earlier ones differ where two segmentations are equally good. Only
+// in word models each unknown word is one token, as in tokenizer.json, where the library makes one
+// of all unknown words in a row.
 #pragma once
 
 #include <array>

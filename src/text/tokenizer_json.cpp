@@ -1,11 +1,9 @@
 #include "text/tokenizer_json.h"
 
 #include <algorithm>
-#include <limits>
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "base/utf8.h"
@@ -52,6 +50,14 @@ Json metaspace(const char* replacement, const char* prepend, bool split) {
           {"replacement", replacement},
           {"prepend_scheme", prepend},
           {"split", split}};
+}
+
+/// Cuts what fits the regular expression out of the text.
+Json isolate(const std::string& regex) {
+  return {{"type", "Split"},
+          {"pattern", {{"Regex", regex}}},
+          {"behavior", "Isolated"},
+          {"invert", false}};
 }
 
 /// null, the one component, or a Sequence under the key that the components' kind has.
@@ -104,10 +110,11 @@ class Writer {
         if (!pattern.empty()) pattern += '|';
         pattern += escape_regex(symbol);
       }
-      list.push_back({{"type", "Split"},
-                      {"pattern", {{"Regex", pattern}}},
-                      {"behavior", "Isolated"},
-                      {"invert", false}});
+      list.push_back(isolate(pattern));
+    }
+    if (model_.kind == Kind::kUnigram && model_.byte_fallback) {
+      // There the model would match a text that spells the name of a byte piece.
+      list.push_back(isolate("<(?=0x[0-9A-F]{2}>)"));
     }
     if (model_.kind == Kind::kWord) list.push_back(metaspace(kSpace, "never", true));
     return sequence("pretokenizers", std::move(list));
@@ -220,29 +227,9 @@ class Writer {
     return list;
   }
 
-  /// Byte and unused pieces are never matched in a text; here they would be, at their score of 0. A
-  /// score so low that six single characters beat it keeps them out, but lowers that of unknown
-  /// characters too: no harm where every character of the pieces is a piece.
   Json unigram() const {
-    float lowest = 0;
-    std::unordered_set<char32_t> single, used;
-    for (const auto& piece : model_.pieces) {
-      if (piece.type != PieceType::kNormal) continue;
-      lowest = std::min(lowest, piece.score);
-      const std::vector<char32_t> characters = code_points(piece.text);
-      if (characters.size() == 1) single.insert(characters[0]);
-      used.insert(characters.begin(), characters.end());
-    }
-    const bool lower = single.size() == used.size();
     Json vocab = Json::array();
-    for (const auto& piece : model_.pieces) {
-      const bool hidden = piece.type == PieceType::kByte || piece.type == PieceType::kUnused;
-      double score = piece.score;
-      if (hidden && lower) {
-        score = static_cast<double>(lowest) * (static_cast<double>(piece.text.size()) + 1) - 100;
-      }
-      vocab.push_back({piece.text, score});
-    }
+    for (const auto& piece : model_.pieces) vocab.push_back({piece.text, piece.score});
     return {{"type", "Unigram"},
             {"unk_id", model_.unknown},
             {"vocab", std::move(vocab)},

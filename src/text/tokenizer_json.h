@@ -18,9 +18,9 @@ namespace llmctl {
 /// - bpe: exactly, with merges from the scores; user-defined pieces by a split before the model,
 ///   which is exact where each piece encodes to itself, as in models that SentencePiece trained;
 /// - char: exactly, as a BPE without merges;
-/// - unigram: exactly up to ties between segmentations, and to the normaliser, whose table the
-///   library applies to grapheme clusters;
-/// - word: except that SentencePiece makes one <unk> of unknown words in a row.
+/// - unigram: exactly up to segmentations that are equally good, and to the normaliser, whose table
+///   that library applies to grapheme clusters;
+/// - word: exactly.
 /// The space before a text stands only before what begins the text, not after special tokens.
 /// Unlike in SentencePiece, names of special tokens in a text are recognised.
 Json tokenizer_json(const SentencePieceModel& model, const SpecialTokens& special,
