@@ -26,7 +26,7 @@ struct TokenizerTrainConfig {
   std::string normalization = "identity";
   std::optional<bool> add_dummy_prefix;
   std::vector<std::string> user_symbols;
-  std::int64_t sample_bytes = 200'000'000;  ///< reservoir sample beyond this
+  std::int64_t sample_bytes = 20'000'000;  ///< reservoir sample beyond this
   std::int64_t seed = 1234;
   std::int64_t threads = 1;  ///< unigram results depend on it
 
