@@ -54,6 +54,8 @@ class ConfigNode {
   /// The member; a null value when there is none.
   ConfigNode child(const std::string& key) const;
   ConfigNode child(std::size_t index) const;
+  /// Another value in this one's place: what was written there, completed.
+  ConfigNode with_value(const Json* value) const { return {value, path_, document_, code_}; }
   /// " (file:line:column)" of this value or the nearest enclosing one; "" when unknown.
   std::string place() const;
   /// Throws "PATH.KEY: message (file:line:column)" with this node's code; an empty key is the node

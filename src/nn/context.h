@@ -19,12 +19,12 @@ using Tap = std::function<void(const std::string& name, const at::Tensor& value)
 /// One forward pass: mode, dropout's random key, cache, taps. Cheap to copy.
 struct Context {
   bool train = false;  ///< dropout on
-  std::uint64_t dropout_seed =
-      0;  ///< of this micro-batch; each block seeds LibTorch's generator from it and its index
-  KvCache* cache =
-      nullptr;  ///< decoding: keys and values so far; null: the whole sequence is given
-  at::ScalarType compute =
-      at::kFloat;  ///< dtype of matrix products; norms, softmax and losses stay in fp32
+  /// Of this micro-batch; each block seeds LibTorch's generator from it and its own index.
+  std::uint64_t dropout_seed = 0;
+  /// Decoding: keys and values so far; null: the whole sequence is given.
+  KvCache* cache = nullptr;
+  /// Dtype of matrix products; norms, softmax and losses stay in fp32.
+  at::ScalarType compute = at::kFloat;
   const Tap* tap = nullptr;
 };
 

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace llmctl {
@@ -21,14 +22,15 @@ class KvCache {
   /// Tokens held by each row, [B] int64 on the CPU.
   const std::vector<std::int64_t>& lengths() const { return lengths_; }
 
-  /// Before a forward of T new tokens per row: row b's new tokens go to slots lengths[b] …
-  /// lengths[b] + T - 1.
+  /// The caller's, before a forward of T new tokens per row: row b's new tokens go to slots
+  /// lengths[b] … lengths[b] + T - 1.
   void begin(std::int64_t new_tokens);
   /// Stores layer `layer`'s keys and values [B, G, T, K] and returns views of all slots in use, [B,
   /// G, S', K] (S' = longest row, new tokens included).
   std::pair<at::Tensor, at::Tensor> append(std::int64_t layer, const at::Tensor& keys,
                                            const at::Tensor& values);
-  /// After the forward: row b keeps kept[b] of its T new tokens (right padding is dropped).
+  /// The caller's, after the forward: row b keeps kept[b] of its T new tokens (right padding is
+  /// dropped).
   void end(const std::vector<std::int64_t>& kept);
   /// Keeps the rows in `index` (finished rows leave; beams reorder), in that order.
   void select(const std::vector<std::int64_t>& index);
@@ -37,7 +39,12 @@ class KvCache {
   at::Tensor mask() const;
 
  private:
+  std::int64_t used() const;  // S'
+  void grow(std::int64_t slots);
+
   std::int64_t slots_ = 0, new_tokens_ = 0;
+  bool equal_ = true;        // all rows have one length, from begin() on
+  at::Tensor slots_of_new_;  // [B, T] when they have not
   std::vector<std::int64_t> lengths_;
   std::vector<at::Tensor> keys_, values_;  // one pair per layer, [B, G, S, K]
 };

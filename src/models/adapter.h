@@ -1,0 +1,69 @@
+// What makes one of our bodies and heads a Hugging Face model type: its configuration keys ↔ our
+// switches, its tensor names ↔ our parameters. Adapters hold no state and touch no tensor.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "config/fields.h"
+#include "models/decoder.h"
+#include "models/encoder.h"
+#include "models/heads.h"
+#include "models/model.h"
+
+namespace llmctl {
+
+/// A tensor of the file and the parameter that it is: "body.layer0.attention.query.weight" of the
+/// body, "head.weight" of the head.
+struct TensorRule {
+  std::string file_name, parameter;
+};
+
+/// A model as its configuration describes it, in our terms.
+struct ModelPlan {
+  ModelFacts facts;
+  std::variant<DecoderConfig, EncoderConfig> body;
+  std::optional<LmHeadConfig> lm;  ///< at most one of lm and classifier
+  std::optional<ClassifierConfig> classifier;
+  std::vector<TensorRule> tensors;   ///< in the order of saving
+  std::string prefix;                ///< of the body's tensors, as in "bert."
+  std::vector<std::string> ignored;  ///< parts of names of copies and buffers in files
+  double initializer_range = 0.02;
+};
+
+/// A Hugging Face class of a model type.
+struct HeadClass {
+  HeadKind head;
+  std::string name;
+};
+
+class Adapter {
+ public:
+  virtual ~Adapter() = default;
+  virtual const std::string& model_type() const = 0;
+  /// The classes that can be made, the natural one first; several names may share a head.
+  virtual const std::vector<HeadClass>& classes() const = 0;
+  /// config.json for a user's `model` section: unknown keys are errors; sizes that are left out are
+  /// chosen. kConfig.
+  virtual Json complete(const ConfigNode& section, std::int64_t tokenizer_vocab_size) const = 0;
+  /// Reads a whole config.json (of a directory, or from complete()). Unknown keys are passed over;
+  /// what changes the mathematics and is not supported is an error of the node's code.
+  virtual ModelPlan plan(const ConfigNode& config, HeadKind head, std::int64_t labels) const = 0;
+  /// Checks keys that are to replace those of a directory's config.json: known, well-formed, and
+  /// without influence on shapes or on what trained weights mean, unless the value is the same.
+  virtual void check_overrides(const ConfigNode& overrides, const Json& config) const = 0;
+  virtual Json schema() const = 0;
+};
+
+/// All model types.
+const std::vector<const Adapter*>& adapters();
+const Adapter* find_adapter(const std::string& model_type);
+
+const Adapter& llama_adapter();
+const Adapter& bert_adapter();
+
+}  // namespace llmctl

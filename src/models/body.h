@@ -1,0 +1,32 @@
+// The body of a model: token ids → hidden states. B rows, T tokens, D model.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <memory>
+#include <string>
+
+#include "data/batch.h"
+#include "nn/context.h"
+#include "nn/kv_cache.h"
+
+namespace llmctl {
+
+class Body : public torch::nn::Module {
+ public:
+  /// [B, T, D] fp32 after the last norm.
+  virtual at::Tensor forward(const Sequence& input, const Context& context) const = 0;
+  /// [V, D]; tied heads use it.
+  virtual const at::Tensor& word_embeddings() const = 0;
+};
+
+/// The positions of a sequence [B, T], or [T] when it has none of its own.
+at::Tensor positions_of(const Sequence& input);
+
+/// Throws kData for an id outside [0, vocab_size), which a look-up would read beyond the table.
+void check_ids(const at::Tensor& ids, std::int64_t vocab_size, const char* what);
+
+/// Gives a value to the tap, if there is one.
+void tap_hidden(const Context& context, std::int64_t index, const at::Tensor& value);
+
+}  // namespace llmctl

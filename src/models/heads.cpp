@@ -1,0 +1,64 @@
+#include "models/heads.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+
+#include "nn/dropout.h"
+#include "ops/cross_entropy.h"
+#include "ops/linear.h"
+
+namespace llmctl {
+
+LmHead::LmHead(const LmHeadConfig& config, const at::TensorOptions& options) : config_(config) {
+  if (config.transform) {
+    dense_ = register_module(
+        "dense", std::make_shared<Linear>(config.hidden_size, config.hidden_size, true, options));
+    norm_ = register_module("norm", std::make_shared<Norm>(NormKind::kLayer, config.hidden_size,
+                                                           config.norm_eps, options));
+  }
+  if (!config.tied) {
+    weight =
+        register_parameter("weight", at::empty({config.vocab_size, config.hidden_size}, options));
+  }
+  if (config.bias) bias = register_parameter("bias", at::empty({config.vocab_size}, options));
+}
+
+at::Tensor LmHead::transformed(const at::Tensor& rows, const Context& context) const {
+  if (!config_.transform) return rows;
+  return norm_->forward(activate(*config_.transform, dense_->forward(rows, context)),
+                        context.compute);
+}
+
+at::Tensor LmHead::forward(const at::Tensor& rows, const at::Tensor& embeddings,
+                           const Context& context) const {
+  const at::Tensor logits = linear(transformed(rows, context), config_.tied ? embeddings : weight,
+                                   at::Tensor(), context.compute)
+                                .to(at::kFloat);
+  return bias.defined() ? logits + bias.to(at::kFloat) : logits;
+}
+
+at::Tensor LmHead::loss(const at::Tensor& rows, const at::Tensor& embeddings,
+                        const at::Tensor& labels, const Context& context,
+                        at::Tensor* per_row) const {
+  return linear_cross_entropy(transformed(rows, context), config_.tied ? embeddings : weight, bias,
+                              labels, context.compute, per_row);
+}
+
+Classifier::Classifier(const ClassifierConfig& config, const at::TensorOptions& options)
+    : config_(config) {
+  if (config.pooler) {
+    pooler_ = register_module(
+        "pooler", std::make_shared<Linear>(config.hidden_size, config.hidden_size, true, options));
+  }
+  output_ = register_module(
+      "output", std::make_shared<Linear>(config.hidden_size, config.outputs, config.bias, options));
+}
+
+at::Tensor Classifier::forward(const at::Tensor& rows, const Context& context) const {
+  at::Tensor x = rows;
+  if (pooler_) x = activate(Activation::kTanh, pooler_->forward(x, context));
+  seed_dropout(context, kHeadBlock, config_.dropout, x.device());
+  return output_->forward(dropout(x, config_.dropout, context), context).to(at::kFloat);
+}
+
+}  // namespace llmctl

@@ -1,0 +1,66 @@
+// What stands on a body: outputs for chosen rows of hidden states. N rows, D model, V vocabulary.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <optional>
+
+#include "nn/context.h"
+#include "nn/linear.h"
+#include "nn/norm.h"
+#include "ops/activation.h"
+
+namespace llmctl {
+
+/// Logits over the vocabulary: an optional transform (dense, activation, LayerNorm), then the word
+/// embeddings (tied) or a matrix of its own, then an optional bias.
+struct LmHeadConfig {
+  std::int64_t hidden_size = 0, vocab_size = 0;
+  bool tied = false;
+  bool bias = false;
+  std::optional<Activation> transform;
+  double norm_eps = 1e-12;
+};
+
+class LmHead : public torch::nn::Module {
+ public:
+  LmHead(const LmHeadConfig& config, const at::TensorOptions& options);
+
+  /// rows [N, D] → [N, V] fp32; `embeddings` [V, D] is used when tied.
+  at::Tensor forward(const at::Tensor& rows, const at::Tensor& embeddings,
+                     const Context& context) const;
+  /// As Model::lm_loss.
+  at::Tensor loss(const at::Tensor& rows, const at::Tensor& embeddings, const at::Tensor& labels,
+                  const Context& context, at::Tensor* per_row) const;
+
+  at::Tensor weight, bias;  ///< undefined when tied; without bias
+
+ private:
+  at::Tensor transformed(const at::Tensor& rows, const Context& context) const;
+
+  LmHeadConfig config_;
+  std::shared_ptr<Linear> dense_;
+  std::shared_ptr<Norm> norm_;
+};
+
+/// Scores of classes: an optional pooler (dense, tanh), dropout, a linear map.
+struct ClassifierConfig {
+  std::int64_t hidden_size = 0, outputs = 0;
+  bool pooler = false;
+  bool bias = true;
+  double dropout = 0;
+};
+
+class Classifier : public torch::nn::Module {
+ public:
+  Classifier(const ClassifierConfig& config, const at::TensorOptions& options);
+
+  /// rows [N, D] → [N, outputs] fp32.
+  at::Tensor forward(const at::Tensor& rows, const Context& context) const;
+
+ private:
+  ClassifierConfig config_;
+  std::shared_ptr<Linear> pooler_, output_;
+};
+
+}  // namespace llmctl

@@ -1,0 +1,71 @@
+#include "models/labels.h"
+
+#include <algorithm>
+
+namespace llmctl {
+namespace {
+
+constexpr std::int64_t kMostLabels = 1 << 20;
+
+}  // namespace
+
+std::vector<std::string> read_labels(const ConfigNode& config) {
+  std::vector<std::string> labels;
+  const Json& names = config.child("id2label").value();
+  if (!names.is_null()) {
+    if (!names.is_object())
+      config.fail("id2label", concat("expected an object, got ", names.dump()));
+    for (std::size_t id = 0; id < names.size(); ++id) {
+      const auto found = names.find(std::to_string(id));
+      if (found == names.end() || !found->is_string()) {
+        config.fail("id2label", concat("expected a name for each id from 0 to ", names.size() - 1,
+                                       ", got none for ", id));
+      }
+      labels.push_back(found->get<std::string>());
+    }
+    return labels;
+  }
+  const Json& count = config.child("num_labels").value();
+  if (count.is_null()) return labels;
+  if (!count.is_number_integer() || count.get<std::int64_t>() < 1 ||
+      count.get<std::int64_t>() > kMostLabels) {
+    config.fail("num_labels",
+                concat("expected an integer from 1 to ", kMostLabels, ", got ", count.dump()));
+  }
+  for (std::int64_t id = 0; id < count.get<std::int64_t>(); ++id) {
+    labels.push_back("LABEL_" + std::to_string(id));
+  }
+  return labels;
+}
+
+std::vector<std::string> choose_labels(const std::vector<std::string>& asked,
+                                       const ConfigNode& config) {
+  std::vector<std::string> labels = asked.empty() ? read_labels(config) : asked;
+  if (labels.empty()) labels = {"LABEL_0", "LABEL_1"};
+  return labels;
+}
+
+void write_labels(Json& config, const std::vector<std::string>& labels) {
+  Json by_id = Json::object(), by_label = Json::object();
+  for (std::size_t id = 0; id < labels.size(); ++id) {
+    by_id[std::to_string(id)] = labels[id];
+    by_label[labels[id]] = id;
+  }
+  config["id2label"] = by_id;
+  config["label2id"] = by_label;
+  config.erase("num_labels");
+}
+
+std::vector<std::int64_t> label_order(const std::vector<std::string>& before,
+                                      const std::vector<std::string>& labels) {
+  if (before == labels || before.size() != labels.size()) return {};
+  std::vector<std::int64_t> order;
+  for (const auto& label : labels) {
+    const auto found = std::find(before.begin(), before.end(), label);
+    if (found == before.end()) return {};
+    order.push_back(found - before.begin());
+  }
+  return order;
+}
+
+}  // namespace llmctl

@@ -1,0 +1,26 @@
+// Names of classes in config.json ("id2label", "label2id", "num_labels").
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/fields.h"
+
+namespace llmctl {
+
+/// The names by id; empty when the configuration has none. The node's code for ids with gaps.
+std::vector<std::string> read_labels(const ConfigNode& config);
+
+/// The names asked for; else the configuration's; else LABEL_0 and LABEL_1, as Hugging Face does.
+std::vector<std::string> choose_labels(const std::vector<std::string>& asked,
+                                       const ConfigNode& config);
+
+void write_labels(Json& config, const std::vector<std::string>& labels);
+
+/// Where `labels` are the names of `before` in another order, their old ids in the new order; else
+/// empty: then ids keep their meaning.
+std::vector<std::int64_t> label_order(const std::vector<std::string>& before,
+                                      const std::vector<std::string>& labels);
+
+}  // namespace llmctl

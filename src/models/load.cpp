@@ -1,0 +1,307 @@
+// Making models: from a section with fresh weights, or from a directory.
+#include <ATen/core/Tensor.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "io/safetensors.h"
+#include "models/labels.h"
+#include "models/rope_keys.h"
+#include "models/transformer_model.h"
+#include "nn/initialize.h"
+#include "nn/tensor_file.h"
+
+namespace llmctl {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string type_names() {
+  std::string text;
+  for (const auto& type : model_types()) text += (text.empty() ? "" : ", ") + type;
+  return text;
+}
+
+const Adapter& adapter_of(const ConfigNode& config) {
+  if (!config.has("model_type")) config.fail("model_type", "missing, one of " + type_names());
+  const Json& type = config.child("model_type").value();
+  if (!type.is_string()) {
+    config.fail("model_type", concat("expected a string, got ", type.dump()));
+  }
+  const auto name = type.get<std::string>();
+  const Adapter* const adapter = find_adapter(name);
+  if (!adapter) {
+    config.fail("model_type", concat("'", name, "' is not supported, expected one of ",
+                                     type_names(), did_you_mean(name, model_types())));
+  }
+  return *adapter;
+}
+
+const std::string& class_name(const Adapter& adapter, HeadKind head, const ConfigNode& config) {
+  for (const auto& entry : adapter.classes()) {
+    if (entry.head == head) return entry.name;
+  }
+  config.fail("model_type", concat("'", adapter.model_type(), "' has no such head"));
+}
+
+/// The head that a directory's "architectures" names; the type's natural one when it names none.
+HeadKind head_of(const Adapter& adapter, const ConfigNode& config) {
+  const Json& architectures = config.child("architectures").value();
+  if (architectures.is_null() || architectures.empty()) return adapter.classes().front().head;
+  if (!architectures.is_array() || !architectures.front().is_string()) {
+    config.fail("architectures", concat("expected a list of strings, got ", architectures.dump()));
+  }
+  const auto name = architectures.front().get<std::string>();
+  std::string known;
+  for (const auto& entry : adapter.classes()) {
+    if (entry.name == name) return entry.head;
+    known += (known.empty() ? "" : ", ") + entry.name;
+  }
+  config.fail("architectures", concat("'", name, "' is not supported, expected one of ", known));
+}
+
+void initialize(const TensorRule& rule, at::Tensor& parameter, const ModelPlan& plan,
+                std::uint64_t seed) {
+  const c10::AutoGradMode no_grad(false);
+  switch (parameter_kind(rule.parameter)) {
+    case ParameterKind::kBias:
+      parameter.zero_();
+      return;
+    case ParameterKind::kNormWeight:
+      parameter.fill_(1);
+      return;
+    case ParameterKind::kMatrix:
+      fill_normal(parameter, plan.initializer_range, seed, rule.file_name);
+  }
+  // The vector of padding starts as nothing, and stays so where it gets no gradient.
+  const std::int64_t padding =
+      std::visit([](const auto& body) { return body.padding_id; }, plan.body);
+  if (padding >= 0 &&
+      (rule.parameter == "body.embedding.weight" || rule.parameter == "body.words.weight")) {
+    parameter.select(0, padding).zero_();
+  }
+}
+
+/// Where a file keeps a tensor: under its name, without or with the body's prefix (files of bare
+/// bodies), or with the norms' old "gamma" and "beta".
+class FileNames {
+ public:
+  FileNames(const SafetensorsSet& files, const ModelPlan& plan) : files_(files) {
+    for (const auto& adapter_prefix :
+         {plan.prefix, std::string("model."), std::string("bert."), std::string("transformer.")}) {
+      if (!adapter_prefix.empty()) prefixes_.insert(adapter_prefix);
+    }
+    own_prefix_ = plan.prefix;
+  }
+
+  /// The file's name for `name`, or nothing.
+  std::optional<std::string> find(const std::string& name, bool in_body) const {
+    if (const auto found = with_old_norms(name)) return found;
+    if (!in_body) return std::nullopt;
+    const std::string bare = name.substr(own_prefix_.size());
+    if (const auto found = with_old_norms(bare)) return found;
+    for (const auto& prefix : prefixes_) {
+      if (const auto found = with_old_norms(prefix + bare)) return found;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::optional<std::string> with_old_norms(const std::string& name) const {
+    if (files_.contains(name)) return name;
+    for (const auto& [now, before] : {std::pair{"LayerNorm.weight", "LayerNorm.gamma"},
+                                      std::pair{"LayerNorm.bias", "LayerNorm.beta"}}) {
+      if (!name.ends_with(now)) continue;
+      const std::string old = name.substr(0, name.size() - std::string(now).size()) + before;
+      if (files_.contains(old)) return old;
+    }
+    return std::nullopt;
+  }
+
+  const SafetensorsSet& files_;
+  std::set<std::string> prefixes_;
+  std::string own_prefix_;
+};
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
+  }
+  return text + "]";
+}
+
+bool is_float(DType dtype) {
+  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16 ||
+         dtype == DType::kF64;
+}
+
+/// For each rule of the plan the name in the file; "" for a head's tensor that is not there or,
+/// with `new_labels`, has another number of classes.
+std::vector<std::string> match_tensors(const ModelPlan& plan, const SafetensorsSet& files,
+                                       const fs::path& directory, bool new_labels,
+                                       LoadReport& report) {
+  const FileNames names(files, plan);
+  const auto shapes = parameter_shapes(plan);
+  std::vector<std::string> found(plan.tensors.size());
+  std::vector<std::string> body_missing;
+  for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
+    const TensorRule& rule = plan.tensors[i];
+    const bool in_body = rule.parameter.starts_with("body.");
+    const auto name = names.find(rule.file_name, in_body);
+    if (!name) {
+      (in_body ? body_missing : report.missing).push_back(rule.file_name);
+      continue;
+    }
+    const TensorInfo& info = files.info(*name);
+    if (info.shape != shapes[i].second) {
+      if (new_labels && rule.parameter.starts_with("head.output.")) continue;
+      fail(ErrorCode::kData, directory.string(), ": tensor ", *name, " has shape ",
+           shape_text(info.shape), ", config.json asks for ", shape_text(shapes[i].second));
+    }
+    require(is_float(info.dtype), ErrorCode::kData, directory.string(), ": tensor ", *name,
+            " has dtype ", dtype_name(info.dtype), ", expected F32, F16, BF16 or F64");
+    found[i] = *name;
+  }
+  require(body_missing.empty(), ErrorCode::kData, directory.string(), ": ", body_missing.size(),
+          " tensors are missing, the first is ", body_missing.empty() ? "" : body_missing.front());
+
+  std::set<std::string> used(found.begin(), found.end());
+  for (const auto& [name, file] : files.tensors()) {
+    const bool ignored =
+        std::any_of(plan.ignored.begin(), plan.ignored.end(),
+                    [&](const std::string& part) { return name.find(part) != std::string::npos; });
+    if (!used.contains(name) && !ignored) report.unexpected.push_back(name);
+  }
+  return found;
+}
+
+void say(const LoadReport& report, const fs::path& directory) {
+  const auto list = [](const std::vector<std::string>& names) {
+    constexpr std::size_t kShown = 6;
+    std::string text;
+    for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) {
+      text += (i > 0 ? ", " : "") + names[i];
+    }
+    return names.size() > kShown ? concat(text, " and ", names.size() - kShown, " more") : text;
+  };
+  if (!report.initialized.empty()) {
+    log_warning(directory.string(), " lacks ", list(report.initialized),
+                ": initialised afresh, to be trained");
+  }
+  if (!report.unexpected.empty()) {
+    log_info("not used of ", directory.string(), ": ", list(report.unexpected));
+  }
+}
+
+/// config.json, checked by its adapter; spelt as it will be written.
+struct DirectoryConfig {
+  JsonDocument document;
+  const Adapter* adapter = nullptr;
+  HeadKind head = HeadKind::kNone;
+};
+
+DirectoryConfig read_directory_config(const fs::path& directory, const ModelRequest& request,
+                                      const Json& overrides) {
+  DirectoryConfig config;
+  const fs::path path = directory / "config.json";
+  config.document = parse_json_document(read_file(path), path.string());
+  Json& value = config.document.value;
+  require(value.is_object(), ErrorCode::kData, path.string(), ": expected an object");
+  const ConfigNode node(&value, "", &config.document, ErrorCode::kData);
+  config.adapter = &adapter_of(node);
+  config.head = request.head == HeadKind::kNone ? head_of(*config.adapter, node) : request.head;
+  if (!overrides.empty()) {
+    config.adapter->check_overrides(ConfigNode(&overrides, "model", nullptr), value);
+    // A stretched length is told in one spelling; the other one must not contradict it.
+    write_rope(value);
+    for (const auto& member : overrides.items()) value[member.key()] = member.value();
+  }
+  return config;
+}
+
+}  // namespace
+
+std::unique_ptr<Model> create_model(const ConfigNode& section, std::int64_t tokenizer_vocab_size,
+                                    const ModelRequest& request) {
+  const Adapter& adapter = adapter_of(section);
+  Json config = adapter.complete(section, tokenizer_vocab_size);
+  const HeadKind head =
+      request.head == HeadKind::kNone ? adapter.classes().front().head : request.head;
+  const std::vector<std::string> labels = choose_labels(request.labels, section);
+  // The user's section has the places; the completed one has the values.
+  ModelPlan plan =
+      adapter.plan(section.with_value(&config), head, static_cast<std::int64_t>(labels.size()));
+  plan.facts.architecture = class_name(adapter, head, section);
+  write_rope(config);
+  config["architectures"] = Json::array({plan.facts.architecture});
+  if (plan.classifier && head != HeadKind::kSpan) write_labels(config, labels);
+  auto model = std::make_unique<TransformerModel>(std::move(plan), std::move(config),
+                                                  Json::object(), request.dtype);
+  const auto parameters = model->parameters();
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    at::Tensor parameter = parameters[i].second;
+    initialize(model->plan().tensors[i], parameter, model->plan(), request.seed);
+  }
+  return model;
+}
+
+std::unique_ptr<Model> load_model(const fs::path& directory, const ModelRequest& request,
+                                  const Json& overrides, LoadReport* report) {
+  DirectoryConfig read = read_directory_config(directory, request, overrides);
+  Json& config = read.document.value;
+  const ConfigNode node(&config, "", &read.document, ErrorCode::kData);
+  const std::vector<std::string> before = read_labels(node);
+  const std::vector<std::string> labels = choose_labels(request.labels, node);
+  ModelPlan plan = read.adapter->plan(node, read.head, static_cast<std::int64_t>(labels.size()));
+  plan.facts.architecture = class_name(*read.adapter, read.head, node);
+
+  const auto files = std::make_shared<const SafetensorsSet>(directory);
+  if (plan.lm && !plan.lm->tied && plan.facts.causal && !files->contains("lm_head.weight")) {
+    // A file without the matrix means the tied one.
+    config["tie_word_embeddings"] = true;
+    plan = read.adapter->plan(node, read.head, static_cast<std::int64_t>(labels.size()));
+    plan.facts.architecture = class_name(*read.adapter, read.head, node);
+  }
+  LoadReport found;
+  const std::vector<std::string> names =
+      match_tensors(plan, *files, directory, !request.labels.empty(), found);
+  write_rope(config);
+  config["architectures"] = Json::array({plan.facts.architecture});
+  if (plan.classifier && read.head != HeadKind::kSpan) write_labels(config, labels);
+  Json generation = Json::object();
+  if (const fs::path path = directory / "generation_config.json"; fs::exists(path)) {
+    generation = load_json(path);
+    require(generation.is_object(), ErrorCode::kData, path.string(), ": expected an object");
+  }
+  auto model = std::make_unique<TransformerModel>(std::move(plan), std::move(config),
+                                                  std::move(generation), request.dtype);
+  const c10::AutoGradMode no_grad(false);
+  const std::vector<std::int64_t> order = label_order(before, labels);
+  const auto parameters = model->parameters();
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    at::Tensor parameter = parameters[i].second;
+    const TensorRule& rule = model->plan().tensors[i];
+    if (names[i].empty()) {
+      initialize(rule, parameter, model->plan(), request.seed);
+      found.initialized.push_back(rule.file_name);
+      continue;
+    }
+    const at::Tensor stored = map_tensor(files->info(names[i]), files->bytes(names[i]), files);
+    if (rule.parameter.starts_with("head.output.") && !order.empty()) {
+      for (std::size_t row = 0; row < order.size(); ++row) {
+        parameter.select(0, static_cast<std::int64_t>(row)).copy_(stored.select(0, order[row]));
+      }
+    } else {
+      parameter.copy_(stored);
+    }
+  }
+  say(found, directory);
+  if (report) *report = std::move(found);
+  return model;
+}
+
+}  // namespace llmctl

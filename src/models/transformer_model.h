@@ -1,0 +1,54 @@
+// The one implementation of Model: a body and a head as a plan describes them.
+#pragma once
+
+#include <map>
+
+#include "models/adapter.h"
+#include "models/model.h"
+
+namespace llmctl {
+
+/// The parameters of a plan and their shapes, in the plan's order, without memory for their values.
+std::vector<std::pair<std::string, std::vector<std::int64_t>>> parameter_shapes(
+    const ModelPlan& plan);
+
+class TransformerModel : public Model {
+ public:
+  /// Parameters are there, of `dtype`, on the CPU, with undefined values. `config` is the model's
+  /// config.json, `generation` what its generation_config.json had.
+  TransformerModel(ModelPlan plan, Json config, Json generation, at::ScalarType dtype);
+
+  const ModelPlan& plan() const { return plan_; }
+
+  const ModelFacts& facts() const override { return plan_.facts; }
+  const Json& config() const override { return config_; }
+  Json& config() override { return config_; }
+  at::Tensor hidden(const Sequence& input, const Context& context) override;
+  at::Tensor head(const at::Tensor& rows, const Context& context) override;
+  at::Tensor lm_loss(const at::Tensor& rows, const at::Tensor& labels, const Context& context,
+                     at::Tensor* per_row) override;
+  at::Tensor pooled_position(const Sequence& input) const override;
+  std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
+    return parameters_;
+  }
+  bool decay_exempt(const std::string& name) const override;
+  void to(const at::Device& device) override;
+  at::Device device() const override { return parameters_.front().second.device(); }
+  std::unique_ptr<KvCache> make_cache(std::int64_t rows, std::int64_t slots,
+                                      const Context& context) const override;
+  void save(const std::filesystem::path& directory, at::ScalarType dtype) const override;
+
+ private:
+  ModelPlan plan_;
+  Json config_, generation_;
+  std::shared_ptr<Body> body_;
+  std::shared_ptr<LmHead> lm_;
+  std::shared_ptr<Classifier> classifier_;
+  std::vector<std::pair<std::string, at::Tensor>> parameters_;  // Hugging Face name, in order
+};
+
+/// What a parameter is, for its first value and for weight decay: by the last parts of our names.
+enum class ParameterKind { kMatrix, kNormWeight, kBias };
+ParameterKind parameter_kind(const std::string& parameter);
+
+}  // namespace llmctl

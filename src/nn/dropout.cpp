@@ -1,0 +1,22 @@
+#include "nn/dropout.h"
+
+#include <ATen/ops/dropout.h>
+
+#include "base/random.h"
+#include "ops/backend.h"
+
+namespace llmctl {
+
+void seed_dropout(const Context& context, std::int64_t block, double probability,
+                  const at::Device& device) {
+  if (!context.train || probability == 0) return;
+  Random random(random_key(context.dropout_seed, "dropout", static_cast<std::uint64_t>(block)));
+  seed_generator(device, random.next());
+}
+
+at::Tensor dropout(const at::Tensor& x, double probability, const Context& context) {
+  if (!context.train || probability == 0) return x;
+  return at::dropout(x, probability, /*train=*/true);
+}
+
+}  // namespace llmctl

@@ -1,0 +1,110 @@
+#include "nn/kv_cache.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace llmctl {
+
+KvCache::KvCache(std::int64_t layers, std::int64_t rows, std::int64_t heads, std::int64_t head_size,
+                 std::int64_t slots, at::ScalarType dtype, at::Device device)
+    : slots_(std::max<std::int64_t>(slots, 1)), lengths_(static_cast<std::size_t>(rows), 0) {
+  // Zeros, because what a mask hides is still multiplied by a weight of zero.
+  const auto options = at::TensorOptions().dtype(dtype).device(device);
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
+    keys_.push_back(at::zeros({rows, heads, slots_, head_size}, options));
+    values_.push_back(at::zeros({rows, heads, slots_, head_size}, options));
+  }
+}
+
+std::int64_t KvCache::rows() const {
+  return static_cast<std::int64_t>(lengths_.size());
+}
+
+std::int64_t KvCache::used() const {
+  return lengths_.empty() ? 0 : *std::max_element(lengths_.begin(), lengths_.end()) + new_tokens_;
+}
+
+void KvCache::begin(std::int64_t new_tokens) {
+  new_tokens_ = new_tokens;
+  if (used() > slots_) grow(std::max(used(), 2 * slots_));
+  equal_ = std::all_of(lengths_.begin(), lengths_.end(),
+                       [&](std::int64_t length) { return length == lengths_.front(); });
+  if (equal_) return;
+  const at::Tensor starts = at::tensor(lengths_, at::kLong).unsqueeze(1);
+  slots_of_new_ = (starts + at::arange(new_tokens, at::kLong)).to(keys_.front().device());
+}
+
+void KvCache::grow(std::int64_t slots) {
+  for (auto* tensors : {&keys_, &values_}) {
+    for (auto& tensor : *tensors) {
+      at::Tensor larger =
+          at::zeros({tensor.size(0), tensor.size(1), slots, tensor.size(3)}, tensor.options());
+      larger.narrow(2, 0, slots_).copy_(tensor);
+      tensor = larger;
+    }
+  }
+  slots_ = slots;
+}
+
+std::pair<at::Tensor, at::Tensor> KvCache::append(std::int64_t layer, const at::Tensor& keys,
+                                                  const at::Tensor& values) {
+  const c10::AutoGradMode no_grad(false);
+  const auto index = static_cast<std::size_t>(layer);
+  const auto store = [&](at::Tensor& cache, const at::Tensor& fresh) {
+    require(fresh.size(0) == rows() && fresh.size(2) == new_tokens_, ErrorCode::kInternal,
+            "the cache expects ", rows(), " rows of ", new_tokens_, " new tokens, got ",
+            fresh.size(0), " of ", fresh.size(2));
+    if (equal_) {
+      cache.narrow(2, lengths_.empty() ? 0 : lengths_.front(), new_tokens_).copy_(fresh);
+    } else {
+      const at::Tensor slots =
+          slots_of_new_.view({fresh.size(0), 1, fresh.size(2), 1}).expand(fresh.sizes());
+      cache.scatter_(2, slots, fresh.to(cache.scalar_type()));
+    }
+    return cache.narrow(2, 0, used());
+  };
+  return {store(keys_[index], keys), store(values_[index], values)};
+}
+
+void KvCache::end(const std::vector<std::int64_t>& kept) {
+  require(kept.size() == lengths_.size(), ErrorCode::kInternal, "the cache has ", rows(),
+          " rows, got ", kept.size());
+  for (std::size_t row = 0; row < kept.size(); ++row) {
+    require(kept[row] >= 0 && kept[row] <= new_tokens_, ErrorCode::kInternal, "row ", row, " of ",
+            new_tokens_, " new tokens cannot keep ", kept[row]);
+    lengths_[row] += kept[row];
+  }
+  new_tokens_ = 0;
+}
+
+void KvCache::select(const std::vector<std::int64_t>& index) {
+  std::vector<std::int64_t> lengths;
+  bool same = index.size() == lengths_.size();
+  for (std::size_t i = 0; i < index.size(); ++i) {
+    lengths.push_back(lengths_.at(static_cast<std::size_t>(index[i])));
+    same = same && index[i] == static_cast<std::int64_t>(i);
+  }
+  if (same) return;
+  const at::Tensor rows = at::tensor(index, at::kLong).to(keys_.front().device());
+  for (auto* tensors : {&keys_, &values_}) {
+    for (auto& tensor : *tensors) tensor = tensor.index_select(0, rows);
+  }
+  lengths_ = std::move(lengths);
+}
+
+at::Tensor KvCache::mask() const {
+  const at::Tensor last = at::tensor(lengths_, at::kLong).view({-1, 1, 1, 1}) +
+                          at::arange(new_tokens_, at::kLong).view({-1, 1});
+  return at::arange(used(), at::kLong).le(last);
+}
+
+}  // namespace llmctl

@@ -1,0 +1,92 @@
+#include "nn/rope.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/max.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "ops/rotary.h"
+
+namespace llmctl {
+namespace {
+
+/// Positions that a wave of `turns` turns over the original length takes, as a dimension (Peng et
+/// al., 2023, YaRN).
+double yarn_dimension(const RopeConfig& config, double head_size, double turns) {
+  return head_size *
+         std::log(static_cast<double>(config.original_max_positions) /
+                  (turns * 2 * std::numbers::pi)) /
+         (2 * std::log(config.theta));
+}
+
+void apply_yarn(const RopeConfig& config, std::int64_t head_size,
+                std::vector<double>& frequencies) {
+  const auto size = static_cast<double>(head_size);
+  double low = yarn_dimension(config, size, config.beta_fast);
+  double high = yarn_dimension(config, size, config.beta_slow);
+  if (config.truncate) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(low, 0.0);
+  high = std::min(high, size - 1);
+  if (low == high) high += 0.001;
+  for (std::size_t j = 0; j < frequencies.size(); ++j) {
+    const double ramp = std::clamp((static_cast<double>(j) - low) / (high - low), 0.0, 1.0);
+    frequencies[j] *= ramp / config.factor + (1 - ramp);
+  }
+}
+
+/// Short waves stay, long ones are stretched, between them a blend (Llama 3.1).
+void apply_llama3(const RopeConfig& config, std::vector<double>& frequencies) {
+  const auto original = static_cast<double>(config.original_max_positions);
+  for (double& frequency : frequencies) {
+    const double waves = original * frequency / (2 * std::numbers::pi);
+    const double blend = std::clamp(
+        (waves - config.low_freq_factor) / (config.high_freq_factor - config.low_freq_factor), 0.0,
+        1.0);
+    frequency *= blend + (1 - blend) / config.factor;
+  }
+}
+
+}  // namespace
+
+std::vector<double> inverse_frequencies(const RopeConfig& config, std::int64_t head_size,
+                                        std::int64_t length) {
+  const auto size = static_cast<double>(head_size);
+  double theta = config.theta;
+  if (config.kind == RopeKind::kDynamic) {
+    const double stretch = static_cast<double>(std::max(length, config.max_positions)) /
+                           static_cast<double>(config.max_positions);
+    theta *= std::pow(config.factor * stretch - (config.factor - 1), size / (size - 2));
+  }
+  std::vector<double> frequencies(static_cast<std::size_t>(head_size / 2));
+  for (std::size_t j = 0; j < frequencies.size(); ++j) {
+    frequencies[j] = std::pow(theta, -2 * static_cast<double>(j) / size);
+    if (config.kind == RopeKind::kLinear) frequencies[j] /= config.factor;
+  }
+  if (config.kind == RopeKind::kYarn) apply_yarn(config, head_size, frequencies);
+  if (config.kind == RopeKind::kLlama3) apply_llama3(config, frequencies);
+  return frequencies;
+}
+
+RotaryEmbedding::RotaryEmbedding(const RopeConfig& config, std::int64_t head_size)
+    : config_(config), head_size_(head_size) {}
+
+std::pair<at::Tensor, at::Tensor> RotaryEmbedding::angles(const at::Tensor& positions) const {
+  const bool dynamic = config_.kind == RopeKind::kDynamic;
+  if (dynamic || !frequencies_.defined() || frequencies_.device() != positions.device()) {
+    const std::int64_t length =
+        dynamic && positions.numel() > 0 ? at::max(positions).item<std::int64_t>() + 1 : 0;
+    const std::vector<double> values = inverse_frequencies(config_, head_size_, length);
+    at::Tensor host = at::empty({static_cast<std::int64_t>(values.size())}, at::kFloat);
+    std::transform(values.begin(), values.end(), host.mutable_data_ptr<float>(),
+                   [](double value) { return static_cast<float>(value); });
+    frequencies_ = host.to(positions.device());
+  }
+  return rotary_angles(positions, frequencies_, config_.attention_factor);
+}
+
+}  // namespace llmctl
