@@ -1,0 +1,42 @@
+// Using a model: text from prompts, filled masks, answers from passages, labels.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace llmctl {
+
+/// A model directory, checkpoint or run directory, loaded for use. What its methods ask of a model
+/// of another kind is kUsage. Not thread-safe.
+class Generator {
+ public:
+  /// `device`: "auto", "cpu", "cuda" or "cuda:N". kMissing, kData, kConfig.
+  explicit Generator(const std::string& model, const std::string& device = "auto");
+  ~Generator();
+  Generator(Generator&&) noexcept;
+  Generator& operator=(Generator&&) noexcept;
+
+  /// Continuations of the prompts, in their order. `generation`: JSON of the keys of
+  /// generation_config.json
+  /// ({"max_new_tokens": 50, "do_sample": true, …}), over the model's own file.
+  std::vector<std::string> generate(const std::vector<std::string>& prompts,
+                                    const std::string& generation = "{}");
+  /// One continuation, handed over as it grows; never cut inside a character.
+  std::string generate(const std::string& prompt, const std::string& generation,
+                       const std::function<void(const std::string&)>& on_text);
+
+  /// Text with [MASK] in it, filled with the best words.
+  std::string fill_masks(const std::string& text);
+  /// The span of `context` that answers the question.
+  std::string answer(const std::string& question, const std::string& context);
+  /// The most likely label.
+  std::string classify(const std::string& text);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace llmctl

@@ -1,0 +1,17 @@
+#include "cli/commands.h"
+
+namespace llmctl {
+
+void add_commands(CommandContext context) {
+  add_tokenizer_command(context);
+  add_pretrain_command(context);
+  add_finetune_command(context);
+  add_generate_command(context);
+  add_eval_command(context);
+  add_inspect_command(context);
+  add_config_command(context);
+  add_export_command(context);
+  add_doctor_command(context);
+}
+
+}  // namespace llmctl

@@ -1,0 +1,176 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <set>
+
+#include "base/log.h"
+#include "cli/commands.h"
+#include "report/table.h"
+#include "runs/evaluation.h"
+#include "runs/sections.h"
+
+namespace llmctl {
+
+namespace {
+
+struct EvalOptions {
+  ConfigOptions config;
+  std::string model, task, predictions, save_predictions, output, device, precision;
+  std::vector<std::string> data, references, baselines, bounds, train;
+  std::int64_t batch_size = 0, sequence_length = 0;
+  bool pseudo_perplexity = false;
+};
+
+std::string format_score(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4f", value);
+  return text;
+}
+
+std::string evaluation_text(const EvaluationReport& report) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& entry : report.entries) {
+    std::set<std::string> metrics;
+    for (const auto& [metric, value] : entry.scores) metrics.insert(metric);
+    for (const auto& metric : metrics) {
+      const auto baseline = entry.baseline.find(metric);
+      rows.push_back({entry.name, metric, format_score(entry.scores.at(metric)),
+                      baseline == entry.baseline.end()
+                          ? std::string()
+                          : format_score(baseline->second) + " (" + entry.baseline_rule + ")"});
+    }
+  }
+  const bool any_baseline =
+      std::any_of(rows.begin(), rows.end(), [](const auto& row) { return !row[3].empty(); });
+  std::vector<std::string> columns = {"task", "metric", "score", "baseline"};
+  if (!any_baseline) {
+    columns.pop_back();
+    for (auto& row : rows) row.pop_back();
+  }
+  std::string text;
+  if (!report.model.empty()) text += report.model + "\n";
+  return text + text_table(columns, rows);
+}
+
+/// Flags as one entry of `tasks`; empty when none was given.
+Json entry_of(const EvalOptions& options) {
+  Json entry = Json::object();
+  if (!options.task.empty()) entry["type"] = options.task;
+  if (!options.data.empty()) entry["data"] = options.data;
+  if (!options.predictions.empty()) entry["predictions"] = options.predictions;
+  if (!options.references.empty()) entry["references"] = options.references;
+  if (!options.save_predictions.empty()) entry["save_predictions"] = options.save_predictions;
+  if (options.sequence_length > 0) entry["sequence_length"] = options.sequence_length;
+  if (!options.train.empty()) entry["train"] = options.train;
+  if (options.pseudo_perplexity) entry["pseudo_perplexity"] = true;
+  return entry;
+}
+
+int run_eval(const CommonOptions& common, EvalOptions options) {
+  ConfigOptions& config = options.config;
+  if (!options.model.empty()) set_string(config, "model.init_from", options.model);
+  if (!options.output.empty()) set_string(config, "output.file", options.output);
+  if (!options.device.empty()) set_string(config, "compute.device", options.device);
+  if (!options.precision.empty()) set_string(config, "compute.precision", options.precision);
+  if (options.batch_size > 0) config.sets.push_back(concat("batch_size=", options.batch_size));
+  if (common.threads > 0) config.sets.push_back(concat("compute.threads=", common.threads));
+  if (!options.baselines.empty())
+    config.sets.push_back("baselines=" + Json(options.baselines).dump());
+  if (const Json entry = entry_of(options); !entry.empty())
+    config.sets.push_back("tasks=" + Json::array({entry}).dump());
+  JsonDocument document = load_run_document(config.files, config.sets, config.unsets);
+  for (const auto& bound : options.bounds) {
+    const auto equals = bound.find('=');
+    double value = 0;
+    const char* end = bound.data() + bound.size();
+    require(equals != std::string::npos && equals > 0 &&
+                std::from_chars(bound.data() + equals + 1, end, value).ptr == end &&
+                equals + 1 < bound.size(),
+            ErrorCode::kUsage, "--fail-under ", bound, ": expected METRIC=VALUE");
+    document.value["fail_under"][bound.substr(0, equals)] = value;
+  }
+  EvalConfig checked;
+  read_config(root_node(document), checked);
+  require(!checked.model.init_from.empty() || !checked.tasks.empty(), ErrorCode::kUsage,
+          "nothing to score: use -m DIR, or --task with --predictions and --references");
+  if (config.dry_run) {
+    print_result(common, config_to_json(checked), dump_json(config_to_json(checked), 2) + "\n");
+    return 0;
+  }
+  const EvaluationReport report = run_evaluation(document);
+  print_result(common, report.to_json(), evaluation_text(report));
+  for (const auto& missed : report.missed) log_error("bound not met: ", missed);
+  return report.missed.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+void add_eval_command(CommandContext context) {
+  auto options = std::make_shared<EvalOptions>();
+  CLI::App* command = add_command(
+      context.root, context.common, "eval", "Score a model, or predictions against references",
+      "  llmctl eval -m runs/causal --baseline ngram:5\n"
+      "  llmctl eval -m runs/qa --data data/qa/zh-valid.json --fail-under exact_match=70\n"
+      "  llmctl eval --task extractive_qa --predictions predictions.json --references "
+      "data/qa/en-valid.json\n"
+      "  llmctl eval -c configs/eval/qa.json --json");
+  add_config_options(*command, options->config);
+  command
+      ->add_option("-m,--model", options->model,
+                   "Model, checkpoint or run directory (model.init_from)")
+      ->option_text("DIR");
+  command
+      ->add_option(
+          "--task", options->task,
+          "causal_lm, masked_lm, extractive_qa, sequence_classification or text_generation (type)")
+      ->option_text("TYPE");
+  command
+      ->add_option("--data", options->data,
+                   "Text or labelled files; default: the run's held-out data (data)")
+      ->option_text("FILE...");
+  command
+      ->add_option("--predictions", options->predictions,
+                   "Predictions file to score instead of a model (predictions)")
+      ->option_text("FILE");
+  command->add_option("--references", options->references, "Labelled files for it (references)")
+      ->option_text("FILE...");
+  command
+      ->add_option("--save-predictions", options->save_predictions,
+                   "Write the model's predictions (save_predictions)")
+      ->option_text("FILE");
+  command
+      ->add_option("--baseline", options->baselines,
+                   "ngram:N, a Kneser-Ney model of the same tokens (baselines)")
+      ->option_text("NAME")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--train", options->train,
+                   "Text that n-gram baselines are trained on; default: the run's (train)")
+      ->option_text("FILE...");
+  command->add_flag("--pseudo-perplexity", options->pseudo_perplexity,
+                    "Masked LMs: mask each token in turn (pseudo_perplexity)");
+  command
+      ->add_option(
+          "--fail-under", options->bounds,
+          "Exit 1 when the score is below (losses, perplexities: above) the value (fail_under)")
+      ->option_text("METRIC=VALUE")
+      ->allow_extra_args(false);
+  command->add_option("-o,--output", options->output, "Write the result as JSON too (output.file)")
+      ->option_text("FILE");
+  command->add_option("--batch-size", options->batch_size, "Rows per forward pass (batch_size)")
+      ->option_text("N");
+  command
+      ->add_option("--sequence-length", options->sequence_length,
+                   "Longest row in tokens (sequence_length)")
+      ->option_text("N");
+  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N (compute.device)")
+      ->option_text("DEVICE");
+  command->add_option("--precision", options->precision, "auto, fp32 or bf16 (compute.precision)")
+      ->option_text("NAME");
+  command->callback([options, context] {
+    context.action = [options, context] { return run_eval(context.common, *options); };
+  });
+}
+
+}  // namespace llmctl

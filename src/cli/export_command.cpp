@@ -1,0 +1,52 @@
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "base/terminal.h"
+#include "cli/commands.h"
+#include "report/table.h"
+#include "runs/model_directory.h"
+
+namespace llmctl {
+
+void add_export_command(CommandContext context) {
+  struct Options {
+    std::string model, output, dtype = "fp32";
+    bool dry_run = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = add_command(
+      context.root, context.common, "export",
+      "Write a clean model directory: weights, config and tokenizer, without a run's other files",
+      "  llmctl export -m runs/causal -o my-model\n"
+      "  llmctl export -m runs/causal -o my-model-bf16 --dtype bf16");
+  command->add_option("-m,--model", options->model, "Model, checkpoint or run directory")
+      ->option_text("DIR")
+      ->required();
+  command->add_option("-o,--output", options->output, "Directory to make")
+      ->option_text("DIR")
+      ->required();
+  command->add_option("--dtype", options->dtype, "Weights in fp32, bf16 or fp16")
+      ->option_text("DTYPE")
+      ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
+  command->add_flag("--dry-run", options->dry_run,
+                    "Check everything, print the plan, write nothing");
+  command->callback([options, context] {
+    context.action = [options, context] {
+      const ExportReport report =
+          export_model_directory(options->model, options->output, options->dtype, options->dry_run);
+      print_result(context.common, report.to_json(),
+                   render_facts(STDOUT_FILENO, options->dry_run ? "plan of export" : "export",
+                                {{"from", report.source.string()},
+                                 {"to", report.directory.string()},
+                                 {"model", report.architecture},
+                                 {"weights",
+                                  concat(format_count(static_cast<double>(report.parameters)),
+                                         " in ", options->dtype, ", ", format_bytes(report.bytes))},
+                                 {"next", "llmctl generate -m " + report.directory.string()}}));
+      return 0;
+    };
+  });
+}
+
+}  // namespace llmctl

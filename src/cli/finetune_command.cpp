@@ -1,0 +1,24 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/training_output.h"
+
+namespace llmctl {
+
+void add_finetune_command(CommandContext context) {
+  auto options = std::make_shared<TrainingCommandOptions>();
+  CLI::App* command = add_command(
+      context.root, context.common, "finetune",
+      "Train a task (question answering, classification, answers to prompts) on labelled files",
+      "  llmctl finetune -m runs/masked-lm -c configs/finetune/toy-qa.json\n"
+      "  llmctl finetune -m bert-base-uncased -c configs/finetune/qa.json --set train.epochs=3");
+  add_training_options(*command, *options);
+  command->callback([options, context] {
+    context.action = [options, context] {
+      return run_training_command(context.common, *options, run_finetune);
+    };
+  });
+}
+
+}  // namespace llmctl

@@ -1,0 +1,237 @@
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <sstream>
+
+#include "base/terminal.h"
+#include "cli/commands.h"
+#include "report/table.h"
+#include "runs/sections.h"
+#include "runs/tokenizer_runs.h"
+
+namespace llmctl {
+
+namespace {
+
+struct TrainOptions {
+  ConfigOptions config;
+  std::vector<std::string> inputs;
+  std::string output, recipe, model_type;
+  std::int64_t vocab_size = 0;
+  bool overwrite = false;
+};
+
+int run_train(const CommonOptions& common, TrainOptions options) {
+  ConfigOptions& overrides = options.config;
+  if (!options.recipe.empty()) set_string(overrides, "recipe", options.recipe);
+  if (!options.model_type.empty()) set_string(overrides, "model_type", options.model_type);
+  if (options.vocab_size > 0) overrides.sets.push_back(concat("vocab_size=", options.vocab_size));
+  const JsonDocument document =
+      load_run_document(overrides.files, overrides.sets, overrides.unsets);
+  TokenizerTrainConfig config;
+  read_config(root_node(document), config);
+  if (overrides.dry_run) {
+    print_result(common, config_to_json(config), dump_json(config_to_json(config), 2) + "\n");
+    return 0;
+  }
+  const auto report =
+      train_tokenizer_on_files(config, options.inputs, options.output, options.overwrite);
+  const Json json = {{"directory", options.output},
+                     {"pieces", report.pieces},
+                     {"bytes", report.bytes},
+                     {"seconds", report.seconds}};
+  print_result(common, json,
+               render_facts(STDOUT_FILENO, "tokenizer: " + options.output,
+                            {{"kind", concat(config.model_type, ", ", config.recipe, " recipe")},
+                             {"pieces", std::to_string(report.pieces)},
+                             {"text", format_bytes(report.bytes)},
+                             {"time", format_duration(report.seconds)},
+                             {"next", "llmctl tokenizer inspect " + options.output + " FILE"}}));
+  return 0;
+}
+
+struct ApplyOptions {
+  std::string tokenizer, file;
+  std::vector<std::string> texts;
+  bool special = false, pieces = false;
+};
+
+void add_apply_options(CLI::App& command, ApplyOptions& options) {
+  command
+      .add_option("-m,--tokenizer", options.tokenizer,
+                  "Tokenizer or model directory, or a SentencePiece .model")
+      ->option_text("DIR")
+      ->required();
+  command.add_option("text", options.texts, "Texts; without them and -f, lines of standard input");
+  command
+      .add_option("-f,--file", options.file,
+                  "Lines of a text file, or members text of a .jsonl file; - is standard input")
+      ->option_text("FILE");
+}
+
+void for_each_given(const ApplyOptions& options,
+                    const std::function<void(const std::string&)>& use) {
+  require(options.texts.empty() || options.file.empty(), ErrorCode::kUsage,
+          "give texts or -f FILE, not both");
+  if (options.texts.empty())
+    return for_each_input_text(options.file.empty() ? "-" : options.file, use);
+  for (const auto& text : options.texts) use(text);
+}
+
+int run_encode(const CommonOptions& common, const ApplyOptions& options) {
+  const auto tokenizer = load_tokenizer(options.tokenizer);
+  for_each_given(options, [&](const std::string& text) {
+    auto ids = tokenizer->encode(text);
+    if (options.special) ids = tokenizer->with_special(ids);
+    std::vector<std::string> pieces;
+    for (const TokenId id : ids) pieces.push_back(tokenizer->piece(id));
+    std::string line;
+    if (options.pieces) {
+      for (const auto& piece : pieces) line += (line.empty() ? "" : " ") + piece;
+    } else {
+      for (const TokenId id : ids) line += (line.empty() ? "" : " ") + std::to_string(id);
+    }
+    print_text((common.json ? dump_json({{"text", text}, {"ids", ids}, {"pieces", pieces}}) : line) +
+            "\n");
+  });
+  return 0;
+}
+
+int run_decode(const CommonOptions& common, const ApplyOptions& options) {
+  const auto tokenizer = load_tokenizer(options.tokenizer);
+  for_each_given(options, [&](const std::string& line) {
+    std::vector<TokenId> ids;
+    std::istringstream words(line);
+    for (std::string word; words >> word;) {
+      TokenId id = 0;
+      const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
+      require(error == std::errc() && end == word.data() + word.size(), ErrorCode::kData,
+              "expected token ids, got '", word, "'");
+      ids.push_back(id);
+    }
+    const std::string text = tokenizer->decode(ids, options.special);
+    print_text((common.json ? dump_json({{"ids", ids}, {"text", text}}) : text) + "\n");
+  });
+  return 0;
+}
+
+std::string rate(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f", value);
+  return text;
+}
+
+int run_inspect(const CommonOptions& common, const std::string& path,
+                const std::vector<std::string>& files) {
+  const auto tokenizer = load_tokenizer(path);
+  Json json = {{"tokenizer", path},
+               {"description", tokenizer->description()},
+               {"vocab_size", tokenizer->vocab_size()},
+               {"fingerprint", tokenizer->fingerprint()}};
+  std::string text = render_facts(STDOUT_FILENO, path,
+                                  {{"kind", tokenizer->description()},
+                                   {"pieces", std::to_string(tokenizer->vocab_size())},
+                                   {"fingerprint", tokenizer->fingerprint().substr(0, 16)}});
+  if (!files.empty()) {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& [file, statistics] : inspect_tokenizer_on_files(*tokenizer, files)) {
+      json["files"].push_back(statistics.to_json());
+      json["files"].back()["file"] = file;
+      std::string longest;
+      for (std::size_t i = 0; i < std::min<std::size_t>(3, statistics.longest.size()); ++i) {
+        longest += (i ? " " : "") + statistics.longest[i];
+      }
+      rows.push_back({file, format_bytes(statistics.bytes),
+                      format_count(static_cast<double>(statistics.tokens)),
+                      rate(statistics.bytes_per_token()), rate(statistics.characters_per_token()),
+                      rate(100 * statistics.unknown_rate()), rate(100 * statistics.byte_rate()),
+                      longest});
+    }
+    text += "\n" + text_table({"file", "size", "tokens", "bytes/token", "chars/token", "unknown %",
+                               "bytes %", "longest"},
+                              rows);
+  }
+  print_result(common, json, text);
+  return 0;
+}
+
+}  // namespace
+
+void add_tokenizer_command(CommandContext context) {
+  CLI::App* tokenizer =
+      add_command(context.root, context.common, "tokenizer", "Train, apply and examine tokenizers",
+                  "  llmctl tokenizer train data/corpus/*.txt -o runs/tokenizer --vocab-size 4000\n"
+                  "  llmctl tokenizer encode -m runs/tokenizer 你好，世界\n"
+                  "  llmctl tokenizer inspect runs/tokenizer data/corpus/*.txt");
+  tokenizer->require_subcommand(1);
+
+  auto train = std::make_shared<TrainOptions>();
+  CLI::App* train_command =
+      add_command(*tokenizer, context.common, "train", "Train a SentencePiece model on text",
+                  "  llmctl tokenizer train corpus/*.txt -o tokenizers/16k --vocab-size 16000\n"
+                  "  llmctl tokenizer train corpus/*.txt -o tokenizers/masked --recipe masked "
+                  "--set model_type=unigram");
+  train_command
+      ->add_option("input", train->inputs,
+                   "Text files, .jsonl files with a member text, folders or globs")
+      ->option_text("FILE...")
+      ->required();
+  train_command->add_option("-o,--output", train->output, "Directory to make")
+      ->option_text("DIR")
+      ->required();
+  train_command->add_option("--vocab-size", train->vocab_size, "Number of pieces (vocab_size)")
+      ->option_text("N");
+  train_command
+      ->add_option("--recipe", train->recipe, "causal or masked: the special tokens (recipe)")
+      ->option_text("NAME");
+  train_command->add_option("--type", train->model_type, "bpe, unigram, char or word (model_type)")
+      ->option_text("TYPE");
+  train_command->add_flag("--overwrite", train->overwrite,
+                          "Replace the tokenizer that the directory holds");
+  add_config_options(*train_command, train->config);
+  train_command->callback([train, context] {
+    context.action = [train, context] { return run_train(context.common, *train); };
+  });
+
+  auto encode = std::make_shared<ApplyOptions>();
+  CLI::App* encode_command =
+      add_command(*tokenizer, context.common, "encode", "Text to token ids, a line each", "");
+  add_apply_options(*encode_command, *encode);
+  encode_command->add_flag("--special", encode->special,
+                           "Add the special tokens that models expect");
+  encode_command->add_flag("--pieces", encode->pieces, "Print pieces instead of ids");
+  encode_command->callback([encode, context] {
+    context.action = [encode, context] { return run_encode(context.common, *encode); };
+  });
+
+  auto decode = std::make_shared<ApplyOptions>();
+  CLI::App* decode_command =
+      add_command(*tokenizer, context.common, "decode", "Token ids to text, a line each", "");
+  add_apply_options(*decode_command, *decode);
+  decode_command->add_flag("--special", decode->special, "Keep special tokens in the text");
+  decode_command->callback([decode, context] {
+    context.action = [decode, context] { return run_decode(context.common, *decode); };
+  });
+
+  struct InspectOptions {
+    std::string path;
+    std::vector<std::string> files;
+  };
+  auto inspect = std::make_shared<InspectOptions>();
+  CLI::App* inspect_command =
+      add_command(*tokenizer, context.common, "inspect",
+                  "Facts about a tokenizer and how well it compresses files", "");
+  inspect_command
+      ->add_option("tokenizer", inspect->path, "Tokenizer or model directory, or a .model file")
+      ->option_text("DIR")
+      ->required();
+  inspect_command->add_option("file", inspect->files, "Texts to measure it on")
+      ->option_text("FILE...");
+  inspect_command->callback([inspect, context] {
+    context.action = [inspect, context] {
+      return run_inspect(context.common, inspect->path, inspect->files);
+    };
+  });
+}
+
+}  // namespace llmctl

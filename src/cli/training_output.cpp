@@ -1,0 +1,83 @@
+#include "cli/training_output.h"
+
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+
+#include "base/terminal.h"
+#include "report/table.h"
+
+namespace llmctl {
+
+void add_training_options(CLI::App& command, TrainingCommandOptions& options) {
+  add_config_options(command, options.config);
+  command
+      .add_option("-m,--model", options.model,
+                  "Model, checkpoint or run directory to start from (model.init_from)")
+      ->option_text("DIR");
+  command.add_option("-o,--run-dir", options.run_dir, "Run directory (run.dir)")
+      ->option_text("DIR");
+  command.add_option("--device", options.device, "auto, cpu, cuda or cuda:N (train.device)")
+      ->option_text("DEVICE");
+  command.add_flag("--overwrite", options.overwrite,
+                   "Remove the run that the directory holds and start anew");
+}
+
+namespace {
+
+std::string format_score(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4f", value);
+  return text;
+}
+
+std::string next_command(const TrainingReport& report) {
+  const std::string use = "llmctl generate -m " + report.directory.string();
+  if (report.kind == "masked_lm") return use + " -p \"… [MASK] …\"";
+  if (report.kind == "extractive_qa") return use + " --question \"…\" --context \"…\"";
+  return use + " -p \"…\"";
+}
+
+}  // namespace
+
+std::string training_table(const TrainingReport& report) {
+  const TrainingOutcome& outcome = report.outcome;
+  std::vector<std::pair<std::string, std::string>> rows;
+  rows.emplace_back("model",
+                    concat(report.facts.architecture, ", ",
+                           format_count(static_cast<double>(report.parameters)), " parameters"));
+  rows.emplace_back(
+      "steps", concat(outcome.steps, outcome.stopped.empty() ? "" : " (" + outcome.stopped + ")"));
+  rows.emplace_back("time", format_duration(outcome.seconds));
+  rows.emplace_back("tokens", format_count(outcome.tokens));
+  if (!outcome.best_scores.empty()) {
+    rows.emplace_back("best step", concat(outcome.best_step, " by ", report.best_score));
+    for (const auto& [name, value] : outcome.best_scores)
+      rows.emplace_back("  " + name, format_score(value));
+  }
+  rows.emplace_back("load", outcome.best_directory.empty() ? outcome.last_directory.string()
+                                                           : outcome.best_directory.string());
+  rows.emplace_back("next", next_command(report));
+  return render_facts(STDOUT_FILENO, report.command + ": " + report.directory.string(), rows);
+}
+
+int run_training_command(
+    const CommonOptions& common, TrainingCommandOptions options,
+    const std::function<TrainingReport(const JsonDocument&, const RunOptions&)>& run) {
+  ConfigOptions& config = options.config;
+  if (!options.model.empty()) set_string(config, "model.init_from", options.model);
+  if (!options.run_dir.empty()) set_string(config, "run.dir", options.run_dir);
+  if (!options.device.empty()) set_string(config, "train.device", options.device);
+  if (common.threads > 0) config.sets.push_back(concat("train.threads=", common.threads));
+  require(!config.files.empty() || !config.sets.empty(), ErrorCode::kUsage,
+          "no configuration given: use -c FILE (llmctl config init writes one)");
+  const JsonDocument document = load_run_document(config.files, config.sets, config.unsets);
+  const TrainingReport report =
+      run(document, {options.overwrite, config.dry_run, common.command_line});
+  const std::string text =
+      config.dry_run ? render_facts(STDOUT_FILENO, "plan of " + report.command, report.plan)
+                     : training_table(report);
+  print_result(common, report.to_json(), text);
+  return report.outcome.exit_status;
+}
+
+}  // namespace llmctl

@@ -1,0 +1,29 @@
+// What `pretrain` and `finetune` have in common on the command line: flags and the closing table.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "cli/command.h"
+#include "runs/training.h"
+
+namespace llmctl {
+
+struct TrainingCommandOptions {
+  ConfigOptions config;
+  std::string model, run_dir, device;
+  bool overwrite = false;
+};
+
+void add_training_options(CLI::App& command, TrainingCommandOptions& options);
+
+/// Runs it and prints the plan or the closing table (best step, scores, the directory to load, the
+/// next command).
+int run_training_command(
+    const CommonOptions& common, TrainingCommandOptions options,
+    const std::function<TrainingReport(const JsonDocument&, const RunOptions&)>& run);
+
+/// The closing table of a run.
+std::string training_table(const TrainingReport& report);
+
+}  // namespace llmctl

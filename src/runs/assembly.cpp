@@ -1,0 +1,126 @@
+#include "runs/assembly.h"
+
+#include <cstdlib>
+
+#include "base/log.h"
+#include "base/threads.h"
+#include "ops/backend.h"
+
+namespace llmctl {
+
+ConfigNode required_section(const ConfigNode& root, const std::string& name,
+                            const std::string& example) {
+  if (!root.has(name)) root.fail(name, "the section is missing; it holds, for example, " + example);
+  ConfigNode section = root.child(name);
+  if (!section.value().is_object()) section.fail("", "expected an object, for example " + example);
+  return section;
+}
+
+namespace {
+
+/// model.init_from as a directory, or an empty path when the section has none.
+std::filesystem::path initial_directory(const ConfigNode& root) {
+  if (!root.has("model") || !root.child("model").has("init_from")) return {};
+  const ConfigNode node = root.child("model").child("init_from");
+  if (!node.value().is_string()) node.fail("", "expected a path, got " + dump_json(node.value()));
+  return resolve_model_directory(node.value().get<std::string>());
+}
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> assemble_tokenizer(const ConfigNode& root,
+                                                    const TokenizerSection& section) {
+  if (!section.path.empty()) return load_tokenizer(section.path);
+  const auto directory = initial_directory(root);
+  if (directory.empty()) {
+    root.fail("tokenizer.path",
+              "missing; train one with llmctl tokenizer train and name its directory");
+  }
+  return load_tokenizer(directory);
+}
+
+std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer& tokenizer,
+                                      HeadKind head, const std::vector<std::string>& labels,
+                                      std::uint64_t seed) {
+  ModelRequest request;
+  request.head = head;
+  request.labels = labels;
+  request.seed = seed;
+  std::unique_ptr<Model> model;
+  if (section.has("init_from")) {
+    const auto directory =
+        resolve_model_directory(section.child("init_from").value().get<std::string>());
+    Json overrides = section.value();
+    overrides.erase("init_from");
+    LoadReport report;
+    model = load_model(directory, request, overrides, &report);
+    if (!report.initialized.empty()) {
+      log_info("new in this model (not in ", directory.string(), "): ", report.initialized.size(),
+               " tensors, ", report.initialized.front(),
+               report.initialized.size() > 1 ? ", …" : "");
+    }
+    for (const auto& name : report.unexpected) log_debug("not used: ", name);
+  } else {
+    model = create_model(section, tokenizer.vocab_size(), request);
+    Json& config = model->config();
+    const auto fill = [&](const char* key, const std::optional<TokenId>& id) {
+      if (id && !section.has(key)) config[key] = *id;
+    };
+    const SpecialTokens& special = tokenizer.special();
+    fill("bos_token_id", special.bos);
+    fill("eos_token_id", special.eos);
+    fill("pad_token_id", special.pad);
+  }
+  if (model->facts().vocab_size < tokenizer.vocab_size()) {
+    section.fail("vocab_size", concat("the model has ", model->facts().vocab_size,
+                                      " tokens, the tokenizer ", tokenizer.vocab_size(),
+                                      "; use the tokenizer that the model was trained with"));
+  }
+  return model;
+}
+
+Compute assemble_compute(const std::string& device, const std::string& precision,
+                         std::int64_t threads) {
+  Compute compute;
+  compute.threads = threads > 0 ? static_cast<int>(threads) : thread_count();
+  initialize_backend(compute.threads);
+  compute.device = parse_device(device);
+  compute.dtype = resolve_precision(precision, compute.device);
+  return compute;
+}
+
+const char* precision_name(at::ScalarType dtype) {
+  return dtype == at::kBFloat16 ? "bf16" : "fp32";
+}
+
+std::filesystem::path cache_directory(const std::string& configured) {
+  if (!configured.empty()) return configured;
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value ? value : "");
+  };
+  if (const auto own = variable("LLMCTL_CACHE"); !own.empty()) return own;
+  if (const auto xdg = variable("XDG_CACHE_HOME"); !xdg.empty())
+    return std::filesystem::path(xdg) / "llmctl";
+  if (const auto home = variable("HOME"); !home.empty())
+    return std::filesystem::path(home) / ".cache" / "llmctl";
+  fail(ErrorCode::kConfig,
+       "no place for tokenized text: set data.cache or the variable LLMCTL_CACHE");
+}
+
+LoadedModel load_for_use(const std::string& init_from, const Compute& compute) {
+  require(!init_from.empty(), ErrorCode::kUsage,
+          "no model given: use -m DIR or the key model.init_from");
+  LoadedModel loaded;
+  loaded.directory = resolve_model_directory(init_from);
+  loaded.tokenizer = load_tokenizer(loaded.directory);
+  loaded.model = load_model(loaded.directory, ModelRequest{});
+  const auto vocab_size = loaded.model->facts().vocab_size;
+  require(vocab_size >= loaded.tokenizer->vocab_size(), ErrorCode::kData, loaded.directory.string(),
+          ": the model has ", vocab_size, " tokens, its tokenizer ",
+          loaded.tokenizer->vocab_size());
+  loaded.model->to(compute.device);
+  return loaded;
+}
+
+}  // namespace llmctl

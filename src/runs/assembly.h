@@ -1,0 +1,56 @@
+// Putting a run together from its configuration: tokenizer, model, device, files.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/model.h"
+#include "runs/sections.h"
+#include "text/tokenizer.h"
+
+namespace llmctl {
+
+/// A section that must be there. kConfig otherwise, saying what it holds.
+ConfigNode required_section(const ConfigNode& root, const std::string& name,
+                            const std::string& example);
+
+/// The tokenizer named by the configuration, else the one of model.init_from. kConfig when there is
+/// neither.
+std::shared_ptr<const Tokenizer> assemble_tokenizer(const ConfigNode& root,
+                                                    const TokenizerSection& section);
+
+/// The model of section "model": new from Hugging Face keys, or init_from a directory with
+/// overrides. The tokenizer's special ids fill config keys that the section leaves open; a
+/// vocabulary smaller than the tokenizer's is kConfig.
+std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer& tokenizer,
+                                      HeadKind head, const std::vector<std::string>& labels,
+                                      std::uint64_t seed);
+
+/// Device, dtype of matrix products and threads of a command.
+struct Compute {
+  at::Device device = at::kCPU;
+  at::ScalarType dtype = at::kFloat;
+  int threads = 1;
+};
+/// Resolves and applies them (threads, allocator, determinism). kConfig.
+Compute assemble_compute(const std::string& device, const std::string& precision,
+                         std::int64_t threads);
+
+const char* precision_name(at::ScalarType dtype);  ///< "fp32" or "bf16"
+
+/// Where tokenized text is cached: `configured`, else $LLMCTL_CACHE, else $XDG_CACHE_HOME/llmctl,
+/// else ~/.cache/llmctl.
+std::filesystem::path cache_directory(const std::string& configured);
+
+/// A model directory with its tokenizer, for commands that only use one.
+struct LoadedModel {
+  std::filesystem::path directory;
+  std::unique_ptr<Model> model;
+  std::shared_ptr<const Tokenizer> tokenizer;
+};
+LoadedModel load_for_use(const std::string& init_from, const Compute& compute);
+
+}  // namespace llmctl

@@ -1,0 +1,39 @@
+// `eval`: scores of a model on texts and labelled files, of predictions against references, beside
+// yardsticks.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "config/json.h"
+
+namespace llmctl {
+
+/// One thing that was scored.
+struct EvaluationEntry {
+  std::string name;  ///< as the configuration calls it, else the type
+  std::string type;  ///< "causal_lm", "masked_lm", or a task's
+  std::string data;  ///< what it was scored on, for people
+  std::map<std::string, double> scores;
+  std::string baseline_rule;  ///< "word overlap", "ngram:5", …; empty when there is none
+  std::map<std::string, double> baseline;
+  std::vector<std::string> samples;
+};
+
+struct EvaluationReport {
+  std::string model;  ///< directory; empty for predictions files
+  std::vector<EvaluationEntry> entries;
+  std::vector<std::string> missed;  ///< bounds of fail_under that were not met, in words
+  /// Scores as bounds name them: "NAME.METRIC", and "METRIC" too when there is one entry; baselines
+  /// as "NAME.RULE.METRIC" ("ngram5.loss").
+  std::map<std::string, double> flat() const;
+  Json to_json() const;
+};
+
+/// Scores what the configuration names; without tasks, a run directory is scored on its own
+/// held-out data. Predictions are written where a task's key save_predictions says.
+EvaluationReport run_evaluation(const JsonDocument& document);
+
+}  // namespace llmctl

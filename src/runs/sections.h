@@ -1,0 +1,292 @@
+// The sections of a configuration that belong to no other folder, and the root configurations of
+// the four main commands.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/fields.h"
+#include "infer/engine.h"
+#include "optim/optimizer.h"
+#include "train/loop.h"
+
+namespace llmctl {
+
+/// Section "run".
+struct RunSection {
+  std::string dir;
+  std::int64_t seed = 1234;
+  std::string resume = "auto";
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("dir", self.dir, "The run directory; made when absent.");
+    visit("seed", self.seed, "Seed of everything drawn: initial weights, order, masks, dropout.",
+          Range<std::int64_t>{0, std::int64_t{1} << 53});
+    visit("resume", self.resume,
+          "auto: go on with the run that the directory holds; never: refuse a directory that holds "
+          "one.",
+          OneOf{{"auto", "never"}});
+  }
+};
+
+/// Section "tokenizer".
+struct TokenizerSection {
+  std::string path;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("path", self.path,
+          "Tokenizer directory or SentencePiece model; empty: the one in model.init_from.");
+  }
+};
+
+/// One entry of data.train; a plain string is its path.
+struct DataEntry {
+  std::string path;
+  double weight = 1.0;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("path", self.path, "File, folder or glob.");
+    visit("weight", self.weight, "Passes per epoch: 1 once, 0.5 every second document by hash.",
+          Range<double>{0, 1000});
+  }
+};
+
+/// data.valid: files, or a share of the training data held out.
+struct HeldOut {
+  std::vector<std::string> paths;
+  double tail = 0;  ///< the last share of each file
+  double hash = 0;  ///< a share by hash of the document
+};
+
+/// Section "data" of `pretrain`.
+struct CorpusSection {
+  std::vector<DataEntry> train;
+  Json valid = Json::array();
+  std::string split = "blank_line";
+  std::int64_t sequence_length = 512;
+  std::string packing = "best_fit";
+  std::int64_t valid_tokens = 0;
+  std::string cache;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("train", self.train,
+          "Corpora: paths, or objects with path and weight. Text, .jsonl with a member \"text\", "
+          "plain or compressed.");
+    visit("valid", self.valid,
+          "Held-out text: a list of paths, {\"tail\": 0.1} (the last tenth of each file) or "
+          "{\"hash\": 0.01} (documents by hash).");
+    visit("split", self.split, "Where a document of a text file ends.",
+          OneOf{{"blank_line", "line", "file"}});
+    visit("sequence_length", self.sequence_length, "Tokens of a row.",
+          Range<std::int64_t>{2, 1'000'000});
+    visit("packing", self.packing,
+          "best_fit: whole documents side by side, unseen by each other; concat: one stream, cut "
+          "anywhere; pad: one document per row.",
+          OneOf{{"best_fit", "concat", "pad"}});
+    visit("valid_tokens", self.valid_tokens, "Validate on at most this many tokens; 0: all.",
+          Range<std::int64_t>{0, std::int64_t{1} << 40});
+    visit("cache", self.cache,
+          "Where tokenized text is kept; empty: $LLMCTL_CACHE, else $XDG_CACHE_HOME/llmctl, else "
+          "~/.cache/llmctl.");
+  }
+};
+
+/// Section "data" of `finetune`.
+struct TaskDataSection {
+  std::vector<DataEntry> train;
+  Json valid = Json::array();
+  std::int64_t sequence_length = 384;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("train", self.train,
+          "Labelled files in the task's format: paths, or objects with path and weight.");
+    visit("valid", self.valid,
+          "Held-out files: a list of paths, {\"tail\": 0.1} or {\"hash\": 0.1} of the training "
+          "records.");
+    visit("sequence_length", self.sequence_length,
+          "Longest row in tokens; the model's limit when that is less.",
+          Range<std::int64_t>{8, 1'000'000});
+  }
+};
+
+/// Root of `pretrain`.
+struct PretrainConfig {
+  RunSection run;
+  Json model = Json::object();
+  TokenizerSection tokenizer;
+  CorpusSection data;
+  Json objective = Json::object();
+  OptimConfig optim;
+  TrainConfig train;
+  EvalScheduleConfig eval;
+  CheckpointConfig checkpoint;
+  LogConfig log;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("run", self.run, "The run as a whole.");
+    visit("model", self.model,
+          "Hugging Face keys of a new model (model_type first), or init_from: a model directory.");
+    visit("tokenizer", self.tokenizer, "The tokenizer.");
+    visit("data", self.data, "The text.");
+    visit("objective", self.objective,
+          "What is predicted: type causal_lm or masked_lm, and its options.");
+    visit("optim", self.optim, "Optimiser and learning rate.");
+    visit("train", self.train, "Length, batch and device.");
+    visit("eval", self.eval, "When to validate.");
+    visit("checkpoint", self.checkpoint, "When to save and what to keep.");
+    visit("log", self.log, "How often to report.");
+  }
+};
+
+/// Root of `finetune`.
+struct FinetuneConfig {
+  RunSection run;
+  Json model = Json::object();
+  TokenizerSection tokenizer;
+  TaskDataSection data;
+  Json task = Json::object();
+  OptimConfig optim;
+  TrainConfig train;
+  EvalScheduleConfig eval;
+  CheckpointConfig checkpoint;
+  LogConfig log;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("run", self.run, "The run as a whole.");
+    visit("model", self.model,
+          "init_from: a model directory (or a run's), or Hugging Face keys of a new model.");
+    visit("tokenizer", self.tokenizer, "The tokenizer.");
+    visit("data", self.data, "The labelled files.");
+    visit("task", self.task,
+          "What is learnt: type extractive_qa, sequence_classification or text_generation, and its "
+          "options.");
+    visit("optim", self.optim, "Optimiser and learning rate.");
+    visit("train", self.train, "Length, batch and device.");
+    visit("eval", self.eval, "When to validate.");
+    visit("checkpoint", self.checkpoint, "When to save and what to keep.");
+    visit("log", self.log, "How often to report.");
+  }
+};
+
+/// Section "compute" of `generate` and `eval`.
+struct ComputeSection {
+  std::string device = "auto";
+  std::string precision = "auto";
+  std::int64_t threads = 0;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("device", self.device, "auto, cpu, cuda or cuda:N.");
+    visit("precision", self.precision, "Matrix products in fp32 or bf16.",
+          OneOf{{"auto", "fp32", "bf16"}});
+    visit("threads", self.threads, "Threads for computing; 0: the cores that this process may use.",
+          Range<std::int64_t>{0, 1024});
+  }
+};
+
+/// Section "model" of `generate` and `eval`.
+struct ModelSection {
+  std::string init_from;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("init_from", self.init_from,
+          "A model directory, a run directory, or a name in the Hugging Face cache.");
+  }
+};
+
+/// Section "input" of `generate`: exactly one of prompt, file and question.
+struct InputSection {
+  std::vector<std::string> prompt;
+  std::string file;
+  std::string question, context;
+  std::int64_t sequence_length = 0;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("prompt", self.prompt,
+          "Prompts; for masked models a text with [MASK], for classifiers the text.");
+    visit("file", self.file,
+          "Prompts of a file: .txt (one a line) or .jsonl (prompt, text, or question and context); "
+          "- is standard input.");
+    visit("question", self.question, "A question to answer from context.");
+    visit("context", self.context,
+          "The passage that holds the answer; @FILE reads it from a file.");
+    visit("sequence_length", self.sequence_length,
+          "Longest row in tokens for questions and classification; 0: the model's limit.",
+          Range<std::int64_t>{0, 1'000'000});
+  }
+};
+
+/// Section "output" of `generate` and `eval`.
+struct OutputSection {
+  std::string file;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("file", self.file,
+          "JSONL (generate) or JSON (eval) file to write; empty: standard output.");
+  }
+};
+
+/// Root of `generate`.
+struct GenerateConfig {
+  ModelSection model;
+  InputSection input;
+  Json generation = Json::object();
+  OutputSection output;
+  ComputeSection compute;
+  std::int64_t top = 5;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("model", self.model, "The model.");
+    visit("input", self.input, "What to answer.");
+    visit("generation", self.generation,
+          "Keys of generation_config.json, whose file gives the defaults.");
+    visit("output", self.output, "Where answers go.");
+    visit("compute", self.compute, "Device and precision.");
+    visit("top", self.top, "Words shown for each mask.", Range<std::int64_t>{1, 1000});
+  }
+};
+
+/// Root of `eval`.
+struct EvalConfig {
+  ModelSection model;
+  std::vector<Json> tasks;
+  std::vector<std::string> baselines;
+  std::map<std::string, double> fail_under;
+  OutputSection output;
+  ComputeSection compute;
+  std::int64_t batch_size = 32;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("model", self.model, "The model.");
+    visit("tasks", self.tasks,
+          "What to score: objects with type, and data (a list of files), or predictions and "
+          "references; the task's own options beside them.");
+    visit("baselines", self.baselines,
+          "Yardsticks on the same tokens: ngram:N, a Kneser-Ney model trained on the run's "
+          "training text.");
+    visit("fail_under", self.fail_under,
+          "Least values: exit 1 when a score is below one (for losses and perplexities: above).");
+    visit("output", self.output, "Where the result goes besides the table.");
+    visit("compute", self.compute, "Device and precision.");
+    visit("batch_size", self.batch_size, "Rows per forward pass.", Range<std::int64_t>{1, 100'000});
+  }
+};
+
+/// data.valid as it was written. kConfig.
+HeldOut read_held_out(const ConfigNode& node);
+
+/// Files, then --set and --unset, plain strings of data.train turned into objects; the document
+/// that the sections' nodes point into.
+JsonDocument load_run_document(const std::vector<std::string>& files,
+                               const std::vector<std::string>& sets,
+                               const std::vector<std::string>& unsets);
+
+/// The last step of load_run_document for a document made otherwise.
+JsonDocument finish_run_document(JsonDocument document);
+
+/// The root of a document.
+ConfigNode root_node(const JsonDocument& document);
+
+}  // namespace llmctl

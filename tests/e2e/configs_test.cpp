@@ -1,0 +1,126 @@
+// Every configuration that is shipped is checked by its command, and what documents configurations is true.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "support/llmctl.h"
+#include "support/paths.h"
+
+namespace llmctl::test {
+namespace {
+
+using ::testing::HasSubstr;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
+  Workbench bench;
+  bench.pretrain("causal", "causal", 2);
+  bench.pretrain("masked", "masked", 2);
+  const std::string corpus = R"(data.train=["en.txt"])";
+  const auto questions = (source_dir() / "data/qa/en-valid.json").string();
+  int seen = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(source_dir() / "configs")) {
+    if (entry.path().extension() != ".json") continue;
+    ++seen;
+    const std::string command = entry.path().parent_path().filename(), file = entry.path();
+    SCOPED_TRACE(file);
+    const bool masked = file.find("masked") != std::string::npos || file.find("bert") != std::string::npos ||
+                        file.find("qa") != std::string::npos || file.find("classification") != std::string::npos;
+    bench.run({"config", "validate", command, "-c", file});
+    bench.run({"config", "show", command, "-c", file});
+    std::vector<std::string> arguments = {command, "-c", file, "--dry-run"};
+    const auto add = [&](std::initializer_list<std::string> more) { arguments.insert(arguments.end(), more); };
+    if (command == "pretrain") {
+      add({"--set", corpus, "--set", std::string("tokenizer.path=tokenizer-") + (masked ? "masked" : "causal")});
+    } else if (command == "finetune") {
+      add({"-m", masked ? "masked" : "causal"});
+      if (file.ends_with("/qa.json")) add({"--set", "data.train=" + questions, "--set", R"(data.valid=[")" + questions + R"("])"});
+    } else {
+      add({"-m", "causal"});
+    }
+    ProcessOptions options;
+    if (command != "pretrain") {
+      fs::remove(bench / "data");
+      fs::create_directory_symlink(source_dir() / "data", bench / "data");
+    }
+    const auto result = bench.run(arguments, 0, options);
+    EXPECT_FALSE(fs::exists(bench / "runs"));
+    EXPECT_NE(result.out, "");
+  }
+  EXPECT_GE(seen, 9);
+}
+
+TEST(Configurations, StartersAreValidForTheirCommand) {
+  Workbench bench;
+  for (const char* command : {"pretrain", "finetune", "generate", "eval"}) {
+    const auto starter = bench.run({"config", "init", command}).out;
+    bench.write("starter.json", starter);
+    EXPECT_THAT(bench.run({"config", "validate", "-c", "starter.json"}).out, HasSubstr(std::string("llmctl ") + command));
+    const json shown = json::parse(bench.run({"config", "show", "-c", "starter.json"}).out);
+    bench.write("shown.json", shown.dump());
+    // What is shown is a configuration again, and shows the same.
+    EXPECT_EQ(json::parse(bench.run({"config", "show", command, "-c", "shown.json"}).out), shown) << command;
+  }
+}
+
+TEST(Configurations, SchemasNameEveryKey) {
+  for (const char* command : {"pretrain", "finetune", "generate", "eval"}) {
+    const json schema = json::parse(run_llmctl({"config", "schema", command}).out);
+    EXPECT_EQ(schema["$schema"], "http://json-schema.org/draft-07/schema#");
+    EXPECT_EQ(schema["additionalProperties"], false);
+  }
+  const auto keys = run_llmctl({"config", "keys", "pretrain"}).out;
+  for (const char* key : {"`run.seed`", "`optim.lr`", "`objective (masked_lm).mask_probability`", "`model (llama).hidden_size`"}) {
+    EXPECT_THAT(keys, HasSubstr(key));
+  }
+}
+
+TEST(Readme, ItsTablesOfKeysAreWhatTheProgramSays) {
+  const std::string readme = slurp(source_dir() / "README.md");
+  for (const char* command : {"pretrain", "finetune", "generate", "eval"}) {
+    EXPECT_THAT(readme, HasSubstr(run_llmctl({"config", "keys", command}).out))
+        << "README.md: replace the table of " << command << " by the output of llmctl config keys " << command;
+  }
+}
+
+TEST(Readme, EveryCommandLineInItParses) {
+  // Fenced lines that begin with "llmctl" or "$ llmctl": the command exists, and so does every long option.
+  const std::string readme = slurp(source_dir() / "README.md");
+  const std::regex line(R"((?:^|\n)(?:\$ )?(?:build/release/bin/)?llmctl ([a-z][^\n|>]*))");
+  int seen = 0;
+  for (std::sregex_iterator match(readme.begin(), readme.end(), line), end; match != end; ++match) {
+    std::istringstream words((*match)[1].str());
+    std::vector<std::string> path;
+    std::string word, help;
+    while (words >> word && word.find_first_not_of("abcdefghijklmnopqrstuvwxyz") == std::string::npos && path.size() < 2) {
+      auto next = path;
+      next.push_back(word);
+      next.push_back("--help");
+      const auto result = run_llmctl(next);
+      if (result.status != 0) break;
+      path.push_back(word);
+      help = result.out;
+    }
+    ASSERT_FALSE(path.empty()) << (*match)[0];
+    ++seen;
+    const std::string text = (*match)[1];
+    const std::regex option(R"((?:^|\s)(--[a-z][a-z-]*))");
+    for (std::sregex_iterator one(text.begin(), text.end(), option); one != end; ++one) {
+      EXPECT_THAT(help, HasSubstr((*one)[1].str())) << (*match)[0];
+    }
+  }
+  EXPECT_GT(seen, 15);
+}
+
+TEST(Data, TheGeneratorMakesTheBundledFiles) {
+  const auto result = run_process({"python3", (source_dir() / "data/generate.py").string(), "--check"});
+  if (result.status == 127) GTEST_SKIP() << "python3 is not installed";
+  EXPECT_EQ(result.status, 0) << result.describe();
+}
+
+}  // namespace
+}  // namespace llmctl::test

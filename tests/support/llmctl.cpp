@@ -1,0 +1,80 @@
+#include "support/llmctl.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <stdexcept>
+
+#include "base/hash.h"
+#include "support/device.h"
+#include "support/paths.h"
+
+namespace llmctl::test {
+
+ProcessResult run_llmctl(const std::vector<std::string>& arguments, ProcessOptions options) {
+  std::vector<std::string> argv = {llmctl_binary().string()};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  options.env.emplace("OMP_NUM_THREADS", "1");
+  options.env.emplace("LLMCTL_THREADS", "1");
+  return run_process(argv, options);
+}
+
+namespace {
+
+/// The first `bytes` of a corpus, cut behind a document.
+std::string head_of_corpus(const std::string& name, std::size_t bytes) {
+  std::string text = slurp(source_dir() / "data" / "corpus" / name);
+  text.resize(text.find("\n\n", bytes));
+  return text + "\n";
+}
+
+}  // namespace
+
+Workbench::Workbench() {
+  write("en.txt", head_of_corpus("en.txt", 60'000));
+  write("zh.txt", head_of_corpus("zh.txt", 40'000));
+}
+
+ProcessResult Workbench::run(const std::vector<std::string>& arguments, int status, ProcessOptions options) const {
+  if (options.directory.empty()) options.directory = path();
+  options.env.emplace("LLMCTL_CACHE", (path() / "cache").string());
+  ProcessResult result = run_llmctl(arguments, options);
+  if (result.status != status) {
+    ADD_FAILURE() << "expected exit status " << status << "\n" << result.describe();
+    throw std::runtime_error("llmctl ended otherwise than expected");
+  }
+  return result;
+}
+
+void Workbench::train_tokenizer(const std::string& recipe) const {
+  run({"tokenizer", "train", "en.txt", "zh.txt", "-o", "tokenizer-" + recipe, "--recipe", recipe, "--set",
+       "character_coverage=0.98", "--vocab-size", "900"});
+}
+
+std::string Workbench::write_config(const std::string& recipe, const std::string& run, int steps) const {
+  const bool causal = recipe == "causal";
+  const std::string name = run + ".json";
+  write(name, R"({
+  "run": {"dir": ")" + run + R"(", "seed": 7},
+  "model": {"model_type": ")" + (causal ? "llama" : "bert") + R"(", "hidden_size": 32, "intermediate_size": 64,
+            "num_hidden_layers": 1, "num_attention_heads": 2, "max_position_embeddings": 64},
+  "tokenizer": {"path": "tokenizer-)" + recipe + R"("},
+  "data": {"train": ["en.txt", "zh.txt"], "valid": {"hash": 0.1}, "sequence_length": 64, "valid_tokens": 2000},
+  "objective": {"type": ")" + (causal ? "causal_lm" : "masked_lm") + R"("},
+  "optim": {"lr": 0.003, "warmup_steps": 2},
+  "train": {"steps": )" + std::to_string(steps) + R"(, "batch_size": 4, "device": ")" + test_device() + R"("},
+  "eval": {"every": 10},
+  "checkpoint": {"every": 5, "keep_last": 3},
+  "log": {"every": 2}
+})");
+  return name;
+}
+
+void Workbench::pretrain(const std::string& recipe, const std::string& run_directory, int steps) const {
+  train_tokenizer(recipe);
+  run({"pretrain", "-c", write_config(recipe, run_directory, steps)});
+}
+
+std::string weights_hash(const std::filesystem::path& run) { return sha256_file(run / "last" / "model.safetensors"); }
+
+}  // namespace llmctl::test
