@@ -1,0 +1,310 @@
+#include "infer/engine.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/index.h>
+#include <ATen/ops/logsumexp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <numeric>
+#include <utility>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "infer/sampler.h"
+#include "nn/kv_cache.h"
+#include "ops/backend.h"
+
+namespace llmctl {
+namespace {
+
+constexpr std::int64_t kDefaultNewTokens = 64;
+/// The cache starts with room for this many new tokens and doubles from there.
+constexpr std::int64_t kFirstSlots = 128;
+
+/// A request at work.
+struct Row {
+  std::size_t request = 0;  // index of it
+  std::size_t number = 0;
+  std::uint64_t stream = 0;
+  std::vector<TokenId> seen;  // prompt and answer
+  std::int64_t prompt_length = 0;
+  std::int64_t most_new_tokens = 0;
+  Sampler sampler;
+
+  std::int64_t new_tokens() const { return static_cast<std::int64_t>(seen.size()) - prompt_length; }
+};
+
+std::int64_t most_new_tokens(const GenerationConfig& config, const ModelFacts& facts,
+                             const GenerationRequest& request, std::size_t number) {
+  const auto length = static_cast<std::int64_t>(request.prompt.size());
+  const std::int64_t room = facts.max_positions - length;
+  require(room > 0, ErrorCode::kData, "prompt ", number, " has ", length,
+          " tokens and leaves no room, the model takes ", facts.max_positions,
+          " with the answer; shorten it");
+  if (config.max_new_tokens) return std::min(room, *config.max_new_tokens);
+  if (!config.max_length) return std::min(room, kDefaultNewTokens);
+  require(length < *config.max_length, ErrorCode::kData, "prompt ", number, " has ", length,
+          " tokens and leaves no room, max_length is ", *config.max_length,
+          "; raise it or set max_new_tokens");
+  return std::min(room, *config.max_length - length);
+}
+
+/// One batch of requests from prefill to the last row's end.
+class BatchDecoder {
+ public:
+  BatchDecoder(Model& model, const GenerationConfig& config, std::span<const std::int64_t> stop_ids,
+               std::int64_t vocab_limit, const Context& context, const TokenCallback& on_token,
+               std::vector<GeneratedTokens>& results)
+      : model_(model),
+        config_(config),
+        stop_ids_(stop_ids),
+        vocab_limit_(vocab_limit),
+        context_(context),
+        on_token_(on_token),
+        results_(results) {}
+
+  void add(std::size_t index, const GenerationRequest& request) {
+    const std::size_t number = request.number > 0 ? request.number : index + 1;
+    rows_.push_back({index, number, request.stream, request.prompt,
+                     static_cast<std::int64_t>(request.prompt.size()),
+                     most_new_tokens(config_, model_.facts(), request, number),
+                     Sampler(config_, stop_ids_)});
+  }
+
+  void run() {
+    std::int64_t longest = 0, slots = 0;
+    for (const Row& row : rows_) {
+      longest = std::max(longest, row.prompt_length);
+      slots = std::max(slots, row.prompt_length + std::min(row.most_new_tokens, kFirstSlots));
+    }
+    const auto cache = model_.make_cache(static_cast<std::int64_t>(rows_.size()), slots, context_);
+    context_.cache = cache.get();
+    advance(forward(longest));
+    while (!rows_.empty()) advance(forward(1));
+  }
+
+ private:
+  /// Feeds the last `length` tokens of each row (in the first pass, the prompts, right-padded) and
+  /// gives the logits [B, V] that follow each row's last token.
+  at::Tensor forward(std::int64_t length) {
+    const auto rows = static_cast<std::int64_t>(rows_.size());
+    at::Tensor ids = at::empty({rows, length}, at::kLong);
+    at::Tensor positions = at::empty({rows, length}, at::kLong);
+    at::Tensor last = at::empty({rows}, at::kLong);
+    std::vector<std::int64_t> kept(rows_.size());
+    for (std::int64_t b = 0; b < rows; ++b) {
+      const std::vector<TokenId>& seen = rows_[static_cast<std::size_t>(b)].seen;
+      const auto size = static_cast<std::int64_t>(seen.size());
+      const std::int64_t first = context_.cache->lengths()[static_cast<std::size_t>(b)];
+      kept[static_cast<std::size_t>(b)] = size - first;
+      auto* id = ids.mutable_data_ptr<std::int64_t>() + b * length;
+      auto* position = positions.mutable_data_ptr<std::int64_t>() + b * length;
+      for (std::int64_t t = 0; t < length; ++t) {
+        const std::int64_t at = std::min(first + t, size - 1);  // padding repeats the last token
+        id[t] = seen[static_cast<std::size_t>(at)];
+        position[t] = at;
+      }
+      last.mutable_data_ptr<std::int64_t>()[b] = b * length + size - first - 1;
+    }
+    const at::Device device = model_.device();
+    Sequence input;
+    input.ids = ids.to(device);
+    input.positions = positions.to(device);
+    context_.cache->begin(length);
+    at::Tensor hidden = model_.hidden(input, context_);
+    context_.cache->end(kept);
+    hidden = hidden.reshape({rows * length, hidden.size(-1)});
+    if (length > 1) hidden = hidden.index_select(0, last.to(device));
+    at::Tensor logits = model_.head(hidden, context_).to(at::kFloat);
+    if (vocab_limit_ > 0 && vocab_limit_ < logits.size(-1)) {
+      logits = logits.narrow(-1, 0, vocab_limit_);
+    }
+    return logits;
+  }
+
+  /// Chooses a token for each row and lets the finished rows go.
+  void advance(const at::Tensor& logits) {
+    const std::vector<TokenId> chosen = choose(logits);
+    const std::vector<float> logprobs = log_probabilities(logits, chosen);
+    std::vector<std::int64_t> going_on;
+    for (std::size_t b = 0; b < rows_.size(); ++b) {
+      if (!finish(rows_[b], chosen[b], logprobs[b])) {
+        going_on.push_back(static_cast<std::int64_t>(b));
+      }
+    }
+    if (going_on.size() == rows_.size()) return;
+    std::vector<Row> rows;
+    for (const std::int64_t b : going_on) {
+      rows.push_back(std::move(rows_[static_cast<std::size_t>(b)]));
+    }
+    rows_ = std::move(rows);
+    if (!rows_.empty()) context_.cache->select(going_on);
+  }
+
+  std::vector<TokenId> choose(const at::Tensor& logits) {
+    std::vector<TokenId> chosen(rows_.size());
+    const bool plain = std::none_of(rows_.begin(), rows_.end(), [](const Row& row) {
+      return row.sampler.changes_logits(row.new_tokens());
+    });
+    if (plain && !logits.is_cpu()) {
+      const at::Tensor best = at::argmax(logits, -1).cpu();
+      const auto* id = best.const_data_ptr<std::int64_t>();
+      for (std::size_t b = 0; b < rows_.size(); ++b) chosen[b] = static_cast<TokenId>(id[b]);
+      return chosen;
+    }
+    const at::Tensor values = logits.cpu().contiguous();
+    const auto size = static_cast<std::size_t>(values.size(-1));
+    const auto* data = values.const_data_ptr<float>();
+    const auto choose_rows = [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t b = begin; b < end; ++b) {
+        const auto at = static_cast<std::size_t>(b);
+        Row& row = rows_[at];
+        const std::span<const float> own(data + at * size, size);
+        chosen[at] = plain
+                         ? argmax(own)
+                         : row.sampler.choose(own, row.seen, row.new_tokens(),
+                                              random_key(static_cast<std::uint64_t>(config_.seed),
+                                                         "sampling", row.stream, row.seen.size()));
+      }
+    };
+    at::parallel_for(0, static_cast<std::int64_t>(rows_.size()), 1, choose_rows);
+    return chosen;
+  }
+
+  /// Of the chosen tokens, under the model's own distribution.
+  std::vector<float> log_probabilities(const at::Tensor& logits,
+                                       const std::vector<TokenId>& chosen) {
+    const auto rows = static_cast<std::int64_t>(rows_.size());
+    at::Tensor ids = at::empty({rows, 1}, at::kLong);
+    for (std::int64_t b = 0; b < rows; ++b) {
+      ids.mutable_data_ptr<std::int64_t>()[b] =
+          std::max<TokenId>(chosen[static_cast<std::size_t>(b)], 0);
+    }
+    const at::Tensor own = logits.gather(-1, ids.to(logits.device())).squeeze(-1);
+    const at::Tensor read = own.sub(at::logsumexp(logits, {-1})).cpu();
+    const auto* values = read.const_data_ptr<float>();
+    for (std::size_t b = 0; b < rows_.size(); ++b) {
+      require(chosen[b] >= 0 && std::isfinite(values[b]), ErrorCode::kInternal, "prompt ",
+              rows_[b].number, ", token ", rows_[b].seen.size() + 1,
+              ": the model's logits are not finite; its weights are damaged, or bf16 overflows "
+              "(try fp32)");
+    }
+    return {values, values + rows};
+  }
+
+  /// Takes the token into the row's result; true when that ends the row.
+  bool finish(Row& row, TokenId id, float logprob) {
+    GeneratedTokens& result = results_[row.request];
+    if (std::find(stop_ids_.begin(), stop_ids_.end(), id) != stop_ids_.end()) {
+      result.reason = FinishReason::kStop;
+      return true;
+    }
+    row.seen.push_back(id);
+    result.ids.push_back(id);
+    result.logprobs.push_back(logprob);
+    if (on_token_ && on_token_(row.request, id)) {
+      result.reason = FinishReason::kStop;
+      return true;
+    }
+    result.reason = FinishReason::kLength;
+    return row.new_tokens() >= row.most_new_tokens;
+  }
+
+  Model& model_;
+  const GenerationConfig& config_;
+  std::span<const std::int64_t> stop_ids_;
+  const std::int64_t vocab_limit_;
+  Context context_;
+  const TokenCallback& on_token_;
+  std::vector<GeneratedTokens>& results_;
+  std::vector<Row> rows_;
+};
+
+}  // namespace
+
+void GenerationConfig::validate(const ConfigNode& node) const {
+  if (num_return_sequences > 1 && !do_sample) {
+    node.fail("num_return_sequences",
+              concat(num_return_sequences, " texts per prompt would be equal; set do_sample"));
+  }
+  for (const std::string& text : stop) {
+    if (text.empty()) node.fail("stop", "holds an empty string, which every text contains");
+  }
+  for (const std::int64_t id : eos_token_id) {
+    if (id < 0) node.fail("eos_token_id", concat("expected ids from 0 up, got ", id));
+  }
+}
+
+Json generation_defaults(const std::filesystem::path& model_directory) {
+  const std::filesystem::path path = model_directory / "generation_config.json";
+  Json defaults = Json::object();
+  if (!std::filesystem::exists(path)) return defaults;
+  const Json file = load_json(path);
+  require(file.is_object(), ErrorCode::kData, path.string(), ": expected an object, got ",
+          file.type_name());
+  for (const char* key : {"max_new_tokens", "max_length", "do_sample", "temperature", "top_k",
+                          "top_p", "repetition_penalty", "min_new_tokens", "eos_token_id"}) {
+    if (file.contains(key) && !file[key].is_null()) defaults[key] = file[key];
+  }
+  if (defaults.contains("eos_token_id") && !defaults["eos_token_id"].is_array()) {
+    const Json id = defaults["eos_token_id"];
+    defaults["eos_token_id"] = Json::array({id});
+  }
+  GenerationConfig checked;
+  read_config(ConfigNode(&defaults, path.string(), nullptr, ErrorCode::kData), checked);
+  return defaults;
+}
+
+void check_requests(const ModelFacts& facts, const std::vector<GenerationRequest>& requests,
+                    const GenerationConfig& config) {
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const GenerationRequest& request = requests[i];
+    const std::size_t number = request.number > 0 ? request.number : i + 1;
+    require(!request.prompt.empty(), ErrorCode::kData, "prompt ", number,
+            " has no tokens, expected at least one");
+    for (const TokenId id : request.prompt) {
+      require(id >= 0 && id < facts.vocab_size, ErrorCode::kData, "prompt ", number,
+              " holds token id ", id, ", the model's vocabulary has ", facts.vocab_size,
+              "; tokenizer and model do not belong together");
+    }
+    most_new_tokens(config, facts, request, number);
+  }
+}
+
+std::vector<GeneratedTokens> generate_tokens(Model& model,
+                                             const std::vector<GenerationRequest>& requests,
+                                             const GenerationConfig& config,
+                                             std::span<const std::int64_t> stop_ids,
+                                             std::int64_t vocab_limit, const Context& context,
+                                             const TokenCallback& on_token) {
+  check_requests(model.facts(), requests, config);
+  std::vector<std::size_t> order(requests.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  // The longest first: what does not fit into memory shows at once.
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return requests[a].prompt.size() > requests[b].prompt.size();
+  });
+
+  std::vector<GeneratedTokens> results(requests.size());
+  const auto batch = static_cast<std::size_t>(config.batch_size);
+  translate_torch_errors([&] {
+    // Not inference mode: a model may keep tensors made here (rotary tables) for training.
+    const at::NoGradGuard no_grad;
+    for (std::size_t begin = 0; begin < order.size(); begin += batch) {
+      BatchDecoder decoder(model, config, stop_ids, vocab_limit, context, on_token, results);
+      for (std::size_t i = begin; i < std::min(begin + batch, order.size()); ++i) {
+        decoder.add(order[i], requests[order[i]]);
+      }
+      decoder.run();
+    }
+  });
+  return results;
+}
+
+}  // namespace llmctl

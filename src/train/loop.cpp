@@ -1,0 +1,502 @@
+#include "train/loop.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/signals.h"
+#include "base/terminal.h"
+#include "ops/backend.h"
+#include "train/checkpoint.h"
+#include "train/meters.h"
+#include "train/prefetch.h"
+#include "train/step.h"
+
+namespace llmctl {
+namespace {
+
+constexpr int kMostSaveFailures = 3;
+
+class Stopwatch {
+ public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+std::string fixed(double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.4f", value);
+  return text;
+}
+
+std::string short_number(double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.3g", value);
+  return text;
+}
+
+std::string format_rate(double tokens_per_second) {
+  return format_count(tokens_per_second) + " tokens/s";
+}
+
+/// Runs `work` on rank 0; its failure ends the other ranks too.
+template <class Work>
+void on_main(World& world, Work work) {
+  std::exception_ptr error;
+  double failed = 0;
+  if (world.is_main()) {
+    try {
+      work();
+    } catch (...) {
+      error = std::current_exception();
+      failed = 1;
+    }
+  }
+  world.broadcast({&failed, 1});
+  if (error) std::rethrow_exception(error);
+  require(failed == 0, ErrorCode::kTemporary, "rank 0 stopped; its log says why");
+}
+
+/// Lines "optim.lr: 0.001, now 0.002" for the keys that two configurations differ in.
+std::string differences(const Json& then, const Json& now) {
+  const Json old_keys = then.empty() ? Json::object() : then.flatten();
+  const Json new_keys = now.empty() ? Json::object() : now.flatten();
+  std::string text;
+  const auto add = [&text](std::string key, const std::string& before, const std::string& after) {
+    key.erase(0, 1);
+    for (char& c : key) c = c == '/' ? '.' : c;
+    text += (text.empty() ? "" : "; ") + key + ": " + before + ", now " + after;
+  };
+  for (const auto& [key, value] : old_keys.items()) {
+    if (!new_keys.contains(key)) {
+      add(key, dump_json(value), "absent");
+    } else if (new_keys[key] != value) {
+      add(key, dump_json(value), dump_json(new_keys[key]));
+    }
+  }
+  for (const auto& [key, value] : new_keys.items()) {
+    if (!old_keys.contains(key)) add(key, "absent", dump_json(value));
+  }
+  return text;
+}
+
+std::map<std::string, double> scores_from_json(const Json& scores) {
+  std::map<std::string, double> out;
+  for (const auto& [name, value] : scores.items()) {
+    out[name] = value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
+  }
+  return out;
+}
+
+class Trainer {
+ public:
+  explicit Trainer(const TrainingRun& run);
+  TrainingOutcome train();
+
+ private:
+  std::int64_t steps_of_run() const;
+  void start();
+  void resume();
+  void advance(const std::vector<Batch>& batches);
+  void record_step(const StepResult& result, double lr);
+  void skip(const StepResult& result);
+  void settle();
+  bool validation_due() const;
+  bool validate();
+  void save(bool last);
+  int signal_on_any_rank();
+  TrainingOutcome outcome();
+
+  double epoch() const {
+    return static_cast<double>(state_.step) / static_cast<double>(steps_per_epoch_);
+  }
+  double seconds() const { return seconds_before_ + clock_.seconds(); }
+
+  const TrainingRun& run_;
+  World& world_;
+  const bool main_;
+  const std::int64_t steps_per_epoch_, total_;
+  NamedTensors parameters_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::string best_key_;  // a key of the validator's scores
+  bool higher_is_better_ = false;
+  at::ScalarType compute_ = at::kFloat;
+
+  std::unique_ptr<RunLock> lock_;
+  TrainerState state_;
+  LossMeter window_, epoch_meter_;
+  MetricsFile metrics_;
+  Stopwatch clock_;
+  double seconds_before_ = 0;
+  std::int64_t saved_step_ = 0;
+  int save_failures_ = 0, signal_ = 0, exit_status_ = 0;
+  std::string stopped_, rate_;
+};
+
+Trainer::Trainer(const TrainingRun& run)
+    : run_(run),
+      world_(run.world),
+      main_(run.world.is_main()),
+      steps_per_epoch_(std::max<std::int64_t>(run.source.steps_per_epoch(), 1)),
+      total_(steps_of_run()) {
+  std::vector<bool> decay;
+  for (const auto& [name, parameter] : run.model.parameters()) {
+    if (!parameter.requires_grad()) continue;
+    parameters_.emplace_back(name, parameter);
+    decay.push_back(!run.model.decay_exempt(name));
+  }
+  optimizer_ = make_optimizer(run.optim, parameters_, decay);
+
+  const std::string score =
+      run.checkpoint.keep_best.empty() ? run.best_score : run.checkpoint.keep_best;
+  const std::string prefix = "valid/";
+  require(score.starts_with(prefix), ErrorCode::kConfig, "checkpoint.keep_best: '", score,
+          "' is no validation score, expected a name such as \"valid/loss\"");
+  best_key_ = score.substr(prefix.size());
+  higher_is_better_ = score == run.best_score ? run.higher_is_better
+                                              : best_key_.find("loss") == std::string::npos &&
+                                                    !best_key_.ends_with("perplexity");
+  require(run.train.patience == 0 || run.validator, ErrorCode::kConfig,
+          "train.patience: early stop needs validation data (data.valid)");
+  const std::int64_t rows =
+      run.train.micro_batch_size > 0 ? run.train.micro_batch_size * world_.size() : world_.size();
+  require(run.train.batch_size % rows == 0, ErrorCode::kConfig,
+          "train.batch_size: ", run.train.batch_size,
+          " is not micro_batch_size × accumulation × processes, expected a ", "multiple of ", rows);
+}
+
+std::int64_t Trainer::steps_of_run() const {
+  require(run_.train.steps.has_value() != run_.train.epochs.has_value(), ErrorCode::kConfig,
+          "train: expected exactly one of steps and epochs");
+  return run_.train.steps ? *run_.train.steps : *run_.train.epochs * steps_per_epoch_;
+}
+
+void Trainer::start() {
+  set_deterministic(run_.train.deterministic);
+  on_main(world_, [this] {
+    make_directories(run_.directory / "checkpoints");
+    if (!run_.lock) lock_ = std::make_unique<RunLock>(run_.directory);
+  });
+  if (run_.resume) {
+    resume();
+  } else {
+    require(list_checkpoints(run_.directory).empty(), ErrorCode::kCannotCreate,
+            run_.directory.string(), ": holds checkpoints already; resume the run, or remove them");
+  }
+  compute_ = resolve_precision(run_.train.precision == "auto" && !state_.precision.empty()
+                                   ? state_.precision
+                                   : run_.train.precision,
+                               run_.model.device());
+  state_.precision = compute_ == at::kBFloat16 ? "bf16" : "fp32";
+  state_.identity = run_.identity;
+  state_.source_fingerprint = run_.source.fingerprint();
+  seconds_before_ = state_.seconds;
+  saved_step_ = state_.step;
+  on_main(world_, [this] {
+    discard_checkpoints_after(run_.directory, state_.step);
+    link_checkpoints(run_.directory, state_.step, state_.best_step);
+    metrics_ = MetricsFile(run_.directory / "metrics.jsonl", state_.step);
+  });
+}
+
+void Trainer::resume() {
+  double step = -1;
+  on_main(world_, [&] {
+    if (const auto found = find_good_checkpoint(run_.directory)) {
+      step = static_cast<double>(read_trainer_state(*found).step);
+    }
+  });
+  world_.broadcast({&step, 1});
+  if (step < 0) return;
+  const fs::path checkpoint = checkpoint_directory(run_.directory, static_cast<std::int64_t>(step));
+  const TrainerState saved = read_trainer_state(checkpoint);
+  const std::string changed = differences(saved.identity, run_.identity);
+  require(changed.empty(), ErrorCode::kConfig, "the run in ", run_.directory.string(),
+          " was made with another configuration (", changed,
+          "); restore it, choose another run.dir or start anew with --overwrite");
+  require(saved.source_fingerprint == run_.source.fingerprint(), ErrorCode::kConfig, "the run in ",
+          run_.directory.string(), " was made with other training data or tokens (fingerprint ",
+          saved.source_fingerprint, ", now ", run_.source.fingerprint(),
+          "); restore them, choose another run.dir or start anew with --overwrite");
+  load_checkpoint(checkpoint, run_.model, *optimizer_, state_);
+  window_.restore(state_.meters.value("window", LossMeter().state()));
+  epoch_meter_.restore(state_.meters.value("epoch", LossMeter().state()));
+  if (main_) log_info("going on from ", checkpoint.string(), " (step ", state_.step, ")");
+}
+
+TrainingOutcome Trainer::train() {
+  start();
+  if (main_ && state_.step == total_) log_info("all ", total_, " steps are done already");
+  Prefetcher batches(run_.source, state_.step, total_, run_.model.device().is_cuda());
+  std::unique_ptr<Progress> progress;
+  if (main_) {
+    progress = std::make_unique<Progress>("train", static_cast<std::uint64_t>(total_));
+    progress->update(static_cast<std::uint64_t>(state_.step));
+  }
+  for (settle(); stopped_.empty() && state_.step < total_; settle()) {
+    advance(batches.next());
+    if (progress) progress->update(static_cast<std::uint64_t>(state_.step), rate_);
+    fault_point("step");
+    signal_ = signal_on_any_rank();
+  }
+  if (progress) progress->finish();
+  return outcome();
+}
+
+/// One step: the update and its records.
+void Trainer::advance(const std::vector<Batch>& batches) {
+  const Stopwatch clock;
+  const double lr = learning_rate(run_.optim, state_.step, total_);
+  const StepResult result = compute_gradients(run_, parameters_, compute_, state_.step, batches);
+  if (result.finite) {
+    const double clip = run_.optim.clip_norm;
+    // As torch.nn.utils.clip_grad_norm_ scales, folded into the update's own pass.
+    const double divisor = clip > 0 ? std::max(1.0, (result.gradient_norm + 1e-6) / clip) : 1.0;
+    optimizer_->step(lr, divisor);
+  }
+  for (auto& [name, parameter] : parameters_) parameter.mutable_grad().reset();
+  ++state_.step;
+  state_.tokens += result.tokens;
+  const double seconds = clock.seconds();
+  for (LossMeter* meter : {&window_, &epoch_meter_}) {
+    if (result.finite) {
+      meter->add(result.terms, result.tokens, seconds);
+    } else {
+      meter->add_skipped(result.tokens, seconds);
+    }
+  }
+  if (!result.finite) {
+    skip(result);
+  } else {
+    state_.skipped_in_row = 0;
+  }
+  record_step(result, lr);
+}
+
+void Trainer::skip(const StepResult& result) {
+  ++state_.skipped;
+  ++state_.skipped_in_row;
+  const std::string what =
+      concat("loss ", total_loss(result.terms), ", gradient norm ", result.gradient_norm);
+  if (main_) {
+    log_warning("step ", state_.step, ": ", what, "; its update is left out (",
+                state_.skipped_in_row, " in a row)");
+  }
+  require(state_.skipped_in_row<run_.train.max_skipped, ErrorCode::kInternal, "steps ",
+                                state_.step - state_.skipped_in_row + 1, " to ", state_.step,
+                                " gave no finite loss and gradient (last: ", what,
+                                "); the newest checkpoint is ", saved_step_> 0
+              ? checkpoint_directory(run_.directory, saved_step_).string()
+              : "none",
+          "; lower optim.lr, lengthen optim.warmup_steps or look at the data of these steps");
+}
+
+void Trainer::record_step(const StepResult& result, double lr) {
+  const bool epoch_ends = state_.step % steps_per_epoch_ == 0 || state_.step == total_;
+  if (state_.step % run_.log.every == 0 || state_.step == total_) {
+    Json record = {{"step", state_.step}, {"epoch", epoch()}, {"split", "train"}};
+    window_.describe(record);
+    record["lr"] = lr;
+    record["grad_norm"] = result.gradient_norm;
+    record["tokens"] = state_.tokens;
+    record["tokens_per_second"] = window_.tokens_per_second();
+    record["seconds"] = seconds();
+    rate_ = concat("loss ", fixed(window_.loss()), "  ", format_rate(window_.tokens_per_second()));
+    if (main_) {
+      log_info("step ", state_.step, "/", total_, "  loss ", fixed(window_.loss()), "  lr ",
+               short_number(lr), "  grad norm ", short_number(result.gradient_norm), "  ",
+               format_rate(window_.tokens_per_second()));
+    }
+    metrics_.write(std::move(record));
+    window_.reset();
+  }
+  if (run_.train.epochs && epoch_ends) {
+    Json record = {{"step", state_.step}, {"epoch", epoch()}, {"split", "epoch"}};
+    epoch_meter_.describe(record);
+    record["tokens"] = epoch_meter_.tokens();
+    record["tokens_per_second"] = epoch_meter_.tokens_per_second();
+    record["seconds"] = seconds();
+    if (main_) {
+      log_info("epoch ", state_.step / steps_per_epoch_, "/", *run_.train.epochs, "  loss ",
+               fixed(epoch_meter_.loss()), "  ", format_rate(epoch_meter_.tokens_per_second()));
+    }
+    metrics_.write(std::move(record));
+    epoch_meter_.reset();
+  }
+}
+
+/// What follows a step: validation, checkpoint, the decision to stop. On a resumed run it makes up
+/// for what a signal cut off.
+void Trainer::settle() {
+  if (state_.step == 0) return;
+  bool better = false;
+  if (signal_ == 0 && validation_due()) better = validate();
+  if (signal_ != 0) {
+    stopped_ = signal_ == SIGINT ? "SIGINT" : "SIGTERM";
+    exit_status_ = 128 + signal_;
+  } else if (run_.train.patience > 0 && state_.bad_validations >= run_.train.patience &&
+             state_.step < total_) {
+    stopped_ = "early stop";
+    if (main_) {
+      log_info("stopping early at step ", state_.step, ": ", state_.bad_validations,
+               " validations in a row without a better score");
+    }
+  }
+  const bool last = !stopped_.empty() || state_.step == total_;
+  const bool due = run_.checkpoint.every > 0 && state_.step % run_.checkpoint.every == 0;
+  if (state_.step != saved_step_ && (better || last || due)) save(last);
+}
+
+bool Trainer::validation_due() const {
+  if (!run_.validator || state_.validated_step == state_.step) return false;
+  if (state_.step == total_ && run_.eval.at_end) return true;
+  if (run_.eval.every > 0) return state_.step % run_.eval.every == 0;
+  return run_.train.epochs && state_.step % steps_per_epoch_ == 0;
+}
+
+/// True when the score is the best so far.
+bool Trainer::validate() {
+  const Stopwatch clock;
+  Context context;
+  context.compute = compute_;
+  ValidationResult result;
+  {
+    at::NoGradGuard no_grad;
+    result = run_.validator->validate(context);
+  }
+  const auto found = result.scores.find(best_key_);
+  if (found == result.scores.end()) {
+    std::string names;
+    for (const auto& [name, value] : result.scores) names += " valid/" + name;
+    fail(ErrorCode::kConfig, "checkpoint.keep_best: no score valid/", best_key_,
+         ", this run's scores are", names);
+  }
+  double score = found->second;
+  world_.broadcast({&score, 1});
+  state_.validated_step = state_.step;
+  state_.scores = result.scores;
+  const bool better =
+      std::isfinite(score) &&
+      (!state_.best || (higher_is_better_ ? score > *state_.best : score < *state_.best));
+  if (better) {
+    state_.best = score;
+    state_.best_step = state_.step;
+    state_.best_scores = state_.scores;
+    state_.bad_validations = 0;
+  } else {
+    ++state_.bad_validations;
+  }
+  if (!main_) return better;
+  Json record = {{"step", state_.step}, {"epoch", epoch()}, {"split", "valid"}};
+  std::string line;
+  for (const auto& [name, value] : result.scores) {
+    record[name] = value;
+    line += "  " + name + " " + fixed(value);
+  }
+  record["seconds"] = seconds();
+  metrics_.write(std::move(record));
+  log_info("step ", state_.step, "/", total_, "  validation:", line, better ? "  (best)" : "", "  ",
+           format_duration(clock.seconds()));
+  for (const std::string& sample : result.samples) log_info("  ", escape_control(sample));
+  return better;
+}
+
+/// `last`: nothing follows that could make up for a failure.
+void Trainer::save(bool last) {
+  state_.seconds = seconds();
+  state_.meters = {{"window", window_.state()}, {"epoch", epoch_meter_.state()}};
+  double failed = 0;
+  std::string reason;
+  if (main_) {
+    try {
+      save_checkpoint(run_.directory, run_.model, *optimizer_, state_, run_.save_extras);
+      link_checkpoints(run_.directory, state_.step, state_.best_step);
+      prune_checkpoints(run_.directory, run_.checkpoint.keep_last);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kIo && error.code() != ErrorCode::kCannotCreate) throw;
+      reason = error.what();
+    } catch (const fs::filesystem_error& error) {
+      reason = error.what();
+    }
+    failed = reason.empty() ? 0 : 1;
+  }
+  world_.broadcast({&failed, 1});
+  if (failed == 0) {
+    saved_step_ = state_.step;
+    save_failures_ = 0;
+    return;
+  }
+  ++save_failures_;
+  const bool give_up = last || save_failures_ >= kMostSaveFailures;
+  if (main_) {
+    const std::string text =
+        concat("the checkpoint of step ", state_.step, " could not be saved: ", reason, " (",
+               save_failures_, " in a row)");
+    if (give_up) {
+      log_error(text, "; the run ends here");
+    } else {
+      log_warning(text, "; the run goes on");
+    }
+  }
+  if (!give_up) return;
+  exit_status_ = static_cast<int>(ErrorCode::kIo);
+  if (stopped_.empty()) stopped_ = "disk full";
+}
+
+int Trainer::signal_on_any_rank() {
+  double signal = stop_requested();
+  world_.max({&signal, 1});
+  return static_cast<int>(signal);
+}
+
+TrainingOutcome Trainer::outcome() {
+  TrainingOutcome outcome;
+  outcome.steps = state_.step;
+  outcome.skipped = state_.skipped;
+  outcome.best_step = state_.best_step;
+  outcome.best = state_.best.value_or(0);
+  outcome.scores = scores_from_json(state_.scores);
+  outcome.best_scores = scores_from_json(state_.best_scores);
+  outcome.seconds = seconds();
+  outcome.tokens = state_.tokens;
+  outcome.stopped = stopped_;
+  outcome.exit_status = exit_status_;
+  const fs::path best = checkpoint_directory(run_.directory, state_.best_step);
+  if (state_.best_step > 0 && fs::exists(best)) outcome.best_directory = best;
+  if (saved_step_ > 0) outcome.last_directory = checkpoint_directory(run_.directory, saved_step_);
+  return outcome;
+}
+
+}  // namespace
+
+void TrainConfig::validate(const ConfigNode& node) const {
+  if (steps && epochs) node.fail("epochs", "steps is given too, expected exactly one of them");
+  if (!steps && !epochs) node.fail("", "expected one of steps and epochs, got neither");
+  if (micro_batch_size > 0 && batch_size % micro_batch_size != 0) {
+    node.fail("micro_batch_size",
+              concat("does not divide batch_size ", batch_size, ", got ", micro_batch_size));
+  }
+}
+
+TrainingOutcome run_training(const TrainingRun& run) {
+  TrainingOutcome outcome;
+  translate_torch_errors([&] { outcome = Trainer(run).train(); });
+  return outcome;
+}
+
+}  // namespace llmctl
