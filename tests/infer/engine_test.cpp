@@ -1,0 +1,251 @@
+#include "infer/engine.h"
+
+#include <ATen/ops/empty.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "support/device.h"
+#include "support/fake_model.h"
+#include "support/temp_dir.h"
+
+namespace llmctl::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr std::int64_t kVocab = 10;
+
+/// After id comes id + 1: what is generated can be written down.
+class Chain : public FakeModel {
+ public:
+  Chain() : FakeModel(kVocab) {
+    const c10::AutoGradMode no_grad(false);
+    for (std::int64_t id = 0; id < kVocab; ++id) table()[id][(id + 1) % kVocab].fill_(5);
+  }
+  const ModelFacts& facts() const override { return facts_override; }
+  at::Tensor hidden(const Sequence& input, const Context& context) override {
+    rows.push_back(input.rows());
+    lengths.push_back(input.length());
+    positions.push_back(input.positions[0][0].item<std::int64_t>());
+    return FakeModel::hidden(input, context);
+  }
+  std::unique_ptr<KvCache> make_cache(std::int64_t count, std::int64_t slots,
+                                      const Context&) const override {
+    return std::make_unique<KvCache>(1, count, 1, 1, slots, at::kFloat, device());
+  }
+  std::vector<std::int64_t> rows, lengths, positions;  // of the forward passes
+  ModelFacts facts_override = FakeModel::facts();
+};
+
+class Engine : public ::testing::Test {
+ protected:
+  void SetUp() override { model.to(at::Device(test_device())); }
+
+  std::vector<GeneratedTokens> generate(const std::vector<std::vector<TokenId>>& prompts,
+                                        const TokenCallback& on_token = {}) {
+    std::vector<GenerationRequest> requests;
+    for (const auto& prompt : prompts) requests.push_back({prompt, requests.size(), 0});
+    return generate_tokens(model, requests, config, stop, vocab_limit, Context(), on_token);
+  }
+  Error error_of(const std::vector<std::vector<TokenId>>& prompts) {
+    try {
+      generate(prompts);
+    } catch (const Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << "no error";
+    return {ErrorCode::kUsage, ""};
+  }
+
+  Chain model;
+  GenerationConfig config;
+  std::vector<std::int64_t> stop = {9};
+  std::int64_t vocab_limit = 0;
+};
+
+using Ids = std::vector<TokenId>;
+
+TEST_F(Engine, StopsAtAStopTokenWhichIsNotIncluded) {
+  const auto results = generate({{3, 4}});
+  EXPECT_EQ(results[0].ids, (Ids{5, 6, 7, 8}));
+  EXPECT_EQ(results[0].reason, FinishReason::kStop);
+  ASSERT_EQ(results[0].logprobs.size(), 4u);
+  const double expected = 5 - std::log(std::exp(5.0) + kVocab - 1);
+  for (const float logprob : results[0].logprobs) EXPECT_NEAR(logprob, expected, 1e-5);
+}
+
+TEST_F(Engine, StopsByLength) {
+  stop.clear();
+  config.max_new_tokens = 3;
+  config.max_length = 4;  // max_new_tokens goes before it
+  auto results = generate({{0, 1}});
+  EXPECT_EQ(results[0].ids, (Ids{2, 3, 4}));
+  EXPECT_EQ(results[0].reason, FinishReason::kLength);
+  config.max_new_tokens.reset();
+  EXPECT_EQ(generate({{0, 1}})[0].ids, (Ids{2, 3}));
+  config.max_length.reset();
+  EXPECT_EQ(generate({{0}})[0].ids.size(), 64u);
+}
+
+TEST_F(Engine, StopsWhereTheModelHasNoFurtherPosition) {
+  stop.clear();
+  model.facts_override.max_positions = 6;
+  config.max_new_tokens = 100;
+  const auto results = generate({{0, 1, 2}, {0, 1, 2, 3, 4}});
+  EXPECT_EQ(results[0].ids, (Ids{3, 4, 5}));
+  EXPECT_EQ(results[1].ids, (Ids{5}));
+  EXPECT_EQ(results[0].reason, FinishReason::kLength);
+  const Error error = error_of({{0}, {0, 1, 2, 3, 4, 5}});
+  EXPECT_EQ(error.code(), ErrorCode::kData);
+  EXPECT_THAT(error.what(), HasSubstr("prompt 2 has 6 tokens"));
+  EXPECT_THAT(error.what(), HasSubstr("takes 6"));
+}
+
+TEST_F(Engine, RefusesBadPrompts) {
+  EXPECT_THAT(error_of({{}}).what(), HasSubstr("no tokens"));
+  EXPECT_THAT(error_of({{0}, {10}}).what(), HasSubstr("prompt 2 holds token id 10"));
+  EXPECT_THAT(error_of({{-1}}).what(), HasSubstr("token id -1"));
+  config.max_length = 3;
+  const Error error = error_of({{1, 2, 3}});
+  EXPECT_EQ(error.code(), ErrorCode::kData);
+  EXPECT_THAT(error.what(), HasSubstr("has 3 tokens"));
+  EXPECT_THAT(error.what(), HasSubstr("max_length is 3"));
+}
+
+TEST_F(Engine, KeepsTheOrderOfTheRequestsAndLetsFinishedRowsGo) {
+  config.batch_size = 3;
+  const auto results = generate({{7}, {1, 2, 3}, {8, 8}, {0, 0, 0, 5}, {6}});
+  EXPECT_EQ(results[0].ids, (Ids{8}));
+  EXPECT_EQ(results[1].ids, (Ids{4, 5, 6, 7, 8}));
+  EXPECT_EQ(results[2].ids, (Ids{}));
+  EXPECT_EQ(results[3].ids, (Ids{6, 7, 8}));
+  EXPECT_EQ(results[4].ids, (Ids{7, 8}));
+  // The longest three together: {0,0,0,5}, {1,2,3}, {8,8}; the last one ends at once.
+  EXPECT_EQ(model.rows, (std::vector<std::int64_t>{3, 2, 2, 2, 1, 1, 2, 2, 1}));
+  EXPECT_EQ(model.lengths, (std::vector<std::int64_t>{4, 1, 1, 1, 1, 1, 1, 1, 1}));
+}
+
+TEST_F(Engine, GivesPositions) {
+  config.batch_size = 1;
+  generate({{4, 5, 6}});
+  EXPECT_EQ(model.positions, (std::vector<std::int64_t>{0, 3, 4}));
+}
+
+TEST_F(Engine, TellsEachTokenAndObeysTheCallback) {
+  std::vector<std::pair<std::size_t, TokenId>> seen;
+  const auto results = generate({{5}, {0}}, [&](std::size_t row, TokenId id) {
+    seen.emplace_back(row, id);
+    return row == 1 && id == 2;
+  });
+  EXPECT_EQ(results[0].ids, (Ids{6, 7, 8}));
+  EXPECT_EQ(results[1].ids, (Ids{1, 2}));
+  EXPECT_EQ(results[1].reason, FinishReason::kStop);
+  EXPECT_EQ(seen.size(), 5u);
+}
+
+TEST_F(Engine, HoldsStopTokensBackForAWhile) {
+  config.min_new_tokens = 4;
+  config.max_new_tokens = 6;
+  const auto results = generate({{7}});
+  ASSERT_GE(results[0].ids.size(), 4u);
+  EXPECT_EQ(results[0].ids[0], 8);
+  EXPECT_NE(results[0].ids[1], 9);
+}
+
+TEST_F(Engine, GivesNoTokenBeyondTheTokenizer) {
+  vocab_limit = 6;
+  stop = {5};
+  config.max_new_tokens = 8;
+  for (const bool sample : {false, true}) {
+    config.do_sample = sample;
+    const auto results = generate({{0}, {9, 8}});
+    for (const GeneratedTokens& result : results) {
+      EXPECT_THAT(result.ids, ::testing::Each(::testing::Lt(6)));
+    }
+  }
+}
+
+TEST_F(Engine, DrawsDependOnTheStreamAlone) {
+  stop.clear();
+  config.do_sample = true;
+  config.temperature = 5;
+  config.max_new_tokens = 12;
+  const auto together = generate({{1}, {1, 2}, {1, 2, 3}});
+  std::vector<GenerationRequest> alone = {{{1, 2}, 1, 0}};
+  const auto one = generate_tokens(model, alone, config, stop, 0, Context());
+  EXPECT_EQ(one[0].ids, together[1].ids);
+  // Going on from a part of the text gives the rest of it.
+  std::vector<TokenId> begun = {1, 2};
+  begun.insert(begun.end(), one[0].ids.begin(), one[0].ids.begin() + 5);
+  alone[0].prompt = begun;
+  const auto rest = generate_tokens(model, alone, config, stop, 0, Context());
+  EXPECT_TRUE(std::equal(one[0].ids.begin() + 5, one[0].ids.end(), rest[0].ids.begin()));
+  alone[0] = {{1, 2}, 2, 0};
+  EXPECT_NE(generate_tokens(model, alone, config, stop, 0, Context())[0].ids, one[0].ids);
+  config.seed = 99;
+  EXPECT_NE(generate({{1}, {1, 2}})[1].ids, one[0].ids);
+}
+
+TEST_F(Engine, ReportsLogitsThatAreNotFinite) {
+  const c10::AutoGradMode no_grad(false);
+  model.table()[5][2].fill_(std::numeric_limits<double>::quiet_NaN());
+  const Error error = error_of({{0}, {3}});
+  EXPECT_EQ(error.code(), ErrorCode::kInternal);
+  EXPECT_THAT(error.what(), HasSubstr("prompt 2, token 4"));
+}
+
+TEST_F(Engine, TakesNothingForNothing) {
+  EXPECT_TRUE(generate({}).empty());
+}
+
+TEST(GenerationSection, RefusesWhatMakesNoSense) {
+  const auto read = [](const std::string& text) -> std::string {
+    const JsonDocument document = parse_json_document(text, "c.json");
+    GenerationConfig config;
+    try {
+      read_config(ConfigNode(&document.value, "generation", &document), config);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kConfig);
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(read(R"({"do_sample": true, "num_return_sequences": 3, "stop": ["\n"]})"), "");
+  EXPECT_THAT(read(R"({"num_return_sequences": 3})"), HasSubstr("num_return_sequences"));
+  EXPECT_THAT(read(R"({"stop": [""]})"), HasSubstr("stop"));
+  EXPECT_THAT(read(R"({"eos_token_id": [-1]})"), HasSubstr("eos_token_id"));
+  for (const char* text :
+       {R"({"temperature": -1})", R"({"temperature": 0})", R"({"temperature": 1e9})",
+        R"({"top_p": 0})", R"({"top_p": 2})", R"({"top_k": -1})", R"({"max_new_tokens": 0})",
+        R"({"num_return_sequences": 1000000000})", R"({"repetition_penalty": 0})"}) {
+    EXPECT_NE(read(text), "") << text;
+  }
+}
+
+TEST(GenerationDefaults, ComeFromTheModelsDirectory) {
+  const TempDir dir;
+  EXPECT_EQ(generation_defaults(dir.path()), Json::object());
+  dir.write("generation_config.json",
+            R"({"eos_token_id": 7, "top_k": 50, "temperature": null, "use_cache": true,
+                "transformers_version": "5"})");
+  EXPECT_EQ(generation_defaults(dir.path()), Json::parse(R"({"top_k": 50, "eos_token_id": [7]})"));
+  dir.write("generation_config.json", R"({"eos_token_id": [7, 8]})");
+  EXPECT_EQ(generation_defaults(dir.path())["eos_token_id"], Json::parse("[7, 8]"));
+  for (const char* text : {R"({"top_k": "many"})", R"({"eos_token_id": "x"})", "[]", "{"}) {
+    dir.write("generation_config.json", text);
+    try {
+      generation_defaults(dir.path());
+      ADD_FAILURE() << text;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kData);
+      EXPECT_THAT(error.what(), HasSubstr("generation_config.json"));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace llmctl::test
