@@ -13,9 +13,9 @@ namespace llmctl {
 
 class GrowingText {
  public:
-  /// `before`: the token that the answer follows, so that its first word keeps the space before it.
+  /// `continues`: the answer follows a text, so that its first word keeps the space before it.
   /// `stop` outlives the object; its strings are not empty.
-  GrowingText(std::shared_ptr<const Tokenizer> tokenizer, TokenId before,
+  GrowingText(std::shared_ptr<const Tokenizer> tokenizer, bool continues,
               const std::vector<std::string>& stop);
 
   /// True when a stop string is complete: the text ends before it, further tokens are not wanted.

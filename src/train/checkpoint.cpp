@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/terminal.h"
 #include "io/safetensors.h"
-#include "ops/backend.h"
+#include "nn/tensor_file.h"
 
 namespace llmctl {
 namespace {

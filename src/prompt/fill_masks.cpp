@@ -1,0 +1,201 @@
+#include "prompt/fill_masks.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/topk.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <numeric>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "ops/backend.h"
+
+namespace llmctl {
+namespace {
+
+constexpr std::string_view kMask = "[MASK]";
+constexpr std::string_view kAnchor = "\u2603";  // merges with nothing that texts are made of
+
+struct MaskedText {
+  std::vector<TokenId> ids, types;
+  std::vector<std::int64_t> masks;  // positions in ids
+};
+
+/// What lies between the masks: n masks make n + 1 parts.
+std::vector<std::string_view> split_at_masks(std::string_view text, std::string_view own_mask) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const std::size_t general = text.find(kMask);
+    const std::size_t own = own_mask.empty() ? text.npos : text.find(own_mask);
+    const std::size_t at = std::min(general, own);
+    parts.push_back(text.substr(0, at));
+    if (at == text.npos) return parts;
+    text.remove_prefix(at + (at == general ? kMask.size() : own_mask.size()));
+  }
+}
+
+/// Ids of a part that follows a mask. SentencePiece puts a space before every text that it encodes;
+/// where none is written, the part is encoded behind an anchor, whose ids are cut off.
+std::vector<TokenId> encode_within(const Tokenizer& tokenizer, std::string_view part) {
+  std::vector<TokenId> ids = tokenizer.encode(part);
+  if (ids.empty() || part.front() == ' ' || !tokenizer.piece(ids.front()).starts_with("\u2581")) {
+    return ids;
+  }
+  const Encoding anchored = tokenizer.encode_with_offsets(std::string(kAnchor) + std::string(part));
+  std::size_t first = 0;
+  while (first < anchored.ids.size() && anchored.offsets[first].end < kAnchor.size()) ++first;
+  if (first < anchored.ids.size() && anchored.offsets[first].end == kAnchor.size()) ++first;
+  return {anchored.ids.begin() + static_cast<std::ptrdiff_t>(first), anchored.ids.end()};
+}
+
+MaskedText encode_text(const Tokenizer& tokenizer, const std::string& text, std::size_t number) {
+  if (const auto offset = find_invalid_utf8(text)) {
+    fail(ErrorCode::kData, "text ", number, ": byte ", *offset, " is not UTF-8");
+  }
+  const TokenId mask = *tokenizer.special().mask;
+  const std::vector<std::string_view> parts = split_at_masks(text, tokenizer.piece(mask));
+  require(parts.size() > 1, ErrorCode::kData, "text ", number, " has no mask to fill, expected ",
+          kMask, " in it");
+  std::vector<TokenId> ids;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    std::string_view part = parts[i];
+    if (i + 1 < parts.size()) {
+      // The word that is looked for brings the space before it.
+      while (part.ends_with(' ')) part.remove_suffix(1);
+    }
+    const std::vector<TokenId> own =
+        i == 0 ? tokenizer.encode(part) : encode_within(tokenizer, part);
+    ids.insert(ids.end(), own.begin(), own.end());
+    if (i + 1 < parts.size()) ids.push_back(mask);
+  }
+  MaskedText result;
+  result.ids = tokenizer.with_special(ids, nullptr, &result.types);
+  for (std::size_t i = 0; i < result.ids.size(); ++i) {
+    if (result.ids[i] == mask) result.masks.push_back(static_cast<std::int64_t>(i));
+  }
+  return result;
+}
+
+/// Rows of the texts, right-padded.
+Sequence make_input(const std::vector<const MaskedText*>& texts, TokenId pad) {
+  std::size_t longest = 0;
+  for (const MaskedText* text : texts) longest = std::max(longest, text->ids.size());
+  const auto rows = static_cast<std::int64_t>(texts.size());
+  const auto length = static_cast<std::int64_t>(longest);
+  Sequence input;
+  input.ids = at::full({rows, length}, pad, at::kLong);
+  input.token_types = at::zeros({rows, length}, at::kLong);
+  input.documents = at::full({rows, length}, -1, at::kLong);
+  for (std::int64_t b = 0; b < rows; ++b) {
+    const MaskedText& text = *texts[static_cast<std::size_t>(b)];
+    for (std::size_t t = 0; t < text.ids.size(); ++t) {
+      const std::int64_t at = b * length + static_cast<std::int64_t>(t);
+      input.ids.mutable_data_ptr<std::int64_t>()[at] = text.ids[t];
+      input.token_types.mutable_data_ptr<std::int64_t>()[at] = text.types[t];
+      input.documents.mutable_data_ptr<std::int64_t>()[at] = 0;
+    }
+  }
+  return input;
+}
+
+std::string display_word(const Tokenizer& tokenizer, TokenId id) {
+  std::string word = tokenizer.token_bytes(id);
+  if (word.starts_with(' ')) word.erase(0, 1);
+  return word.empty() || find_invalid_utf8(word) ? tokenizer.piece(id) : word;
+}
+
+/// The best words of one mask, from the probabilities [V] of its position.
+std::vector<MaskChoice> best_words(const Tokenizer& tokenizer, const at::Tensor& probabilities,
+                                   std::int64_t top) {
+  const std::int64_t size = std::min(probabilities.size(0), tokenizer.vocab_size());
+  std::int64_t specials = 0;
+  for (std::int64_t id = 0; id < size; ++id) {
+    specials += tokenizer.is_special(static_cast<TokenId>(id)) ? 1 : 0;
+  }
+  const auto [values, ids] =
+      at::topk(probabilities.narrow(0, 0, size), std::min(top + specials, size));
+  std::vector<MaskChoice> choices;
+  for (std::int64_t i = 0; i < ids.size(0) && std::ssize(choices) < top; ++i) {
+    const auto id = static_cast<TokenId>(ids.const_data_ptr<std::int64_t>()[i]);
+    if (tokenizer.is_special(id)) continue;
+    choices.push_back({display_word(tokenizer, id), id, values.const_data_ptr<float>()[i]});
+  }
+  return choices;
+}
+
+/// Probabilities [N, V] at the masks of the texts, on the CPU.
+at::Tensor mask_probabilities(Model& model, const std::vector<const MaskedText*>& texts,
+                              TokenId pad, const Context& context) {
+  const Sequence input = make_input(texts, pad);
+  std::vector<std::int64_t> rows;
+  for (std::size_t b = 0; b < texts.size(); ++b) {
+    for (const std::int64_t position : texts[b]->masks) {
+      rows.push_back(static_cast<std::int64_t>(b) * input.length() + position);
+    }
+  }
+  Batch batch;
+  batch.input = input;
+  const Sequence moved = to_device(batch, model.device()).input;
+  at::Tensor hidden = model.hidden(moved, context);
+  hidden = hidden.reshape({-1, hidden.size(-1)});
+  hidden = hidden.index_select(0, at::tensor(rows, at::kLong).to(hidden.device()));
+  return at::softmax(model.head(hidden, context).to(at::kFloat), -1).cpu();
+}
+
+}  // namespace
+
+std::vector<FilledMasks> fill_masks(Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
+                                    const std::vector<std::string>& texts, std::int64_t top,
+                                    std::int64_t batch_size, const Context& context) {
+  require(model.facts().head == HeadKind::kMaskedLm, ErrorCode::kData, model.facts().architecture,
+          " fills no masks, expected a masked language model");
+  const SpecialTokens& special = tokenizer->special();
+  require(special.mask.has_value(), ErrorCode::kData, "the tokenizer has no mask token");
+  std::vector<MaskedText> masked;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    masked.push_back(encode_text(*tokenizer, texts[i], i + 1));
+    const auto length = static_cast<std::int64_t>(masked.back().ids.size());
+    require(length <= model.facts().max_positions, ErrorCode::kData, "text ", i + 1, " has ",
+            length, " tokens, the model takes ", model.facts().max_positions, "; shorten it");
+  }
+  std::vector<std::size_t> order(texts.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return masked[a].ids.size() > masked[b].ids.size();
+  });
+
+  std::vector<FilledMasks> results(texts.size());
+  const auto batch = static_cast<std::size_t>(std::max<std::int64_t>(batch_size, 1));
+  translate_torch_errors([&] {
+    const at::NoGradGuard no_grad;
+    for (std::size_t begin = 0; begin < order.size(); begin += batch) {
+      const std::size_t end = std::min(begin + batch, order.size());
+      std::vector<const MaskedText*> rows;
+      for (std::size_t i = begin; i < end; ++i) rows.push_back(&masked[order[i]]);
+      const at::Tensor probabilities =
+          mask_probabilities(model, rows, special.pad.value_or(0), context);
+      std::int64_t next = 0;
+      for (std::size_t i = begin; i < end; ++i) {
+        FilledMasks& result = results[order[i]];
+        std::vector<TokenId> ids = masked[order[i]].ids;
+        for (const std::int64_t position : masked[order[i]].masks) {
+          result.choices.push_back(best_words(*tokenizer, probabilities[next++], top));
+          if (!result.choices.back().empty()) {
+            ids[static_cast<std::size_t>(position)] = result.choices.back().front().id;
+          }
+        }
+        result.filled = tokenizer->decode(ids);
+      }
+    }
+  });
+  return results;
+}
+
+}  // namespace llmctl

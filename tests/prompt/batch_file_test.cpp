@@ -1,0 +1,231 @@
+#include "prompt/batch_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <functional>
+
+#include "base/log.h"
+#include "base/signals.h"
+#include "base/terminal.h"
+#include "scripted_model.h"
+#include "support/temp_dir.h"
+
+namespace llmctl::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+class BatchFile : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    set_quiet(true);
+    set_log_level(LogLevel::kOff);
+    for (int i = 0; i < 20; ++i) inputs.push_back({{"prompt", std::to_string(i)}});
+  }
+  static std::vector<Json> echo(std::size_t first, std::span<const Json> some) {
+    std::vector<Json> out;
+    for (const Json& input : some) out.push_back({{"answer", input["prompt"]}, {"chunk", first}});
+    return out;
+  }
+  Error error_of(const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << "no error";
+    return {ErrorCode::kUsage, ""};
+  }
+  /// Exit status of a child process, or 1000 + the signal that ended it.
+  int in_child(const std::function<int()>& work) {
+    const pid_t pid = fork();
+    if (pid == 0) {
+      int status = 99;
+      try {
+        status = work();
+      } catch (const Error& error) {
+        status = error.exit_status();
+      } catch (...) {
+      }
+      _exit(status);
+    }
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status);
+  }
+  std::filesystem::path out() const { return dir / "out.jsonl"; }
+  std::filesystem::path partial() const { return dir / "out.jsonl.partial"; }
+
+  TempDir dir;
+  std::vector<Json> inputs;
+};
+
+TEST_F(BatchFile, WritesAnswersInOrder) {
+  const BatchFileOutcome outcome = answer_batch_file(inputs, out(), "key", 6, echo);
+  EXPECT_EQ(outcome.done, 20u);
+  EXPECT_EQ(outcome.resumed, 0u);
+  EXPECT_EQ(outcome.exit_status, 0);
+  const std::string text = slurp(out());
+  EXPECT_THAT(text, ::testing::StartsWith("{\"answer\":\"0\",\"chunk\":0}\n{\"answer\":\"1\""));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 20);
+  EXPECT_FALSE(std::filesystem::exists(partial()));
+  EXPECT_FALSE(std::filesystem::exists(partial().string() + ".key"));
+}
+
+TEST_F(BatchFile, GoesOnBehindTheLastCompleteChunk) {
+  answer_batch_file(inputs, dir / "straight.jsonl", "key", 6, echo);
+  for (const std::size_t dies_at : {0u, 6u, 12u, 18u}) {
+    const int status = in_child([&] {
+      answer_batch_file(inputs, out(), "key", 6,
+                        [&](std::size_t first, std::span<const Json> some) {
+                          if (first == dies_at) ::raise(SIGKILL);
+                          return echo(first, some);
+                        });
+      return 0;
+    });
+    ASSERT_EQ(status, 1000 + SIGKILL);
+    EXPECT_FALSE(std::filesystem::exists(out()));
+    // A kill in the midst of writing leaves part of a chunk, and half a line.
+    const std::string begun = slurp(partial());
+    if (dies_at == 12) dir.write("out.jsonl.partial", begun + "{\"answer\":\"12\"}\n{\"answ");
+    const BatchFileOutcome outcome = answer_batch_file(inputs, out(), "key", 6, echo);
+    EXPECT_EQ(outcome.resumed, dies_at);
+    EXPECT_EQ(slurp(out()), slurp(dir / "straight.jsonl"));
+    std::filesystem::remove(out());
+  }
+}
+
+TEST_F(BatchFile, ASignalEndsItBetweenChunks) {
+  const int status = in_child([&] {
+    install_signal_handlers();
+    const auto outcome = answer_batch_file(inputs, out(), "key", 6,
+                                           [&](std::size_t first, std::span<const Json> some) {
+                                             if (first == 6) ::raise(SIGTERM);
+                                             return echo(first, some);
+                                           });
+    return outcome.done == 12 ? outcome.exit_status : 1;
+  });
+  EXPECT_EQ(status, 143);
+  EXPECT_EQ(answer_batch_file(inputs, out(), "key", 6, echo).resumed, 12u);
+}
+
+TEST_F(BatchFile, RefusesTheBeginningOfAnotherJob) {
+  const auto interrupt = [&] {
+    return in_child([&] {
+      answer_batch_file(inputs, out(), "key", 6,
+                        [&](std::size_t first, std::span<const Json> some) {
+                          if (first == 6) ::raise(SIGKILL);
+                          return echo(first, some);
+                        });
+      return 0;
+    });
+  };
+  ASSERT_EQ(interrupt(), 1000 + SIGKILL);
+  for (const int what : {0, 1, 2}) {
+    std::vector<Json> others = inputs;
+    if (what == 0) others[19]["prompt"] = "other";
+    const Error error = error_of([&] {
+      answer_batch_file(others, out(), what == 1 ? "other model" : "key", what == 2 ? 7 : 6, echo);
+    });
+    EXPECT_EQ(error.code(), ErrorCode::kCannotCreate);
+    EXPECT_THAT(error.what(), HasSubstr("remove it"));
+  }
+  std::filesystem::remove(partial().string() + ".key");
+  EXPECT_EQ(error_of([&] { answer_batch_file(inputs, out(), "key", 6, echo); }).code(),
+            ErrorCode::kCannotCreate);
+  // Nothing in it is nobody's.
+  dir.write("out.jsonl.partial", "{\"half");
+  EXPECT_EQ(answer_batch_file(inputs, out(), "new", 6, echo).resumed, 0u);
+}
+
+TEST_F(BatchFile, AFullDiskKeepsWhatIsComplete) {
+  const int status = in_child([&] {
+    install_signal_handlers();
+    const rlimit limit{400, 400};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    answer_batch_file(inputs, out(), "key", 6, echo);
+    return 0;
+  });
+  EXPECT_EQ(status, 74);
+  EXPECT_EQ(answer_batch_file(inputs, out(), "key", 6, echo).resumed, 12u);
+}
+
+TEST_F(BatchFile, NeedsSomewhereToWrite) {
+  const auto to = [&](const std::filesystem::path& path) {
+    return error_of([&] { answer_batch_file(inputs, path, "key", 6, echo); }).code();
+  };
+  EXPECT_EQ(to(dir.path()), ErrorCode::kCannotCreate);
+  EXPECT_EQ(to(dir / "missing" / "out.jsonl"), ErrorCode::kCannotCreate);
+}
+
+TEST_F(BatchFile, ReadsPrompts) {
+  EXPECT_EQ(read_prompts(dir.write("a.txt", "one\r\n\n  \ntwo 花\n")),
+            (std::vector<Json>{{{"prompt", "one"}}, {{"prompt", "two 花"}}}));
+  EXPECT_EQ(read_prompts(dir.write("a.jsonl",
+                                   "{\"id\": 7, \"prompt\": \"p\", \"text\": 1}\n"
+                                   "{\"text\": \"t\"}\n")),
+            (std::vector<Json>{Json::parse(R"({"prompt": "p", "id": 7, "text": 1})"),
+                               Json::parse(R"({"prompt": "t"})")}));
+  const Error none = error_of([&] { read_prompts(dir.write("b.jsonl", "{}\n{\"prompt\": 1}\n")); });
+  EXPECT_EQ(none.code(), ErrorCode::kData);
+  EXPECT_THAT(none.what(), HasSubstr("b.jsonl:1"));
+  EXPECT_EQ(error_of([&] { read_prompts(dir / "absent.txt"); }).code(), ErrorCode::kMissing);
+  EXPECT_THAT(error_of([&] { read_prompts(dir.write("c.txt", "\n")); }).what(),
+              HasSubstr("holds no prompt"));
+  const Error broken = error_of([&] { read_prompts(dir.write("d.txt", "fine\nb\xff\n")); });
+  EXPECT_EQ(broken.code(), ErrorCode::kData);
+  EXPECT_THAT(broken.what(), HasSubstr("2"));
+}
+
+TEST_F(BatchFile, GeneratesForEachPrompt) {
+  ScriptedModel model;
+  model.script("abcdefgh");
+  const std::shared_ptr<const Tokenizer> tokenizer = std::make_shared<ByteTokenizer>();
+  GenerationConfig config;
+  config.batch_size = 1;
+  std::string text;
+  for (int i = 0; i < 11; ++i)
+    text += "{\"prompt\": \"" + std::string(1, static_cast<char>('a' + i % 8)) +
+            "\", \"id\": " + std::to_string(i) + "}\n";
+  const auto in = dir.write("in.jsonl", text);
+  const BatchFileOutcome outcome =
+      generate_file(model, tokenizer, in, out(), config, "model", Context());
+  EXPECT_EQ(outcome.done, 11u);
+  std::vector<Json> lines;
+  for_each_line(out(), [&](std::uint64_t, std::string_view line) {
+    lines.push_back(parse_json(line, "out"));
+    return true;
+  });
+  ASSERT_EQ(lines.size(), 11u);
+  EXPECT_EQ(lines[8]["prompt"], "a");
+  EXPECT_EQ(lines[8]["id"], 8);
+  EXPECT_EQ(lines[8]["generated_text"], "bcdefgh");
+  EXPECT_EQ(lines[8]["finish_reason"], "stop");
+  EXPECT_EQ(lines[8]["tokens"], 7);
+  EXPECT_LT(lines[8]["logprob"].get<double>(), 0);
+
+  config.do_sample = true;
+  config.num_return_sequences = 2;
+  generate_file(model, tokenizer, in, out(), config, "model", Context());
+  const Json first = parse_json(slurp(out()).substr(0, slurp(out()).find('\n')), "out");
+  EXPECT_EQ(first["samples"].size(), 2u);
+  EXPECT_TRUE(first["samples"][0].contains("generated_text"));
+
+  // A prompt that does not fit is known before the first answer.
+  model.facts().max_positions = 4;
+  dir.write("long.txt", "a\nb\nabcdefg\n");
+  const Error error = error_of([&] {
+    generate_file(model, tokenizer, dir / "long.txt", dir / "other", config, "model", Context());
+  });
+  EXPECT_EQ(error.code(), ErrorCode::kData);
+  EXPECT_THAT(error.what(), HasSubstr("prompt 3"));
+  EXPECT_FALSE(std::filesystem::exists(dir / "other.partial"));
+}
+
+}  // namespace
+}  // namespace llmctl::test
