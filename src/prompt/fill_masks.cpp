@@ -41,11 +41,11 @@ std::vector<std::string_view> split_at_masks(std::string_view text, std::string_
   }
 }
 
-/// Ids of a part that follows a mask. SentencePiece puts a space before every text that it encodes;
-/// where none is written, the part is encoded behind an anchor, whose ids are cut off.
+/// Ids of a part that follows a mask. SentencePiece puts a space before every text that it encodes:
+/// there the part is encoded behind an anchor, whose ids are cut off.
 std::vector<TokenId> encode_within(const Tokenizer& tokenizer, std::string_view part) {
   std::vector<TokenId> ids = tokenizer.encode(part);
-  if (ids.empty() || part.front() == ' ' || !tokenizer.piece(ids.front()).starts_with("\u2581")) {
+  if (ids.empty() || !tokenizer.piece(ids.front()).starts_with("\u2581")) {
     return ids;
   }
   const Encoding anchored = tokenizer.encode_with_offsets(std::string(kAnchor) + std::string(part));

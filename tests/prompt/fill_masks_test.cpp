@@ -3,10 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
+#include "base/log.h"
 #include "scripted_model.h"
+#include "support/temp_dir.h"
+#include "text/train.h"
 
 namespace llmctl::test {
 namespace {
@@ -86,6 +90,66 @@ TEST_F(Fill, RefusesWhatItCannotFill) {
   EXPECT_THROW(fill_masks(causal, tokenizer, {"[MASK]"}, 1, 1, Context()), Error);
   tokenizer = std::make_shared<ByteTokenizer>(ByteTokenizer::Kind::kPlain);
   EXPECT_THAT(error_of({"[MASK]"}), HasSubstr("no mask token"));
+}
+
+/// What stands around a mask is encoded as in a text without one, as the model was trained.
+TEST(FillWithSentencePiece, EncodesTheTextAroundAMaskAsItWasTrained) {
+  set_log_level(LogLevel::kOff);
+  for (const char* type : {"bpe", "unigram"}) {
+    SCOPED_TRACE(type);
+    const TempDir dir;
+    TokenizerTrainConfig config;
+    config.recipe = "masked";
+    config.model_type = type;
+    config.vocab_size = 400;
+    config.hard_vocab_limit = false;
+    train_tokenizer(
+        config,
+        [](const std::function<bool(std::string_view)>& document) {
+          for (int i = 0; i < 20; ++i) {
+            document("the cat sat on the mat and the dog sat by the door");
+            document("我今天去了公园，看到了很多美丽的花朵。");
+          }
+        },
+        dir / "tokenizer");
+    const auto tokenizer = load_tokenizer(dir / "tokenizer");
+    const TokenId mask = *tokenizer->special().mask;
+    class Watched : public FakeModel {
+     public:
+      using FakeModel::FakeModel;
+      at::Tensor hidden(const Sequence& input, const Context& context) override {
+        ids = input.ids.clone();
+        return FakeModel::hidden(input, context);
+      }
+      at::Tensor ids;
+    } model(tokenizer->vocab_size(), HeadKind::kMaskedLm);
+    const auto expect = [&](const std::string& masked, const std::string& whole,
+                            const std::string& word) {
+      SCOPED_TRACE(masked);
+      std::vector<TokenId> expected = tokenizer->with_special(tokenizer->encode(whole));
+      const std::vector<TokenId> own = tokenizer->encode(word);
+      // The word's tokens in the whole text become one mask.
+      std::vector<TokenId> bare(own.begin(), own.end());
+      auto at = std::search(expected.begin(), expected.end(), bare.begin(), bare.end());
+      if (at == expected.end()) {  // within a Chinese sentence there is no space before it
+        bare.erase(bare.begin());
+        at = std::search(expected.begin(), expected.end(), bare.begin(), bare.end());
+      }
+      ASSERT_NE(at, expected.end());
+      *at = mask;
+      expected.erase(at + 1, at + std::ssize(bare));
+      fill_masks(model, tokenizer, {masked}, 1, 1, Context());
+      std::vector<TokenId> ids;
+      for (std::int64_t i = 0; i < model.ids.size(1); ++i) {
+        ids.push_back(static_cast<TokenId>(model.ids[0][i].item<std::int64_t>()));
+      }
+      EXPECT_EQ(ids, expected);
+    };
+    expect("the cat [MASK] on the mat", "the cat sat on the mat", "sat");
+    expect("[MASK] cat sat", "the cat sat", "the");
+    expect("我[MASK]去了公园", "我今天去了公园", "今天");
+    expect("看到了很多美丽的[MASK]。", "看到了很多美丽的花朵。", "花朵");
+  }
 }
 
 }  // namespace
