@@ -210,7 +210,7 @@ void Trainer::start() {
   on_main(world_, [this] {
     discard_checkpoints_after(run_.directory, state_.step);
     link_checkpoints(run_.directory, state_.step, state_.best_step);
-    metrics_ = MetricsFile(run_.directory / "metrics.jsonl", state_.step);
+    metrics_ = MetricsFile(run_.directory, state_.step);
   });
 }
 
@@ -322,20 +322,20 @@ void Trainer::record_step(const StepResult& result, double lr) {
                short_number(lr), "  grad norm ", short_number(result.gradient_norm), "  ",
                format_rate(window_.tokens_per_second()));
     }
-    metrics_.write(std::move(record));
+    metrics_.write(record);
     window_.reset();
   }
   if (run_.train.epochs && epoch_ends) {
     Json record = {{"step", state_.step}, {"epoch", epoch()}, {"split", "epoch"}};
     epoch_meter_.describe(record);
-    record["tokens"] = epoch_meter_.tokens();
+    record["tokens"] = state_.tokens;
     record["tokens_per_second"] = epoch_meter_.tokens_per_second();
     record["seconds"] = seconds();
     if (main_) {
       log_info("epoch ", state_.step / steps_per_epoch_, "/", *run_.train.epochs, "  loss ",
                fixed(epoch_meter_.loss()), "  ", format_rate(epoch_meter_.tokens_per_second()));
     }
-    metrics_.write(std::move(record));
+    metrics_.write(record);
     epoch_meter_.reset();
   }
 }
@@ -409,7 +409,7 @@ bool Trainer::validate() {
     line += "  " + name + " " + fixed(value);
   }
   record["seconds"] = seconds();
-  metrics_.write(std::move(record));
+  metrics_.write(record);
   log_info("step ", state_.step, "/", total_, "  validation:", line, better ? "  (best)" : "", "  ",
            format_duration(clock.seconds()));
   for (const std::string& sample : result.samples) log_info("  ", escape_control(sample));

@@ -118,33 +118,41 @@ void LossMeter::restore(const Json& state) {
   }
 }
 
-MetricsFile::MetricsFile(const fs::path& path, std::int64_t step) : path_(path) {
-  if (fs::exists(path)) {
+MetricsFile::MetricsFile(const fs::path& run_directory, std::int64_t step)
+    : path_(run_directory / "metrics.jsonl") {
+  if (fs::exists(path_)) {
     try {
       bool dropped = false;
-      const std::string kept = lines_up_to(path, step, dropped);
-      if (dropped) write_file(path, kept);
+      const std::string kept = lines_up_to(path_, step, dropped);
+      if (dropped) write_file(path_, kept);
     } catch (const Error& error) {
-      log_warning("records of steps after ", step, " stay in ", path.string(), ": ", error.what());
+      log_warning("records of steps after ", step, " stay in ", path_.string(), ": ", error.what());
     }
   }
-  file_ = AppendFile(path);
+  file_ = AppendFile(path_);
+  events_ = EventFile(run_directory / "tensorboard");
 }
 
-void MetricsFile::write(Json record) {
+void MetricsFile::write(const Json& record) {
   if (!file_.is_open()) return;
   Json line = {{"time", unix_time()}};
   Json non_finite = Json::array();
-  for (auto& [key, value] : record.items()) {
+  std::vector<std::pair<std::string, double>> scalars;
+  const std::string prefix = record.value("split", "") + "/";
+  for (const auto& [key, value] : record.items()) {
+    if (value.is_number() && key != "step") scalars.emplace_back(prefix + key, value.get<double>());
     if (value.is_number_float() && !std::isfinite(value.get<double>())) {
       line[key] = nullptr;
       non_finite.push_back(key);
     } else {
-      line[key] = std::move(value);
+      line[key] = value;
     }
   }
   if (!non_finite.empty()) line["non_finite"] = std::move(non_finite);
-  if (file_.append(dump_json(line) + "\n")) return;
+  bool written = file_.append(dump_json(line) + "\n");
+  written &=
+      events_.scalars(record.value("step", std::int64_t{0}), line["time"].get<double>(), scalars);
+  if (written) return;
   if (!warned_) log_warning("cannot write to ", path_.string(), " (disk full?); the run goes on");
   warned_ = true;
 }

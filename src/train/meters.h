@@ -9,6 +9,7 @@
 
 #include "base/files.h"
 #include "config/json.h"
+#include "io/event_file.h"
 
 namespace llmctl {
 
@@ -30,7 +31,6 @@ class LossMeter {
   void add_skipped(double tokens, double seconds);
   bool empty() const { return steps_ == 0; }
   std::int64_t skipped() const { return skipped_; }
-  double tokens() const { return tokens_; }
   double tokens_per_second() const { return seconds_ > 0 ? tokens_ / seconds_ : 0; }
   /// NaN when no step with a finite loss was added.
   double loss() const;
@@ -49,7 +49,8 @@ class LossMeter {
   double tokens_ = 0, seconds_ = 0;
 };
 
-/// RUN/metrics.jsonl: one object per line, each flushed as it is written:
+/// RUN/metrics.jsonl, and the same numbers as "train/loss", "valid/f1", … in RUN/tensorboard. One
+/// object per line, each flushed as it is written:
 ///   {"time": 1764000000.125, "step": 20, "epoch": 0.4, "split": "train", "loss": 2.31, …}
 /// "split" is "train" (means since the last such record), "epoch" (means over an epoch) or "valid"
 /// (every score of a validation). Numbers that are not finite become null, their keys listed in
@@ -57,14 +58,16 @@ class LossMeter {
 class MetricsFile {
  public:
   MetricsFile() = default;  ///< writes nothing (ranks other than 0)
-  /// Goes on after `step`: records of later steps, which the run will make again, and a broken last
-  /// line are dropped. kCannotCreate.
-  MetricsFile(const std::filesystem::path& path, std::int64_t step);
-  void write(Json record);
+  /// Goes on after `step`: lines of later steps, which the run will make again, and a broken last
+  /// line are dropped. (TensorBoard itself drops what a step that comes again replaces.)
+  /// kCannotCreate.
+  MetricsFile(const std::filesystem::path& run_directory, std::int64_t step);
+  void write(const Json& record);
 
  private:
   std::filesystem::path path_;
   AppendFile file_;
+  EventFile events_;
   bool warned_ = false;
 };
 

@@ -44,7 +44,7 @@ TEST(LossMeter, LeavesSkippedStepsOut) {
   meter.add({{"loss", 10, 10, 1, {}}}, 100, 1);
   meter.add_skipped(100, 1);
   EXPECT_DOUBLE_EQ(meter.loss(), 1);
-  EXPECT_DOUBLE_EQ(meter.tokens(), 200);
+  EXPECT_DOUBLE_EQ(meter.tokens_per_second(), 100);
   Json record;
   meter.describe(record);
   EXPECT_EQ(record["skipped"], 1);
@@ -79,18 +79,19 @@ class Metrics : public ::testing::Test {
 };
 
 TEST_F(Metrics, WritesObjectsWithTheirTime) {
-  MetricsFile file(path(), 0);
+  MetricsFile file(dir.path(), 0);
   file.write({{"step", 1}, {"loss", 0.5}});
   const std::vector<Json> found = lines();  // flushed already
   ASSERT_EQ(found.size(), 1u);
   EXPECT_GT(found[0]["time"].get<double>(), 1.6e9);
   EXPECT_EQ(found[0]["loss"], 0.5);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir / "tensorboard"), {}), 1);
   MetricsFile none;
   none.write({{"step", 1}});
 }
 
 TEST_F(Metrics, TurnsWhatIsNoNumberIntoNull) {
-  MetricsFile file(path(), 0);
+  MetricsFile file(dir.path(), 0);
   file.write({{"step", 1},
               {"loss", kNan},
               {"lr", 0.1},
@@ -105,7 +106,7 @@ TEST_F(Metrics, DropsWhatTheRunWillWriteAgain) {
   dir.write("metrics.jsonl",
             "{\"step\": 1}\n{\"step\": 2}\nrubbish\n{\"step\": 3}\n{\"step\": 2, \"split\": "
             "\"valid\"}\n{\"step\": 1, \"broken\": tr");
-  MetricsFile file(path(), 2);
+  MetricsFile file(dir.path(), 2);
   file.write({{"step", 3}});
   const std::vector<Json> found = lines();
   ASSERT_EQ(found.size(), 4u);
@@ -118,7 +119,7 @@ TEST_F(Metrics, SurvivesAFullDisk) {
   std::filesystem::create_symlink("/dev/full", path());
   MetricsFile file;
   try {
-    file = MetricsFile(path(), 0);
+    file = MetricsFile(dir.path(), 0);
   } catch (const Error&) {
     GTEST_SKIP() << "no /dev/full";
   }
