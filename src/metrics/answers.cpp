@@ -71,4 +71,10 @@ std::map<std::string, double> AnswerTotals::scores() const {
   return out;
 }
 
+std::map<std::string, double> AnswerTotals::percentages() const {
+  std::map<std::string, double> out = scores();
+  std::erase_if(out, [](const auto& score) { return score.first.ends_with("total"); });
+  return out;
+}
+
 }  // namespace llmctl

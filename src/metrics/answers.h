@@ -37,6 +37,9 @@ class AnswerTotals {
   /// has_answer.exact_match, no_answer.f1, ….
   std::map<std::string, double> scores() const;
 
+  /// The same without the numbers of questions: what a validation records.
+  std::map<std::string, double> percentages() const;
+
   std::span<double> numbers() { return numbers_; }  ///< to be summed over processes
 
  private:

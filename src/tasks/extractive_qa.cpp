@@ -200,7 +200,7 @@ class QaValidator : public Validator {
     double loss[] = {predictions.loss, predictions.windows};
     world_.sum(totals.numbers());
     world_.sum(loss);
-    ValidationResult result{totals.scores(), sample_lines(data, predictions.answers)};
+    ValidationResult result{totals.percentages(), sample_lines(data, predictions.answers)};
     result.scores["loss"] = loss[0] / loss[1];
     return result;
   }

@@ -274,7 +274,7 @@ class GenerationValidator : public Validator {
         result.samples.push_back(sample_line(*chosen[i], answers[i].text));
     }
     world_.sum(totals.numbers());
-    result.scores.merge(totals.scores());
+    result.scores.merge(totals.percentages());
     return result;
   }
 

@@ -24,6 +24,7 @@ TEST(Answers, EachLanguageByItsRule) {
   EXPECT_EQ(scores.at("zh.total"), 2);
   EXPECT_EQ(scores.at("total"), 3);
   EXPECT_FALSE(scores.contains("no_answer.f1"));
+  EXPECT_EQ(totals.percentages().size(), 6u) << "without the totals";
 }
 
 TEST(Answers, OneLanguageHasNoPrefix) {
