@@ -2,8 +2,8 @@
 
 #include <unistd.h>
 #include <CLI/CLI.hpp>
-#include <iostream>
 
+#include "base/terminal.h"
 #include "report/table.h"
 
 namespace llmctl {
@@ -55,13 +55,8 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
       ->group(group);
 }
 
-void print_text(const std::string& text) {
-  std::cout << text << std::flush;
-  if (!std::cout) fail(ErrorCode::kIo, "standard output cannot be written (disk full?)");
-}
-
 void print_result(const CommonOptions& common, const Json& json, const std::string& text) {
-  print_text(common.json ? dump_json(json, 2) + "\n" : text);
+  write_stdout(common.json ? dump_json(json, 2) + "\n" : text);
 }
 
 std::string text_table(const std::vector<std::string>& columns,

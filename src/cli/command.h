@@ -45,9 +45,6 @@ CLI::App* add_command(CLI::App& parent, CommonOptions& common, const std::string
 /// -c, --set, --unset and --dry-run.
 void add_config_options(CLI::App& command, ConfigOptions& options);
 
-/// Writes text to stdout at once. kIo when that fails.
-void print_text(const std::string& text);
-
 /// Prints a result: the JSON with --json, else the text.
 void print_result(const CommonOptions& common, const Json& json, const std::string& text);
 

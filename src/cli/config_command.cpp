@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "base/files.h"
+#include "base/terminal.h"
 #include "cli/commands.h"
 #include "runs/config_catalog.h"
 #include "runs/sections.h"
@@ -42,7 +43,7 @@ void add_config_command(CommandContext context) {
     context.action = [init] {
       const std::string text = starter_config(init->command);
       if (init->output.empty()) {
-        print_text(text);
+        write_stdout(text);
         return 0;
       }
       require(!std::filesystem::exists(init->output), ErrorCode::kCannotCreate, init->output,
@@ -61,7 +62,7 @@ void add_config_command(CommandContext context) {
     context.action = [show] {
       const JsonDocument document =
           load_run_document(show->config.files, show->config.sets, show->config.unsets);
-      print_text(dump_json(resolved_config(show->command, document), 2) + "\n");
+      write_stdout(dump_json(resolved_config(show->command, document), 2) + "\n");
       return 0;
     };
   });
@@ -114,7 +115,7 @@ void add_config_command(CommandContext context) {
   add_command_argument(*schema_command, *schema, true);
   schema_command->callback([schema, context] {
     context.action = [schema] {
-      print_text(dump_json(config_schema_of(schema->command), 2) + "\n");
+      write_stdout(dump_json(config_schema_of(schema->command), 2) + "\n");
       return 0;
     };
   });

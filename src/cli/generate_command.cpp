@@ -111,12 +111,13 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   if (!common.json) {
     on_text = [&](const std::string& text) {
       streamed = true;
-      print_text(escape_control(text));
+      write_stdout(escape_control(text));
     };
   }
   const GenerationReport report = run_generation(document, options.raw, on_text);
   if (!report.file.empty()) {
-    const std::string before = report.done_before > 0 ? concat(" (", report.done_before, " from before)") : "";
+    const std::string before =
+        report.done_before > 0 ? concat(" (", report.done_before, " from before)") : "";
     print_result(common,
                  {{"file", report.file.string()},
                   {"answers", report.done},
@@ -129,7 +130,7 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
     return report.exit_status;
   }
   if (streamed) {
-    print_text("\n");
+    write_stdout("\n");
     return 0;
   }
   std::string text;

@@ -115,13 +115,14 @@ int run_command_line(int argc, char** argv) {
   try {
     root.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    std::cout << deepest(&root)->help();
+    write_stdout(deepest(&root)->help());
     return 0;
   } catch (const CLI::CallForAllHelp&) {
-    std::cout << root.help("", CLI::AppFormatMode::All);
+    write_stdout(root.help("", CLI::AppFormatMode::All));
     return 0;
   } catch (const CLI::CallForVersion&) {
-    std::cout << version_text() << "\n";
+    write_stdout(version_text() + "
+");
     return 0;
   } catch (const CLI::ParseError& error) {
     return report(usage_message(root, error), static_cast<int>(ErrorCode::kUsage));

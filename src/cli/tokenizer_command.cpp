@@ -91,8 +91,9 @@ int run_encode(const CommonOptions& common, const ApplyOptions& options) {
     } else {
       for (const TokenId id : ids) line += (line.empty() ? "" : " ") + std::to_string(id);
     }
-    print_text((common.json ? dump_json({{"text", text}, {"ids", ids}, {"pieces", pieces}}) : line) +
-            "\n");
+    write_stdout(
+        (common.json ? dump_json({{"text", text}, {"ids", ids}, {"pieces", pieces}}) : line) +
+        "\n");
   });
   return 0;
 }
@@ -110,7 +111,7 @@ int run_decode(const CommonOptions& common, const ApplyOptions& options) {
       ids.push_back(id);
     }
     const std::string text = tokenizer->decode(ids, options.special);
-    print_text((common.json ? dump_json({{"ids", ids}, {"text", text}}) : text) + "\n");
+    write_stdout((common.json ? dump_json({{"ids", ids}, {"text", text}}) : text) + "\n");
   });
   return 0;
 }

@@ -211,9 +211,12 @@ class Evaluation {
     if (lm.pseudo_perplexity) {
       require(wanted == HeadKind::kMaskedLm, ErrorCode::kConfig, own_node.path(),
               ".pseudo_perplexity: only masked LMs have it; a causal LM has perplexity");
-      const PseudoPerplexityOptions options{packing.sequence_length, config_.batch_size, lm.pseudo_perplexity_tokens};
+      const PseudoPerplexityOptions options{packing.sequence_length, config_.batch_size,
+                                            lm.pseudo_perplexity_tokens};
       entry.scores["pseudo_perplexity"] =
-          pseudo_perplexity(*model.model, *model.tokenizer, *texts.valid, options, context(), *world).perplexity;
+          pseudo_perplexity(*model.model, *model.tokenizer, *texts.valid, options, context(),
+                            *world)
+              .perplexity;
     }
     for (const auto& baseline : config_.baselines)
       run_baseline(baseline, texts, *model.tokenizer, entry);

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "io/text_source.h"
 #include "prompt/batch_file.h"
+#include "prompt/fill_masks.h"
 #include "prompt/generate.h"
 
 namespace llmctl {
@@ -196,8 +197,8 @@ std::vector<Json> Answerer::answer_texts(std::span<const Json> inputs, std::size
   context.compute = compute_.dtype;
   TextCallback stream;
   if (on_text) stream = [&](std::size_t, const std::string& text) { on_text(text); };
-  const auto results =
-      generate_texts(*loaded_.model, loaded_.tokenizer, prompts, generation_, context, stream, first);
+  const auto results = generate_texts(*loaded_.model, loaded_.tokenizer, prompts, generation_,
+                                      context, stream, first);
   std::vector<Json> answers;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Json answer = inputs[i];
@@ -230,7 +231,7 @@ std::vector<Json> Answerer::answer_masks(std::span<const Json> inputs) {
     for (const auto& choices : results[i].choices) {
       Json words = Json::array();
       for (const auto& choice : choices)
-        words.push_back({{"word", choice.word}, {"probability", choice.probability}});
+        words.push_back(Json{{"word", choice.word}, {"probability", choice.probability}});
       answer["masks"].push_back(words);
     }
     answers.push_back(std::move(answer));
@@ -274,9 +275,11 @@ GenerationReport run_generation(const JsonDocument& document, bool raw,
     report.done = inputs.size();
   } else {
     report.file = config.output.file;
-    const auto outcome = answer_batch_file(
-        inputs, report.file, answerer.digest(), static_cast<std::size_t>(answerer.generation().batch_size) * 4,
-        [&](std::size_t first, std::span<const Json> chunk) { return answerer.answer(chunk, first); });
+    const auto chunk = static_cast<std::size_t>(answerer.generation().batch_size) * 4;
+    const auto outcome = answer_batch_file(inputs, report.file, answerer.digest(), chunk,
+                                           [&](std::size_t first, std::span<const Json> some) {
+                                             return answerer.answer(some, first);
+                                           });
     report.done = outcome.done;
     report.done_before = outcome.resumed;
     report.exit_status = outcome.exit_status;

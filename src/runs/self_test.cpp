@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "models/model.h"
 #include "optim/optimizer.h"
+#include "text/tokenizer.h"
 #include "text/train.h"
 
 namespace llmctl {

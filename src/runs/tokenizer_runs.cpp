@@ -36,7 +36,8 @@ TokenizerTrainReport train_tokenizer_on_files(const TokenizerTrainConfig& config
   fs::remove_all(directory, ignored);
   std::error_code error;
   fs::rename(fresh, directory, error);
-  require(!error, ErrorCode::kCannotCreate, directory.string(), ": cannot be replaced: ", error.message());
+  require(!error, ErrorCode::kCannotCreate, directory.string(),
+          ": cannot be replaced: ", error.message());
   return report;
 }
 

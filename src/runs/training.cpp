@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "base/cpu.h"
-#include "base/hash.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "base/terminal.h"
 #include "base/world.h"
@@ -17,6 +17,7 @@
 #include "runs/build_facts.h"
 #include "runs/run_directory.h"
 #include "tasks/task.h"
+#include "train/run_lock.h"
 
 namespace llmctl {
 
@@ -73,6 +74,8 @@ class TrainingSetup {
 
   /// Claims the directory for the resolved configuration.
   void open_directory(const Json& resolved, const std::string& resume) {
+    make_directories(directory_);
+    lock_ = std::make_unique<RunLock>(directory_);
     prepare_run_directory(directory_, resolved, resume, options_.overwrite);
     set_log_file(directory_ / "log.txt");
     Json environment;
@@ -121,7 +124,9 @@ class TrainingSetup {
                         [&](const std::filesystem::path& checkpoint_directory) {
                           tokenizer.save(checkpoint_directory, model.facts().max_positions);
                         },
-                    .config_digest = sha256_hex(dump_json(essential))};
+                    .identity = essential,
+                    .reduce_gradients = {},
+                    .lock = lock_.get()};
     TrainingOutcome outcome = run_training(run);
     set_log_file({});
     return outcome;
@@ -133,6 +138,7 @@ class TrainingSetup {
   std::unique_ptr<World> world_;
   std::filesystem::path directory_;
   Compute compute_;
+  std::unique_ptr<RunLock> lock_;
 };
 
 TrainingReport start_report(const char* command, const std::string& kind, const Model& model,
@@ -309,12 +315,10 @@ TrainingReport run_finetune(const JsonDocument& document, const RunOptions& opti
   const Json resolved = config_to_json(config);
   setup.open_directory(resolved, config.run.resume);
   const auto source = task->source(setup.batching(config.run.seed));
+  task->describe(model->config());
   model->to(setup.compute().device);
   const auto loss = task->loss(*model);
-  std::unique_ptr<Validator> validator;
-  if (!files.valid.empty() || files.valid_tail > 0 || files.valid_hash > 0) {
-    validator = task->validator(*model, setup.train().micro_batch_size, setup.world());
-  }
+  const auto validator = task->validator(*model, setup.train().micro_batch_size, setup.world());
   report.outcome = setup.run(*model, *tokenizer, *source, *loss, validator.get(), config.optim,
                              config.eval, config.checkpoint, config.log, config.run.seed, resolved,
                              report.best_score, task->higher_is_better());

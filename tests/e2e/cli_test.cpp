@@ -13,7 +13,8 @@ using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-const char* const kCommands[] = {"tokenizer", "pretrain", "finetune", "generate", "eval", "inspect", "config", "export", "doctor"};
+const char* const kCommands[] = {"tokenizer", "pretrain", "finetune", "generate", "eval",
+                                 "inspect",   "config",   "export",   "doctor"};
 
 TEST(CommandLine, AloneItPrintsItsHelpOnStderr) {
   const auto result = run_llmctl({});
@@ -57,13 +58,15 @@ TEST(CommandLine, MistakesAreOneLineWithAHint) {
   };
   const Case cases[] = {
       {{"pretrian"}, "llmctl: unknown command pretrian, did you mean 'pretrain'?"},
-      {{"pretrain", "--overwrit"}, "llmctl pretrain: unknown option --overwrit, did you mean '--overwrite'?"},
+      {{"pretrain", "--overwrit"},
+       "llmctl pretrain: unknown option --overwrit, did you mean '--overwrite'?"},
       {{"tokenizer"}, "llmctl tokenizer: a command is missing: train, encode, decode, inspect"},
       {{"tokenizer", "trian"}, "llmctl tokenizer: unknown command trian, did you mean 'train'?"},
       {{"export", "-m", "x"}, "--output is required"},
       {{"pretrain"}, "no configuration given: use -c FILE"},
       {{"generate", "-m", "nowhere"}, "nothing to answer"},
-      {{"generate", "-m", "nowhere", "-p", "a", "-f", "b"}, "give one of prompts, a file and a question"},
+      {{"generate", "-m", "nowhere", "-p", "a", "-f", "b"},
+       "give one of prompts, a file and a question"},
       {{"eval"}, "nothing to score"},
       {{"config", "init", "pretrian"}, "unknown command pretrian, did you mean 'pretrain'?"},
       {{"doctor", "--color", "blue"}, "--color"},
@@ -97,7 +100,8 @@ TEST(CommandLine, ColourObeysItsSwitches) {
 
 TEST(CommandLine, AFullDiskOnStdoutIsAnError) {
   Workbench bench;
-  const auto result = run_process({"/bin/sh", "-c", "\"$0\" config schema pretrain > /dev/full", llmctl_binary().string()});
+  const auto result = run_process(
+      {"/bin/sh", "-c", "\"$0\" config schema pretrain > /dev/full", llmctl_binary().string()});
   EXPECT_EQ(result.status, 74) << result.describe();
   EXPECT_THAT(result.err, StartsWith("llmctl: error: "));
 }

@@ -1,4 +1,5 @@
-// Every configuration that is shipped is checked by its command, and what documents configurations is true.
+// Every configuration that is shipped is checked by its command, and what documents configurations
+// is true.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,8 +13,8 @@
 namespace llmctl::test {
 namespace {
 
-using ::testing::HasSubstr;
 using nlohmann::json;
+using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 
 TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
@@ -28,17 +29,23 @@ TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
     ++seen;
     const std::string command = entry.path().parent_path().filename(), file = entry.path();
     SCOPED_TRACE(file);
-    const bool masked = file.find("masked") != std::string::npos || file.find("bert") != std::string::npos ||
-                        file.find("qa") != std::string::npos || file.find("classification") != std::string::npos;
+    const bool masked =
+        file.find("masked") != std::string::npos || file.find("bert") != std::string::npos ||
+        file.find("qa") != std::string::npos || file.find("classification") != std::string::npos;
     bench.run({"config", "validate", command, "-c", file});
     bench.run({"config", "show", command, "-c", file});
     std::vector<std::string> arguments = {command, "-c", file, "--dry-run"};
-    const auto add = [&](std::initializer_list<std::string> more) { arguments.insert(arguments.end(), more); };
+    const auto add = [&](std::initializer_list<std::string> more) {
+      arguments.insert(arguments.end(), more);
+    };
     if (command == "pretrain") {
-      add({"--set", corpus, "--set", std::string("tokenizer.path=tokenizer-") + (masked ? "masked" : "causal")});
+      add({"--set", corpus, "--set",
+           std::string("tokenizer.path=tokenizer-") + (masked ? "masked" : "causal")});
     } else if (command == "finetune") {
       add({"-m", masked ? "masked" : "causal"});
-      if (file.ends_with("/qa.json")) add({"--set", "data.train=" + questions, "--set", R"(data.valid=[")" + questions + R"("])"});
+      if (file.ends_with("/qa.json"))
+        add({"--set", "data.train=" + questions, "--set",
+             R"(data.valid=[")" + questions + R"("])"});
     } else {
       add({"-m", "causal"});
     }
@@ -59,11 +66,13 @@ TEST(Configurations, StartersAreValidForTheirCommand) {
   for (const char* command : {"pretrain", "finetune", "generate", "eval"}) {
     const auto starter = bench.run({"config", "init", command}).out;
     bench.write("starter.json", starter);
-    EXPECT_THAT(bench.run({"config", "validate", "-c", "starter.json"}).out, HasSubstr(std::string("llmctl ") + command));
+    EXPECT_THAT(bench.run({"config", "validate", "-c", "starter.json"}).out,
+                HasSubstr(std::string("llmctl ") + command));
     const json shown = json::parse(bench.run({"config", "show", "-c", "starter.json"}).out);
     bench.write("shown.json", shown.dump());
     // What is shown is a configuration again, and shows the same.
-    EXPECT_EQ(json::parse(bench.run({"config", "show", command, "-c", "shown.json"}).out), shown) << command;
+    EXPECT_EQ(json::parse(bench.run({"config", "show", command, "-c", "shown.json"}).out), shown)
+        << command;
   }
 }
 
@@ -74,7 +83,8 @@ TEST(Configurations, SchemasNameEveryKey) {
     EXPECT_EQ(schema["additionalProperties"], false);
   }
   const auto keys = run_llmctl({"config", "keys", "pretrain"}).out;
-  for (const char* key : {"`run.seed`", "`optim.lr`", "`objective (masked_lm).mask_probability`", "`model (llama).hidden_size`"}) {
+  for (const char* key : {"`run.seed`", "`optim.lr`", "`objective (masked_lm).mask_probability`",
+                          "`model (llama).hidden_size`"}) {
     EXPECT_THAT(keys, HasSubstr(key));
   }
 }
@@ -83,12 +93,14 @@ TEST(Readme, ItsTablesOfKeysAreWhatTheProgramSays) {
   const std::string readme = slurp(source_dir() / "README.md");
   for (const char* command : {"pretrain", "finetune", "generate", "eval"}) {
     EXPECT_THAT(readme, HasSubstr(run_llmctl({"config", "keys", command}).out))
-        << "README.md: replace the table of " << command << " by the output of llmctl config keys " << command;
+        << "README.md: replace the table of " << command << " by the output of llmctl config keys "
+        << command;
   }
 }
 
 TEST(Readme, EveryCommandLineInItParses) {
-  // Fenced lines that begin with "llmctl" or "$ llmctl": the command exists, and so does every long option.
+  // Fenced lines that begin with "llmctl" or "$ llmctl": the command exists, and so does every long
+  // option.
   const std::string readme = slurp(source_dir() / "README.md");
   const std::regex line(R"((?:^|\n)(?:\$ )?(?:build/release/bin/)?llmctl ([a-z][^\n|>]*))");
   int seen = 0;
@@ -96,7 +108,9 @@ TEST(Readme, EveryCommandLineInItParses) {
     std::istringstream words((*match)[1].str());
     std::vector<std::string> path;
     std::string word, help;
-    while (words >> word && word.find_first_not_of("abcdefghijklmnopqrstuvwxyz") == std::string::npos && path.size() < 2) {
+    while (words >> word &&
+           word.find_first_not_of("abcdefghijklmnopqrstuvwxyz") == std::string::npos &&
+           path.size() < 2) {
       auto next = path;
       next.push_back(word);
       next.push_back("--help");
@@ -117,7 +131,8 @@ TEST(Readme, EveryCommandLineInItParses) {
 }
 
 TEST(Data, TheGeneratorMakesTheBundledFiles) {
-  const auto result = run_process({"python3", (source_dir() / "data/generate.py").string(), "--check"});
+  const auto result =
+      run_process({"python3", (source_dir() / "data/generate.py").string(), "--check"});
   if (result.status == 127) GTEST_SKIP() << "python3 is not installed";
   EXPECT_EQ(result.status, 0) << result.describe();
 }

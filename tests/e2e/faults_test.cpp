@@ -1,4 +1,5 @@
-// What goes wrong on real machines: kills, signals, full disks, damaged and missing files, wrong configurations.
+// What goes wrong on real machines: kills, signals, full disks, damaged and missing files, wrong
+// configurations.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -13,14 +14,15 @@
 namespace llmctl::test {
 namespace {
 
+using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-using nlohmann::json;
 namespace fs = std::filesystem;
 
 void expect_one_line_error(const ProcessResult& result, const std::vector<std::string>& parts) {
   std::string last = result.err.substr(0, result.err.size() - 1);
-  if (const auto newline = last.rfind('\n'); newline != std::string::npos) last = last.substr(newline + 1);
+  if (const auto newline = last.rfind('\n'); newline != std::string::npos)
+    last = last.substr(newline + 1);
   EXPECT_THAT(last, StartsWith("llmctl: error: ")) << result.describe();
   for (const auto& part : parts) EXPECT_THAT(last, HasSubstr(part));
   EXPECT_EQ(result.out, "");
@@ -60,7 +62,8 @@ TEST(Faults, KilledInsideEverySaveItResumesToTheSameWeights) {
   bench.run({"pretrain", "-c", bench.write_config("causal", "whole", 6)});
   const auto expected = weights_hash(bench / "whole");
   for (const char* point : {"step:3", "rename:2", "rename:5", "fsync:4", "fsync:9", "write:6"}) {
-    const std::string name = std::string("killed-") + point[0] + std::string(point).substr(std::string(point).find(':') + 1);
+    const std::string name = std::string("killed-") + point[0] +
+                             std::string(point).substr(std::string(point).find(':') + 1);
     const auto config = bench.write_config("causal", name, 6);
     ProcessOptions options;
     options.env["LLMCTL_FAULT"] = point;
@@ -94,11 +97,15 @@ TEST(Faults, AFullDiskWhileCheckpointingIsAWarningAndThreeAreTheEnd) {
   bench.train_tokenizer();
   const auto config = bench.write_config("causal", "run", 40);
   ProcessOptions options;
-  options.limits.emplace_back(RLIMIT_FSIZE, 100 * 1024);  // less than the weights, more than logs and shards need
-  const auto result = bench.run({"pretrain", "-c", config, "--set", "eval.every=1000", "--set", "eval.at_end=false"}, 74, options);
+  options.limits.emplace_back(RLIMIT_FSIZE,
+                              100 * 1024);  // less than the weights, more than logs and shards need
+  const auto result = bench.run(
+      {"pretrain", "-c", config, "--set", "eval.every=1000", "--set", "eval.at_end=false"}, 74,
+      options);
   EXPECT_THAT(result.err, HasSubstr("warning"));
   EXPECT_FALSE(fs::exists(bench / "run/last"));
-  for (const auto& entry : fs::directory_iterator(bench / "run/checkpoints")) ADD_FAILURE() << "left behind: " << entry.path();
+  for (const auto& entry : fs::directory_iterator(bench / "run/checkpoints"))
+    ADD_FAILURE() << "left behind: " << entry.path();
 }
 
 TEST(Faults, AFullDiskForAnyOtherOutputIs74) {
@@ -107,13 +114,19 @@ TEST(Faults, AFullDiskForAnyOtherOutputIs74) {
   bench.write("prompts.txt", "The\n");
   ProcessOptions options;
   options.limits.emplace_back(RLIMIT_FSIZE, 10);
-  expect_one_line_error(bench.run({"generate", "-m", "run", "-f", "prompts.txt", "-o", "out.jsonl", "-n", "20"}, 74, options), {"out.jsonl"});
+  expect_one_line_error(
+      bench.run({"generate", "-m", "run", "-f", "prompts.txt", "-o", "out.jsonl", "-n", "20"}, 74,
+                options),
+      {"out.jsonl"});
   EXPECT_FALSE(fs::exists(bench / "out.jsonl"));
   expect_one_line_error(bench.run({"export", "-m", "run", "-o", "clean"}, 74, options), {"clean"});
   EXPECT_FALSE(fs::exists(bench / "clean"));
-  expect_one_line_error(bench.run({"tokenizer", "train", "en.txt", "-o", "tok", "--vocab-size", "500"}, 74, options), {"tok"});
+  expect_one_line_error(
+      bench.run({"tokenizer", "train", "en.txt", "-o", "tok", "--vocab-size", "500"}, 74, options),
+      {"tok"});
   EXPECT_FALSE(fs::exists(bench / "tok"));
-  expect_one_line_error(bench.run({"eval", "-m", "run", "-o", "scores.json"}, 74, options), {"scores.json"});
+  expect_one_line_error(bench.run({"eval", "-m", "run", "-o", "scores.json"}, 74, options),
+                        {"scores.json"});
 }
 
 TEST(Faults, BatchGenerationGoesOnAfterAKill) {
@@ -122,8 +135,18 @@ TEST(Faults, BatchGenerationGoesOnAfterAKill) {
   std::string prompts;
   for (int i = 0; i < 60; ++i) prompts += "The number " + std::to_string(i) + "\n";
   bench.write("prompts.txt", prompts);
-  const std::vector<std::string> command = {"generate", "-m", "run", "-f", "prompts.txt", "-n", "30", "--temperature", "0.9",
-                                            "--set", "generation.batch_size=2", "-o"};
+  const std::vector<std::string> command = {"generate",
+                                            "-m",
+                                            "run",
+                                            "-f",
+                                            "prompts.txt",
+                                            "-n",
+                                            "30",
+                                            "--temperature",
+                                            "0.9",
+                                            "--set",
+                                            "generation.batch_size=2",
+                                            "-o"};
   auto whole = command;
   whole.push_back("whole.jsonl");
   const double seconds = bench.run(whole).seconds;
@@ -155,18 +178,30 @@ TEST(Faults, WrongConfigurationsNameThePlace) {
   bench.write("twice.json", "{\"train\": {\"steps\": 5, \"steps\": 6}}");
   const Case cases[] = {
       {{"pretrain", "-c", "broken.json"}, 78, {"broken.json:1:"}},
-      {{"pretrain", "-c", "unknown.json"}, 78, {"train.stepz", "did you mean 'steps'", "unknown.json:2:"}},
+      {{"pretrain", "-c", "unknown.json"},
+       78,
+       {"train.stepz", "did you mean 'steps'", "unknown.json:2:"}},
       {{"pretrain", "-c", "type.json"}, 78, {"train.steps", "expected an integer", "type.json:2:"}},
       {{"pretrain", "-c", "twice.json"}, 78, {"steps", "twice.json:1:"}},
       {{"pretrain", "-c", "absent.json"}, 66, {"absent.json"}},
-      {{"pretrain", "-c", good, "--set", "train.stepz=5"}, 78, {"train.stepz", "did you mean 'steps'"}},
+      {{"pretrain", "-c", good, "--set", "train.stepz=5"},
+       78,
+       {"train.stepz", "did you mean 'steps'"}},
       {{"pretrain", "-c", good, "--set", "train.epochs=1"}, 78, {"train", "steps", "epochs"}},
-      {{"pretrain", "-c", good, "--set", "model.hidden_sise=32"}, 78, {"hidden_sise", "did you mean 'hidden_size'"}},
-      {{"pretrain", "-c", good, "--set", "model.num_attention_heads=5"}, 78, {"hidden_size", "num_attention_heads"}},
-      {{"pretrain", "-c", good, "--set", "model.model_type=lama"}, 78, {"lama", "did you mean 'llama'"}},
+      {{"pretrain", "-c", good, "--set", "model.hidden_sise=32"},
+       78,
+       {"hidden_sise", "did you mean 'hidden_size'"}},
+      {{"pretrain", "-c", good, "--set", "model.num_attention_heads=5"},
+       78,
+       {"hidden_size", "num_attention_heads"}},
+      {{"pretrain", "-c", good, "--set", "model.model_type=lama"},
+       78,
+       {"lama", "did you mean 'llama'"}},
       {{"pretrain", "-c", good, "--set", "objective.type=causal"}, 78, {"causal", "causal_lm"}},
       {{"pretrain", "-c", good, "--set", "data.train=nothing.txt"}, 66, {"nothing.txt"}},
-      {{"pretrain", "-c", good, "--set", "data.sequence_length=128"}, 78, {"data.sequence_length", "64"}},
+      {{"pretrain", "-c", good, "--set", "data.sequence_length=128"},
+       78,
+       {"data.sequence_length", "64"}},
       {{"pretrain", "-c", good, "--set", "tokenizer.path=nowhere"}, 66, {"nowhere"}},
       {{"pretrain", "-c", good, "--set", "train.micro_batch_size=3"}, 78, {"train.batch_size"}},
       {{"config", "validate", "-c", "unknown.json"}, 78, {"train.stepz"}},
@@ -184,30 +219,39 @@ TEST(Faults, DamagedAndMissingFiles) {
   bench.run({"export", "-m", "run", "-o", "model"});
 
   expect_one_line_error(bench.run({"generate", "-m", "nowhere", "-p", "a"}, 66), {"nowhere"});
-  expect_one_line_error(bench.run({"generate", "-m", "model", "-f", "nothing.txt"}, 66), {"nothing.txt"});
+  expect_one_line_error(bench.run({"generate", "-m", "model", "-f", "nothing.txt"}, 66),
+                        {"nothing.txt"});
 
   fs::copy(bench / "model", bench / "truncated");
-  fs::resize_file(bench / "truncated/model.safetensors", fs::file_size(bench / "truncated/model.safetensors") - 10);
-  expect_one_line_error(bench.run({"generate", "-m", "truncated", "-p", "a"}, 65), {"model.safetensors"});
+  fs::resize_file(bench / "truncated/model.safetensors",
+                  fs::file_size(bench / "truncated/model.safetensors") - 10);
+  expect_one_line_error(bench.run({"generate", "-m", "truncated", "-p", "a"}, 65),
+                        {"model.safetensors"});
 
   fs::copy(bench / "model", bench / "headless");
   bench.write("headless/model.safetensors", "");
-  expect_one_line_error(bench.run({"generate", "-m", "headless", "-p", "a"}, 65), {"model.safetensors"});
+  expect_one_line_error(bench.run({"generate", "-m", "headless", "-p", "a"}, 65),
+                        {"model.safetensors"});
 
   fs::copy(bench / "model", bench / "odd");
   json config = json::parse(slurp(bench / "odd/config.json"));
   config["num_attention_heads"] = 3;
   bench.write("odd/config.json", config.dump());
-  expect_one_line_error(bench.run({"generate", "-m", "odd", "-p", "a"}, 65), {"config.json", "num_attention_heads"});
+  expect_one_line_error(bench.run({"generate", "-m", "odd", "-p", "a"}, 65),
+                        {"config.json", "num_attention_heads"});
 
   fs::copy(bench / "model", bench / "tokenless");
   bench.write("tokenless/tokenizer.model", "no model");
-  expect_one_line_error(bench.run({"generate", "-m", "tokenless", "-p", "a"}, 65), {"tokenizer.model"});
+  expect_one_line_error(bench.run({"generate", "-m", "tokenless", "-p", "a"}, 65),
+                        {"tokenizer.model"});
 
   bench.write("bad.txt", "fine\nbroken \xff\xfe here\n");
-  expect_one_line_error(bench.run({"generate", "-m", "model", "-f", "bad.txt"}, 65), {"bad.txt", "2", "UTF-8"});
-  expect_one_line_error(bench.run({"generate", "-m", "model", "-p", "broken \xff"}, 65), {"UTF-8", "7"});
-  expect_one_line_error(bench.run({"tokenizer", "train", "bad.txt", "-o", "t"}, 65), {"bad.txt", "UTF-8"});
+  expect_one_line_error(bench.run({"generate", "-m", "model", "-f", "bad.txt"}, 65),
+                        {"bad.txt", "2", "UTF-8"});
+  expect_one_line_error(bench.run({"generate", "-m", "model", "-p", "broken \xff"}, 65),
+                        {"UTF-8", "7"});
+  expect_one_line_error(bench.run({"tokenizer", "train", "bad.txt", "-o", "t"}, 65),
+                        {"bad.txt", "UTF-8"});
 
   std::string long_prompt;
   for (int i = 0; i < 500; ++i) long_prompt += "word ";
@@ -227,7 +271,8 @@ TEST(Faults, ADamagedCheckpointFallsBackToTheOneBefore) {
   const auto config = bench.write_config("causal", "run", 15);
   bench.run({"pretrain", "-c", config});
   const auto expected = weights_hash(bench / "run");
-  std::fstream weights(fs::canonical(bench / "run/last/model.safetensors"), std::ios::in | std::ios::out | std::ios::binary);
+  std::fstream weights(fs::canonical(bench / "run/last/model.safetensors"),
+                       std::ios::in | std::ios::out | std::ios::binary);
   weights.seekp(-20, std::ios::end);
   weights.put('x');
   weights.close();
@@ -241,9 +286,11 @@ TEST(Faults, ARunOfAnotherConfigurationIsRefused) {
   bench.train_tokenizer();
   const auto config = bench.write_config("causal", "run", 5);
   bench.run({"pretrain", "-c", config});
-  expect_one_line_error(bench.run({"pretrain", "-c", config, "--set", "optim.lr=0.1"}, 78), {"optim.lr", "--overwrite"});
+  expect_one_line_error(bench.run({"pretrain", "-c", config, "--set", "optim.lr=0.1"}, 78),
+                        {"optim.lr", "--overwrite"});
   bench.run({"pretrain", "-c", config, "--set", "log.every=1"});
-  expect_one_line_error(bench.run({"pretrain", "-c", config, "--set", "run.resume=never"}, 73), {"holds a run"});
+  expect_one_line_error(bench.run({"pretrain", "-c", config, "--set", "run.resume=never"}, 73),
+                        {"holds a run"});
   bench.run({"pretrain", "-c", config, "--set", "optim.lr=0.1", "--overwrite"});
   // The resolved configuration repeats the run.
   const auto expected = weights_hash(bench / "run");
@@ -258,7 +305,8 @@ TEST(Faults, WithoutAGpuCudaIsAClearError) {
   if (environment_or("LLMCTL_TEST_DEVICE", "cpu") != "cpu") GTEST_SKIP() << "there is a GPU";
   ProcessOptions none;
   none.env["CUDA_VISIBLE_DEVICES"] = "";
-  expect_one_line_error(bench.run({"pretrain", "-c", config, "--device", "cuda"}, 78, none), {"CUDA"});
+  expect_one_line_error(bench.run({"pretrain", "-c", config, "--device", "cuda"}, 78, none),
+                        {"CUDA"});
   bench.run({"pretrain", "-c", config, "--device", "auto"}, 0, none);
 }
 

@@ -1,4 +1,5 @@
-// The whole path on a small corpus: tokenizer, pretraining, resuming, generating, fine-tuning, scoring.
+// The whole path on a small corpus: tokenizer, pretraining, resuming, generating, fine-tuning,
+// scoring.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,8 +12,8 @@
 namespace llmctl::test {
 namespace {
 
-using ::testing::HasSubstr;
 using nlohmann::json;
+using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 
 TEST(Pipeline, CausalModelFromTextToText) {
@@ -23,8 +24,9 @@ TEST(Pipeline, CausalModelFromTextToText) {
   EXPECT_EQ(report["steps"], 20);
   EXPECT_TRUE(fs::is_symlink(bench / "run/best"));
   EXPECT_TRUE(fs::is_symlink(bench / "run/last"));
-  for (const char* name : {"run.json", "environment.json", "log.txt", "metrics.jsonl", "last/config.json",
-                           "last/model.safetensors", "last/tokenizer.json", "last/optimizer.safetensors", "last/manifest.json"}) {
+  for (const char* name : {"run.json", "environment.json", "log.txt", "metrics.jsonl",
+                           "last/config.json", "last/model.safetensors", "last/tokenizer.json",
+                           "last/optimizer.safetensors", "last/manifest.json"}) {
     EXPECT_TRUE(fs::exists(bench / "run" / name)) << name;
   }
   // The whole configuration is there, and says the same run again.
@@ -42,15 +44,18 @@ TEST(Pipeline, CausalModelFromTextToText) {
   }
   EXPECT_LT(last, first - 0.5);
 
-  const json one = json::parse(bench.run({"generate", "-m", "run", "-p", "今天", "-n", "8", "--greedy", "--json"}).out);
+  const json one = json::parse(
+      bench.run({"generate", "-m", "run", "-p", "今天", "-n", "8", "--greedy", "--json"}).out);
   EXPECT_EQ(one["prompt"], "今天");
   EXPECT_LE(one["tokens"], 8);
   // Streamed and whole answers are the same text.
-  EXPECT_EQ(bench.run({"generate", "-m", "run", "-p", "今天", "-n", "8", "--greedy"}).out, one["generated_text"].get<std::string>() + "\n");
+  EXPECT_EQ(bench.run({"generate", "-m", "run", "-p", "今天", "-n", "8", "--greedy"}).out,
+            one["generated_text"].get<std::string>() + "\n");
 
   // A file of prompts of unequal length: the same greedy texts, in order.
   bench.write("prompts.txt", "今天\nOnce upon a time there was a fox, and the fox was\nThe\n");
-  bench.run({"generate", "-m", "run", "-f", "prompts.txt", "-o", "out.jsonl", "-n", "8", "--greedy"});
+  bench.run(
+      {"generate", "-m", "run", "-f", "prompts.txt", "-o", "out.jsonl", "-n", "8", "--greedy"});
   std::istringstream answers(slurp(bench / "out.jsonl"));
   std::vector<json> rows;
   for (std::string line; std::getline(answers, line);) rows.push_back(json::parse(line));
@@ -59,7 +64,8 @@ TEST(Pipeline, CausalModelFromTextToText) {
   EXPECT_EQ(rows[2]["prompt"], "The");
 
   // Scores: the same loss as in training, beside the n-gram model's.
-  const json scores = json::parse(bench.run({"eval", "-m", "run", "--baseline", "ngram:3", "--json"}).out)["scores"];
+  const json scores = json::parse(
+      bench.run({"eval", "-m", "run", "--baseline", "ngram:3", "--json"}).out)["scores"];
   EXPECT_GT(scores["loss"], 0);
   EXPECT_GT(scores["ngram3.loss"], 0);
   bench.run({"eval", "-m", "run", "--fail-under", "loss=100"});
@@ -69,62 +75,96 @@ TEST(Pipeline, CausalModelFromTextToText) {
   // A clean copy gives the same text.
   bench.run({"export", "-m", "run", "-o", "clean"});
   EXPECT_FALSE(fs::exists(bench / "clean/optimizer.safetensors"));
-  EXPECT_EQ(json::parse(bench.run({"generate", "-m", "clean", "-p", "今天", "-n", "8", "--greedy", "--json"}).out)["generated_text"], one["generated_text"]);
+  EXPECT_EQ(
+      json::parse(
+          bench.run({"generate", "-m", "clean", "-p", "今天", "-n", "8", "--greedy", "--json"})
+              .out)["generated_text"],
+      one["generated_text"]);
   EXPECT_THAT(bench.run({"inspect", "clean"}).out, HasSubstr("LlamaForCausalLM"));
 
   // Going on with a model as a new run.
   const auto more = bench.write_config("causal", "more", 4);
-  EXPECT_EQ(json::parse(bench.run({"pretrain", "-c", more, "--unset", "model", "-m", "run", "--json"}).out)["steps"], 4);
+  EXPECT_EQ(
+      json::parse(bench.run({"pretrain", "-c", more, "--unset", "model", "-m", "run", "--json"})
+                      .out)["steps"],
+      4);
 }
 
 TEST(Pipeline, MaskedModelFillsMasksAndLearnsTasks) {
   Workbench bench;
   bench.pretrain("masked", "run", 20);
-  const json filled = json::parse(bench.run({"generate", "-m", "run", "-p", "The [MASK] was [MASK].", "--json", "--top", "3"}).out);
+  const json filled = json::parse(
+      bench.run({"generate", "-m", "run", "-p", "The [MASK] was [MASK].", "--json", "--top", "3"})
+          .out);
   ASSERT_EQ(filled["masks"].size(), 2u);
   EXPECT_EQ(filled["masks"][0].size(), 3u);
   EXPECT_GE(filled["masks"][0][0]["probability"], filled["masks"][0][1]["probability"]);
-  const json scores = json::parse(bench.run({"eval", "-m", "run", "--pseudo-perplexity", "--json"}).out)["scores"];
+  const json scores =
+      json::parse(bench.run({"eval", "-m", "run", "--pseudo-perplexity", "--json"}).out)["scores"];
   EXPECT_GT(scores["pseudo_perplexity"], 1);
   EXPECT_GE(scores["masked_accuracy"], 0);
 
   const fs::path data = source_dir() / "data";
-  const std::string train = R"("train": {"epochs": 1, "batch_size": 16}, "optim": {"lr": 0.003, "schedule": "linear"})";
+  const std::string train =
+      R"("train": {"epochs": 1, "batch_size": 16}, "optim": {"lr": 0.003, "schedule": "linear"})";
   bench.write("qa-train.json", R"({"version": "1.1", "data": [{"title": "t", "paragraphs": [
     {"context": "Ada lives in Oakford. Her cat is called Tom.", "qas": [
       {"id": "1", "question": "Where does Ada live?", "answers": [{"text": "Oakford", "answer_start": 13}]},
       {"id": "2", "question": "What is the cat called?", "answers": [{"text": "Tom", "answer_start": 40}]}]},
     {"context": "小明住在青溪镇。他的猫叫豆豆。", "qas": [
       {"id": "3", "question": "小明住在哪里？", "answers": [{"text": "青溪镇", "answer_start": 4}]}]}]}]})");
-  bench.write("qa.json", R"({"run": {"dir": "qa"}, "model": {"init_from": "run"}, "task": {"type": "extractive_qa"},
-    "data": {"train": "qa-train.json", "valid": ["qa-train.json"], "sequence_length": 64}, )" + train + "}");
+  bench.write(
+      "qa.json",
+      R"({"run": {"dir": "qa"}, "model": {"init_from": "run"}, "task": {"type": "extractive_qa"},
+    "data": {"train": "qa-train.json", "valid": ["qa-train.json"], "sequence_length": 64}, )" +
+          train + "}");
   bench.run({"finetune", "-c", "qa.json"});
-  const json qa = json::parse(bench.run({"eval", "-m", "qa", "--json", "--save-predictions", "predictions.json"}).out)["scores"];
+  const json qa = json::parse(
+      bench.run({"eval", "-m", "qa", "--json", "--save-predictions", "predictions.json"})
+          .out)["scores"];
   EXPECT_GE(qa["exact_match"], 0);
-  const json again = json::parse(bench.run({"eval", "--task", "extractive_qa", "--predictions", "predictions.json",
-                                            "--references", "qa-train.json", "--json"}).out)["scores"];
+  const json again =
+      json::parse(bench
+                      .run({"eval", "--task", "extractive_qa", "--predictions", "predictions.json",
+                            "--references", "qa-train.json", "--json"})
+                      .out)["scores"];
   EXPECT_EQ(again["exact_match"], qa["exact_match"]);
   EXPECT_EQ(again["f1"], qa["f1"]);
   bench.write("passage.txt", "Ada lives in Oakford.");
-  const json answer = json::parse(bench.run({"generate", "-m", "qa", "--question", "Where does Ada live?", "--context", "@passage.txt", "--json"}).out);
+  const json answer =
+      json::parse(bench
+                      .run({"generate", "-m", "qa", "--question", "Where does Ada live?",
+                            "--context", "@passage.txt", "--json"})
+                      .out);
   EXPECT_THAT(std::string("Ada lives in Oakford."), HasSubstr(answer["answer"].get<std::string>()));
 
-  bench.write("classes.json", R"({"run": {"dir": "classes"}, "model": {"init_from": "run"}, "task": {"type": "sequence_classification"},
-    "data": {"train": ")" + (data / "classification/sentiment-valid.csv").string() + R"(", "valid": {"hash": 0.2}, "sequence_length": 64}, )" + train + "}");
+  bench.write(
+      "classes.json",
+      R"({"run": {"dir": "classes"}, "model": {"init_from": "run"}, "task": {"type": "sequence_classification"},
+    "data": {"train": ")" +
+          (data / "classification/sentiment-valid.csv").string() +
+          R"(", "valid": {"hash": 0.2}, "sequence_length": 64}, )" + train + "}");
   bench.run({"finetune", "-c", "classes.json"});
-  const json label = json::parse(bench.run({"generate", "-m", "classes", "-p", "这家饭馆很好。", "--json"}).out);
+  const json label =
+      json::parse(bench.run({"generate", "-m", "classes", "-p", "这家饭馆很好。", "--json"}).out);
   EXPECT_TRUE(label["label"] == "positive" || label["label"] == "negative") << label;
 }
 
 TEST(Pipeline, ACausalModelLearnsAnswersToPrompts) {
   Workbench bench;
   bench.pretrain("causal", "run", 10);
-  bench.write("pairs.jsonl", "{\"prompt\": \"1加1等于多少？\", \"answer\": \"2。\"}\n{\"prompt\": \"Hello\", \"answer\": \"Hi there.\"}\n");
-  bench.write("answers.json", R"({"run": {"dir": "answers"}, "model": {"init_from": "run"}, "task": {"type": "text_generation"},
+  bench.write("pairs.jsonl",
+              "{\"prompt\": \"1加1等于多少？\", \"answer\": \"2。\"}\n{\"prompt\": \"Hello\", "
+              "\"answer\": \"Hi there.\"}\n");
+  bench.write(
+      "answers.json",
+      R"({"run": {"dir": "answers"}, "model": {"init_from": "run"}, "task": {"type": "text_generation"},
     "data": {"train": "pairs.jsonl", "valid": ["pairs.jsonl"], "sequence_length": 64},
     "train": {"steps": 60, "batch_size": 2}, "optim": {"lr": 0.02, "weight_decay": 0}})");
   bench.run({"finetune", "-c", "answers.json"});
-  const json answer = json::parse(bench.run({"generate", "-m", "answers", "-p", "Hello", "--greedy", "-n", "12", "--json"}).out);
+  const json answer = json::parse(
+      bench.run({"generate", "-m", "answers", "-p", "Hello", "--greedy", "-n", "12", "--json"})
+          .out);
   EXPECT_EQ(answer["generated_text"], "Hi there.");
 }
 
@@ -133,15 +173,21 @@ TEST(Pipeline, TokenizersEncodeAndDecode) {
   bench.train_tokenizer();
   const std::string text = "  Ada 12 说：“你好😀”！";
   const auto ids = bench.run({"tokenizer", "encode", "-m", "tokenizer-causal", text}).out;
-  EXPECT_EQ(bench.run({"tokenizer", "decode", "-m", "tokenizer-causal", ids.substr(0, ids.size() - 1)}).out, text + "\n");
+  EXPECT_EQ(
+      bench.run({"tokenizer", "decode", "-m", "tokenizer-causal", ids.substr(0, ids.size() - 1)})
+          .out,
+      text + "\n");
   ProcessOptions input;
   input.input = text + "\nsecond line\n";
-  const auto lines = bench.run({"tokenizer", "encode", "-m", "tokenizer-causal", "--json"}, 0, input).out;
+  const auto lines =
+      bench.run({"tokenizer", "encode", "-m", "tokenizer-causal", "--json"}, 0, input).out;
   EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2);
-  const auto report = json::parse(bench.run({"tokenizer", "inspect", "tokenizer-causal", "en.txt", "zh.txt", "--json"}).out);
+  const auto report = json::parse(
+      bench.run({"tokenizer", "inspect", "tokenizer-causal", "en.txt", "zh.txt", "--json"}).out);
   EXPECT_EQ(report["files"].size(), 2u);
   bench.run({"tokenizer", "train", "en.txt", "-o", "tokenizer-causal", "--vocab-size", "500"}, 73);
-  bench.run({"tokenizer", "train", "en.txt", "-o", "tokenizer-causal", "--vocab-size", "500", "--overwrite"});
+  bench.run({"tokenizer", "train", "en.txt", "-o", "tokenizer-causal", "--vocab-size", "500",
+             "--overwrite"});
 }
 
 }  // namespace

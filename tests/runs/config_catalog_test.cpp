@@ -10,7 +10,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-JsonDocument document(const std::string& json) { return {Json::parse(json), {}}; }
+JsonDocument document(const std::string& json) {
+  return {Json::parse(json), {}};
+}
 
 TEST(ConfigCommand, IsToldByTheSections) {
   EXPECT_EQ(config_command("", document(R"({"objective": {}})")), "pretrain");

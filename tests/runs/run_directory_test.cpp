@@ -21,7 +21,8 @@ ErrorCode code_of(const std::function<void()>& work) {
   return ErrorCode::kInternal;
 }
 
-const Json kConfig = Json::parse(R"({"run": {"dir": "x", "seed": 1}, "optim": {"lr": 0.1}, "log": {"every": 10}})");
+const Json kConfig =
+    Json::parse(R"({"run": {"dir": "x", "seed": 1}, "optim": {"lr": 0.1}, "log": {"every": 10}})");
 
 Json with(const char* section, const char* key, const Json& value) {
   Json config = kConfig;
@@ -37,10 +38,12 @@ TEST(DifferingKeys, NamesLeavesInBothDirections) {
 }
 
 TEST(MayChangeOnResume, WhatChangesNoResult) {
-  for (const char* key : {"log", "log.every", "eval.every", "checkpoint.keep_last", "train.device", "run.dir", "data.cache"}) {
+  for (const char* key : {"log", "log.every", "eval.every", "checkpoint.keep_last", "train.device",
+                          "run.dir", "data.cache"}) {
     EXPECT_TRUE(may_change_on_resume(key)) << key;
   }
-  for (const char* key : {"optim.lr", "train.steps", "train.precision", "run.seed", "data.train", "model.hidden_size", "logs"}) {
+  for (const char* key : {"optim.lr", "train.steps", "train.precision", "run.seed", "data.train",
+                          "model.hidden_size", "logs"}) {
     EXPECT_FALSE(may_change_on_resume(key)) << key;
   }
 }
@@ -64,7 +67,8 @@ TEST(PrepareRunDirectory, RefusesOtherConfigurationsNamingTheKeys) {
     EXPECT_EQ(error.code(), ErrorCode::kConfig);
     EXPECT_NE(std::string(error.what()).find("optim.lr"), std::string::npos) << error.what();
   }
-  EXPECT_EQ(code_of([&] { prepare_run_directory(temp / "run", kConfig, "never", false); }), ErrorCode::kCannotCreate);
+  EXPECT_EQ(code_of([&] { prepare_run_directory(temp / "run", kConfig, "never", false); }),
+            ErrorCode::kCannotCreate);
 }
 
 TEST(PrepareRunDirectory, OverwriteRemovesTheRunAndNothingElse) {
@@ -78,14 +82,16 @@ TEST(PrepareRunDirectory, OverwriteRemovesTheRunAndNothingElse) {
   EXPECT_EQ(read_run_config(temp / "run")["optim"]["lr"], 0.2);
 
   temp.write("mine/notes.txt", "mine");
-  EXPECT_EQ(code_of([&] { prepare_run_directory(temp / "mine", kConfig, "auto", true); }), ErrorCode::kCannotCreate);
+  EXPECT_EQ(code_of([&] { prepare_run_directory(temp / "mine", kConfig, "auto", true); }),
+            ErrorCode::kCannotCreate);
   EXPECT_EQ(test::slurp(temp / "mine/notes.txt"), "mine");
 }
 
 TEST(PrepareRunDirectory, RefusesAFile) {
   TempDir temp;
   temp.write("file", "x");
-  EXPECT_EQ(code_of([&] { prepare_run_directory(temp / "file", kConfig, "auto", false); }), ErrorCode::kCannotCreate);
+  EXPECT_EQ(code_of([&] { prepare_run_directory(temp / "file", kConfig, "auto", false); }),
+            ErrorCode::kCannotCreate);
 }
 
 TEST(Environment, KeepsTheEarlierParts) {

@@ -45,9 +45,13 @@ TEST(HeldOut, Errors) {
 
 TEST(RunDocument, LaterFilesAndSetsWinAndPathsBecomeObjects) {
   test::TempDir temp;
-  const auto first = temp.write("a.json", R"({"train": {"steps": 5, "batch_size": 2}, "data": {"train": "x.txt"}})");
-  const auto second = temp.write("b.json", R"({"train": {"steps": 6}, "data": {"train": ["y.txt", {"path": "z.txt", "weight": 2}]}})");
-  JsonDocument document = load_run_document({first.string(), second.string()}, {"train.batch_size=9"}, {"optim"});
+  const auto first = temp.write(
+      "a.json", R"({"train": {"steps": 5, "batch_size": 2}, "data": {"train": "x.txt"}})");
+  const auto second = temp.write(
+      "b.json",
+      R"({"train": {"steps": 6}, "data": {"train": ["y.txt", {"path": "z.txt", "weight": 2}]}})");
+  JsonDocument document =
+      load_run_document({first.string(), second.string()}, {"train.batch_size=9"}, {"optim"});
   EXPECT_EQ(document.value["train"]["steps"], 6);
   EXPECT_EQ(document.value["train"]["batch_size"], 9);
   PretrainConfig config;

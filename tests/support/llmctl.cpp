@@ -35,7 +35,8 @@ Workbench::Workbench() {
   write("zh.txt", head_of_corpus("zh.txt", 40'000));
 }
 
-ProcessResult Workbench::run(const std::vector<std::string>& arguments, int status, ProcessOptions options) const {
+ProcessResult Workbench::run(const std::vector<std::string>& arguments, int status,
+                             ProcessOptions options) const {
   if (options.directory.empty()) options.directory = path();
   options.env.emplace("LLMCTL_CACHE", (path() / "cache").string());
   ProcessResult result = run_llmctl(arguments, options);
@@ -47,22 +48,29 @@ ProcessResult Workbench::run(const std::vector<std::string>& arguments, int stat
 }
 
 void Workbench::train_tokenizer(const std::string& recipe) const {
-  run({"tokenizer", "train", "en.txt", "zh.txt", "-o", "tokenizer-" + recipe, "--recipe", recipe, "--set",
-       "character_coverage=0.98", "--vocab-size", "900"});
+  run({"tokenizer", "train", "en.txt", "zh.txt", "-o", "tokenizer-" + recipe, "--recipe", recipe,
+       "--set", "character_coverage=0.98", "--vocab-size", "900"});
 }
 
-std::string Workbench::write_config(const std::string& recipe, const std::string& run, int steps) const {
+std::string Workbench::write_config(const std::string& recipe, const std::string& run,
+                                    int steps) const {
   const bool causal = recipe == "causal";
   const std::string name = run + ".json";
   write(name, R"({
-  "run": {"dir": ")" + run + R"(", "seed": 7},
-  "model": {"model_type": ")" + (causal ? "llama" : "bert") + R"(", "hidden_size": 32, "intermediate_size": 64,
+  "run": {"dir": ")" +
+                  run + R"(", "seed": 7},
+  "model": {"model_type": ")" +
+                  (causal ? "llama" : "bert") + R"(", "hidden_size": 32, "intermediate_size": 64,
             "num_hidden_layers": 1, "num_attention_heads": 2, "max_position_embeddings": 64},
-  "tokenizer": {"path": "tokenizer-)" + recipe + R"("},
+  "tokenizer": {"path": "tokenizer-)" +
+                  recipe + R"("},
   "data": {"train": ["en.txt", "zh.txt"], "valid": {"hash": 0.1}, "sequence_length": 64, "valid_tokens": 2000},
-  "objective": {"type": ")" + (causal ? "causal_lm" : "masked_lm") + R"("},
+  "objective": {"type": ")" +
+                  (causal ? "causal_lm" : "masked_lm") + R"("},
   "optim": {"lr": 0.003, "warmup_steps": 2},
-  "train": {"steps": )" + std::to_string(steps) + R"(, "batch_size": 4, "device": ")" + test_device() + R"("},
+  "train": {"steps": )" +
+                  std::to_string(steps) + R"(, "batch_size": 4, "device": ")" + test_device() +
+                  R"("},
   "eval": {"every": 10},
   "checkpoint": {"every": 5, "keep_last": 3},
   "log": {"every": 2}
@@ -70,11 +78,14 @@ std::string Workbench::write_config(const std::string& recipe, const std::string
   return name;
 }
 
-void Workbench::pretrain(const std::string& recipe, const std::string& run_directory, int steps) const {
+void Workbench::pretrain(const std::string& recipe, const std::string& run_directory,
+                         int steps) const {
   train_tokenizer(recipe);
   run({"pretrain", "-c", write_config(recipe, run_directory, steps)});
 }
 
-std::string weights_hash(const std::filesystem::path& run) { return sha256_file(run / "last" / "model.safetensors"); }
+std::string weights_hash(const std::filesystem::path& run) {
+  return sha256_file(run / "last" / "model.safetensors");
+}
 
 }  // namespace llmctl::test

@@ -1,4 +1,5 @@
-// Driving the binary: one call, and a tiny pipeline (tokenizer, causal and masked model) in a temporary directory.
+// Driving the binary: one call, and a tiny pipeline (tokenizer, causal and masked model) in a
+// temporary directory.
 #pragma once
 
 #include <filesystem>
@@ -10,7 +11,8 @@
 
 namespace llmctl::test {
 
-/// The binary with these arguments, LLMCTL_CACHE in `cache`, the device of LLMCTL_TEST_DEVICE left to the caller.
+/// The binary with these arguments, LLMCTL_CACHE in `cache`, the device of LLMCTL_TEST_DEVICE left
+/// to the caller.
 ProcessResult run_llmctl(const std::vector<std::string>& arguments, ProcessOptions options = {});
 
 /// A temporary directory with a corpus in both languages, where relative paths of a run live.
@@ -18,11 +20,17 @@ class Workbench {
  public:
   Workbench();
   const std::filesystem::path& path() const { return directory_.path(); }
-  std::filesystem::path operator/(const std::filesystem::path& name) const { return directory_ / name; }
-  std::filesystem::path write(const std::string& name, const std::string& content) const { return directory_.write(name, content); }
+  std::filesystem::path operator/(const std::filesystem::path& name) const {
+    return directory_ / name;
+  }
+  std::filesystem::path write(const std::string& name, const std::string& content) const {
+    return directory_.write(name, content);
+  }
 
-  /// The binary in this directory, with its own cache; fails the test (and throws) unless the exit status is `status`.
-  ProcessResult run(const std::vector<std::string>& arguments, int status = 0, ProcessOptions options = {}) const;
+  /// The binary in this directory, with its own cache; fails the test (and throws) unless the exit
+  /// status is `status`.
+  ProcessResult run(const std::vector<std::string>& arguments, int status = 0,
+                    ProcessOptions options = {}) const;
 
   /// "tokenizer-causal" or "tokenizer-masked" of a few hundred pieces.
   void train_tokenizer(const std::string& recipe = "causal") const;

@@ -1,0 +1,106 @@
+// One interface for every kind of tokenizer: text to ids and back, offsets, special tokens.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace llmctl {
+
+using TokenId = std::int32_t;
+
+/// [begin, end) in bytes of the encoded text.
+struct ByteSpan {
+  std::size_t begin = 0, end = 0;
+  bool operator==(const ByteSpan&) const = default;
+};
+
+struct Encoding {
+  std::vector<TokenId> ids;
+  std::vector<ByteSpan>
+      offsets;  ///< one per id; of the bytes of one fallback character only the last is not empty
+};
+
+/// Ids of the special tokens that a tokenizer has.
+struct SpecialTokens {
+  std::optional<TokenId> unk, bos, eos, pad, cls, sep, mask;
+};
+
+/// What decoding carries from one token to the next.
+struct DecodeState {
+  bool at_start =
+      true;  ///< nothing of the text is there yet: a space of the tokenizer's own is dropped
+};
+
+/// Thread-safe once built.
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  virtual std::int64_t vocab_size() const = 0;
+  /// Ids without special tokens. The text must be valid UTF-8 (kData otherwise, naming the byte).
+  virtual std::vector<TokenId> encode(std::string_view text) const = 0;
+  virtual Encoding encode_with_offsets(std::string_view text) const = 0;
+  /// As encode_with_offsets, but the names of special tokens in the text ("[MASK]", "</s>") become
+  /// their ids, and white space before the mask token is dropped ("the [MASK] sat" and "the[MASK]
+  /// sat" are the same), as AutoTokenizer does. For text that the caller vouches for: encode()
+  /// takes such names as ordinary text, so that no user's text can bring in special tokens.
+  Encoding encode_with_special_pieces(std::string_view text) const;
+  /// The text of the ids; special tokens are left out unless `keep_special`. Ids outside the
+  /// vocabulary are kData.
+  virtual std::string decode(std::span<const TokenId> ids, bool keep_special = false) const = 0;
+  /// The bytes that one token adds to a text when it is not the first ("▁the" → " the"; a byte
+  /// piece → its byte; a special token → its name when kept). For streaming: append, and show what
+  /// complete_utf8_prefix allows.
+  virtual std::string token_bytes(TokenId id) const = 0;
+  /// The bytes that the token adds to what was decoded before: decode() and StreamDecoder are the
+  /// concatenation of these. Special tokens add nothing unless `keep_special`.
+  virtual std::string decode_next(TokenId id, DecodeState& state, bool keep_special) const;
+  virtual std::string piece(TokenId id) const = 0;  ///< as the vocabulary spells it
+  virtual std::optional<TokenId> find(std::string_view piece) const = 0;
+  virtual bool is_special(TokenId id) const = 0;
+  /// True for tokens that stand for one byte of a character without a token of its own.
+  virtual bool is_byte(TokenId) const { return false; }
+  virtual const SpecialTokens& special() const = 0;
+
+  /// True where the token begins a new word (a leading "▁", no "##", …): for whole-word masking and
+  /// reports.
+  virtual bool begins_word(TokenId id) const = 0;
+
+  /// The sequence with the special tokens that models of its kind expect: [CLS] A [SEP], or BOS A.
+  /// With a pair: [CLS] A [SEP] B [SEP]; where there is no such rule the two follow each other.
+  /// `types` (may be null) gets 0 for the tokens of the first part and 1 for those of the second.
+  virtual std::vector<TokenId> with_special(std::span<const TokenId> a,
+                                            const std::vector<TokenId>* pair = nullptr,
+                                            std::vector<TokenId>* types = nullptr) const = 0;
+
+  /// Writes the files that a Hugging Face directory needs for AutoTokenizer to give the same ids:
+  /// tokenizer.json, tokenizer_config.json, special_tokens_map.json, and the model in its own
+  /// format beside them. `model_max_length` 0: no limit is known.
+  virtual void save(const std::filesystem::path& directory,
+                    std::int64_t model_max_length) const = 0;
+
+  /// SHA-256 over what decides the ids; names caches and is compared on resume.
+  virtual std::string fingerprint() const = 0;
+  /// "SentencePiece bpe, 8000 pieces, byte fallback".
+  virtual std::string description() const = 0;
+
+ protected:
+  /// encode_with_offsets of a part of a text; what stands at its beginning (`first`) may get a
+  /// prefix that the others do not.
+  virtual Encoding encode_part(std::string_view text, bool first) const;
+};
+
+/// From a directory (tokenizer.model, spiece.model or sentencepiece.bpe.model, with what
+/// tokenizer_config.json and tokenizer.json say of the special tokens) or a SentencePiece .model
+/// file. kMissing; kData for what is malformed, contradictory or of a kind that is not supported,
+/// naming it.
+std::shared_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& path);
+
+}  // namespace llmctl
