@@ -5,6 +5,7 @@
 
 #include "base/terminal.h"
 #include "report/table.h"
+#include "runs/build_facts.h"
 
 namespace llmctl {
 
@@ -12,8 +13,7 @@ CLI::App* add_command(CLI::App& parent, CommonOptions& common, const std::string
                       const std::string& purpose, const std::string& examples) {
   CLI::App* command = parent.add_subcommand(name, purpose);
   command->set_help_flag("-h,--help", "Print this help and exit");
-  command->set_version_flag("--version",
-                            parent.version().empty() ? std::string() : parent.version());
+  command->set_version_flag("--version", version_text);
   if (!examples.empty()) command->footer("Examples:\n" + examples);
   const std::string group = "Common options";
   command->add_flag("-v,--verbose", common.verbose, "Tell more on stderr")->group(group);

@@ -96,7 +96,7 @@ int run_command_line(int argc, char** argv) {
   CLI::App root("llmctl: from raw text to an evaluated language model");
   root.name("llmctl");
   root.set_help_flag("-h,--help", "Print this help and exit");
-  root.set_version_flag("--version", version_text());
+  root.set_version_flag("--version", version_text);
   root.require_subcommand(1);
   root.footer(
       "Start with ./apps/quickstart, or: llmctl COMMAND --help\n"
@@ -121,8 +121,7 @@ int run_command_line(int argc, char** argv) {
     write_stdout(root.help("", CLI::AppFormatMode::All));
     return 0;
   } catch (const CLI::CallForVersion&) {
-    write_stdout(version_text() + "
-");
+    write_stdout(version_text() + "\n");
     return 0;
   } catch (const CLI::ParseError& error) {
     return report(usage_message(root, error), static_cast<int>(ErrorCode::kUsage));

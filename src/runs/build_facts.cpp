@@ -8,7 +8,11 @@ namespace llmctl {
 
 std::string version_text() {
   std::string text = concat("llmctl ", version(), " (", commit(), ")");
-  for (const auto& [name, value] : backend_facts()) text += concat(", ", name, " ", value);
+  for (const auto& [name, value] : backend_facts()) {
+    if (name == "libtorch") text += ", LibTorch " + value;
+    if (name == "cpu_capability") text += ", CPU " + value;
+    if (name == "cuda") text += ", CUDA " + value;
+  }
   return text;
 }
 

@@ -69,7 +69,8 @@ struct LmEntryConfig {
 template <class Config>
 std::vector<std::string> keys_of() {
   std::vector<std::string> keys;
-  for (const auto& [key, value] : config_to_json(Config{}).items()) keys.push_back(key);
+  const Json defaults = config_to_json(Config{});
+  for (const auto& [key, value] : defaults.items()) keys.push_back(key);
   return keys;
 }
 

@@ -203,7 +203,7 @@ std::vector<Json> Answerer::answer_texts(std::span<const Json> inputs, std::size
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Json answer = inputs[i];
     if (results[i].size() == 1) {
-      for (auto& [key, value] : described(results[i].front()).items()) answer[key] = value;
+      answer.update(described(results[i].front()));
     } else {
       answer["samples"] = Json::array();
       for (const auto& sample : results[i]) answer["samples"].push_back(described(sample));

@@ -23,7 +23,8 @@ HeldOut read_held_out(const ConfigNode& node) {
     node.fail("", "expected a list of paths, {\"tail\": SHARE} or {\"hash\": SHARE}, got " +
                       dump_json(value));
   }
-  const auto& [key, share] = *value.items().begin();
+  const std::string& key = value.begin().key();
+  const Json& share = value.begin().value();
   if (key != "tail" && key != "hash")
     node.fail(key, "unknown key" + did_you_mean(key, {"tail", "hash"}));
   if (!share.is_number() || share.get<double>() <= 0 || share.get<double>() >= 1) {
