@@ -73,7 +73,11 @@ class TypedAdapter : public Adapter {
     config.complete();
     Json result = config_to_json(config);
     for (auto entry = result.begin(); entry != result.end();) {
-      entry = entry->is_null() ? result.erase(entry) : entry + 1;
+      if (entry->is_null()) {
+        entry = result.erase(entry);
+      } else {
+        ++entry;
+      }
     }
     return result;
   }
