@@ -154,8 +154,10 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
  public:
   /// The sum of the losses, and the [N] losses.
   static variable_list forward(AutogradContext* context, const at::Tensor& rows,
-                               const at::Tensor& weight, const at::Tensor& bias,
+                               const at::Tensor& weight,
+                               const std::optional<at::Tensor>& given_bias,
                                const at::Tensor& labels, at::ScalarType compute) {
+    const at::Tensor bias = given_bias.value_or(at::Tensor());
     Pieces pieces = compute_chunks(rows, weight, bias, labels, compute, rows.requires_grad(),
                                    weight.requires_grad(), bias.defined() && bias.requires_grad());
     context->saved_data["gradients"] =
@@ -187,7 +189,10 @@ at::Tensor linear_cross_entropy(const at::Tensor& rows, const at::Tensor& weight
   if (wanted.is_cpu()) check_labels(wanted, weight.size(0));
   if (c10::GradMode::is_enabled() && (rows.requires_grad() || weight.requires_grad() ||
                                       (bias.defined() && bias.requires_grad()))) {
-    const variable_list outputs = LinearCrossEntropy::apply(rows, weight, bias, wanted, compute);
+    // An undefined tensor among the inputs must be an optional one.
+    const std::optional<at::Tensor> given =
+        bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
+    const variable_list outputs = LinearCrossEntropy::apply(rows, weight, given, wanted, compute);
     if (per_row) *per_row = outputs[1];
     return outputs[0];
   }

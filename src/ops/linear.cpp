@@ -3,6 +3,9 @@
 #include <ATen/ops/mm.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
+#include <cstdint>
+
 #include "ops/gemm.h"
 
 namespace llmctl {
@@ -17,18 +20,22 @@ at::Tensor cast(const at::Tensor& tensor, at::ScalarType type) {
 
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
-  /// x [N, I]; weights and biases as in linear_each().
+  /// x [N, I]; weights as in linear_each(); the biases that there are (no input of a Function may
+  /// be undefined), bias_of[i] being the one of weight i or -1.
   static variable_list forward(AutogradContext* context, const at::Tensor& x,
                                at::TensorList weights, at::TensorList biases,
-                               at::ScalarType compute) {
+                               const std::vector<std::int64_t>& bias_of, at::ScalarType compute) {
     const at::Tensor rows = cast(x, compute);
     variable_list saved{rows}, outputs;
     for (std::size_t i = 0; i < weights.size(); ++i) {
       const at::Tensor weight = cast(weights[i], compute);
-      outputs.push_back(gemm(rows, weight.t(), cast(biases[i], compute)));
+      const at::Tensor bias =
+          bias_of[i] < 0 ? at::Tensor() : biases[static_cast<std::size_t>(bias_of[i])];
+      outputs.push_back(gemm(rows, weight.t(), cast(bias, compute)));
       saved.push_back(weight);
     }
     context->save_for_backward(saved);
+    context->saved_data["bias_of"] = bias_of;
     context->saved_data["x_type"] = x.scalar_type();
     context->saved_data["weight_type"] = weights[0].scalar_type();
     return outputs;
@@ -38,9 +45,12 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
     const variable_list saved = context->get_saved_variables();
     const auto x_type = context->saved_data["x_type"].toScalarType();
     const auto weight_type = context->saved_data["weight_type"].toScalarType();
+    const std::vector<std::int64_t> bias_of = context->saved_data["bias_of"].toIntVector();
     const at::Tensor& rows = saved[0];
     const std::size_t count = gradients.size();
-    variable_list result(2 + 2 * count);
+    const auto biases = static_cast<std::size_t>(
+        std::count_if(bias_of.begin(), bias_of.end(), [](std::int64_t i) { return i >= 0; }));
+    variable_list result(3 + count + biases);
     at::Tensor x_gradient;
     for (std::size_t i = 0; i < count; ++i) {
       if (!gradients[i].defined()) continue;
@@ -56,8 +66,10 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
       if (context->needs_input_grad(1 + i)) {
         result[1 + i] = cast(gemm(gradient.t(), rows), weight_type);
       }
-      if (context->needs_input_grad(1 + count + i)) {
-        result[1 + count + i] = gradient.sum(0, /*keepdim=*/false, weight_type);
+      if (bias_of[i] < 0) continue;
+      const std::size_t bias = 1 + count + static_cast<std::size_t>(bias_of[i]);
+      if (context->needs_input_grad(bias)) {
+        result[bias] = gradient.sum(0, /*keepdim=*/false, weight_type);
       }
     }
     result[0] = cast(x_gradient, x_type);
@@ -70,8 +82,14 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
 std::vector<at::Tensor> linear_each(const at::Tensor& x, const std::vector<at::Tensor>& weights,
                                     const std::vector<at::Tensor>& biases, at::ScalarType compute) {
   const at::Tensor rows = x.reshape({-1, x.size(-1)});
+  std::vector<at::Tensor> given;
+  std::vector<std::int64_t> bias_of;
+  for (const at::Tensor& bias : biases) {
+    bias_of.push_back(bias.defined() ? static_cast<std::int64_t>(given.size()) : -1);
+    if (bias.defined()) given.push_back(bias);
+  }
   std::vector<at::Tensor> outputs =
-      LinearFunction::apply(rows, at::TensorList(weights), at::TensorList(biases), compute);
+      LinearFunction::apply(rows, at::TensorList(weights), at::TensorList(given), bias_of, compute);
   std::vector<std::int64_t> shape = x.sizes().vec();
   for (auto& output : outputs) {
     shape.back() = output.size(1);
