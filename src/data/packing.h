@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "config/fields.h"
 #include "data/row_plan.h"
 #include "data/shards.h"
 
@@ -22,19 +21,8 @@ struct WeightedShards {
 
 /// How documents are cut into rows of `sequence_length` tokens.
 struct PackingOptions {
-  std::string packing = "best_fit";
+  std::string packing = "best_fit";  ///< a name of packing_of()
   std::int64_t sequence_length = 512;
-
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor& visit) {
-    visit("sequence_length", self.sequence_length, "Tokens of a row.",
-          Range<std::int64_t>{2, 1'048'576});
-    visit("packing", self.packing,
-          "How documents fill rows. best_fit: whole documents side by side that do not see each "
-          "other, long ones cut; concat: one stream cut into rows, documents see each other; pad: "
-          "one document per row.",
-          OneOf{{"best_fit", "concat", "pad"}});
-  }
 };
 
 /// What an objective puts around each piece of text.

@@ -70,8 +70,9 @@ struct DocumentSelection {
   enum class Kind {
     kAll,
     kHead,  ///< what kTail leaves
-    /// Documents that begin in the last `fraction` of the text's bytes. A file that is one document
-    /// (DocumentSplit::kFile) is itself cut, at the character boundary at or below 1 - `fraction`.
+    /// Of each file, the documents that begin in the last `fraction` of its text's bytes. A file
+    /// that is one document (DocumentSplit::kFile) is itself cut, at the character boundary at or
+    /// below 1 - `fraction`.
     kTail,
     kHashOut,  ///< what kHashIn leaves
     kHashIn    ///< a share of `fraction`, by hash64 of the text: equal texts stay together

@@ -8,6 +8,8 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -26,7 +28,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kBatchBytes = std::size_t{8} << 20;  // text in memory at a time
+constexpr std::size_t kBatchBytes = std::size_t{8} << 20;       // text in memory at a time
+constexpr std::uint64_t kManyBytes = std::uint64_t{500} << 20;  // a second of hashing or more
 
 const char* split_name(DocumentSplit split) {
   switch (split) {
@@ -83,34 +86,37 @@ void stop_if_asked() {
           "interrupted while tokenizing; the next run tokenizes again");
 }
 
-/// The part of each document that a selection takes; documents are asked about in order.
+/// The part of each document that a selection takes; documents of a file are asked about in order.
 class Selector {
  public:
-  Selector(const std::vector<fs::path>& files, const TokenizeOptions& options)
-      : split_(options.split), selection_(options.selection) {
-    if (!positional()) return;
+  explicit Selector(const TokenizeOptions& options)
+      : split_(options.split), selection_(options.selection) {}
+
+  void begin(const fs::path& file) {
+    const bool positional = selection_.kind == Kind::kHead || selection_.kind == Kind::kTail;
+    const bool one_document = split_ == DocumentSplit::kFile && text_extension(file) != ".jsonl";
+    how_ = !positional ? How::kByText : one_document ? How::kCut : How::kByPosition;
+    if (how_ != How::kByPosition) return;
     std::uint64_t total = 0;
-    for (const fs::path& file : files) {
-      if (cuts_text(file)) continue;
-      for_each_document(file, split_, [&](std::string_view text) {
-        total += text.size();
-        return true;
-      });
-    }
+    for_each_document(file, split_, [&](std::string_view text) {
+      total += text.size();
+      return true;
+    });
+    position_ = 0;
     cut_ = boundary(total);
   }
 
   /// Empty when the document is not taken.
-  std::string_view select(const fs::path& file, std::string_view text) {
+  std::string_view select(std::string_view text) {
     if (selection_.kind == Kind::kAll) return text;
-    if (!positional()) {
+    if (how_ == How::kByText) {
       // The top 53 bits, as a number in [0, 1).
       const double place = static_cast<double>(hash64(text) >> 11) * 0x1p-53;
       return (place < selection_.fraction) == (selection_.kind == Kind::kHashIn)
                  ? text
                  : std::string_view();
     }
-    if (cuts_text(file)) {
+    if (how_ == How::kCut) {
       std::size_t cut = static_cast<std::size_t>(boundary(text.size()));
       while (cut > 0 && cut < text.size() && (text[cut] & 0xC0) == 0x80) --cut;
       return selection_.kind == Kind::kHead ? text.substr(0, cut) : text.substr(cut);
@@ -122,12 +128,7 @@ class Selector {
 
  private:
   using Kind = DocumentSelection::Kind;
-  bool positional() const {
-    return selection_.kind == Kind::kHead || selection_.kind == Kind::kTail;
-  }
-  bool cuts_text(const fs::path& file) const {
-    return split_ == DocumentSplit::kFile && text_extension(file) != ".jsonl";
-  }
+  enum class How { kByText, kByPosition, kCut };
   std::uint64_t boundary(std::uint64_t bytes) const {
     return static_cast<std::uint64_t>(
         std::floor((1 - selection_.fraction) * static_cast<double>(bytes)));
@@ -135,6 +136,7 @@ class Selector {
 
   DocumentSplit split_;
   DocumentSelection selection_;
+  How how_ = How::kByText;
   std::uint64_t cut_ = 0, position_ = 0;
 };
 
@@ -177,22 +179,44 @@ class Encoder {
   std::size_t bytes_ = 0;
 };
 
+/// What the files hold: "sha256" and "bytes" of each; with a progress line when that takes a while.
+Json identify(const std::vector<fs::path>& files) {
+  Json sources = Json::array();
+  std::uint64_t total = 0, done = 0;
+  for (const fs::path& file : files) {
+    const std::uint64_t bytes = MappedFile(file).size();
+    sources.push_back({{"sha256", ""}, {"bytes", bytes}, {"kind", text_extension(file)}});
+    total += bytes;
+  }
+  std::optional<Progress> progress;
+  if (total >= kManyBytes) progress.emplace("looking for tokenized text", total);
+  std::mutex mutex;
+  parallel_for(files.size(), [&](std::size_t i) {
+    Sha256 hash;
+    for_each_chunk(files[i], [&](std::string_view chunk) {
+      hash.update(chunk);
+      if (progress) {
+        const std::lock_guard lock(mutex);
+        progress->update(done += chunk.size());
+        stop_if_asked();
+      }
+      return true;
+    });
+    sources[i]["sha256"] = hash.hex();
+  });
+  return sources;
+}
+
 /// What identifies the result: the manifest's last members, whose hash is the cache's key.
 Json describe(const std::vector<fs::path>& files, const Tokenizer& tokenizer,
               const TokenizeOptions& options) {
-  std::vector<std::string> hashes(files.size());
-  parallel_for(files.size(), [&](std::size_t i) { hashes[i] = sha256_file(files[i]); });
-  Json sources = Json::array();
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    sources.push_back({{"sha256", hashes[i]}, {"kind", text_extension(files[i])}});
-  }
   return {{"tokenizer", tokenizer.fingerprint()},
           {"split", split_name(options.split)},
           {"selection", selection_name(options.selection.kind)},
           {"fraction", options.selection.fraction},
           {"append_end", options.append_end},
           {"file_bytes", options.file_bytes},
-          {"sources", sources}};
+          {"sources", identify(files)}};
 }
 
 /// Tokenizes into `directory`, which appears when all is well.
@@ -201,7 +225,7 @@ void make_shards(const std::vector<fs::path>& files, const Tokenizer& tokenizer,
   const auto begin = std::chrono::steady_clock::now();
   std::uint64_t total = 0, seen = 0, read = 0;
   for (std::size_t i = 0; i < files.size(); ++i) {
-    total += fs::file_size(files[i]);
+    total += description["sources"][i]["bytes"].get<std::uint64_t>();
     description["sources"][i]["path"] = files[i].string();
   }
   description["tokenizer_description"] = tokenizer.description();
@@ -213,13 +237,14 @@ void make_shards(const std::vector<fs::path>& files, const Tokenizer& tokenizer,
                                                          : special.sep;
   ShardWriter writer(building.path(), tokenizer.vocab_size(), end, options.file_bytes);
   Progress progress("tokenizing", total);
-  Selector selector(files, options);
+  Selector selector(options);
   Encoder encoder(tokenizer, writer);
   for (const fs::path& file : files) {
+    selector.begin(file);
     for_each_document(file, options.split, [&](std::string_view text) {
       ++seen;
       read += text.size();
-      if (const std::string_view taken = selector.select(file, text); !taken.empty()) {
+      if (const std::string_view taken = selector.select(text); !taken.empty()) {
         encoder.add(file, taken);
       }
       progress.update(std::min(read, total),
@@ -277,7 +302,8 @@ std::shared_ptr<const Shards> tokenize_to_shards(const std::vector<fs::path>& fi
   const FileLock lock(cache_root / ("." + key + ".lock"));
   stop_if_asked();
   if (auto shards = open_cached(directory)) return shards;
-  fs::remove_all(directory);
+  std::error_code ignored;  // what cannot be removed is in the way, which commit() reports
+  fs::remove_all(directory, ignored);
   try {
     make_shards(files, tokenizer, options, description, directory);
   } catch (const Error& error) {
