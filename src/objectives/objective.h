@@ -44,6 +44,8 @@ class Objective {
 /// special tokens that the objective needs.
 std::unique_ptr<Objective> make_objective(const ConfigNode& section,
                                           std::shared_ptr<const Tokenizer> tokenizer);
+/// The section's part of these checks, without a tokenizer.
+void check_objective(const ConfigNode& section);
 std::vector<std::string> objective_types();
 Json objective_schema(const std::string& type);  ///< kConfig for an unknown type
 

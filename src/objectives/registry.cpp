@@ -16,13 +16,20 @@ namespace {
 struct Entry {
   std::string type;
   std::unique_ptr<Objective> (*make)(const ConfigNode&, std::shared_ptr<const Tokenizer>);
+  void (*check)(const ConfigNode&);
   Json (*schema)();
 };
 
+template <class Config>
+void check_section(const ConfigNode& section) {
+  Config config;
+  read_config(section, config);
+}
+
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> list{
-      {"causal_lm", make_causal_lm, config_schema<CausalLmConfig>},
-      {"masked_lm", make_masked_lm, config_schema<MaskedLmConfig>},
+      {"causal_lm", make_causal_lm, check_section<CausalLmConfig>, config_schema<CausalLmConfig>},
+      {"masked_lm", make_masked_lm, check_section<MaskedLmConfig>, config_schema<MaskedLmConfig>},
   };
   return list;
 }
@@ -56,15 +63,27 @@ Json objective_schema(const std::string& type) {
   return entry->schema();
 }
 
-std::unique_ptr<Objective> make_objective(const ConfigNode& section,
-                                          std::shared_ptr<const Tokenizer> tokenizer) {
+namespace {
+
+const Entry& entry_of(const ConfigNode& section) {
   if (!section.value().is_object()) section.fail("", "expected an object with a \"type\"");
   if (!section.has("type")) section.fail("type", "is missing");
   const Json& type = section.value()["type"];
   if (!type.is_string()) section.fail("type", "expected a string");
   const Entry* entry = find(type.get<std::string>());
   if (entry == nullptr) section.fail("type", unknown(type.get<std::string>()));
-  return entry->make(section, std::move(tokenizer));
+  return *entry;
+}
+
+}  // namespace
+
+void check_objective(const ConfigNode& section) {
+  entry_of(section).check(section);
+}
+
+std::unique_ptr<Objective> make_objective(const ConfigNode& section,
+                                          std::shared_ptr<const Tokenizer> tokenizer) {
+  return entry_of(section).make(section, std::move(tokenizer));
 }
 
 }  // namespace llmctl

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <numeric>
 #include <system_error>
 #include <utility>
 
@@ -12,13 +11,9 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "base/terminal.h"
-#include "io/text_source.h"
 
 namespace llmctl {
 namespace {
-
-/// Batches per chunk: enough that sorting by length pays, few enough that a kill costs little.
-constexpr std::int64_t kBatchesPerChunk = 4;
 
 std::string key_of(const std::vector<Json>& inputs, const std::string& digest, std::size_t chunk) {
   Sha256 hash;
@@ -64,39 +59,7 @@ std::size_t resume_partial(const fs::path& partial, const fs::path& key_file,
   return done;
 }
 
-Json describe(const GeneratedText& text) {
-  return {{"generated_text", text.text},
-          {"finish_reason", text.finish_reason},
-          {"tokens", text.ids.size()},
-          {"logprob", std::accumulate(text.logprobs.begin(), text.logprobs.end(), 0.0)}};
-}
-
 }  // namespace
-
-std::vector<Json> read_prompts(const fs::path& path) {
-  std::vector<Json> prompts;
-  const std::string extension = text_extension(path);
-  if (extension == ".jsonl" || extension == ".json" || extension == ".csv" || extension == ".tsv") {
-    for_each_record(path, [&](std::uint64_t number, const Json& record) {
-      const char* key = record.contains("prompt") ? "prompt" : "text";
-      require(record.contains(key) && record[key].is_string(), ErrorCode::kData, path.string(), ":",
-              number, ": expected a string \"prompt\" (or \"text\")");
-      Json prompt = {{"prompt", record[key]}};
-      for (const auto& [name, value] : record.items()) {
-        if (name != key) prompt[name] = value;
-      }
-      prompts.push_back(std::move(prompt));
-      return true;
-    });
-  } else {
-    for_each_text_line(path, [&](std::uint64_t, std::string_view line) {
-      if (line.find_first_not_of(" \t") != line.npos) prompts.push_back({{"prompt", line}});
-      return true;
-    });
-  }
-  require(!prompts.empty(), ErrorCode::kData, path.string(), ": holds no prompt");
-  return prompts;
-}
 
 BatchFileOutcome answer_batch_file(const std::vector<Json>& inputs, const fs::path& output,
                                    const std::string& digest, std::size_t chunk,
@@ -138,36 +101,6 @@ BatchFileOutcome answer_batch_file(const std::vector<Json>& inputs, const fs::pa
   require(!error, ErrorCode::kCannotCreate, output.string(), ": ", error.message());
   fs::remove(key_file, error);
   return outcome;
-}
-
-BatchFileOutcome generate_file(Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
-                               const fs::path& input, const fs::path& output,
-                               const GenerationConfig& config, const std::string& model_digest,
-                               const Context& context) {
-  const std::vector<Json> prompts = read_prompts(input);
-  std::vector<std::string> texts;
-  for (const Json& prompt : prompts) texts.push_back(prompt["prompt"].get<std::string>());
-  check_prompts(model, *tokenizer, texts, config);
-  const std::string digest = concat(model_digest, "\n", tokenizer->fingerprint(), "\n",
-                                    dump_json(config_to_json(config)), "\n", context.compute);
-  const auto answer = [&](std::size_t first, std::span<const Json> some) {
-    const auto begin = texts.begin() + static_cast<std::ptrdiff_t>(first);
-    const std::vector<std::string> own(begin, begin + static_cast<std::ptrdiff_t>(some.size()));
-    const auto results = generate_texts(model, tokenizer, own, config, context, {}, first);
-    std::vector<Json> lines(some.begin(), some.end());
-    for (std::size_t i = 0; i < lines.size(); ++i) {
-      if (results[i].size() == 1) {
-        lines[i].update(describe(results[i][0]));
-        continue;
-      }
-      lines[i]["samples"] = Json::array();
-      for (const GeneratedText& sample : results[i])
-        lines[i]["samples"].push_back(describe(sample));
-    }
-    return lines;
-  };
-  return answer_batch_file(prompts, output, digest,
-                           static_cast<std::size_t>(config.batch_size * kBatchesPerChunk), answer);
 }
 
 }  // namespace llmctl

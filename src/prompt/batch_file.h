@@ -9,14 +9,8 @@
 #include <vector>
 
 #include "config/json.h"
-#include "prompt/generate.h"
 
 namespace llmctl {
-
-/// Prompts of a file as objects with a string "prompt": the lines of a text file (blank ones left
-/// out), or the records of .jsonl, .json, .csv or .tsv, whose member is "prompt" or "text"; other
-/// members are kept. kMissing, kData (no UTF-8, no prompt: naming line and byte).
-std::vector<Json> read_prompts(const std::filesystem::path& path);
 
 /// Answers of inputs[first], inputs[first + 1], …: one object each.
 using AnswerInputs = std::function<std::vector<Json>(std::size_t first, std::span<const Json>)>;
@@ -36,14 +30,5 @@ struct BatchFileOutcome {
 BatchFileOutcome answer_batch_file(const std::vector<Json>& inputs,
                                    const std::filesystem::path& output, const std::string& digest,
                                    std::size_t chunk, const AnswerInputs& answer);
-
-/// generate_texts over a file of prompts, as answer_batch_file does: to each prompt's members come
-/// "generated_text", "finish_reason", "tokens" and "logprob" (the sum over the new tokens); with
-/// several samples these stand in the objects of a list "samples". `model_digest` names the model's
-/// weights.
-BatchFileOutcome generate_file(Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
-                               const std::filesystem::path& input,
-                               const std::filesystem::path& output, const GenerationConfig& config,
-                               const std::string& model_digest, const Context& context);
 
 }  // namespace llmctl

@@ -149,7 +149,7 @@ Json resolved_config(const std::string& command, const JsonDocument& document) {
     Json resolved = resolve<PretrainConfig>(document);
     if (root.has("data") && root.child("data").has("valid"))
       read_held_out(root.child("data").child("valid"));
-    if (root.has("objective")) make_objective(root.child("objective"), nullptr);
+    if (root.has("objective")) check_objective(root.child("objective"));
     return resolved;
   }
   if (chosen == "finetune") {

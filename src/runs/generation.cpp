@@ -174,8 +174,27 @@ std::vector<Json> Answerer::answer(std::span<const Json> inputs, std::size_t fir
       options_.sequence_length > 0 ? std::min(options_.sequence_length, limit) : limit;
   predict.batch_size = kind_ == AnswerKind::kText ? generation_.batch_size : 32;
   predict.context.compute = compute_.dtype;
-  if (kind_ == AnswerKind::kText) predict.generation = generation_;
-  return task_->answer(*loaded_.model, {inputs.begin(), inputs.end()}, predict);
+  if (kind_ != AnswerKind::kText) {
+    return task_->answer(*loaded_.model, std::vector<Json>(inputs.begin(), inputs.end()), predict);
+  }
+  // Samples are inputs of their own to the task.
+  const auto samples = static_cast<std::size_t>(generation_.num_return_sequences);
+  predict.generation = generation_;
+  predict.first = first * samples;
+  std::vector<Json> repeated;
+  for (const Json& input : inputs) repeated.insert(repeated.end(), samples, input);
+  std::vector<Json> answers = task_->answer(*loaded_.model, repeated, predict);
+  if (samples == 1) return answers;
+  std::vector<Json> grouped;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    grouped.push_back(inputs[i]);
+    for (std::size_t s = 0; s < samples; ++s) {
+      const Json& answer = answers[i * samples + s];
+      grouped.back()["samples"].push_back(Json{{"generated_text", answer["generated_text"]},
+                                               {"finish_reason", answer["finish_reason"]}});
+    }
+  }
+  return grouped;
 }
 
 namespace {

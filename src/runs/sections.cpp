@@ -62,8 +62,8 @@ JsonDocument load_run_document(const std::vector<std::string>& files,
     if (!next.value.is_object()) fail(ErrorCode::kConfig, file, ": expected an object of sections");
     merge_config(document, next);
   }
-  for (const auto& assignment : sets) set_config_value(document, assignment);
   for (const auto& path : unsets) unset_config_value(document, path);
+  for (const auto& assignment : sets) set_config_value(document, assignment);
   return finish_run_document(std::move(document));
 }
 

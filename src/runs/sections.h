@@ -277,7 +277,7 @@ struct EvalConfig {
 /// data.valid as it was written. kConfig.
 HeldOut read_held_out(const ConfigNode& node);
 
-/// Files, then --set and --unset, plain strings of data.train turned into objects; the document
+/// Files, then --unset and --set, plain strings of data.train turned into objects; the document
 /// that the sections' nodes point into.
 JsonDocument load_run_document(const std::vector<std::string>& files,
                                const std::vector<std::string>& sets,

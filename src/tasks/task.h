@@ -39,6 +39,7 @@ struct PredictOptions {
   /// Of tasks that generate text (its batch_size is the one above); absent: greedy, as many tokens
   /// as the task's section says.
   std::optional<GenerationConfig> generation;
+  std::size_t first = 0;  ///< index of the first input among all, for the draws of generated text
 };
 
 /// What evaluating gives: scores, and one prediction per input in the task's own format.

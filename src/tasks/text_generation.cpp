@@ -219,7 +219,7 @@ std::vector<TextGeneration::Generated> TextGeneration::generate(
   for (std::size_t i = 0; i < dialogues.size(); ++i) {
     GenerationRequest request;
     request.prompt = rows_of.prompt(*dialogues[i], static_cast<std::size_t>(length - answer));
-    request.stream = i;
+    request.stream = options.first + i;
     texts.emplace_back(tokenizer_, request.prompt.back(), generation.stop);
     requests.push_back(std::move(request));
   }
@@ -364,7 +364,7 @@ std::vector<Json> TextGeneration::answer(Model& model, const std::vector<Json>& 
   const std::vector<Generated> generated = generate(model, all, options);
   std::vector<Json> answers = inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    answers[i]["answer"] = generated[i].text;
+    answers[i]["generated_text"] = generated[i].text;
     answers[i]["finish_reason"] = generated[i].finish_reason;
   }
   return answers;

@@ -203,7 +203,9 @@ TEST(Faults, WrongConfigurationsNameThePlace) {
        78,
        {"data.sequence_length", "64"}},
       {{"pretrain", "-c", good, "--set", "tokenizer.path=nowhere"}, 66, {"nowhere"}},
-      {{"pretrain", "-c", good, "--set", "train.micro_batch_size=3"}, 78, {"train.batch_size"}},
+      {{"pretrain", "-c", good, "--set", "train.micro_batch_size=3"},
+       78,
+       {"train.micro_batch_size"}},
       {{"config", "validate", "-c", "unknown.json"}, 78, {"train.stepz"}},
   };
   for (const auto& [arguments, status, parts] : cases) {

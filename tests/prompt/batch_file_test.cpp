@@ -163,69 +163,7 @@ TEST_F(BatchFile, NeedsSomewhereToWrite) {
   EXPECT_EQ(to(dir / "missing" / "out.jsonl"), ErrorCode::kCannotCreate);
 }
 
-TEST_F(BatchFile, ReadsPrompts) {
-  EXPECT_EQ(read_prompts(dir.write("a.txt", "one\r\n\n  \ntwo 花\n")),
-            (std::vector<Json>{{{"prompt", "one"}}, {{"prompt", "two 花"}}}));
-  EXPECT_EQ(read_prompts(dir.write("a.jsonl",
-                                   "{\"id\": 7, \"prompt\": \"p\", \"text\": 1}\n"
-                                   "{\"text\": \"t\"}\n")),
-            (std::vector<Json>{Json::parse(R"({"prompt": "p", "id": 7, "text": 1})"),
-                               Json::parse(R"({"prompt": "t"})")}));
-  const Error none = error_of([&] { read_prompts(dir.write("b.jsonl", "{}\n{\"prompt\": 1}\n")); });
-  EXPECT_EQ(none.code(), ErrorCode::kData);
-  EXPECT_THAT(none.what(), HasSubstr("b.jsonl:1"));
-  EXPECT_EQ(error_of([&] { read_prompts(dir / "absent.txt"); }).code(), ErrorCode::kMissing);
-  EXPECT_THAT(error_of([&] { read_prompts(dir.write("c.txt", "\n")); }).what(),
-              HasSubstr("holds no prompt"));
-  const Error broken = error_of([&] { read_prompts(dir.write("d.txt", "fine\nb\xff\n")); });
-  EXPECT_EQ(broken.code(), ErrorCode::kData);
-  EXPECT_THAT(broken.what(), HasSubstr("2"));
-}
 
-TEST_F(BatchFile, GeneratesForEachPrompt) {
-  ScriptedModel model;
-  model.script("abcdefgh");
-  const std::shared_ptr<const Tokenizer> tokenizer = std::make_shared<ByteTokenizer>();
-  GenerationConfig config;
-  config.batch_size = 1;
-  std::string text;
-  for (int i = 0; i < 11; ++i)
-    text += "{\"prompt\": \"" + std::string(1, static_cast<char>('a' + i % 8)) +
-            "\", \"id\": " + std::to_string(i) + "}\n";
-  const auto in = dir.write("in.jsonl", text);
-  const BatchFileOutcome outcome =
-      generate_file(model, tokenizer, in, out(), config, "model", Context());
-  EXPECT_EQ(outcome.done, 11u);
-  std::vector<Json> lines;
-  for_each_line(out(), [&](std::uint64_t, std::string_view line) {
-    lines.push_back(parse_json(line, "out"));
-    return true;
-  });
-  ASSERT_EQ(lines.size(), 11u);
-  EXPECT_EQ(lines[8]["prompt"], "a");
-  EXPECT_EQ(lines[8]["id"], 8);
-  EXPECT_EQ(lines[8]["generated_text"], "bcdefgh");
-  EXPECT_EQ(lines[8]["finish_reason"], "stop");
-  EXPECT_EQ(lines[8]["tokens"], 7);
-  EXPECT_LT(lines[8]["logprob"].get<double>(), 0);
-
-  config.do_sample = true;
-  config.num_return_sequences = 2;
-  generate_file(model, tokenizer, in, out(), config, "model", Context());
-  const Json first = parse_json(slurp(out()).substr(0, slurp(out()).find('\n')), "out");
-  EXPECT_EQ(first["samples"].size(), 2u);
-  EXPECT_TRUE(first["samples"][0].contains("generated_text"));
-
-  // A prompt that does not fit is known before the first answer.
-  model.facts().max_positions = 4;
-  dir.write("long.txt", "a\nb\nabcdefg\n");
-  const Error error = error_of([&] {
-    generate_file(model, tokenizer, dir / "long.txt", dir / "other", config, "model", Context());
-  });
-  EXPECT_EQ(error.code(), ErrorCode::kData);
-  EXPECT_THAT(error.what(), HasSubstr("prompt 3"));
-  EXPECT_FALSE(std::filesystem::exists(dir / "other.partial"));
-}
 
 }  // namespace
 }  // namespace llmctl::test
