@@ -12,6 +12,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "optim/muon.h"
 
 namespace llmctl {
 namespace {
@@ -102,7 +103,7 @@ class FusedAdam : public Optimizer {
              /*amsgrad=*/false, /*maximize=*/false, scale,
              /*found_inf=*/std::optional<at::Tensor>());
     };
-    if (config_.type == "adamw") {
+    if (config_.type != "adam") {
       rule([](auto&&... arguments) { at::_fused_adamw_(arguments...); });
     } else {
       rule([](auto&&... arguments) { at::_fused_adam_(arguments...); });
@@ -116,9 +117,15 @@ class FusedAdam : public Optimizer {
 
 }  // namespace
 
+std::unique_ptr<Optimizer> make_adam(const OptimConfig& config, const NamedTensors& parameters,
+                                     const std::vector<bool>& decay) {
+  return std::make_unique<FusedAdam>(config, parameters, decay);
+}
+
 std::unique_ptr<Optimizer> make_optimizer(const OptimConfig& config, const NamedTensors& parameters,
                                           const std::vector<bool>& decay) {
-  return std::make_unique<FusedAdam>(config, parameters, decay);
+  return config.type == "muon" ? make_muon(config, parameters, decay)
+                               : make_adam(config, parameters, decay);
 }
 
 double gradient_square_sum(const NamedTensors& parameters) {

@@ -27,13 +27,16 @@ struct OptimConfig {
   double weight_decay = 0.1;
   double beta1 = 0.9, beta2 = 0.95, eps = 1e-8;
   double clip_norm = 1.0;
+  double muon_lr_ratio = 3.0;
+  double muon_momentum = 0.95;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("type", self.type,
-          "adamw (decoupled weight decay, Loshchilov and Hutter 2019) or adam (L2 in the gradient, "
-          "Kingma and Ba 2015).",
-          OneOf{{"adamw", "adam"}});
+          "adamw (decoupled weight decay, Loshchilov and Hutter 2019), adam (L2 in the gradient, "
+          "Kingma and Ba 2015), or muon (orthogonalised momentum for the matrices inside blocks, "
+          "Jordan et al. 2024, with adamw for the rest).",
+          OneOf{{"adamw", "adam", "muon"}});
     visit("lr", self.lr, "Peak learning rate.", Range<double>{0, 10});
     visit("min_lr_ratio", self.min_lr_ratio,
           "Learning rate at the end of the decay, as a share of lr.", Range<double>{0, 1});
@@ -50,6 +53,10 @@ struct OptimConfig {
     visit("eps", self.eps, "Added to the root of the second moment.", Range<double>{0, 1});
     visit("clip_norm", self.clip_norm, "Largest global gradient norm; 0: no clipping.",
           Range<double>{0, 1e9});
+    visit("muon_lr_ratio", self.muon_lr_ratio,
+          "Muon: learning rate of the matrices inside blocks, as a multiple of lr.",
+          Range<double>{0, 1000});
+    visit("muon_momentum", self.muon_momentum, "Muon: decay of its momentum.", Range<double>{0, 1});
   }
 };
 
