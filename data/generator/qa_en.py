@@ -68,8 +68,12 @@ QUESTIONS = {
 
 
 class Story:
-    def __init__(self, g, held):
-        self.g, self.held, self.sents, self.qs = g, held, [], []
+    def __init__(self, g, held, times=2):
+        """`times`: how many instances of its event a scene tells (2: every relation has a rival in the passage)."""
+        self.g, self.held, self.times, self.sents, self.qs = g, held, times, [], []
+
+    def relations(self):
+        return {rel for rel, _, _ in self.qs}
 
     def people(self, k):
         return people(self.g, k, self.held)
@@ -103,7 +107,7 @@ PROFILE = {
 
 def profile(st):
     g = st.g
-    ps = st.people(g.pick([2, 2, 2, 3]))
+    ps = st.people(2 if st.times == 1 else g.pick([2, 2, 3]))
     rels = g.sample(PROFILE, 5)
     shared = rels[:g.num(1, 2)]
     towns = st.places(8)
@@ -116,9 +120,9 @@ def profile(st):
         st.say("[{a} and {b} are [neighbours|cousins|old friends]|{a} and {b} have known each other for years]." if len(ps) == 2 else
                "{a}, {b} and {c} [are good friends|went to school together|meet every week].", a=ps[0], b=ps[1], c=ps[-1])
     other = [r for r in rels if r not in shared]
+    apart = [rels[:2], rels[2:4]]
     for i, p in enumerate(ps):
-        mine = shared + g.sample(other, g.num(1, 2) if len(ps) == 3 else 2)
-        mine = g.shuffled(mine)
+        mine = g.shuffled(apart[i] if st.times == 1 else shared + g.sample(other, g.num(1, 2) if len(ps) == 3 else 2))
         for j, rel in enumerate(mine):
             key = f"{rel}{i}"
             obj = pets[i] if rel == "petname" else things[i]
@@ -144,7 +148,7 @@ def trade(st):
     prices = g.sample(range(5, 95), 2)
     st.say("[The market in {t} was full on {d}.|It was market day in {t}.|On {d} many people came to the market of {t}.]",
            t=st.places(1)[0], d=g.pick(WEEKDAYS))
-    for i in range(2):
+    for i in range(st.times):
         b, s = ps[2 * i], ps[2 * i + 1]
         k = dict(b=mark(f"buyer{i}", b.name), s=mark(f"seller{i}", s.name), o=mark(f"bought{i}", objs[i]), c=mark(f"colour{i}", cols[i]),
                  p=mark(f"price{i}", f"{prices[i]} coins"), bo=b, so=s, plain=objs[i])
@@ -178,7 +182,7 @@ def journey(st):
     durs = g.sample([f"{n} hours" for n in range(2, 12)] + [f"{n} minutes" for n in (15, 20, 25, 30, 35, 40, 45, 50)], 2)
     st.say("[{a} and {b} both live in {t}.|In {t} {a} and {b} share a house.|{a} and {b} left {t} on the same day.]",
            a=ps[0], b=ps[1], t=t[2])
-    for i, p in enumerate(ps):
+    for i, p in enumerate(ps[:st.times]):
         k = dict(n=p.name, p=p, d=mark(f"dest{i}", t[i]), m=mark(f"mode{i}", modes[i]),
                  h=mark(f"time{i}", f"{hours[i]}:{g.pick(['00', '10', '15', '20', '30', '40', '45'])}"), u=mark(f"duration{i}", durs[i]))
         st.say("[{n} took the road to {d} at {h}.|At {h} {n} closed the door and made for {d}.|{n} wanted to see {d} and was out of the house "
@@ -226,7 +230,7 @@ def building(st):
     years = [str(y) for y in g.sample(range(1650, 1990), 2)]
     st.say("[Two buildings in {t} are worth a visit.|Visitors to {t} like to see the {x} and the {y}.|{t} is known for its {x} and its {y}.]",
            t=st.places(1)[0], x=blds[0], y=blds[1])
-    for i in range(2):
+    for i in range(st.times):
         p = ps[i]
         k = dict(o=blds[i], p=mark(f"builder{i}", p.name), y=mark(f"year{i}", years[i]), m=mark(f"material{i}", mats[i]), n=p.name, P=p)
         st.say("[The {o} is the creation of {p}, who finished it in {y}.|In {y} {p} completed the {o}.|{p} laid the last piece of the {o} "
@@ -252,7 +256,7 @@ def finding(st):
     spots = g.sample(SPOTS, 2)
     st.say("[Two things were missing in the house.|It had been a bad week for anyone who owned something small.|In the inn of {t} things "
            "often disappear.]", t=st.places(1)[0])
-    for i in range(2):
+    for i in range(st.times):
         a, b = ps[2 * i], ps[2 * i + 1]
         k = dict(a=mark(f"owner{i}", a.name), b=mark(f"finder{i}", b.name), o=objs[i], w=mark(f"where{i}", spots[i]), an=a, bn=b)
         st.say("[{a} could not find {an.his} {o}.|{a}'s {o} was gone.|{a} missed {an.his} {o}.|The {o} which {a} had always carried was nowhere to "
@@ -275,12 +279,12 @@ def harvest(st):
     days = g.sample(WEEKDAYS, 3)
     st.say("[In {t} the harvest had begun.|It was {m}, and the trees of {t} were heavy with fruit.|The orchard in {t} needed many hands.]",
            t=st.places(1)[0], m=g.pick(["August", "September", "October"]))
-    for i, p in enumerate(ps):
+    for i, p in enumerate(ps[:st.times]):
         k = dict(n=p.name, p=p, c=crops[i], v=mark(f"count{i}", nums[i]), day=days[i])
         st.say("[{n} took {v} {c} from the trees on {day}.|On {day} {n} filled a basket with {v} {c}.|{n} came back with {v} {c} on {day}."
                "|With {v} {c} {n} was satisfied on {day}.]", **k)
         st.ask("count", f"count{i}", n=p.name, o=crops[i])
-        for rel in g.sample(["job", "age", "home"], 1 if len(ps) == 3 else 2):
+        for rel in g.sample(["job", "age", "home"], 1 if st.times == 2 else 2):
             val = {"job": g.pick(JOBS), "age": f"{g.num(19, 85)} years", "home": st.places(1)[0]}[rel]
             st.sents.append(g.x(g.pick(PROFILE[rel]), S=g.pick([p.name, p.he]), h=p.his, o="", v=mark(f"{rel}{i}", val)))
             st.ask(rel, f"{rel}{i}", n=p.name)
@@ -297,7 +301,7 @@ def gift(st):
     v = st.places(1)[0]
     st.say("[{e} was celebrated in {v} on {d}.|On {d} {e} brought everyone to {v}.|All friends were in {v} on {d} because of {e}.]", e=ev,
            v=mark("venue", v), d=mark("date", f"{g.num(1, 28)} {g.pick(MONTHS)}"))
-    for i, (r, q) in enumerate([(r1, a), (r2, b)]):
+    for i, (r, q) in enumerate([(r1, a), (r2, b)][:st.times]):
         k = dict(r=r.name, R=r, q=mark(f"giver{i}", q.name), o=mark(f"got{i}", objs[i]), c=mark(f"colour{i}", cols[i]), plain=objs[i], qn=q)
         st.say("[{r} was handed a(n) {c} {o} by {q}.|{q} had brought a(n) {c} {o} for {r}.|{q} surprised {r} with a(n) {c} {o}."
                "|For {r} there was a(n) {c} {o}, which {q} had chosen.|{r} unwrapped a(n) {c} {o} that {q} had bought for {R.him}.]", **k)
@@ -333,7 +337,7 @@ def trouble(st):
     towns = st.places(2)
     st.say("[{d} was not a good day for {a} and {b}.|On {d} nothing went as planned.|{a} and {b} will not forget that {d}.]",
            d=g.pick(WEEKDAYS), a=ps[0], b=ps[1])
-    for i, p in enumerate(ps):
+    for i, p in enumerate(ps[:st.times]):
         past, aux, vp = evs[i]
         k = dict(n=p.name, past=past, w=mark(f"reason{i}", why[i]), p=p)
         extra = g.pick(["job", "age", "home"])
@@ -354,7 +358,8 @@ def bystander(st, skip):
     """One more person with two facts, so that short passages hold another distractor."""
     g = st.g
     p = next(q for q in st.people(8) if q.name not in skip)
-    for i, rel in enumerate(g.sample(["job", "home", "birth", "age", "food", "instrument"], 2)):
+    free = [r for r in ("job", "home", "birth", "age", "food", "instrument") if r not in st.relations()]
+    for i, rel in enumerate(g.sample(free, 2)):
         val = {"job": g.pick(JOBS), "home": g.pick(PLACES), "birth": g.pick(PLACES), "age": f"{g.num(19, 85)} years",
                "food": g.pick(FOODS), "instrument": g.pick(INSTRUMENTS)}[rel]
         lead = g.pick(["{x} saw all this. ", "{x} was there too. ", "Among the others was {x}. ", ""]).format(x=p.name) if i == 0 else ""
@@ -367,11 +372,27 @@ def bystander(st, skip):
 SCENES = [(profile, 7), (trade, 3), (journey, 3), (contest, 3), (building, 3), (finding, 3), (harvest, 2), (gift, 3), (trouble, 3)]
 
 
+# Passages in which each relation has a rival of its own kind, so that names must be matched too.
+RIVALS = 0.12
+
+
 def passage(g, scene, held, n_questions):
     """One passage: (title, context, [(relation, question, answer, start)])."""
-    st = Story(g, held)
-    scene(st)
-    if len(" ".join(st.sents).split()) < g.num(38, 62):
+    if g.chance(RIVALS):
+        st = Story(g, held, 2)
+        scene(st)
+    else:
+        # Two scenes that share no relation.
+        st = Story(g, held, 1)
+        scene(st)
+        for _ in range(20):
+            more = Story(g, held, 1)
+            g.pick([s for s, _ in SCENES if s is not scene])(more)
+            if not more.relations() & st.relations():
+                st.sents += more.sents
+                st.qs += more.qs
+                break
+    if len(" ".join(st.sents).split()) < g.num(30, 45):
         bystander(st, " ".join(st.sents))
     text, spans = unmark(lines_en(g, st.sents, 0))
     qas, used, count = [], set(), {}

@@ -56,8 +56,12 @@ PAINTABLE = [t for t in THINGS if t[0] in ("自行车", "桌子", "椅子", "书
 
 
 class Story:
-    def __init__(self, g, held):
-        self.g, self.held, self.sents, self.qs = g, held, [], []
+    def __init__(self, g, held, times=2):
+        """`times`: how many instances of its event a scene tells (2: every relation has a rival in the passage)."""
+        self.g, self.held, self.times, self.sents, self.qs = g, held, times, [], []
+
+    def relations(self):
+        return {rel for rel, _, _ in self.qs}
 
     def people(self, k):
         return people(self.g, k, self.held)
@@ -83,9 +87,9 @@ def _fact(g, rel, subject, key, value, thing=("", "")):
 
 def profile(st):
     g = st.g
-    ps = st.people(g.pick([2, 2, 2, 3]))
+    ps = st.people(2 if st.times == 1 else g.pick([2, 2, 3]))
     rels = g.sample(PROFILE, 5)
-    shared, other = rels[:g.num(1, 2)], rels[2:]
+    shared, other, apart = rels[:g.num(1, 2)], rels[2:], [rels[:2], rels[2:4]]
     towns = st.places(6)
     pools = {"job": g.sample(JOBS, 3), "home": towns[:3], "birth": towns[3:6], "food": g.sample(FOODS, 3),
              "age": [f"{n}岁" for n in g.sample(range(19, 85), 3)], "petname": g.sample(PET_NAMES, 3),
@@ -95,7 +99,7 @@ def profile(st):
     if g.chance(0.5):
         st.say("[{a}是{r}|{a}认识很多年了|{a}常常见面]。", a=listing([p.name for p in ps]), r=g.pick(["邻居", "老同学", "好朋友"]))
     for i, p in enumerate(ps):
-        mine = g.shuffled(shared + g.sample(other, g.num(1, 2) if len(ps) == 3 else 2))
+        mine = g.shuffled(apart[i] if st.times == 1 else shared + g.sample(other, g.num(1, 2) if len(ps) == 3 else 2))
         clauses = []
         for j, rel in enumerate(mine):
             key = f"{rel}{i}"
@@ -119,7 +123,8 @@ def bystander(st, skip):
     g = st.g
     p = next(q for q in st.people(6) if q.name not in skip)
     lead = g.pick(["{}也在场。", "在场的还有{}。", "{}把这些都看在眼里。", ""]).format(p.name)
-    for i, rel in enumerate(g.sample(["job", "home", "birth", "age", "food", "instrument"], 2)):
+    free = [r for r in ("job", "home", "birth", "age", "food", "instrument") if r not in st.relations()]
+    for i, rel in enumerate(g.sample(free, 2)):
         key = rel + "_by"
         subject = p.name if i == 0 and not lead else p.ta
         st.sents.append((lead if i == 0 else "") + _fact(g, rel, subject, key, _value(g, st, rel)) + "。")
@@ -133,7 +138,7 @@ def trade(st):
     cols = g.sample(COLOURS, 2)
     prices = g.sample(range(5, 95), 2)
     st.say("[{d}，{t}的集市上人很多。|那天{t}正好赶集。|{d}，很多人来到{t}的集市。]", t=st.places(1)[0], d=g.pick(WEEKDAYS))
-    for i in range(2):
+    for i in range(st.times):
         b, s, (o, m) = ps[2 * i], ps[2 * i + 1], objs[i]
         k = dict(b=mark(f"buyer{i}", b.name), s=mark(f"seller{i}", s.name), o=mark(f"bought{i}", o), m=m, c=mark(f"colour{i}", cols[i]),
                  p=mark(f"price{i}", f"{prices[i]}元"), bo=b, so=s)
@@ -161,7 +166,7 @@ def journey(st):
     modes, hours = g.sample(MODES, 2), g.sample(range(5, 20), 2)
     durs = g.sample([f"{n}小时" for n in range(2, 12)] + [f"{n}分钟" for n in (15, 20, 25, 30, 35, 40, 45, 50)], 2)
     st.say("[{a}和{b}都住在{t}。|{a}和{b}同一天离开了{t}。|{t}的{a}和{b}都要出门。]", a=ps[0], b=ps[1], t=t[2])
-    for i, p in enumerate(ps):
+    for i, p in enumerate(ps[:st.times]):
         k = dict(n=p.name, p=p, d=mark(f"dest{i}", t[i]), m=mark(f"mode{i}", modes[i]),
                  h=mark(f"time{i}", f"{hours[i]}:{g.pick(['00', '10', '15', '20', '30', '40', '45'])}"), u=mark(f"duration{i}", durs[i]))
         st.say("[{n}{h}离开家，前往{d}。|{h}，{n}关上门，往{d}的方向走了。|{n}想看看{d}，{h}就出了门。|{n}要到{d}办事，{h}和家人道别。]", **k)
@@ -196,7 +201,7 @@ def building(st):
     blds, ps = g.sample(BUILDINGS, 2), st.people(2)
     mats, years = g.sample(["木头", "石头", "青砖", "玻璃", "钢铁", "大理石", "花岗岩", "红砖", "竹子"], 2), g.sample(range(1650, 1990), 2)
     st.say("[{t}有两座建筑值得一看。|来{t}的客人都爱看{x}和{y}。|{t}的{x}和{y}很有名。]", t=st.places(1)[0], x=blds[0], y=blds[1])
-    for i, p in enumerate(ps):
+    for i, p in enumerate(ps[:st.times]):
         k = dict(o=blds[i], p=mark(f"builder{i}", p.name), y=mark(f"year{i}", f"{years[i]}年"), m=mark(f"material{i}", mats[i]), n=p.name, P=p)
         st.say("[{y}，{p}完成了{o}。|{o}出自{p}之手，{y}完工。|{p}在{y}给{o}放上了最后一块料。|{y}起就有了{o}，那是{p}的心血。|把{o}盖起来的是{p}，时间是{y}。]", **k)
         st.say("[它的墙都是{m}的。|{n}选的是{m}。|从上到下全是{m}。|{P.ta}只用{m}。|{n}让人从远处运来了{m}。]", **k)
@@ -214,7 +219,7 @@ def finding(st):
     g = st.g
     ps, objs, spots = st.people(4), g.sample(SMALL, 2), g.sample(SPOTS, 2)
     st.say("[屋里少了两样东西。|这个星期，丢东西的人真不少。|在{t}的客栈里，常常有东西不见。]", t=st.places(1)[0])
-    for i in range(2):
+    for i in range(st.times):
         a, b, (o, m) = ps[2 * i], ps[2 * i + 1], objs[i]
         k = dict(a=mark(f"owner{i}", a.name), b=mark(f"finder{i}", b.name), o=o, m=m, w=mark(f"where{i}", spots[i]), an=a, bn=b)
         st.say("[{a}怎么也找不到自己的{o}。|{a}的{o}不见了。|{a}发现{o}没有了。|{a}一直带着的那{m}{o}忽然没了影子。]", **k)
@@ -231,11 +236,11 @@ def harvest(st):
     crops = [g.pick(FRUIT)] * 3 if g.chance(0.5) else g.sample(FRUIT, 3)
     nums, days = g.sample(range(12, 99), 3), g.sample(WEEKDAYS, 3)
     st.say("[{t}的果园开始忙了。|{s}，{t}的果树上挂满了果子。|{t}的果园需要人手。]", t=st.places(1)[0], s=g.pick(["八月", "九月", "十月"]))
-    for i, p in enumerate(ps):
+    for i, p in enumerate(ps[:st.times]):
         k = dict(n=p.name, p=p, c=crops[i], v=mark(f"count{i}", f"{nums[i]}个"), day=days[i])
         st.say("[{day}，{n}从树上采下{v}{c}。|{n}{day}带回家{v}{c}。|{day}，{n}装好{v}{c}就回去了。|{v}{c}让{n}{day}忙了一上午。]", **k)
         st.ask("count", f"count{i}", n=p.name, o=crops[i])
-        for rel in g.sample(["job", "age", "home"], 1 if len(ps) == 3 else 2):
+        for rel in g.sample(["job", "age", "home"], 1 if st.times == 2 else 2):
             st.sents.append(_fact(g, rel, g.pick([p.name, p.ta]), f"{rel}{i}", _value(g, st, rel)) + "。")
             st.ask(rel, f"{rel}{i}", n=p.name)
     if g.chance(0.4):
@@ -249,7 +254,7 @@ def gift(st):
     e = g.pick(["聚会", "婚礼", "庆功会", "舞会", "音乐会"])
     st.say("[{d}，{e}在{v}开始了。|{d}，大家到{v}参加{e}。|因为{e}，朋友们{d}都到了{v}。]", e=e, v=mark("venue", st.places(1)[0]),
            d=mark("date", f"{g.num(1, 12)}月{g.num(1, 28)}日"))
-    for i, (r, q) in enumerate([(r1, a), (r2, b)]):
+    for i, (r, q) in enumerate([(r1, a), (r2, b)][:st.times]):
         o, m = objs[i]
         k = dict(r=r.name, R=r, q=mark(f"giver{i}", q.name), o=mark(f"got{i}", o), m=m, c=mark(f"colour{i}", cols[i]), qn=q)
         st.say("[{q}把一{m}{c}的{o}交到{r}手里。|{q}为{r}准备了一{m}{c}的{o}。|{r}打开纸包，里面是{q}挑的一{m}{c}的{o}。"
@@ -273,7 +278,7 @@ def trouble(st):
     g = st.g
     ps, evs, why = st.people(2), g.sample(EVENTS, 2), g.sample(REASONS, 2)
     st.say("[{d}对{a}和{b}来说不是个好日子。|{d}，什么事都不顺利。|{a}和{b}忘不了那个{d}。]", d=g.pick(WEEKDAYS), a=ps[0], b=ps[1])
-    for i, p in enumerate(ps):
+    for i, p in enumerate(ps[:st.times]):
         rel = g.pick(["job", "age", "home"])
         k = dict(n=p.name, e=evs[i], w=mark(f"reason{i}", why[i]), p=p)
         st.sents.append(_fact(g, rel, p.name, f"{rel}{i}", _value(g, st, rel)) + "。")
@@ -289,10 +294,26 @@ def trouble(st):
 SCENES = [(profile, 7), (trade, 3), (journey, 3), (contest, 3), (building, 3), (finding, 3), (harvest, 2), (gift, 3), (trouble, 3)]
 
 
+# Passages in which each relation has a rival of its own kind, so that names must be matched too.
+RIVALS = 0.12
+
+
 def passage(g, scene, held, n_questions):
-    st = Story(g, held)
-    scene(st)
-    if len(unmark("".join(st.sents))[0]) < g.num(75, 105):
+    if g.chance(RIVALS):
+        st = Story(g, held, 2)
+        scene(st)
+    else:
+        # Two scenes that share no relation.
+        st = Story(g, held, 1)
+        scene(st)
+        for _ in range(20):
+            more = Story(g, held, 1)
+            g.pick([s for s, _ in SCENES if s is not scene])(more)
+            if not more.relations() & st.relations():
+                st.sents += more.sents
+                st.qs += more.qs
+                break
+    if len(unmark("".join(st.sents))[0]) < g.num(60, 85):
         bystander(st, "".join(st.sents))
     text, spans = unmark(lines_zh(g, st.sents, 0))
     qas, used, count = [], set(), {}
