@@ -38,7 +38,7 @@ def questions(seed, language):
     module = qa_en if language == "en" else qa_zh
     scenes = [s for s, weight in module.SCENES for _ in range(weight)]
     seen, parts = set(), []
-    for part, count, held, per in (("train", QA_TRAIN, 0.0, (4, 5, 5)), ("valid", QA_VALID, 0.5, (3,))):
+    for part, count, held, per in (("train", QA_TRAIN, 0.0, (4, 5, 5)), ("valid", QA_VALID, 0.1, (3,))):
         g = Grammar(f"{seed}/qa/{language}/{part}")
         out = []
         while len(out) < count:
