@@ -52,7 +52,7 @@ TEST(EventFile, WritesFramedRecords) {
   EXPECT_EQ(event[0], 0x09);  // field 1, 64 bits
   EXPECT_EQ(at<double>(event, 1), 1.5e9);
   EXPECT_EQ(event.substr(9, 3), "\x10\xac\x02");  // field 2, 300
-  EXPECT_EQ(event.substr(12, 2), "\x2a\x1c");     // field 5
+  EXPECT_EQ(event.substr(12, 2), "\x2a\x1e");     // field 5
   EXPECT_EQ(event.substr(14, 4), "\x0a\x11\x0a\x0a");
   EXPECT_EQ(event.substr(18, 10), "train/loss");
   EXPECT_EQ(event[28], 0x15);  // field 2, 32 bits
