@@ -1,0 +1,53 @@
+// Greedy texts of Hugging Face's generate().
+#include <gtest/gtest.h>
+
+#include "infer/engine.h"
+#include "nn/tensor_file.h"
+#include "support/device.h"
+#include "support/parity_dir.h"
+
+namespace llmctl::test {
+namespace {
+
+std::vector<TokenId> ids_of(const SafetensorsFile& file, const std::string& name) {
+  const auto bytes = file.bytes(name);
+  const auto* values = reinterpret_cast<const std::int64_t*>(bytes.data());
+  return {values, values + file.info(name).elements()};
+}
+
+void expect_greedy_texts(const std::string& which) {
+  const auto directory = parity_dir() / "models" / which;
+  auto model = load_model(directory, {});
+  model->to(at::Device(test_device()));
+  const SafetensorsFile expected(directory / "expected.safetensors");
+  const Json defaults = generation_defaults(directory);
+  GenerationConfig config;
+  read_config(ConfigNode(&defaults, "generation", nullptr), config);
+  config.max_new_tokens = 24;
+  std::vector<GenerationRequest> requests;
+  std::vector<std::vector<TokenId>> texts;
+  for (int p = 0; expected.contains(concat("greedy.", p, ".ids")); ++p) {
+    requests.push_back({ids_of(expected, concat("greedy.", p, ".prompt")), 0, 0});
+    texts.push_back(ids_of(expected, concat("greedy.", p, ".ids")));
+  }
+  ASSERT_GE(texts.size(), 3u);
+  const auto results = generate_tokens(*model, requests, config, config.eos_token_id, 0, Context());
+  for (std::size_t p = 0; p < texts.size(); ++p) {
+    std::vector<TokenId> text = texts[p];  // its stop token included
+    if (results[p].reason == FinishReason::kStop) text.pop_back();
+    EXPECT_EQ(results[p].ids, text) << which << ", prompt " << p;
+  }
+}
+
+TEST(EngineParity, Llama) {
+  LLMCTL_NEEDS_PARITY("models/llama");
+  expect_greedy_texts("llama");
+}
+
+TEST(EngineParity, LlamaWithScaledRotaryPositions) {
+  LLMCTL_NEEDS_PARITY("models/llama_rope3");
+  expect_greedy_texts("llama_rope3");
+}
+
+}  // namespace
+}  // namespace llmctl::test
