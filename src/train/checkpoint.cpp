@@ -142,13 +142,6 @@ void require_room(const fs::path& directory, const Model& model, const NamedTens
           format_bytes(static_cast<std::uint64_t>(bytes)));
 }
 
-std::optional<fs::path> link_target(const fs::path& link) {
-  std::error_code error;
-  const fs::path target = fs::read_symlink(link, error);
-  if (error) return {};
-  return target.filename();
-}
-
 void link_to_step(const fs::path& run_directory, const char* name, std::int64_t step) {
   const fs::path link = run_directory / name;
   if (step > 0 && fs::is_directory(checkpoint_directory(run_directory, step))) {
@@ -248,14 +241,21 @@ void link_checkpoints(const fs::path& run_directory, std::int64_t last_step,
   link_to_step(run_directory, "best", best_step);
 }
 
+std::optional<fs::path> linked_checkpoint(const fs::path& run_directory, const std::string& link) {
+  std::error_code error;
+  const fs::path target = fs::read_symlink(run_directory / link, error);
+  if (error || !fs::is_directory(run_directory / target, error)) return {};
+  return run_directory / target;
+}
+
 void prune_checkpoints(const fs::path& run_directory, std::int64_t keep_last) {
   const auto checkpoints = list_checkpoints(run_directory);
-  const auto best = link_target(run_directory / "best");
-  const auto last = link_target(run_directory / "last");
+  const auto best = linked_checkpoint(run_directory, "best");
+  const auto last = linked_checkpoint(run_directory, "last");
   const auto keep = static_cast<std::size_t>(std::max<std::int64_t>(keep_last, 1));
   for (std::size_t i = 0; i + keep < checkpoints.size(); ++i) {
-    const fs::path name = checkpoints[i].second.filename();
-    if (name != best && name != last) remove_directory(checkpoints[i].second);
+    const fs::path& checkpoint = checkpoints[i].second;
+    if (checkpoint != best && checkpoint != last) remove_directory(checkpoint);
   }
 }
 

@@ -96,6 +96,10 @@ void load_checkpoint(const std::filesystem::path& checkpoint, Model& model, Opti
 void link_checkpoints(const std::filesystem::path& run_directory, std::int64_t last_step,
                       std::int64_t best_step);
 
+/// The checkpoint that RUN/best or RUN/last points to, if it is there.
+std::optional<std::filesystem::path> linked_checkpoint(const std::filesystem::path& run_directory,
+                                                       const std::string& link);
+
 /// Keeps the newest `keep_last` and what RUN/best and RUN/last point to; removes the rest, each by
 /// rename, then deletion.
 void prune_checkpoints(const std::filesystem::path& run_directory, std::int64_t keep_last);

@@ -72,7 +72,7 @@ void on_main(World& world, Work work) {
   require(failed == 0, ErrorCode::kTemporary, "rank 0 stopped; its log says why");
 }
 
-/// Lines "optim.lr: 0.001, now 0.002" for the keys that two configurations differ in.
+/// "optim.lr: 0.001, now 0.002; …" for the keys that two configurations differ in.
 std::string differences(const Json& then, const Json& now) {
   const Json old_keys = then.empty() ? Json::object() : then.flatten();
   const Json new_keys = now.empty() ? Json::object() : now.flatten();
@@ -145,7 +145,7 @@ class Trainer {
   double seconds_before_ = 0;
   std::int64_t saved_step_ = 0;
   int save_failures_ = 0, signal_ = 0, exit_status_ = 0;
-  std::string stopped_, rate_;
+  std::string stopped_, progress_;
 };
 
 Trainer::Trainer(const TrainingRun& run)
@@ -250,7 +250,7 @@ TrainingOutcome Trainer::train() {
   }
   for (settle(); stopped_.empty() && state_.step < total_; settle()) {
     advance(batches.next());
-    if (progress) progress->update(static_cast<std::uint64_t>(state_.step), rate_);
+    if (progress) progress->update(static_cast<std::uint64_t>(state_.step), progress_);
     fault_point("step");
     signal_ = signal_on_any_rank();
   }
@@ -285,6 +285,8 @@ void Trainer::advance(const std::vector<Batch>& batches) {
   } else {
     state_.skipped_in_row = 0;
   }
+  progress_ =
+      concat("loss ", fixed(window_.loss()), "  ", format_rate(window_.tokens_per_second()));
   record_step(result, lr);
 }
 
@@ -297,13 +299,12 @@ void Trainer::skip(const StepResult& result) {
     log_warning("step ", state_.step, ": ", what, "; its update is left out (",
                 state_.skipped_in_row, " in a row)");
   }
-  require(state_.skipped_in_row<run_.train.max_skipped, ErrorCode::kInternal, "steps ",
-                                state_.step - state_.skipped_in_row + 1, " to ", state_.step,
-                                " gave no finite loss and gradient (last: ", what,
-                                "); the newest checkpoint is ", saved_step_> 0
-              ? checkpoint_directory(run_.directory, saved_step_).string()
-              : "none",
-          "; lower optim.lr, lengthen optim.warmup_steps or look at the data of these steps");
+  if (state_.skipped_in_row < run_.train.max_skipped) return;
+  const std::string newest =
+      saved_step_ > 0 ? checkpoint_directory(run_.directory, saved_step_).string() : "none";
+  fail(ErrorCode::kInternal, "steps ", state_.step - state_.skipped_in_row + 1, " to ", state_.step,
+       " gave no finite loss and gradient (last: ", what, "); the newest checkpoint is ", newest,
+       "; lower optim.lr, lengthen optim.warmup_steps or look at the data of these steps");
 }
 
 void Trainer::record_step(const StepResult& result, double lr) {
@@ -316,7 +317,6 @@ void Trainer::record_step(const StepResult& result, double lr) {
     record["tokens"] = state_.tokens;
     record["tokens_per_second"] = window_.tokens_per_second();
     record["seconds"] = seconds();
-    rate_ = concat("loss ", fixed(window_.loss()), "  ", format_rate(window_.tokens_per_second()));
     if (main_) {
       log_info("step ", state_.step, "/", total_, "  loss ", fixed(window_.loss()), "  lr ",
                short_number(lr), "  grad norm ", short_number(result.gradient_norm), "  ",
@@ -359,7 +359,11 @@ void Trainer::settle() {
   }
   const bool last = !stopped_.empty() || state_.step == total_;
   const bool due = run_.checkpoint.every > 0 && state_.step % run_.checkpoint.every == 0;
-  if (state_.step != saved_step_ && (better || last || due)) save(last);
+  if (state_.step != saved_step_) {
+    if (better || last || due) save(last);
+  } else if (better && main_) {
+    link_checkpoints(run_.directory, state_.step, state_.best_step);
+  }
 }
 
 bool Trainer::validation_due() const {
@@ -476,8 +480,7 @@ TrainingOutcome Trainer::outcome() {
   outcome.tokens = state_.tokens;
   outcome.stopped = stopped_;
   outcome.exit_status = exit_status_;
-  const fs::path best = checkpoint_directory(run_.directory, state_.best_step);
-  if (state_.best_step > 0 && fs::exists(best)) outcome.best_directory = best;
+  outcome.best_directory = linked_checkpoint(run_.directory, "best").value_or(fs::path());
   if (saved_step_ > 0) outcome.last_directory = checkpoint_directory(run_.directory, saved_step_);
   return outcome;
 }

@@ -148,6 +148,17 @@ TEST_F(Resume, ASignalFinishesTheStepAndSaves) {
   }
 }
 
+TEST_F(Resume, MakesUpForTheLastValidation) {
+  const auto run = dir / "end";
+  const int status = in_child([&] {
+    install_signal_handlers();
+    return train_fully(run, [](ToyRun& toy) { toy.loss.signal_at_forward = {{30, SIGTERM}}; });
+  });
+  EXPECT_EQ(status, 143);  // in the last step
+  ASSERT_EQ(in_child([&] { return train_fully(run); }), 0);
+  expect_same_as_straight(run);
+}
+
 /// A byte changed, a file cut, emptied or gone: the newest checkpoint is passed over.
 TEST_F(Resume, FallsBackFromADamagedCheckpoint) {
   const auto newest = [](const std::filesystem::path& run) {
