@@ -56,9 +56,10 @@ std::string answer_text(AnswerKind kind, const Json& answer) {
     }
     case AnswerKind::kSpan:
       return escape_control(answer["answer"].get<std::string>()) + "\n";
-    case AnswerKind::kLabel:
-      return answer["label"].get<std::string>() + " " + percent(answer.value("probability", 0.0)) +
-             "\n";
+    case AnswerKind::kLabel: {
+      const auto label = answer["label"].get<std::string>();
+      return escape_control(label) + " " + percent(answer["scores"].value(label, 0.0)) + "\n";
+    }
   }
   return {};
 }

@@ -163,7 +163,5 @@ TEST_F(BatchFile, NeedsSomewhereToWrite) {
   EXPECT_EQ(to(dir / "missing" / "out.jsonl"), ErrorCode::kCannotCreate);
 }
 
-
-
 }  // namespace
 }  // namespace llmctl::test
