@@ -18,7 +18,8 @@ from generator import classify, docs_en, instructions, qa_en, qa_zh, tales_zh, t
 from generator.core import Grammar  # noqa: E402
 
 CORPUS_BYTES = {"en": 1_500_000, "zh": 1_250_000}
-QA_TRAIN, QA_VALID = 1500, 150
+QA_TRAIN, QA_VALID = 3000, 150
+CORPUS_QA = 1500  # passages of the questions that are in the corpus too
 
 PROMPTS = """我今天去了公园，看到了很多美丽的花朵。
 从前，有一只叫豆豆的松鼠，住在一棵银杏下面。
@@ -87,7 +88,7 @@ def build(seed):
         train, valid = questions(seed, language)
         files[f"qa/{language}-train.json"] = squad(f"{language}-train", train)
         files[f"qa/{language}-valid.json"] = squad(f"{language}-valid", valid)
-        files[f"corpus/{language}.txt"] = corpus(seed, language, train)
+        files[f"corpus/{language}.txt"] = corpus(seed, language, train[:CORPUS_QA])
     for task in classify.TASKS:
         g, seen = Grammar(f"{seed}/classify/{task}"), set()
         for part, count in (("train", 2000), ("valid", 300)):
