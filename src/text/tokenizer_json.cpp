@@ -112,8 +112,8 @@ class Writer {
       }
       list.push_back(isolate(pattern));
     }
-    if (model_.kind == Kind::kUnigram && model_.byte_fallback) {
-      // There the model would match a text that spells the name of a byte piece.
+    if (model_.byte_fallback && (model_.kind == Kind::kUnigram || ignore_merges())) {
+      // There a text that spells the name of a byte piece would be taken for it.
       list.push_back(isolate("<(?=0x[0-9A-F]{2}>)"));
     }
     if (model_.kind == Kind::kWord) list.push_back(metaspace(kSpace, "never", true));
@@ -155,9 +155,6 @@ class Writer {
       case Kind::kChar:
         break;
     }
-    const bool long_symbols = std::any_of(user_.begin(), user_.end(), [](std::string_view text) {
-      return count_code_points(text) > 1;
-    });
     return {{"type", "BPE"},
             {"dropout", nullptr},
             {"unk_token", unknown()},
@@ -165,7 +162,7 @@ class Writer {
             {"end_of_word_suffix", nullptr},
             {"fuse_unk", true},
             {"byte_fallback", model_.byte_fallback},
-            {"ignore_merges", long_symbols},  // no merges lead to a user-defined piece
+            {"ignore_merges", ignore_merges()},
             {"vocab", vocabulary()},
             {"merges", model_.kind == Kind::kBpe ? merges() : Json::array()}};
   }
@@ -173,6 +170,13 @@ class Writer {
  private:
   const std::string& unknown() const {
     return model_.pieces[static_cast<std::size_t>(model_.unknown)].text;
+  }
+
+  /// Whether a part of the text that is a piece is looked up whole: no merges lead to a
+  /// user-defined piece of several characters.
+  bool ignore_merges() const {
+    return std::any_of(user_.begin(), user_.end(),
+                       [](std::string_view text) { return count_code_points(text) > 1; });
   }
 
   /// Control pieces, the unknown one and whatever serves as a special token.

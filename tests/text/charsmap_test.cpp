@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 
 #include <cstdint>
-#include <cstring>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -42,10 +41,12 @@ std::string refusal(const std::string& bytes) {
 
 /// Bytes of a table from units and replacements.
 std::string table(const std::vector<std::uint32_t>& units, std::string_view texts) {
-  const auto size = static_cast<std::uint32_t>(4 * units.size());
-  std::string bytes(4 + size, '\0');
-  std::memcpy(bytes.data(), &size, 4);
-  std::memcpy(bytes.data() + 4, units.data(), size);
+  std::string bytes;
+  const auto put = [&](std::uint32_t number) {
+    for (int i = 0; i < 4; ++i) bytes += static_cast<char>(number >> (8 * i));
+  };
+  put(static_cast<std::uint32_t>(4 * units.size()));
+  for (const std::uint32_t number : units) put(number);
   return bytes + std::string(texts);
 }
 

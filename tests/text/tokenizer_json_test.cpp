@@ -116,10 +116,12 @@ TEST(TokenizerJson, Base64Padding) {
 
 TEST(TokenizerJson, UserDefinedPiecesAreCutOutLongestFirst) {
   const Json json = json_of(bpe().piece("$x", 0, Type::kUser).piece("$x|y", 0, Type::kUser));
-  const Json& last = json["pre_tokenizer"]["pretokenizers"].back();
-  EXPECT_EQ(last["type"], "Split");
-  EXPECT_EQ(last["behavior"], "Isolated");
-  EXPECT_EQ(last["pattern"]["Regex"], "\\$x\\|y|\\$x");
+  const Json& parts = json["pre_tokenizer"]["pretokenizers"];
+  ASSERT_EQ(parts.size(), 4u);
+  EXPECT_EQ(parts[2]["type"], "Split");
+  EXPECT_EQ(parts[2]["behavior"], "Isolated");
+  EXPECT_EQ(parts[2]["pattern"]["Regex"], "\\$x\\|y|\\$x");
+  EXPECT_EQ(parts[3]["pattern"]["Regex"], "<(?=0x[0-9A-F]{2}>)");
   EXPECT_EQ(json["model"]["ignore_merges"], true);
 }
 

@@ -1,0 +1,138 @@
+// Tokenizer directories of ours in the libraries that other people load them with: the same ids.
+#include <gmock/gmock.h>
+
+#include "base/random.h"
+#include "config/json.h"
+#include "support/paths.h"
+#include "support/python.h"
+#include "support/temp_dir.h"
+#include "text/random_text.h"
+#include "text/tokenizer.h"
+#include "text/train.h"
+
+namespace llmctl {
+namespace {
+
+const std::vector<std::string>& corpus() {
+  static const std::vector<std::string> kDocuments = [] {
+    std::vector<std::string> documents;
+    for (const char* name : {"en.txt", "zh.txt"}) {
+      const std::string text = test::slurp(test::source_dir() / "data/corpus" / name);
+      for (std::size_t begin = 0, end; (end = text.find("\n\n", begin)) != text.npos;
+           begin = end + 2) {
+        documents.push_back(text.substr(begin, end - begin));
+      }
+    }
+    return documents;
+  }();
+  return kDocuments;
+}
+
+/// A thousand texts: documents of both languages, what is hard by design, random mixtures.
+std::vector<std::string> texts() {
+  std::vector<std::string> texts = {"",
+                                    " ",
+                                    "  ",
+                                    "\n",
+                                    " \n ",
+                                    "\t\tx",
+                                    "a",
+                                    "我",
+                                    "The [MASK] sat in the [MASK] .",
+                                    "[MASK]我今天去了[MASK]。",
+                                    "[CLS] a [SEP] b",
+                                    "<s>x</s> y",
+                                    "</s>",
+                                    "<unk>",
+                                    "[UNK] [PAD]",
+                                    "<0x0A>",
+                                    "a<0x41>b",
+                                    "<|user|>hello<|end|>",
+                                    "$x$x",
+                                    "👨‍👩‍👧",
+                                    "e\u0301",
+                                    "\u2581a\u2581",
+                                    "▅▅",
+                                    "  both  ",
+                                    "x\n\n\n  y",
+                                    std::string(300, 'a'),
+                                    std::string(90, ' '),
+                                    "3.14159, 1234567890",
+                                    "def f(x):\n    return x + 1\n",
+                                    "\uFEFFtext",
+                                    "a\u00a0b\u3000c"};
+  Random random(random_key(29, "interop"));
+  while (texts.size() < 500) texts.push_back(corpus()[random.below(corpus().size())]);
+  while (texts.size() < 1000) texts.push_back(test::random_text(random, 1 + random.below(30)));
+  return texts;
+}
+
+struct Case {
+  const char *recipe, *type;
+  std::int64_t vocab_size;
+  std::vector<std::string> user_symbols;
+};
+
+class TokenizerInterop : public testing::TestWithParam<Case> {};
+
+TEST_P(TokenizerInterop, SameIdsOnAThousandTexts) {
+  LLMCTL_NEEDS_TRANSFORMERS();
+  const test::TempDir directory;
+  TokenizerTrainConfig config;
+  config.recipe = GetParam().recipe;
+  config.model_type = GetParam().type;
+  config.vocab_size = GetParam().vocab_size;
+  config.user_symbols = GetParam().user_symbols;
+  train_tokenizer(
+      config,
+      [](const std::function<bool(std::string_view)>& document) {
+        for (const std::string& text : corpus()) document(text);
+      },
+      directory / "t");
+  // As in a model's directory, where the model's type could choose another class.
+  directory.write("t/config.json", config.recipe == "masked" ? R"({"model_type": "bert"})"
+                                                             : R"({"model_type": "llama"})");
+
+  const auto tokenizer = load_tokenizer(directory / "t");
+  std::string cases;
+  for (const std::string& text : texts()) {
+    const auto ids = tokenizer->encode(text);
+    const Json row = {{"text", text},
+                      {"ids", ids},
+                      {"with_special", tokenizer->with_special(ids)},
+                      {"recognised", tokenizer->encode_with_special_pieces(text).ids},
+                      {"decoded", tokenizer->decode(ids)}};
+    cases += dump_json(row) + "\n";
+  }
+  std::vector<std::string> arguments = {(directory / "t").string(),
+                                        directory.write("cases.jsonl", cases).string()};
+  if (config.model_type == "word") arguments.push_back("--merged-unknown");
+  const test::ProcessResult result = test::run_python("tokenizer_peers.py", arguments);
+  ASSERT_EQ(result.status, 0) << result.describe();
+  const std::string line = result.out.substr(result.out.rfind('{', result.out.find("\"texts\"")));
+  const Json summary = parse_json(line, "tokenizer_peers.py");
+  EXPECT_EQ(summary["texts"], 1000);
+  const SpecialTokens& special = tokenizer->special();
+  EXPECT_EQ(summary["special"]["unk_token"], *special.unk);
+  if (config.recipe == "masked") {
+    EXPECT_EQ(summary["special"]["mask_token"], *special.mask);
+    EXPECT_EQ(summary["special"]["pad_token"], *special.pad);
+  } else {
+    EXPECT_EQ(summary["special"]["bos_token"], *special.bos);
+    EXPECT_EQ(summary["special"]["eos_token"], *special.eos);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, TokenizerInterop,
+    testing::Values(Case{"causal", "bpe", 8000, {}}, Case{"masked", "bpe", 8000, {}},
+                    Case{"causal", "unigram", 4000, {}}, Case{"masked", "unigram", 4000, {}},
+                    Case{"causal", "char", 8000, {}}, Case{"causal", "word", 4000, {}},
+                    Case{"causal", "bpe", 4000, {"<|user|>", "<|end|>", "the", "$x"}}),
+    [](const testing::TestParamInfo<Case>& info) {
+      return std::string(info.param.recipe) + "_" + info.param.type +
+             (info.param.user_symbols.empty() ? "" : "_symbols");
+    });
+
+}  // namespace
+}  // namespace llmctl
