@@ -129,9 +129,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"causal", "unigram", 4000, {}}, Case{"masked", "unigram", 4000, {}},
                     Case{"causal", "char", 8000, {}}, Case{"causal", "word", 4000, {}},
                     Case{"causal", "bpe", 4000, {"<|user|>", "<|end|>", "the", "$x"}}),
-    [](const testing::TestParamInfo<Case>& info) {
-      return std::string(info.param.recipe) + "_" + info.param.type +
-             (info.param.user_symbols.empty() ? "" : "_symbols");
+    [](const testing::TestParamInfo<Case>& entry) {
+      return std::string(entry.param.recipe) + "_" + entry.param.type +
+             (entry.param.user_symbols.empty() ? "" : "_symbols");
     });
 
 }  // namespace
