@@ -59,7 +59,14 @@ AttentionMask sequence_mask(const at::Tensor& documents, bool causal) {
   if (!documents.defined()) return {causal, {}};
   // Behind a causal mask padding on the right is never seen by the tokens before it.
   if (causal && documents.is_cpu() && is_right_padded(documents)) return {true, {}};
-  at::Tensor seen = documents.unsqueeze(2).eq(documents.unsqueeze(1));
+  // Padding asks like everybody's: it sees all that is no padding, as in Hugging Face's models. A
+  // row of nothing else sees itself, so that no softmax is empty.
+  const at::Tensor real = documents.ge(0);
+  at::Tensor seen = documents.unsqueeze(2)
+                        .eq(documents.unsqueeze(1))
+                        .logical_or(real.logical_not().unsqueeze(2))
+                        .logical_and(real.unsqueeze(1))
+                        .logical_or(real.any(1).logical_not().view({-1, 1, 1}));
   if (causal) seen = at::tril(seen);
   return {false, additive(seen.unsqueeze(1))};
 }

@@ -18,7 +18,7 @@ struct AttentionMask {
 };
 
 /// For whole sequences. `documents` [B, T] as in Sequence, or undefined: tokens see their own
-/// document (padding only padding), and with `causal` nothing later.
+/// document (padding all documents of its row), and with `causal` nothing later.
 AttentionMask sequence_mask(const at::Tensor& documents, bool causal);
 
 /// For new tokens behind what a cache holds.

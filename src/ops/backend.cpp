@@ -5,6 +5,7 @@
 #include <ATen/Version.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/util/Exception.h>
+#include <c10/util/Logging.h>
 #include <malloc.h>
 #include <torch/headeronly/version.h>
 
@@ -116,6 +117,8 @@ void seed_generator(const at::Device& device, std::uint64_t seed) {
 }
 
 void translate_torch_errors(const std::function<void()>& work) {
+  // Wheels are built so that a failed allocation on the CPU ends the process; an exception it is.
+  FLAGS_caffe2_use_fatal_for_enforce = false;
   try {
     work();
   } catch (const c10::OutOfMemoryError& error) {

@@ -1,0 +1,320 @@
+// Model directories: written and read back, renamed, incomplete, refused.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "golden.h"
+#include "io/safetensors.h"
+#include "nn/tensor_file.h"
+#include "support/temp_dir.h"
+#include "tiny_models.h"
+
+namespace llmctl {
+namespace {
+
+using test::create;
+using test::expect_error;
+using test::TempDir;
+using test::tiny_section;
+namespace fs = std::filesystem;
+
+using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
+NamedTensors read_tensors(const fs::path& directory) {
+  NamedTensors tensors;
+  const test::Golden file(directory / "model.safetensors");
+  for (const auto& [name, info] : file.file().tensors())
+    tensors.emplace_back(name, file[name].clone());
+  return tensors;
+}
+
+void rewrite(const fs::path& directory, const std::function<void(NamedTensors&)>& change) {
+  NamedTensors tensors = read_tensors(directory);
+  change(tensors);
+  write_tensors(directory / "model.safetensors", tensors);
+}
+
+void edit_config(const fs::path& directory, const std::function<void(Json&)>& change) {
+  Json config = load_json(directory / "config.json");
+  change(config);
+  std::ofstream(directory / "config.json") << config.dump();
+}
+
+std::unique_ptr<Model> saved(const TempDir& directory, const std::string& type,
+                             ModelRequest request = {}) {
+  auto model = create(tiny_section(type), request);
+  model->save(directory.path());
+  return model;
+}
+
+void expect_equal(const Model& a, const Model& b) {
+  const auto first = a.parameters(), second = b.parameters();
+  ASSERT_EQ(first.size(), second.size());
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    EXPECT_EQ(first[i].first, second[i].first);
+    EXPECT_TRUE(first[i].second.to(at::kCPU).equal(second[i].second.to(at::kCPU)))
+        << first[i].first;
+  }
+}
+
+TEST(LoadModel, ReadsBackWhatWasSaved) {
+  for (const auto& kind : test::all_kinds()) {
+    ModelRequest request;
+    request.head = kind.head;
+    request.labels = {"x", "y", "z"};
+    const TempDir directory;
+    const auto model = saved(directory, kind.type, request);
+    SCOPED_TRACE(model->facts().architecture);
+    LoadReport report;
+    const auto loaded = load_model(directory.path(), {}, Json::object(), &report);
+    expect_equal(*model, *loaded);
+    EXPECT_EQ(loaded->facts().architecture, model->facts().architecture);
+    if (kind.head == HeadKind::kSequenceClassification ||
+        kind.head == HeadKind::kTokenClassification) {
+      EXPECT_EQ(loaded->facts().labels, model->facts().labels);
+    }
+    EXPECT_TRUE(report.missing.empty() && report.unexpected.empty() && report.initialized.empty());
+    EXPECT_EQ(fs::exists(directory / "generation_config.json"), kind.head == HeadKind::kCausalLm);
+    // Saved again, the files are the same.
+    const TempDir second;
+    loaded->save(second.path());
+    for (const char* file : {"config.json", "model.safetensors"}) {
+      EXPECT_EQ(test::slurp(directory / file), test::slurp(second / file)) << file;
+    }
+  }
+}
+
+TEST(LoadModel, ConvertsDtypes) {
+  const TempDir directory;
+  const auto model = create(tiny_section("llama"));
+  for (const auto& [dtype, text] : {std::pair{at::kBFloat16, "bfloat16"}, {at::kHalf, "float16"}}) {
+    model->save(directory.path(), dtype);
+    EXPECT_EQ(load_json(directory / "config.json").at("torch_dtype"), text);
+    const auto loaded = load_model(directory.path(), {});
+    const auto before = model->parameters(), after = loaded->parameters();
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      EXPECT_EQ(after[i].second.scalar_type(), at::kFloat);
+      EXPECT_TRUE(
+          after[i].second.to(test::device()).equal(before[i].second.to(dtype).to(at::kFloat)));
+    }
+    ModelRequest request;
+    request.dtype = dtype;
+    EXPECT_EQ(load_model(directory.path(), request)->parameters()[0].second.scalar_type(), dtype);
+  }
+}
+
+TEST(LoadModel, KeepsWhatItDoesNotKnow) {
+  const TempDir directory, second;
+  saved(directory, "llama");
+  edit_config(directory.path(), [](Json& config) {
+    config["my_note"] = {{"a", {1, 2}}};
+    config["transformers_version"] = "4.40.1";
+    config.erase("torch_dtype");
+    config["dtype"] = "float32";
+  });
+  std::ofstream(directory / "generation_config.json")
+      << R"({"temperature": 0.6, "eos_token_id": [1, 2], "transformers_version": "4.1.0"})";
+  const auto model = load_model(directory.path(), {});
+  model->config()["bos_token_id"] = 7;
+  model->save(second.path());
+  const Json config = load_json(second / "config.json");
+  EXPECT_EQ(config.at("my_note").at("a").at(1), 2);
+  EXPECT_EQ(config.at("transformers_version"), "4.40.1");
+  EXPECT_EQ(config.at("torch_dtype"), "float32");
+  EXPECT_FALSE(config.contains("dtype"));
+  const Json generation = load_json(second / "generation_config.json");
+  EXPECT_EQ(generation.at("temperature"), 0.6);
+  EXPECT_EQ(generation.at("eos_token_id"), (Json{1, 2}));
+  EXPECT_EQ(generation.at("bos_token_id"), 7);
+}
+
+TEST(LoadModel, InitialisesAHeadThatTheFileLacks) {
+  const TempDir directory;
+  const auto model = saved(directory, "bert");
+  ModelRequest request;
+  request.head = HeadKind::kSequenceClassification;
+  request.labels = {"a", "b", "c"};
+  LoadReport report;
+  const auto loaded = load_model(directory.path(), request, Json::object(), &report);
+  EXPECT_EQ(loaded->facts().architecture, "BertForSequenceClassification");
+  EXPECT_EQ(report.initialized,
+            (std::vector<std::string>{"bert.pooler.dense.weight", "bert.pooler.dense.bias",
+                                      "classifier.weight", "classifier.bias"}));
+  EXPECT_EQ(report.missing, report.initialized);
+  EXPECT_EQ(report.unexpected.size(), 5u);
+  EXPECT_EQ(report.unexpected[0], "cls.predictions.bias");
+  std::map<std::string, at::Tensor> before, after;
+  for (const auto& [name, tensor] : model->parameters()) before[name] = tensor;
+  for (const auto& [name, tensor] : loaded->parameters()) after[name] = tensor;
+  const std::string name = "bert.encoder.layer.1.output.dense.weight";
+  EXPECT_TRUE(before.at(name).to(at::kCPU).equal(after.at(name)));
+  EXPECT_EQ(loaded->config().at("id2label").size(), 3u);
+  // The new head depends on the seed alone.
+  EXPECT_TRUE(load_model(directory.path(), request)
+                  ->parameters()
+                  .back()
+                  .second.equal(loaded->parameters().back().second));
+}
+
+TEST(LoadModel, FindsBodiesUnderOtherPrefixes) {
+  const TempDir directory;
+  const auto model = saved(directory, "bert");
+  rewrite(directory.path(), [](NamedTensors& tensors) {
+    for (auto& [name, tensor] : tensors) {
+      if (name.starts_with("bert.")) name = name.substr(5);
+      for (const auto& [now, before] : {std::pair{"LayerNorm.weight", "LayerNorm.gamma"},
+                                        std::pair{"LayerNorm.bias", "LayerNorm.beta"}}) {
+        if (name.ends_with(now))
+          name = name.substr(0, name.size() - std::string(now).size()) + before;
+      }
+    }
+    tensors.emplace_back("embeddings.position_ids", at::arange(32, at::kLong));
+    tensors.emplace_back("cls.predictions.decoder.weight", at::zeros({40, 16}));
+  });
+  LoadReport report;
+  expect_equal(*model, *load_model(directory.path(), {}, Json::object(), &report));
+  EXPECT_TRUE(report.unexpected.empty()) << report.unexpected.front();
+
+  // A bare body reads the body of a file with a head, and the other way round.
+  saved(directory, "llama");
+  edit_config(directory.path(), [](Json& config) { config["architectures"] = {"LlamaModel"}; });
+  const auto bare = load_model(directory.path(), {});
+  EXPECT_EQ(bare->facts().head, HeadKind::kNone);
+  const TempDir second;
+  bare->save(second.path());
+  EXPECT_EQ(read_tensors(second.path()).front().first, "embed_tokens.weight");
+  ModelRequest request;
+  request.head = HeadKind::kSpan;
+  const auto span = load_model(second.path(), request);
+  EXPECT_EQ(span->parameters().front().first, "transformer.embed_tokens.weight");
+  EXPECT_TRUE(span->parameters().front().second.equal(bare->parameters().front().second));
+}
+
+TEST(LoadModel, TiesWhenTheOutputMatrixIsAbsent) {
+  const TempDir directory;
+  saved(directory, "llama");
+  rewrite(directory.path(), [](NamedTensors& tensors) {
+    std::erase_if(tensors, [](const auto& entry) { return entry.first == "lm_head.weight"; });
+  });
+  const auto model = load_model(directory.path(), {});
+  EXPECT_EQ(model->config().at("tie_word_embeddings"), true);
+  EXPECT_EQ(model->parameters().back().first, "model.norm.weight");
+}
+
+TEST(LoadModel, NamesTheTensorAtFault) {
+  const TempDir directory;
+  const auto refuse = [&](const std::function<void(NamedTensors&)>& change,
+                          const std::vector<std::string>& parts) {
+    saved(directory, "llama");
+    rewrite(directory.path(), change);
+    expect_error([&] { load_model(directory.path(), {}); }, ErrorCode::kData, parts);
+  };
+  const auto at_name = [](NamedTensors& tensors, const std::string& name) -> at::Tensor& {
+    for (auto& [known, tensor] : tensors) {
+      if (known == name) return tensor;
+    }
+    throw std::runtime_error("no tensor " + name);
+  };
+  const std::string query = "model.layers.1.self_attn.q_proj.weight";
+  refuse(
+      [&](NamedTensors& tensors) {
+        std::erase_if(tensors,
+                      [](const auto& entry) { return entry.first.find("layers.1.") < 10; });
+      },
+      {"9 tensors are missing", "model.layers.1.input_layernorm.weight"});
+  refuse(
+      [&](NamedTensors& tensors) {
+        at_name(tensors, query) = at::zeros({16, 8});
+      },
+      {query, "[16, 8]", "[16, 16]"});
+  refuse([&](NamedTensors& tensors) { at_name(tensors, query) = at::zeros({256}); },
+         {query, "[256]"});
+  refuse(
+      [&](NamedTensors& tensors) {
+        at_name(tensors, query) = at::zeros({16, 16}, at::kLong);
+      },
+      {query, "I64"});
+}
+
+TEST(LoadModel, RefusesConfigurationsThatItDoesNotCompute) {
+  const auto refuse = [](const std::string& type, const std::string& key, const Json& value,
+                         const std::vector<std::string>& parts) {
+    const TempDir directory;
+    saved(directory, type);
+    edit_config(directory.path(), [&](Json& config) { config[key] = value; });
+    SCOPED_TRACE(key + " " + value.dump());
+    expect_error([&] { load_model(directory.path(), {}); }, ErrorCode::kData, parts);
+  };
+  refuse("bert", "is_decoder", true, {"is_decoder", "true", "config.json"});
+  refuse("bert", "position_embedding_type", "relative_key",
+         {"position_embedding_type", "relative_key"});
+  refuse("bert", "add_cross_attention", true, {"add_cross_attention"});
+  refuse("llama", "quantization_config", {{"bits", 4}}, {"quantization_config"});
+  refuse("llama", "architectures", {"LlamaForSomethingElse"},
+         {"LlamaForSomethingElse", "LlamaForCausalLM"});
+  refuse("llama", "architectures", "LlamaForCausalLM", {"architectures", "expected a list"});
+  refuse("llama", "model_type", "gpt5", {"gpt5", "llama"});
+  refuse("bert", "id2label", {{"0", "a"}, {"2", "b"}}, {"id2label", "none for 1"});
+  refuse("bert", "num_labels", -1, {"num_labels"});
+  refuse("llama", "hidden_size", 32, {"model.embed_tokens.weight", "[40, 16]", "[40, 32]"});
+}
+
+TEST(LoadModel, MissingFiles) {
+  const TempDir directory;
+  expect_error([&] { load_model(directory.path(), {}); }, ErrorCode::kMissing, {"config.json"});
+  saved(directory, "llama");
+  fs::remove(directory / "model.safetensors");
+  expect_error([&] { load_model(directory.path(), {}); }, ErrorCode::kMissing,
+               {"model.safetensors"});
+}
+
+TEST(LoadModel, OverridesWhatWeightsDoNotDependOn) {
+  const TempDir directory;
+  saved(directory, "bert");
+  const auto model =
+      load_model(directory.path(), {}, Json{{"hidden_dropout_prob", 0.0}, {"hidden_size", 16}});
+  EXPECT_EQ(model->config().at("hidden_dropout_prob"), 0.0);
+  const auto refuse = [&](const Json& overrides, const std::vector<std::string>& parts) {
+    expect_error([&] { load_model(directory.path(), {}, overrides); }, ErrorCode::kConfig, parts);
+  };
+  refuse({{"hidden_size", 32}}, {"model.hidden_size", "16", "32"});
+  refuse({{"num_attention_heads", 2}}, {"model.num_attention_heads"});
+  refuse({{"model_type", "llama"}}, {"model.model_type", "llama"});
+  refuse({{"hidden_dropout", 0.0}}, {"model.hidden_dropout", "did you mean 'hidden_dropout_prob'"});
+  refuse({{"hidden_dropout_prob", 2.0}}, {"model.hidden_dropout_prob"});
+
+  const TempDir llama;
+  saved(llama, "llama");
+  const Json longer = {{"max_position_embeddings", 64},
+                       {"rope_scaling", {{"rope_type", "linear"}, {"factor", 2.0}}}};
+  EXPECT_EQ(load_model(llama.path(), {}, longer)->facts().max_positions, 64);
+}
+
+TEST(LoadModel, FollowsTheNamesOfClasses) {
+  const TempDir directory;
+  ModelRequest request;
+  request.head = HeadKind::kSequenceClassification;
+  request.labels = {"bad", "good"};
+  const auto model = saved(directory, "bert", request);
+  const auto weight = [](const Model& m) {
+    return m.parameters()[m.parameters().size() - 2].second.detach().to(at::kCPU);
+  };
+  request.labels = {"good", "bad"};
+  const auto turned = load_model(directory.path(), request);
+  EXPECT_TRUE(weight(*turned)[0].equal(weight(*model)[1]));
+  EXPECT_TRUE(weight(*turned)[1].equal(weight(*model)[0]));
+  EXPECT_EQ(turned->config().at("id2label").at("0"), "good");
+  // Other names for as many classes keep the rows; another number starts afresh.
+  request.labels = {"0", "1"};
+  EXPECT_TRUE(weight(*load_model(directory.path(), request)).equal(weight(*model)));
+  request.labels = {"a", "b", "c"};
+  LoadReport report;
+  const auto wider = load_model(directory.path(), request, Json::object(), &report);
+  EXPECT_EQ(weight(*wider).size(0), 3);
+  EXPECT_EQ(report.initialized, (std::vector<std::string>{"classifier.weight", "classifier.bias"}));
+}
+
+}  // namespace
+}  // namespace llmctl
