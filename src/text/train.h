@@ -43,7 +43,7 @@ struct TokenizerTrainConfig {
           "Fail when the text gives fewer pieces than vocab_size; false takes what there is.");
     visit("character_coverage", self.character_coverage,
           "Share of the characters of the text that get a piece of their own; 0.9995, for char 1.",
-          Range<double>{0.5, 1.0});
+          Range<double>{0.98, 1.0});
     visit("byte_fallback", self.byte_fallback,
           "Spell unknown characters as bytes instead of <unk>; true for bpe and unigram.");
     visit("split_digits", self.split_digits, "One piece per digit.");
