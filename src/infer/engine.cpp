@@ -256,6 +256,10 @@ Json generation_defaults(const std::filesystem::path& model_directory) {
     const Json id = defaults["eos_token_id"];
     defaults["eos_token_id"] = Json::array({id});
   }
+  if (defaults.contains("temperature") && defaults["temperature"] == 0) {
+    defaults.erase("temperature");  // some write "no drawing" so
+    defaults["do_sample"] = false;
+  }
   GenerationConfig checked;
   read_config(ConfigNode(&defaults, path.string(), nullptr, ErrorCode::kData), checked);
   return defaults;

@@ -16,24 +16,15 @@ namespace llmctl {
 
 namespace {
 
-/// The model's generation_config.json, the keys that we know, with the user's keys over it.
+/// The model's generation_config.json (and config.json's eos_token_id), with the user's keys over
+/// it.
 GenerationConfig generation_config(const fs::path& directory, const Json& config, const Json& own) {
-  Json merged = Json::object();
-  const Json known = config_to_json(GenerationConfig{});
-  const fs::path file = directory / "generation_config.json";
-  std::error_code ignored;
-  const auto take = [&](const Json& from) {
-    for (const auto& [key, value] : from.items()) {
-      if (key == "eos_token_id" && value.is_number_integer()) {
-        merged[key] = Json::array({value});
-      } else if ((known.contains(key) || key == "max_new_tokens" || key == "max_length") &&
-                 !value.is_null()) {
-        merged[key] = value;
-      }
-    }
-  };
-  if (config.contains("eos_token_id")) take({{"eos_token_id", config["eos_token_id"]}});
-  if (fs::exists(file, ignored)) take(load_json(file));
+  Json merged = generation_defaults(directory);
+  if (!merged.contains("eos_token_id") && config.contains("eos_token_id")) {
+    const Json& eos = config["eos_token_id"];
+    if (eos.is_number_integer()) merged["eos_token_id"] = Json::array({eos});
+    if (eos.is_array()) merged["eos_token_id"] = eos;
+  }
   // A directory's file may hold a length for the library's own use; the user's length replaces it.
   if (own.contains("max_new_tokens") || own.contains("max_length")) {
     merged.erase("max_new_tokens");
@@ -61,6 +52,12 @@ const std::string& member(const Json& input, std::initializer_list<const char*> 
   }
   fail(ErrorCode::kData, "input ", dump_json(input), ": expected a member ", *names.begin(),
        " with a text");
+}
+
+std::vector<std::string> prompts_of(std::span<const Json> inputs) {
+  std::vector<std::string> prompts;
+  for (const Json& input : inputs) prompts.push_back(member(input, {"prompt", "text"}));
+  return prompts;
 }
 
 void check_utf8(const std::string& text, const std::string& what) {
@@ -157,11 +154,24 @@ Answerer::Answerer(const std::string& model, const Compute& compute, const Answe
   }
 }
 
+void Answerer::check(std::span<const Json> inputs) const {
+  if (kind_ != AnswerKind::kText || task_) return;
+  check_prompts(*loaded_.model, *loaded_.tokenizer, prompts_of(inputs), generation_);
+}
+
 std::string Answerer::digest() const {
-  return sha256_hex(concat(
-      fs::weakly_canonical(loaded_.directory).string(), "\n", dump_json(loaded_.model->config()),
-      "\n", loaded_.tokenizer->fingerprint(), "\n", dump_json(config_to_json(generation_)), "\n",
-      options_.top, " ", options_.sequence_length, " ", options_.raw));
+  // Hashing the weights would take as long as reading them; a trained model's files are new.
+  std::string weights;
+  for (const auto& entry : fs::directory_iterator(loaded_.directory)) {
+    if (entry.path().extension() != ".safetensors") continue;
+    const auto time = entry.last_write_time().time_since_epoch().count();
+    weights += concat(entry.path().filename().string(), " ", entry.file_size(), " ", time, "\n");
+  }
+  return sha256_hex(concat(fs::weakly_canonical(loaded_.directory).string(), "\n", weights,
+                           dump_json(loaded_.model->config()), "\n",
+                           loaded_.tokenizer->fingerprint(), "\n",
+                           dump_json(config_to_json(generation_)), "\n", options_.top, " ",
+                           options_.sequence_length, " ", options_.raw, " ", compute_.dtype));
 }
 
 std::vector<Json> Answerer::answer(std::span<const Json> inputs, std::size_t first,
@@ -210,8 +220,7 @@ Json described(const GeneratedText& text) {
 
 std::vector<Json> Answerer::answer_texts(std::span<const Json> inputs, std::size_t first,
                                          const std::function<void(const std::string&)>& on_text) {
-  std::vector<std::string> prompts;
-  for (const Json& input : inputs) prompts.push_back(member(input, {"prompt", "text"}));
+  const std::vector<std::string> prompts = prompts_of(inputs);
   Context context;
   context.compute = compute_.dtype;
   TextCallback stream;
@@ -294,6 +303,7 @@ GenerationReport run_generation(const JsonDocument& document, bool raw,
     report.done = inputs.size();
   } else {
     report.file = config.output.file;
+    answerer.check(inputs);
     const auto chunk = static_cast<std::size_t>(answerer.generation().batch_size) * 4;
     const auto outcome = answer_batch_file(inputs, report.file, answerer.digest(), chunk,
                                            [&](std::size_t first, std::span<const Json> some) {

@@ -38,6 +38,8 @@ class Answerer {
   AnswerKind kind() const { return kind_; }
   const LoadedModel& loaded() const { return loaded_; }
   const GenerationConfig& generation() const { return generation_; }
+  /// Refuses (kData) prompts that answer() would refuse, before any work is done.
+  void check(std::span<const Json> inputs) const;
   /// Digest of what decides the answers, for batch files.
   std::string digest() const;
 

@@ -235,6 +235,8 @@ TEST(GenerationDefaults, ComeFromTheModelsDirectory) {
   EXPECT_EQ(generation_defaults(dir.path()), Json::parse(R"({"top_k": 50, "eos_token_id": [7]})"));
   dir.write("generation_config.json", R"({"eos_token_id": [7, 8]})");
   EXPECT_EQ(generation_defaults(dir.path())["eos_token_id"], Json::parse("[7, 8]"));
+  dir.write("generation_config.json", R"({"temperature": 0, "do_sample": true})");
+  EXPECT_EQ(generation_defaults(dir.path()), Json::parse(R"({"do_sample": false})"));
   for (const char* text : {R"({"top_k": "many"})", R"({"eos_token_id": "x"})", "[]", "{"}) {
     dir.write("generation_config.json", text);
     try {
