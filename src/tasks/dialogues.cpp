@@ -135,6 +135,12 @@ DialogueEncoder::DialogueEncoder(const Tokenizer& tokenizer, std::string prompt_
           tokenizer.description(),
           ") has no end-of-text token; train one with the recipe 'causal'");
   end_ = *tokenizer.special().eos;
+  TokenId probe = 0;
+  while (tokenizer.is_special(probe)) ++probe;
+  for (TokenId id : tokenizer.with_special(std::span(&probe, 1))) {
+    if (id == probe) break;
+    opening_.push_back(id);
+  }
 }
 
 void DialogueEncoder::append(const std::string& text, bool learned, DialogueRow& row) const {
@@ -144,11 +150,7 @@ void DialogueEncoder::append(const std::string& text, bool learned, DialogueRow&
 }
 
 DialogueRow DialogueEncoder::before_last_answer(const Dialogue& dialogue) const {
-  DialogueRow row;
-  if (tokenizer_.special().bos) {
-    row.ids.push_back(*tokenizer_.special().bos);
-    row.learned.push_back(false);
-  }
+  DialogueRow row{opening_, std::vector<bool>(opening_.size(), false)};
   for (std::size_t t = 0; t < dialogue.turns.size(); ++t) {
     append(before_ + dialogue.turns[t].prompt + behind_, false, row);
     if (t + 1 == dialogue.turns.size()) break;
@@ -161,7 +163,7 @@ DialogueRow DialogueEncoder::before_last_answer(const Dialogue& dialogue) const 
 
 void DialogueEncoder::shorten(DialogueRow& row, std::size_t length) const {
   if (row.ids.size() <= length) return;
-  const std::size_t kept = std::min<std::size_t>(tokenizer_.special().bos ? 1 : 0, length);
+  const std::size_t kept = std::min(opening_.size(), length);
   const auto from = static_cast<std::ptrdiff_t>(kept),
              to = static_cast<std::ptrdiff_t>(kept + row.ids.size() - length);
   row.ids.erase(row.ids.begin() + from, row.ids.begin() + to);

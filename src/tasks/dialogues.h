@@ -42,7 +42,7 @@ struct DialogueRow {
   std::vector<bool> learned;
 };
 
-/// Writes dialogues as tokens: the begin token (where the tokenizer has one), then for each turn
+/// Writes dialogues as tokens: what the tokenizer begins texts with, then for each turn
 /// the template with the prompt in it, the answer and the end token, each tokenized by itself, as
 /// generating will meet them.
 class DialogueEncoder {
@@ -51,7 +51,7 @@ class DialogueEncoder {
   DialogueEncoder(const Tokenizer& tokenizer, std::string prompt_template);
   TokenId end() const { return end_; }
   /// The whole dialogue in at most `length` tokens: too much is taken from the beginning (behind
-  /// the begin token), so that the last answer stays.
+  /// the opening), so that the last answer stays.
   DialogueRow row(const Dialogue& dialogue, std::size_t length) const;
   /// What stands before the last answer, in at most `length` tokens, cut likewise.
   std::vector<TokenId> prompt(const Dialogue& dialogue, std::size_t length) const;
@@ -62,7 +62,8 @@ class DialogueEncoder {
   void shorten(DialogueRow& row, std::size_t length) const;
 
   const Tokenizer& tokenizer_;
-  std::string before_, behind_;  // of the template, around the prompt
+  std::string before_, behind_;   // of the template, around the prompt
+  std::vector<TokenId> opening_;  // what the tokenizer puts before a text
   TokenId end_ = 0;
 };
 

@@ -220,7 +220,7 @@ std::vector<TextGeneration::Generated> TextGeneration::generate(
     GenerationRequest request;
     request.prompt = rows_of.prompt(*dialogues[i], static_cast<std::size_t>(length - answer));
     request.stream = options.first + i;
-    texts.emplace_back(tokenizer_, request.prompt.back(), generation.stop);
+    texts.emplace_back(tokenizer_, true, generation.stop);
     requests.push_back(std::move(request));
   }
   std::vector<std::int64_t> ends = generation.eos_token_id;

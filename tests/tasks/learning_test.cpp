@@ -1,0 +1,157 @@
+// Each task on a tiny model of its own kind: a handful of records is learned by heart.
+#include <gtest/gtest.h>
+
+#include "support/byte_tokenizer.h"
+#include "support/device.h"
+#include "support/temp_dir.h"
+#include "tasks/brief_training.h"
+#include "tasks/extractive_qa.h"
+#include "tasks/sequence_classification.h"
+#include "tasks/text_generation.h"
+
+namespace llmctl {
+namespace {
+
+using test::ByteTokenizer;
+using test::TempDir;
+
+PredictOptions options() {
+  PredictOptions out;
+  out.sequence_length = 96;
+  out.batch_size = 8;
+  return out;
+}
+
+std::string questions() {
+  const char* names[] = {"Ann", "Bob", "Cid", "Dee", "Eve"};
+  const char* colours[] = {"red", "blue", "green", "pink", "grey"};
+  const char* towns[] = {"松溪镇", "云林城", "杏湖县", "长泉县", "金林城"};
+  Json data = Json::array();
+  const auto ask = [&](const std::string& context, const std::string& question,
+                       const std::string& answer) {
+    data.push_back({{"id", std::to_string(data.size())},
+                    {"context", context},
+                    {"question", question},
+                    {"answers", {answer}}});
+  };
+  for (int i = 0; i < 5; ++i) {
+    const std::string a = names[i], b = names[(i + 2) % 5];
+    const std::string red = colours[i], blue = colours[(i + 1) % 5], here = towns[i],
+                      there = towns[(i + 3) % 5];
+    const std::string english = a + " has a " + red + " hat, " + b + " a " + blue + " one.";
+    ask(english, "Colour of " + a + "?", red);
+    ask(english, "Colour of " + b + "?", blue);
+    const std::string chinese = a + "住在" + here + "，" + b + "住在" + there + "。";
+    ask(chinese, a + "在哪？", here);
+    ask(chinese, b + "在哪？", there);
+  }
+  return dump_json(data);
+}
+
+TEST(Learning, ExtractiveQa) {
+  const TempDir directory;
+  const auto tokenizer = std::make_shared<ByteTokenizer>(ByteTokenizer::Kind::kMasked);
+  const auto file = directory.write("qa.json", questions());
+  const auto task = make_extractive_qa({}, tokenizer);
+  TaskFiles files;
+  files.train = {{file, 1.0}};
+  files.sequence_length = 128;
+  task->read(files);
+  const auto model = test::tiny_bert(*tokenizer, HeadKind::kSpan);
+  model->to(at::Device(test::test_device()));
+  test::train_briefly(*model, *task, 250, 20, 4e-3);
+  PredictOptions predict = options();
+  predict.sequence_length = 128;
+  const TaskEvaluation evaluation = task->evaluate(*model, {file}, predict);
+  EXPECT_EQ(evaluation.scores.at("en.exact_match"), 100);
+  EXPECT_EQ(evaluation.scores.at("zh.exact_match"), 100);
+  EXPECT_LT(evaluation.baseline.at("exact_match"), 100);
+}
+
+std::string reviews() {
+  std::string lines;
+  const char* words[] = {"apple", "river", "椅子", "stone", "花朵",
+                         "music", "paper", "月亮", "train", "bread"};
+  for (int i = 0; i < 20; ++i) {
+    lines += dump_json(Json{{"text", std::string(words[i % 10]) + " " + words[(i * 7 + 3) % 10] +
+                                         " " + std::to_string(i)},
+                            {"label", i * 11 % 3 == 0  ? "good"
+                                      : i * 5 % 3 == 1 ? "bad"
+                                                       : "odd"}}) +
+             "\n";
+  }
+  return lines;
+}
+
+TEST(Learning, SequenceClassificationByEncoderAndDecoder) {
+  const TempDir directory;
+  const auto file = directory.write("a.jsonl", reviews());
+  for (bool decoder : {false, true}) {
+    const auto tokenizer = std::make_shared<ByteTokenizer>(decoder ? ByteTokenizer::Kind::kCausal
+                                                                   : ByteTokenizer::Kind::kMasked);
+    const auto task = make_sequence_classification({}, tokenizer);
+    TaskFiles files;
+    files.train = {{file, 1.0}};
+    files.sequence_length = 96;
+    task->read(files);
+    const auto model = decoder ? test::tiny_llama(*tokenizer, task->head(), task->labels())
+                               : test::tiny_bert(*tokenizer, task->head(), task->labels());
+    model->to(at::Device(test::test_device()));
+    test::train_briefly(*model, *task, 100, 20, 3e-3);
+    const TaskEvaluation evaluation = task->evaluate(*model, {file}, options());
+    EXPECT_EQ(evaluation.scores.at("accuracy"), 1) << (decoder ? "decoder" : "encoder");
+    EXPECT_EQ(evaluation.scores.at("macro_f1"), 1);
+    EXPECT_LT(evaluation.baseline.at("accuracy"), 1);
+  }
+}
+
+TEST(Learning, TextGeneration) {
+  const TempDir directory;
+  std::string lines;
+  const char* answers[] = {"one",   "two",        "三个", "four or five", "六。",
+                           "seven", "eight nine", "没有", "ten",          "many"};
+  for (int i = 0; i < 10; ++i) {
+    lines +=
+        dump_json(Json{{"prompt", (i % 2 ? "how many " : "多少 ") + std::to_string(i * 37 % 10)},
+                       {"answer", answers[i]}}) +
+        "\n";
+  }
+  const auto file = directory.write("a.jsonl", lines);
+  const auto tokenizer = std::make_shared<ByteTokenizer>(ByteTokenizer::Kind::kCausal);
+  const auto task = make_text_generation({}, tokenizer);
+  TaskFiles files;
+  files.train = {{file, 1.0}};
+  files.valid = {file};
+  files.sequence_length = 96;
+  task->read(files);
+  const auto model = test::tiny_llama(*tokenizer);
+  model->to(at::Device(test::test_device()));
+  test::train_briefly(*model, *task, 150, 10, 3e-3);
+  const auto world = make_local_world();
+  const ValidationResult validation = task->validator(*model, 4, *world)->validate(Context{});
+  EXPECT_LT(validation.scores.at("loss"), 0.1);
+  EXPECT_EQ(validation.scores.at("exact_match"), 100);
+
+  const TaskEvaluation evaluation = task->evaluate(*model, {file}, options());
+  EXPECT_EQ(evaluation.scores.at("exact_match"), 100);
+  EXPECT_NEAR(evaluation.scores.at("loss"), validation.scores.at("loss"), 1e-5);
+  EXPECT_EQ(evaluation.predictions[0].at("answer"), "one");
+
+  const auto single = task->answer(*model, {Json{{"prompt", "多少 0"}}}, options());
+  EXPECT_EQ(single[0].at("generated_text"), "one");
+  EXPECT_EQ(single[0].at("finish_reason"), "stop");
+  PredictOptions brief = options();
+  brief.generation.emplace();
+  brief.generation->max_new_tokens = 2;
+  EXPECT_EQ(task->answer(*model, {Json{{"prompt", "多少 0"}}}, brief)[0].at("generated_text"),
+            "on");
+  EXPECT_EQ(task->answer(*model, {Json{{"prompt", "多少 0"}}}, brief)[0].at("finish_reason"),
+            "length");
+  brief.generation->max_new_tokens = 20;
+  brief.generation->stop = {"e"};
+  EXPECT_EQ(task->answer(*model, {Json{{"prompt", "多少 0"}}}, brief)[0].at("generated_text"),
+            "on");
+}
+
+}  // namespace
+}  // namespace llmctl
