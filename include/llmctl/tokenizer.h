@@ -50,8 +50,10 @@ class Tokenizer {
   /// As encode_with_offsets, but the names of special tokens in the text ("[MASK]", "</s>") become
   /// their ids, and white space before the mask token is dropped ("the [MASK] sat" and "the[MASK]
   /// sat" are the same), as AutoTokenizer does. For text that the caller vouches for: encode()
-  /// takes such names as ordinary text, so that no user's text can bring in special tokens.
-  Encoding encode_with_special_pieces(std::string_view text) const;
+  /// takes such names as ordinary text, so that no user's text can bring in special tokens. `only`,
+  /// where not empty, names the ids that are recognised.
+  Encoding encode_with_special_pieces(std::string_view text,
+                                      std::span<const TokenId> only = {}) const;
   /// The text of the ids; special tokens are left out unless `keep_special`. Ids outside the
   /// vocabulary are kData.
   virtual std::string decode(std::span<const TokenId> ids, bool keep_special = false) const = 0;

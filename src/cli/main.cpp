@@ -132,7 +132,9 @@ int run_command_line(int argc, char** argv) {
     translate_torch_errors([&] { status = action(); });
     return status;
   } catch (const Error& error) {
-    return report(error.what(), error.exit_status());
+    // Work that a signal cut short ("try again") ends as a signal does.
+    const bool signalled = error.code() == ErrorCode::kTemporary && stop_requested() != 0;
+    return report(error.what(), signalled ? 128 + stop_requested() : error.exit_status());
   } catch (const std::bad_alloc&) {
     return report("out of memory; lower the batch size, the sequence length or the model's size",
                   static_cast<int>(ErrorCode::kInternal));

@@ -33,6 +33,7 @@ struct ModelPlan {
   std::string prefix;                ///< of the body's tensors, as in "bert."
   std::vector<std::string> ignored;  ///< parts of names of copies and buffers in files
   double initializer_range = 0.02;
+  bool sinusoidal_positions = false;  ///< a new table of positions starts as sinusoids
 };
 
 /// A Hugging Face class of a model type.

@@ -15,7 +15,7 @@ struct BertConfig : CommonConfig {
   std::optional<double> classifier_dropout;
   std::int64_t max_position_embeddings = 512, type_vocab_size = 2;
   double layer_norm_eps = 1e-12;
-  bool tie_word_embeddings = true;
+  bool tie_word_embeddings = true, sinusoidal_pos_embds = false;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
@@ -40,6 +40,9 @@ struct BertConfig : CommonConfig {
           "Dropout before a classifier; hidden_dropout_prob by default.", Range<double>{0, 0.99});
     visit("max_position_embeddings", self.max_position_embeddings,
           "Longest sequence: each position has a vector.", Range<std::int64_t>{1, 1 << 24});
+    visit("sinusoidal_pos_embds", self.sinusoidal_pos_embds,
+          "A new model's positions start as sinusoids instead of noise and are trained from there; "
+          "small models learn much sooner with it. The name is DistilBERT's.");
     visit("type_vocab_size", self.type_vocab_size, "Kinds of segments.",
           Range<std::int64_t>{1, 1 << 16});
     visit("layer_norm_eps", self.layer_norm_eps, "Added to the variance in norms.",
@@ -60,10 +63,10 @@ struct BertConfig : CommonConfig {
     return {"hidden_size", "num_hidden_layers", "num_attention_heads"};
   }
   static std::vector<std::string> free_keys() {
-    return {"hidden_dropout_prob", "attention_probs_dropout_prob",
-            "classifier_dropout",  "initializer_range",
-            "bos_token_id",        "eos_token_id",
-            "pad_token_id"};
+    return {"hidden_dropout_prob",  "attention_probs_dropout_prob",
+            "classifier_dropout",   "initializer_range",
+            "sinusoidal_pos_embds", "bos_token_id",
+            "eos_token_id",         "pad_token_id"};
   }
   static std::vector<std::pair<std::string, Json>> supported_values() {
     return {{"quantization_config", nullptr},
@@ -162,6 +165,7 @@ ModelPlan BertConfig::plan(const ConfigNode& node, HeadKind head, std::int64_t l
   plan.prefix = head == HeadKind::kNone ? "" : "bert.";
   plan.ignored = {"embeddings.position_ids"};
   plan.initializer_range = initializer_range;
+  plan.sinusoidal_positions = sinusoidal_pos_embds;
   const double classifier = classifier_dropout.value_or(hidden_dropout_prob);
   if (head == HeadKind::kMaskedLm) {
     plan.lm = LmHeadConfig{hidden_size,   body.vocab_size, tie_word_embeddings,

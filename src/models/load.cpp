@@ -3,6 +3,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "base/error.h"
@@ -74,6 +75,11 @@ void initialize(const TensorRule& rule, at::Tensor& parameter, const ModelPlan& 
       parameter.fill_(1);
       return;
     case ParameterKind::kMatrix:
+      if (plan.sinusoidal_positions && rule.parameter == "body.positions.weight") {
+        // Twice the deviation of the words beside them: told apart from the start, not drowned.
+        fill_sinusoids(parameter, 2 * std::sqrt(2.0) * plan.initializer_range);
+        return;
+      }
       fill_normal(parameter, plan.initializer_range, seed, rule.file_name);
   }
   // The vector of padding starts as nothing, and stays so where it gets no gradient.

@@ -5,6 +5,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/random.h"
 
@@ -27,6 +28,22 @@ void fill_normal(at::Tensor& tensor, double deviation, std::uint64_t seed,
     }
   });
   tensor.copy_(values);
+}
+
+void fill_sinusoids(at::Tensor& table, double amplitude) {
+  const c10::AutoGradMode no_grad(false);
+  at::Tensor values = at::empty(table.sizes(), at::kFloat);
+  float* const data = values.mutable_data_ptr<float>();
+  const std::int64_t width = values.size(1);
+  for (std::int64_t position = 0; position < values.size(0); ++position) {
+    for (std::int64_t column = 0; column < width; ++column) {
+      const double exponent = static_cast<double>(column - column % 2) / static_cast<double>(width);
+      const double angle = static_cast<double>(position) * std::pow(10000.0, -exponent);
+      data[position * width + column] =
+          static_cast<float>(amplitude * (column % 2 == 0 ? std::sin(angle) : std::cos(angle)));
+    }
+  }
+  table.copy_(values);
 }
 
 }  // namespace llmctl

@@ -13,4 +13,8 @@ namespace llmctl {
 /// tensors a model has.
 void fill_normal(at::Tensor& tensor, double deviation, std::uint64_t seed, const std::string& name);
 
+/// Fills a table of positions [P, D] with the sinusoids of Vaswani et al., 2017:
+/// columns 2i and 2i+1 are `amplitude` times the sine and cosine of position / 10000^(2i/D).
+void fill_sinusoids(at::Tensor& table, double amplitude);
+
 }  // namespace llmctl

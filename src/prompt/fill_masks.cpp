@@ -21,38 +21,19 @@ namespace llmctl {
 namespace {
 
 constexpr std::string_view kMask = "[MASK]";
-constexpr std::string_view kAnchor = "\u2603";  // merges with nothing that texts are made of
 
 struct MaskedText {
   std::vector<TokenId> ids, types;
   std::vector<std::int64_t> masks;  // positions in ids
 };
 
-/// What lies between the masks: n masks make n + 1 parts.
-std::vector<std::string_view> split_at_masks(std::string_view text, std::string_view own_mask) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const std::size_t general = text.find(kMask);
-    const std::size_t own = own_mask.empty() ? text.npos : text.find(own_mask);
-    const std::size_t at = std::min(general, own);
-    parts.push_back(text.substr(0, at));
-    if (at == text.npos) return parts;
-    text.remove_prefix(at + (at == general ? kMask.size() : own_mask.size()));
+/// The text with every general "[MASK]" spelled as the tokenizer's own mask token.
+std::string with_own_mask(std::string text, const std::string& own_mask) {
+  if (own_mask == kMask) return text;
+  for (std::size_t at = 0; (at = text.find(kMask, at)) != text.npos; at += own_mask.size()) {
+    text.replace(at, kMask.size(), own_mask);
   }
-}
-
-/// Ids of a part that follows a mask. SentencePiece puts a space before every text that it encodes:
-/// there the part is encoded behind an anchor, whose ids are cut off.
-std::vector<TokenId> encode_within(const Tokenizer& tokenizer, std::string_view part) {
-  std::vector<TokenId> ids = tokenizer.encode(part);
-  if (ids.empty() || !tokenizer.piece(ids.front()).starts_with("\u2581")) {
-    return ids;
-  }
-  const Encoding anchored = tokenizer.encode_with_offsets(std::string(kAnchor) + std::string(part));
-  std::size_t first = 0;
-  while (first < anchored.ids.size() && anchored.offsets[first].end < kAnchor.size()) ++first;
-  if (first < anchored.ids.size() && anchored.offsets[first].end == kAnchor.size()) ++first;
-  return {anchored.ids.begin() + static_cast<std::ptrdiff_t>(first), anchored.ids.end()};
+  return text;
 }
 
 MaskedText encode_text(const Tokenizer& tokenizer, const std::string& text, std::size_t number) {
@@ -60,21 +41,11 @@ MaskedText encode_text(const Tokenizer& tokenizer, const std::string& text, std:
     fail(ErrorCode::kData, "text ", number, ": byte ", *offset, " is not UTF-8");
   }
   const TokenId mask = *tokenizer.special().mask;
-  const std::vector<std::string_view> parts = split_at_masks(text, tokenizer.piece(mask));
-  require(parts.size() > 1, ErrorCode::kData, "text ", number, " has no mask to fill, expected ",
-          kMask, " in it");
-  std::vector<TokenId> ids;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    std::string_view part = parts[i];
-    if (i + 1 < parts.size()) {
-      // The word that is looked for brings the space before it.
-      while (part.ends_with(' ')) part.remove_suffix(1);
-    }
-    const std::vector<TokenId> own =
-        i == 0 ? tokenizer.encode(part) : encode_within(tokenizer, part);
-    ids.insert(ids.end(), own.begin(), own.end());
-    if (i + 1 < parts.size()) ids.push_back(mask);
-  }
+  const std::vector<TokenId> ids =
+      tokenizer.encode_with_special_pieces(with_own_mask(text, tokenizer.piece(mask)), {&mask, 1})
+          .ids;
+  require(std::find(ids.begin(), ids.end(), mask) != ids.end(), ErrorCode::kData, "text ", number,
+          " has no mask to fill, expected ", kMask, " in it");
   MaskedText result;
   result.ids = tokenizer.with_special(ids, nullptr, &result.types);
   for (std::size_t i = 0; i < result.ids.size(); ++i) {

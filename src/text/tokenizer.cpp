@@ -17,12 +17,13 @@ struct NamedToken {
 };
 
 /// The longest first.
-std::vector<NamedToken> special_names(const Tokenizer& tokenizer) {
+std::vector<NamedToken> special_names(const Tokenizer& tokenizer, std::span<const TokenId> only) {
   const SpecialTokens& special = tokenizer.special();
   std::vector<NamedToken> names;
   for (const auto id : {special.unk, special.bos, special.eos, special.pad, special.cls,
                         special.sep, special.mask}) {
-    if (id) names.push_back({tokenizer.piece(*id), *id});
+    if (!id || (!only.empty() && std::find(only.begin(), only.end(), *id) == only.end())) continue;
+    names.push_back({tokenizer.piece(*id), *id});
   }
   std::stable_sort(names.begin(), names.end(), [](const NamedToken& a, const NamedToken& b) {
     return a.name.size() > b.name.size();
@@ -61,9 +62,10 @@ Encoding Tokenizer::encode_part(std::string_view text, bool) const {
   return encode_with_offsets(text);
 }
 
-Encoding Tokenizer::encode_with_special_pieces(std::string_view text) const {
+Encoding Tokenizer::encode_with_special_pieces(std::string_view text,
+                                               std::span<const TokenId> only) const {
   require_utf8(text);
-  std::vector<NamedToken> names = special_names(*this);
+  std::vector<NamedToken> names = special_names(*this, only);
   for (NamedToken& name : names) name.at = text.find(name.name);
   Encoding result;
   std::size_t begin = 0;

@@ -1,6 +1,7 @@
 // Model directories: written and read back, renamed, incomplete, refused.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -103,6 +104,24 @@ TEST(LoadModel, ConvertsDtypes) {
     request.dtype = dtype;
     EXPECT_EQ(load_model(directory.path(), request)->parameters()[0].second.scalar_type(), dtype);
   }
+}
+
+TEST(CreateModel, PositionsStartAsSinusoidsWhereAsked) {
+  Json section = tiny_section("bert");
+  const auto positions = [&] {
+    for (const auto& [name, tensor] : create(section)->parameters()) {
+      if (name == "body.positions.weight") return tensor.detach().to(at::kCPU);
+    }
+    return at::Tensor();
+  };
+  const at::Tensor noise = positions();
+  section["sinusoidal_pos_embds"] = true;
+  const at::Tensor sinusoids = positions();
+  ASSERT_TRUE(noise.defined() && sinusoids.defined());
+  EXPECT_NE(noise[0][0].item<double>(), 0);
+  // sin 0 and cos 0
+  EXPECT_EQ(sinusoids[0][0].item<double>(), 0);
+  EXPECT_NEAR(sinusoids[0][1].item<double>(), 2 * std::sqrt(2.0) * 0.3, 1e-6);
 }
 
 TEST(LoadModel, KeepsWhatItDoesNotKnow) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -211,6 +212,13 @@ TEST(SentencePieceTokenizer, SpecialNamesInTextAreTextUnlessAskedFor) {
   EXPECT_EQ(tokenizer->encode_with_special_pieces("no specials").ids,
             tokenizer->encode("no specials"));
   EXPECT_TRUE(tokenizer->encode_with_special_pieces("").ids.empty());
+
+  const std::vector<TokenId> only = {mask};
+  const auto ids = tokenizer->encode_with_special_pieces("a[SEP]b[MASK][CLS]", only).ids;
+  EXPECT_EQ(
+      std::count_if(ids.begin(), ids.end(), [&](TokenId id) { return tokenizer->is_special(id); }),
+      1);
+  EXPECT_EQ(tokenizer->decode(ids, true), "a[SEP]b[MASK][CLS]");
 }
 
 TEST(SentencePieceTokenizer, FingerprintFollowsWhatDecidesTheIds) {
