@@ -247,12 +247,8 @@ class Evaluation {
     } else {
       require(data.contains("valid") && data.contains("train"), ErrorCode::kUsage,
               "no text given: use --data FILE, or a run directory with held-out text");
-      if (train.empty()) {
-        for (const auto& one : data["train"]) train.push_back(one.at("path").get<std::string>());
-      }
-      const JsonDocument held_out_document{data["valid"], {}};
-      const HeldOut held_out =
-          read_held_out(ConfigNode(&held_out_document.value, "data.valid", &held_out_document));
+      if (train.empty()) train = train_paths(data);
+      const HeldOut held_out = held_out_of(data);
       if (!held_out.paths.empty()) {
         const auto files = expand_paths(held_out.paths);
         texts.valid = tokenize_to_shards(files, *loaded().tokenizer, options, cache);
@@ -352,13 +348,14 @@ class Evaluation {
       LoadedModel& model = loaded();
       require(model.model->facts().head == task->head(), ErrorCode::kUsage, "a ",
               model.model->facts().architecture, " cannot do ", common.type);
-      const auto files = task_files(common);
       PredictOptions options;
+      const auto files = task_files(common, options);
       options.sequence_length = row_length(common.sequence_length, run_data());
       options.batch_size = config_.batch_size;
       options.context = context();
       result = task->evaluate(*model.model, files, options);
-      entry.data = describe(files);
+      const bool part = options.valid_hash > 0 || options.valid_tail > 0;
+      entry.data = (part ? "held out of " : "") + describe(files);
     }
     entry.scores = result.scores;
     entry.samples = result.samples;
@@ -371,16 +368,31 @@ class Evaluation {
     }
   }
 
-  std::vector<std::filesystem::path> task_files(const EntryConfig& common) {
+  /// The labelled files of an entry; the run's own, of which `options` takes what it held out,
+  /// where none are named.
+  std::vector<std::filesystem::path> task_files(const EntryConfig& common,
+                                                PredictOptions& options) {
     if (!common.data.empty()) return expand_paths(common.data);
     const Json data = run_data();
     require(data.contains("valid"), ErrorCode::kUsage, "no labelled files given: use --data FILE");
-    const JsonDocument held_out_document{data["valid"], {}};
-    const HeldOut held_out =
-        read_held_out(ConfigNode(&held_out_document.value, "data.valid", &held_out_document));
-    require(!held_out.paths.empty(), ErrorCode::kUsage,
-            "the run held out a part of its training files: name labelled files with --data FILE");
-    return expand_paths(held_out.paths);
+    const HeldOut held_out = held_out_of(data);
+    if (!held_out.paths.empty()) return expand_paths(held_out.paths);
+    require(held_out.tail > 0 || held_out.hash > 0, ErrorCode::kUsage,
+            "the run held nothing out: name labelled files with --data FILE");
+    options.valid_tail = held_out.tail;
+    options.valid_hash = held_out.hash;
+    return expand_paths(train_paths(data));
+  }
+
+  /// What the run's section `data` holds out, and the files that it trains on.
+  static HeldOut held_out_of(const Json& data) {
+    const JsonDocument document{data.at("valid"), {}};
+    return read_held_out(ConfigNode(&document.value, "data.valid", &document));
+  }
+  static std::vector<std::string> train_paths(const Json& data) {
+    std::vector<std::string> paths;
+    for (const auto& one : data.at("train")) paths.push_back(one.at("path").get<std::string>());
+    return paths;
   }
 
   static std::filesystem::path run_directory_of(const std::string& text,

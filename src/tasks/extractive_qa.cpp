@@ -14,6 +14,10 @@
 namespace llmctl {
 namespace {
 
+std::vector<bool> held_out_passages(const QaData& data, double hash_share, double tail_share) {
+  return held_out({data.contexts.begin(), data.contexts.end()}, hash_share, tail_share);
+}
+
 constexpr std::size_t kSamples = 4;
 
 std::string sample_line(const QaItem& item, const std::string& prediction) {
@@ -100,13 +104,9 @@ void ExtractiveQa::read(const TaskFiles& files) {
   }
   for (const auto& file : files.valid) read_qa_file(file, valid_);
   if (files.valid.empty()) {
-    const std::vector<std::string_view> passages(train_.contexts.begin(), train_.contexts.end());
-    std::vector<bool> out = held_out(passages, files.valid_hash, files.valid_tail);
+    std::vector<bool> out = held_out_passages(train_, files.valid_hash, files.valid_tail);
     valid_ = subset(train_, out);
-    std::vector<double> kept;
-    for (std::size_t c = 0; c < out.size(); ++c) {
-      if (!out[c]) kept.push_back(weight[c]);
-    }
+    std::vector<double> kept = flagged(weight, out, false);
     out.flip();
     const std::size_t moved = train_.moved;
     train_ = subset(train_, out);
@@ -247,7 +247,9 @@ void ExtractiveQa::add_baseline(const QaData& data, TaskEvaluation& evaluation) 
 
 TaskEvaluation ExtractiveQa::evaluate(Model& model, const std::vector<std::filesystem::path>& files,
                                       const PredictOptions& options) const {
-  const QaData data = read_references(files);
+  QaData data = read_references(files);
+  if (options.valid_hash > 0 || options.valid_tail > 0)
+    data = subset(data, held_out_passages(data, options.valid_hash, options.valid_tail));
   const QaFeatures features(data, *tokenizer_,
                             feature_options(model_length(model, options.sequence_length)));
   const auto world = make_local_world();

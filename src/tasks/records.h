@@ -42,6 +42,16 @@ std::optional<std::string> find_field(const Record& record,
 std::vector<bool> held_out(const std::vector<std::string_view>& units, double hash_share,
                            double tail_share);
 
+/// The elements whose flag is `value`, in their order.
+template <class T>
+std::vector<T> flagged(const std::vector<T>& elements, const std::vector<bool>& flags, bool value) {
+  std::vector<T> result;
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    if (flags[i] == value) result.push_back(elements[i]);
+  }
+  return result;
+}
+
 /// How often a unit is visited per epoch when its file weighs `weight`: the whole part always, the
 /// fraction by hash.
 std::int64_t passes(std::string_view unit, double weight);

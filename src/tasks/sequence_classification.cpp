@@ -18,6 +18,19 @@
 namespace llmctl {
 namespace {
 
+std::vector<bool> held_out_texts(const std::vector<LabelledText>& texts, double hash_share,
+                                 double tail_share) {
+  std::vector<std::string_view> units;
+  for (const LabelledText& text : texts) units.push_back(text.text);
+  return held_out(units, hash_share, tail_share);
+}
+
+/// The number of texts dropped.
+std::size_t drop_empty(std::vector<LabelledText>& texts) {
+  return std::erase_if(texts,
+                       [](const LabelledText& text) { return text.text.empty() && !text.pair; });
+}
+
 constexpr std::size_t kSamples = 4;
 
 /// Names of a model's classes, from its config.json; "0", "1", … where it has none.
@@ -143,10 +156,8 @@ void SequenceClassification::read(const TaskFiles& files) {
     read_labelled_texts(file, train_files.size(), config_, true, train_);
     train_files.push_back(file);
   }
-  const std::size_t before = train_.size();
-  std::erase_if(train_, [](const LabelledText& text) { return text.text.empty() && !text.pair; });
-  if (train_.size() < before)
-    log_warning("classification: ", before - train_.size(), " empty texts left out");
+  if (const std::size_t empty = drop_empty(train_))
+    log_warning("classification: ", empty, " empty texts left out");
   require(!train_.empty(), ErrorCode::kData,
           train_files.empty() ? "data.train" : train_files[0].string(), ": no text to train on");
   names_ = config_.labels.empty() ? label_names(train_) : config_.labels;
@@ -156,12 +167,9 @@ void SequenceClassification::read(const TaskFiles& files) {
   for (std::size_t i = 0; i < files.valid.size(); ++i)
     read_labelled_texts(files.valid[i], i, config_, true, valid_);
   if (files.valid.empty()) {
-    std::vector<std::string_view> units;
-    for (const LabelledText& text : train_) units.push_back(text.text);
-    const std::vector<bool> out = held_out(units, files.valid_hash, files.valid_tail);
-    std::vector<LabelledText> kept;
-    for (std::size_t i = 0; i < train_.size(); ++i) (out[i] ? valid_ : kept).push_back(train_[i]);
-    train_ = std::move(kept);
+    const std::vector<bool> out = held_out_texts(train_, files.valid_hash, files.valid_tail);
+    valid_ = flagged(train_, out, true);
+    train_ = flagged(train_, out, false);
     valid_files = train_files;
   }
   train_ids_ = label_ids(train_, names_, train_files);
@@ -290,7 +298,11 @@ Json prediction_of(const std::vector<float>& probabilities, const std::vector<st
 TaskEvaluation SequenceClassification::evaluate(Model& model,
                                                 const std::vector<std::filesystem::path>& files,
                                                 const PredictOptions& options) const {
-  const std::vector<LabelledText> texts = read_references(files);
+  std::vector<LabelledText> texts = read_references(files);
+  if (options.valid_hash > 0 || options.valid_tail > 0) {
+    drop_empty(texts);
+    texts = flagged(texts, held_out_texts(texts, options.valid_hash, options.valid_tail), true);
+  }
   const std::vector<std::string> names = model_labels(model);
   const std::vector<std::size_t> expected = label_ids(texts, names, files);
   const TextRows rows =

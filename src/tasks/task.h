@@ -40,6 +40,9 @@ struct PredictOptions {
   /// as the task's section says.
   std::optional<GenerationConfig> generation;
   std::size_t first = 0;  ///< index of the first input among all, for the draws of generated text
+  /// Of evaluate(): where one is above 0, only what a run with these shares (TaskFiles) holds out
+  /// of the files.
+  double valid_hash = 0, valid_tail = 0;
 };
 
 /// What evaluating gives: scores, and one prediction per input in the task's own format.

@@ -21,6 +21,13 @@
 namespace llmctl {
 namespace {
 
+std::vector<bool> held_out_dialogues(const std::vector<Dialogue>& dialogues, double hash_share,
+                                     double tail_share) {
+  std::vector<std::string_view> units;
+  for (const Dialogue& dialogue : dialogues) units.push_back(dialogue.turns.front().prompt);
+  return held_out(units, hash_share, tail_share);
+}
+
 constexpr std::size_t kSamples = 4;
 constexpr const char* kDefaultTemplate = "{prompt}\n";
 
@@ -159,12 +166,9 @@ void TextGeneration::read(const TaskFiles& files) {
   for (std::size_t i = 0; i < files.valid.size(); ++i)
     read_dialogues(files.valid[i], i, config_, valid_);
   if (files.valid.empty()) {
-    std::vector<std::string_view> units;
-    for (const Dialogue& dialogue : train) units.push_back(dialogue.turns.front().prompt);
-    const std::vector<bool> out = held_out(units, files.valid_hash, files.valid_tail);
-    std::vector<Dialogue> kept;
-    for (std::size_t i = 0; i < train.size(); ++i) (out[i] ? valid_ : kept).push_back(train[i]);
-    train = std::move(kept);
+    const std::vector<bool> out = held_out_dialogues(train, files.valid_hash, files.valid_tail);
+    valid_ = flagged(train, out, true);
+    train = flagged(train, out, false);
   }
   const DialogueEncoder rows_of = encoder(nullptr);
   train_rows_ = encode(train, rows_of, files.sequence_length);
@@ -303,7 +307,11 @@ std::vector<Dialogue> TextGeneration::read_references(
 TaskEvaluation TextGeneration::evaluate(Model& model,
                                         const std::vector<std::filesystem::path>& files,
                                         const PredictOptions& options) const {
-  const std::vector<Dialogue> dialogues = read_references(files);
+  std::vector<Dialogue> dialogues = read_references(files);
+  if (options.valid_hash > 0 || options.valid_tail > 0) {
+    dialogues = flagged(
+        dialogues, held_out_dialogues(dialogues, options.valid_hash, options.valid_tail), true);
+  }
   const std::int64_t length = model_length(model, options.sequence_length);
   const Rows rows = encode(dialogues, encoder(&model), length);
   const std::array<double, 2> loss =

@@ -92,6 +92,26 @@ TEST(Faults, SignalsFinishTheStepAndSave) {
   }
 }
 
+TEST(Faults, ASignalWhileTextIsTokenizedEndsAsSignalsDo) {
+  for (const auto& [signal, status] : {std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}}) {
+    Workbench bench;
+    bench.train_tokenizer();
+    std::string text;
+    const std::string once = slurp(bench / "en.txt") + "\n\n";
+    while (text.size() < 60'000'000) text += once;  // seconds of work
+    bench.write("long.txt", text);
+    ProcessOptions options;
+    options.signals.push_back(signal_when_exists(signal, bench / "cache"));
+    const auto result =
+        bench.run({"pretrain", "-c", bench.write_config("causal", "run", 5), "--set",
+                   R"(data.train=["long.txt"])", "--set", R"(data.valid=["en.txt"])"},
+                  status, options);
+    expect_one_line_error(result, {"interrupted while tokenizing"});
+    for (const auto& entry : fs::recursive_directory_iterator(bench / "cache"))
+      EXPECT_TRUE(entry.is_directory()) << "left behind: " << entry.path();
+  }
+}
+
 TEST(Faults, AFullDiskWhileCheckpointingIsAWarningAndThreeAreTheEnd) {
   Workbench bench;
   bench.train_tokenizer();

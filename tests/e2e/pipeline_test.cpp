@@ -148,6 +148,10 @@ TEST(Pipeline, MaskedModelFillsMasksAndLearnsTasks) {
   const json label =
       json::parse(bench.run({"generate", "-m", "classes", "-p", "这家饭馆很好。", "--json"}).out);
   EXPECT_TRUE(label["label"] == "positive" || label["label"] == "negative") << label;
+  // A run knows what it held out.
+  const json own = json::parse(bench.run({"eval", "-m", "classes", "--json"}).out);
+  EXPECT_GT(own["scores"]["total"], 0);
+  EXPECT_LT(own["scores"]["total"], 150);
 }
 
 TEST(Pipeline, ACausalModelLearnsAnswersToPrompts) {
@@ -166,6 +170,11 @@ TEST(Pipeline, ACausalModelLearnsAnswersToPrompts) {
       bench.run({"generate", "-m", "answers", "-p", "Hello", "--greedy", "-n", "12", "--json"})
           .out);
   EXPECT_EQ(answer["generated_text"], "Hi there.");
+
+  bench.run({"finetune", "-c", "answers.json", "--set", "run.dir=half", "--set",
+             R"(data.valid={"tail": 0.5})"});
+  const json scores = json::parse(bench.run({"eval", "-m", "half", "--json"}).out);
+  EXPECT_EQ(scores["scores"]["total"], 1);
 }
 
 TEST(Pipeline, TokenizersEncodeAndDecode) {

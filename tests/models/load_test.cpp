@@ -110,7 +110,7 @@ TEST(CreateModel, PositionsStartAsSinusoidsWhereAsked) {
   Json section = tiny_section("bert");
   const auto positions = [&] {
     for (const auto& [name, tensor] : create(section)->parameters()) {
-      if (name == "body.positions.weight") return tensor.detach().to(at::kCPU);
+      if (name == "bert.embeddings.position_embeddings.weight") return tensor.detach().to(at::kCPU);
     }
     return at::Tensor();
   };

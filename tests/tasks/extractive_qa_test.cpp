@@ -115,6 +115,19 @@ TEST(ExtractiveQa, HoldsOutWholePassages) {
   EXPECT_EQ(result.samples[0], "多少？ → 5   [5]");
 }
 
+TEST(ExtractiveQa, EvaluatesWhatARunHoldsOut) {
+  const TempDir directory;
+  const auto file = directory.write("a.json", squad(20));
+  const auto task = make_extractive_qa({}, bytes());
+  FakeModel model = digit_model();
+  PredictOptions part = options();
+  const double all = task->evaluate(model, {file}, part).scores.at("total");
+  part.valid_tail = 0.25;
+  const TaskEvaluation evaluation = task->evaluate(model, {file}, part);
+  EXPECT_EQ(evaluation.scores.at("total"), all / 4);
+  EXPECT_EQ(evaluation.predictions.size(), static_cast<std::size_t>(all / 4));
+}
+
 TEST(ExtractiveQa, WindowsWithoutTheAnswer) {
   const TempDir directory;
   Json data = Json::array({{{"context", std::string(200, 'x') + "7"},

@@ -108,6 +108,26 @@ TEST(SequenceClassification, HoldsOutByHash) {
   EXPECT_NEAR(static_cast<double>(rows), 160, 20);
 }
 
+TEST(SequenceClassification, EvaluatesWhatARunHoldsOut) {
+  const TempDir directory;
+  std::string lines;
+  for (int i = 0; i < 200; ++i) {
+    const std::string label = i % 2 == 0 ? "good" : "bad";
+    lines += dump_json(Json{{"text", label + std::to_string(i)}, {"label", label}}) + "\n";
+  }
+  TaskFiles files;
+  files.train = {{directory.write("a.jsonl", lines), 1.0}};
+  files.valid_hash = 0.2;
+  const auto task = make_sequence_classification({}, plain());
+  task->read(files);
+  const std::int64_t trained = task->source({1, 1, 1, 0, 1})->steps_per_epoch();
+  FakeModel model = first_byte_model();
+  PredictOptions options;
+  options.valid_hash = 0.2;
+  const TaskEvaluation evaluation = task->evaluate(model, {files.train[0].first}, options);
+  EXPECT_EQ(evaluation.scores.at("total"), 200 - trained);
+}
+
 TEST(SequenceClassification, ErrorsOfReading) {
   const TempDir directory;
   const auto task = make_sequence_classification({}, plain());
