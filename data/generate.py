@@ -102,7 +102,7 @@ def build(seed):
                 files["classification/sentiment-valid.csv"] = out.getvalue()
     g, seen = Grammar(f"{seed}/translation"), set()
     for part, count in (("train", 3000), ("valid", 200)):
-        files[f"translation/en-zh-{part}.tsv"] = "".join(f"{e}\t{z}\n" for e, z in translation.pairs(g, count, seen))
+        files[f"translation/en-zh-{part}.tsv"] = "en\tzh\n" + "".join(f"{e}\t{z}\n" for e, z in translation.pairs(g, count, seen))
     g, seen = Grammar(f"{seed}/instructions"), set()
     for part, count, held in (("train", 3000, 0.0), ("valid", 200, 0.5)):
         files[f"instructions/{part}.jsonl"] = jsonl(instructions.rows(g, count, seen, held))
