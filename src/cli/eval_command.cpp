@@ -94,11 +94,17 @@ int run_eval(const CommonOptions& common, EvalOptions options) {
   read_config(root_node(document), checked);
   require(!checked.model.init_from.empty() || !checked.tasks.empty(), ErrorCode::kUsage,
           "nothing to score: use -m DIR, or --task with --predictions and --references");
+  const EvaluationReport report = run_evaluation(document, config.dry_run);
   if (config.dry_run) {
-    print_result(common, config_to_json(checked), dump_json(config_to_json(checked), 2) + "\n");
+    std::vector<std::pair<std::string, std::string>> plan;
+    if (!report.model.empty()) plan.emplace_back("model", report.model);
+    for (const auto& entry : report.entries)
+      plan.emplace_back(entry.name, concat(entry.type, " on ", entry.data));
+    Json json = Json::object();
+    for (const auto& [name, what] : plan) json[name] = what;
+    print_result(common, json, render_facts(STDOUT_FILENO, "plan of eval", plan));
     return 0;
   }
-  const EvaluationReport report = run_evaluation(document);
   print_result(common, report.to_json(), evaluation_text(report));
   for (const auto& missed : report.missed) log_error("bound not met: ", missed);
   return report.missed.empty() ? 0 : 1;

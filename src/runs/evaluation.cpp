@@ -1,6 +1,7 @@
 #include "runs/evaluation.h"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 #include "base/files.h"
@@ -89,8 +90,8 @@ bool is_lm(const std::string& type) {
 
 class Evaluation {
  public:
-  explicit Evaluation(const JsonDocument& document)
-      : document_(document), root_(root_node(document)) {
+  Evaluation(const JsonDocument& document, bool dry_run)
+      : document_(document), root_(root_node(document)), dry_run_(dry_run) {
     read_config(root_, config_);
   }
 
@@ -105,6 +106,7 @@ class Evaluation {
       run_entry(node);
     }
     report_.model = loaded_ ? loaded_->directory.string() : std::string();
+    if (dry_run_) return std::move(report_);
     check_bounds();
     if (!config_.output.file.empty())
       write_file(config_.output.file, dump_json(report_.to_json(), 2) + "\n");
@@ -191,9 +193,18 @@ class Evaluation {
     lm.split = data.value("split", lm.split);
     lm.packing = data.value("packing", lm.packing);
     read_config(own_node, lm);
+    require(!lm.pseudo_perplexity || wanted == HeadKind::kMaskedLm, ErrorCode::kConfig,
+            own_node.path(),
+            ".pseudo_perplexity: only masked LMs have it; a causal LM has perplexity");
     const LmTexts texts = lm_texts(common, lm, data);
     entry.data = texts.description;
+    std::vector<int> orders;
+    for (const auto& baseline : config_.baselines)
+      orders.push_back(ngram_order(baseline, texts, entry));
+    if (dry_run_) return;
 
+    const auto valid = tokenize_to_shards(texts.valid_files, *model.tokenizer, texts.valid_options,
+                                          cache_directory(""));
     const PackingOptions packing{lm.packing, row_length(common.sequence_length, data)};
     Json section = {{"type", common.type}};
     if (run_config_.is_object() && run_config_.contains("objective") &&
@@ -204,68 +215,56 @@ class Evaluation {
     const auto objective =
         make_objective(ConfigNode(&section, "objective", &section_document), model.tokenizer);
     const auto world = make_local_world();
-    entry.scores = objective
-                       ->validator(*model.model, texts.valid, packing, config_.batch_size, *world,
-                                   lm.max_tokens)
-                       ->validate(context())
-                       .scores;
+    entry.scores =
+        objective
+            ->validator(*model.model, valid, packing, config_.batch_size, *world, lm.max_tokens)
+            ->validate(context())
+            .scores;
     if (lm.pseudo_perplexity) {
-      require(wanted == HeadKind::kMaskedLm, ErrorCode::kConfig, own_node.path(),
-              ".pseudo_perplexity: only masked LMs have it; a causal LM has perplexity");
       const PseudoPerplexityOptions options{packing.sequence_length, config_.batch_size,
                                             lm.pseudo_perplexity_tokens};
       entry.scores["pseudo_perplexity"] =
-          pseudo_perplexity(*model.model, *model.tokenizer, *texts.valid, options, context(),
-                            *world)
+          pseudo_perplexity(*model.model, *model.tokenizer, *valid, options, context(), *world)
               .perplexity;
     }
-    for (const auto& baseline : config_.baselines)
-      run_baseline(baseline, texts, *model.tokenizer, entry);
+    for (const int order : orders) run_baseline(order, texts, *valid, *model.tokenizer, entry);
   }
 
   struct LmTexts {
-    std::shared_ptr<const Shards> valid;
-    std::vector<std::filesystem::path> train_files;
-    TokenizeOptions train_options;
+    std::vector<std::filesystem::path> valid_files, train_files;
+    TokenizeOptions valid_options, train_options;
     std::string description;
   };
 
-  /// The held-out text of an entry, tokenized, and what its baselines are trained on.
+  /// The held-out text of an entry, and what its baselines are trained on.
   LmTexts lm_texts(const EntryConfig& common, const LmEntryConfig& lm, const Json& data) {
-    const auto cache = cache_directory("");
     LmTexts texts;
-    TokenizeOptions options;
-    options.split = lm.split == "line"   ? DocumentSplit::kLine
-                    : lm.split == "file" ? DocumentSplit::kFile
-                                         : DocumentSplit::kBlankLine;
-    texts.train_options = options;
+    texts.valid_options.split = lm.split == "line"   ? DocumentSplit::kLine
+                                : lm.split == "file" ? DocumentSplit::kFile
+                                                     : DocumentSplit::kBlankLine;
+    texts.train_options = texts.valid_options;
     std::vector<std::string> train = lm.train;
     if (!common.data.empty()) {
-      const auto files = expand_paths(common.data);
-      texts.valid = tokenize_to_shards(files, *loaded().tokenizer, options, cache);
-      texts.description = describe(files);
+      texts.valid_files = expand_paths(common.data);
+      texts.description = describe(texts.valid_files);
     } else {
       require(data.contains("valid") && data.contains("train"), ErrorCode::kUsage,
               "no text given: use --data FILE, or a run directory with held-out text");
       if (train.empty()) train = train_paths(data);
       const HeldOut held_out = held_out_of(data);
       if (!held_out.paths.empty()) {
-        const auto files = expand_paths(held_out.paths);
-        texts.valid = tokenize_to_shards(files, *loaded().tokenizer, options, cache);
-        texts.description = describe(files);
+        texts.valid_files = expand_paths(held_out.paths);
+        texts.description = describe(texts.valid_files);
       } else {
         require(held_out.tail > 0 || held_out.hash > 0, ErrorCode::kUsage,
                 "the run has no held-out text: name some with --data FILE");
-        TokenizeOptions selected = options;
-        selected.selection =
-            held_out.tail > 0 ? DocumentSelection{DocumentSelection::Kind::kTail, held_out.tail}
-                              : DocumentSelection{DocumentSelection::Kind::kHashIn, held_out.hash};
-        texts.train_options.selection =
-            held_out.tail > 0 ? DocumentSelection{DocumentSelection::Kind::kHead, held_out.tail}
-                              : DocumentSelection{DocumentSelection::Kind::kHashOut, held_out.hash};
-        const auto files = expand_paths(train);
-        texts.valid = tokenize_to_shards(files, *loaded().tokenizer, selected, cache);
-        texts.description = "held out of " + describe(files);
+        using Kind = DocumentSelection::Kind;
+        const bool tail = held_out.tail > 0;
+        const double share = tail ? held_out.tail : held_out.hash;
+        texts.valid_options.selection = {tail ? Kind::kTail : Kind::kHashIn, share};
+        texts.train_options.selection = {tail ? Kind::kHead : Kind::kHashOut, share};
+        texts.valid_files = expand_paths(train);
+        texts.description = "held out of " + describe(texts.valid_files);
       }
     }
     if (!train.empty()) texts.train_files = expand_paths(train);
@@ -277,25 +276,28 @@ class Evaluation {
     return concat(files.front().string(), " and ", files.size() - 1, " more");
   }
 
-  void run_baseline(const std::string& name, const LmTexts& texts, const Tokenizer& tokenizer,
-                    EvaluationEntry& entry) {
+  /// The N of a baseline "ngram:N".
+  static int ngram_order(const std::string& name, const LmTexts& texts,
+                         const EvaluationEntry& entry) {
     int order = 0;
-    if (name.starts_with("ngram:")) {
-      try {
-        order = std::stoi(name.substr(6));
-      } catch (const std::exception&) {
-        order = 0;
-      }
-    }
-    require(order >= 1 && order <= 16, ErrorCode::kUsage, "baseline ", name,
+    const char* const end = name.data() + name.size();
+    constexpr std::string_view kPrefix = "ngram:";
+    const bool whole = name.starts_with(kPrefix) &&
+                       std::from_chars(name.data() + kPrefix.size(), end, order).ptr == end;
+    require(whole && order >= 1 && order <= 16, ErrorCode::kUsage, "baseline ", name,
             ": expected ngram:N with N from 1 to 16");
     require(entry.type == "causal_lm", ErrorCode::kUsage, "baseline ", name,
             ": it compares with causal LMs only");
     require(!texts.train_files.empty(), ErrorCode::kUsage, "baseline ", name,
             ": name its training text (the key train of the task), or evaluate a run directory");
+    return order;
+  }
+
+  void run_baseline(int order, const LmTexts& texts, const Shards& valid,
+                    const Tokenizer& tokenizer, EvaluationEntry& entry) {
     const SpecialTokens& special = tokenizer.special();
     const auto start = special.eos ? special.eos : special.bos;
-    require(start.has_value(), ErrorCode::kUsage, "baseline ", name,
+    require(start.has_value(), ErrorCode::kUsage, "baseline ngram:", order,
             ": the tokenizer has no end-of-text token");
     const auto train =
         tokenize_to_shards(texts.train_files, tokenizer, texts.train_options, cache_directory(""));
@@ -304,7 +306,7 @@ class Evaluation {
                             [&](std::span<const std::int64_t> document) { builder.add(document); });
     const KneserNey model = builder.build();
     TokenLoss total;
-    for_each_shard_document(*texts.valid, [&](std::span<const std::int64_t> document) {
+    for_each_shard_document(valid, [&](std::span<const std::int64_t> document) {
       const TokenLoss loss = model.loss(document);
       total.nats += loss.nats;
       total.tokens += loss.tokens;
@@ -342,7 +344,10 @@ class Evaluation {
     TaskEvaluation result;
     if (from_file) {
       const auto references = expand_paths(common.references);
-      result = task->score(common.predictions, references);
+      if (dry_run_)
+        expand_paths({common.predictions});
+      else
+        result = task->score(common.predictions, references);
       entry.data = common.predictions + " against " + describe(references);
     } else {
       LoadedModel& model = loaded();
@@ -353,7 +358,7 @@ class Evaluation {
       options.sequence_length = row_length(common.sequence_length, run_data());
       options.batch_size = config_.batch_size;
       options.context = context();
-      result = task->evaluate(*model.model, files, options);
+      if (!dry_run_) result = task->evaluate(*model.model, files, options);
       const bool part = options.valid_hash > 0 || options.valid_tail > 0;
       entry.data = (part ? "held out of " : "") + describe(files);
     }
@@ -364,6 +369,7 @@ class Evaluation {
     if (!common.save_predictions.empty()) {
       require(!from_file, ErrorCode::kUsage,
               "save_predictions: the predictions are in a file already");
+      if (dry_run_) return;
       write_file(common.save_predictions, dump_json(result.predictions, 2) + "\n");
     }
   }
@@ -425,7 +431,7 @@ class Evaluation {
   const JsonDocument& document_;
   ConfigNode root_;
   EvalConfig config_;
-  bool synthetic_ = false;
+  bool dry_run_, synthetic_ = false;
   Compute compute_;
   std::optional<LoadedModel> loaded_;
   Json run_config_;
@@ -434,8 +440,8 @@ class Evaluation {
 
 }  // namespace
 
-EvaluationReport run_evaluation(const JsonDocument& document) {
-  return Evaluation(document).run();
+EvaluationReport run_evaluation(const JsonDocument& document, bool dry_run) {
+  return Evaluation(document, dry_run).run();
 }
 
 std::map<std::string, double> EvaluationReport::flat() const {

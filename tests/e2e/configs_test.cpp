@@ -21,6 +21,12 @@ TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
   Workbench bench;
   bench.pretrain("causal", "causal", 2);
   bench.pretrain("masked", "masked", 2);
+  bench.write("questions.json", R"([{"context": "Ada lives in Oakford.", "question": "Where?",
+    "answers": [{"text": "Oakford", "answer_start": 13}]}])");
+  bench.write("qa.json", R"({"run": {"dir": "qa"}, "model": {"init_from": "masked"},
+    "task": {"type": "extractive_qa"}, "data": {"train": "questions.json", "sequence_length": 64},
+    "train": {"steps": 1, "batch_size": 1}})");
+  bench.run({"finetune", "-c", "qa.json"});
   const std::string corpus = R"(data.train=["en.txt"])";
   const auto questions = (source_dir() / "data/qa/en-valid.json").string();
   int seen = 0;
@@ -47,7 +53,7 @@ TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
         add({"--set", "data.train=" + questions, "--set",
              R"(data.valid=[")" + questions + R"("])"});
     } else {
-      add({"-m", "causal"});
+      add({"-m", command == "eval" ? "qa" : "causal"});
     }
     ProcessOptions options;
     if (command != "pretrain") {
@@ -59,6 +65,11 @@ TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
     EXPECT_NE(result.out, "");
   }
   EXPECT_GE(seen, 9);
+  expect_one_line_error(
+      bench.run({"eval", "-m", "causal", "--data", "nowhere.txt", "--dry-run"}, 66),
+      {"nowhere.txt"});
+  expect_one_line_error(
+      bench.run({"eval", "-m", "causal", "--baseline", "ngram:x", "--dry-run"}, 64), {"ngram:N"});
 }
 
 TEST(Configurations, StartersAreValidForTheirCommand) {

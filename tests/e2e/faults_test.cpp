@@ -16,17 +16,7 @@ namespace {
 
 using nlohmann::json;
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 namespace fs = std::filesystem;
-
-void expect_one_line_error(const ProcessResult& result, const std::vector<std::string>& parts) {
-  std::string last = result.err.substr(0, result.err.size() - 1);
-  if (const auto newline = last.rfind('\n'); newline != std::string::npos)
-    last = last.substr(newline + 1);
-  EXPECT_THAT(last, StartsWith("llmctl: error: ")) << result.describe();
-  for (const auto& part : parts) EXPECT_THAT(last, HasSubstr(part));
-  EXPECT_EQ(result.out, "");
-}
 
 TEST(Faults, KilledAtAnyMomentItResumesToTheSameWeights) {
   Workbench bench;

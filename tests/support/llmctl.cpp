@@ -1,5 +1,6 @@
 #include "support/llmctl.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -17,6 +18,15 @@ ProcessResult run_llmctl(const std::vector<std::string>& arguments, ProcessOptio
   options.env.emplace("OMP_NUM_THREADS", "1");
   options.env.emplace("LLMCTL_THREADS", "1");
   return run_process(argv, options);
+}
+
+void expect_one_line_error(const ProcessResult& result, const std::vector<std::string>& parts) {
+  std::string last = result.err.substr(0, result.err.size() - 1);
+  if (const auto newline = last.rfind('\n'); newline != std::string::npos)
+    last = last.substr(newline + 1);
+  EXPECT_THAT(last, ::testing::StartsWith("llmctl: error: ")) << result.describe();
+  for (const auto& part : parts) EXPECT_THAT(last, ::testing::HasSubstr(part));
+  EXPECT_EQ(result.out, "");
 }
 
 namespace {

@@ -15,6 +15,9 @@ namespace llmctl::test {
 /// to the caller.
 ProcessResult run_llmctl(const std::vector<std::string>& arguments, ProcessOptions options = {});
 
+/// Expects that the last line of standard error is an error with every part, and no output.
+void expect_one_line_error(const ProcessResult& result, const std::vector<std::string>& parts);
+
 /// A temporary directory with a corpus in both languages, where relative paths of a run live.
 class Workbench {
  public:
