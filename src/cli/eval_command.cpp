@@ -90,10 +90,6 @@ int run_eval(const CommonOptions& common, EvalOptions options) {
             ErrorCode::kUsage, "--fail-under ", bound, ": expected METRIC=VALUE");
     document.value["fail_under"][bound.substr(0, equals)] = value;
   }
-  EvalConfig checked;
-  read_config(root_node(document), checked);
-  require(!checked.model.init_from.empty() || !checked.tasks.empty(), ErrorCode::kUsage,
-          "nothing to score: use -m DIR, or --task with --predictions and --references");
   const EvaluationReport report = run_evaluation(document, config.dry_run);
   if (config.dry_run) {
     std::vector<std::pair<std::string, std::string>> plan;

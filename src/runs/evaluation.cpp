@@ -93,6 +93,8 @@ class Evaluation {
   Evaluation(const JsonDocument& document, bool dry_run)
       : document_(document), root_(root_node(document)), dry_run_(dry_run) {
     read_config(root_, config_);
+    require(!config_.model.init_from.empty() || !config_.tasks.empty(), ErrorCode::kUsage,
+            "nothing to score: use -m DIR, or --task with --predictions and --references");
   }
 
   EvaluationReport run() {
@@ -359,8 +361,7 @@ class Evaluation {
       options.batch_size = config_.batch_size;
       options.context = context();
       if (!dry_run_) result = task->evaluate(*model.model, files, options);
-      const bool part = options.valid_hash > 0 || options.valid_tail > 0;
-      entry.data = (part ? "held out of " : "") + describe(files);
+      entry.data = (options.part ? "held out of " : "") + describe(files);
     }
     entry.scores = result.scores;
     entry.samples = result.samples;
@@ -385,8 +386,7 @@ class Evaluation {
     if (!held_out.paths.empty()) return expand_paths(held_out.paths);
     require(held_out.tail > 0 || held_out.hash > 0, ErrorCode::kUsage,
             "the run held nothing out: name labelled files with --data FILE");
-    options.valid_tail = held_out.tail;
-    options.valid_hash = held_out.hash;
+    options.part = {held_out.hash, held_out.tail};
     return expand_paths(train_paths(data));
   }
 

@@ -287,8 +287,7 @@ TrainingReport run_finetune(const JsonDocument& document, const RunOptions& opti
       files.train.emplace_back(path, entry.weight);
   }
   if (!held_out.paths.empty()) files.valid = expand_paths(held_out.paths);
-  files.valid_tail = held_out.tail;
-  files.valid_hash = held_out.hash;
+  files.held_out = {held_out.hash, held_out.tail};
 
   TrainingSetup setup(root, config.run, config.train, options);
   const auto tokenizer = assemble_tokenizer(root, config.tokenizer);

@@ -14,8 +14,8 @@
 namespace llmctl {
 namespace {
 
-std::vector<bool> held_out_passages(const QaData& data, double hash_share, double tail_share) {
-  return held_out({data.contexts.begin(), data.contexts.end()}, hash_share, tail_share);
+std::vector<bool> held_out_passages(const QaData& data, HeldOutShare share) {
+  return held_out({data.contexts.begin(), data.contexts.end()}, share);
 }
 
 constexpr std::size_t kSamples = 4;
@@ -104,7 +104,7 @@ void ExtractiveQa::read(const TaskFiles& files) {
   }
   for (const auto& file : files.valid) read_qa_file(file, valid_);
   if (files.valid.empty()) {
-    std::vector<bool> out = held_out_passages(train_, files.valid_hash, files.valid_tail);
+    std::vector<bool> out = held_out_passages(train_, files.held_out);
     valid_ = subset(train_, out);
     std::vector<double> kept = flagged(weight, out, false);
     out.flip();
@@ -248,8 +248,7 @@ void ExtractiveQa::add_baseline(const QaData& data, TaskEvaluation& evaluation) 
 TaskEvaluation ExtractiveQa::evaluate(Model& model, const std::vector<std::filesystem::path>& files,
                                       const PredictOptions& options) const {
   QaData data = read_references(files);
-  if (options.valid_hash > 0 || options.valid_tail > 0)
-    data = subset(data, held_out_passages(data, options.valid_hash, options.valid_tail));
+  if (options.part) data = subset(data, held_out_passages(data, options.part));
   const QaFeatures features(data, *tokenizer_,
                             feature_options(model_length(model, options.sequence_length)));
   const auto world = make_local_world();

@@ -60,24 +60,23 @@ std::optional<std::string> find_field(const Record& record,
   return std::nullopt;
 }
 
-std::vector<bool> held_out(const std::vector<std::string_view>& units, double hash_share,
-                           double tail_share) {
+std::vector<bool> held_out(const std::vector<std::string_view>& units, HeldOutShare share) {
   std::vector<bool> out(units.size(), false);
-  if (units.size() < 2 || (hash_share <= 0 && tail_share <= 0)) return out;
+  if (units.size() < 2 || !share) return out;
   std::size_t count = 0, nearest = 0;
   double lowest = 2;
-  if (tail_share > 0) {
-    count = static_cast<std::size_t>(std::llround(tail_share * static_cast<double>(units.size())));
+  if (share.tail > 0) {
+    count = static_cast<std::size_t>(std::llround(share.tail * static_cast<double>(units.size())));
     count = std::clamp<std::size_t>(count, 1, units.size() - 1);
     std::fill(out.end() - static_cast<std::ptrdiff_t>(count), out.end(), true);
     return out;
   }
   for (std::size_t i = 0; i < units.size(); ++i) {
-    const double share = share_of(units[i], kHoldOutSeed);
-    out[i] = share < hash_share;
+    const double draw = share_of(units[i], kHoldOutSeed);
+    out[i] = draw < share.hash;
     count += out[i] ? 1 : 0;
-    if (share < lowest) {
-      lowest = share;
+    if (draw < lowest) {
+      lowest = draw;
       nearest = i;
     }
   }

@@ -37,10 +37,16 @@ std::optional<std::string> find_field(const Record& record,
                                       const std::optional<std::string>& configured,
                                       const std::vector<std::string>& candidates);
 
-/// Which of the units (documents, records) are held out for validation: by hash of their content,
-/// or the last share. At least one unit of a share above 0, never all.
-std::vector<bool> held_out(const std::vector<std::string_view>& units, double hash_share,
-                           double tail_share);
+/// What a run keeps of its records for validation: a share by hash of their content, or the last
+/// share of them.
+struct HeldOutShare {
+  double hash = 0, tail = 0;
+  explicit operator bool() const { return hash > 0 || tail > 0; }
+};
+
+/// Which of the units (documents, records) are held out: at least one of a share above 0, never
+/// all.
+std::vector<bool> held_out(const std::vector<std::string_view>& units, HeldOutShare share);
 
 /// The elements whose flag is `value`, in their order.
 template <class T>

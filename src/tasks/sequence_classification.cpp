@@ -18,11 +18,10 @@
 namespace llmctl {
 namespace {
 
-std::vector<bool> held_out_texts(const std::vector<LabelledText>& texts, double hash_share,
-                                 double tail_share) {
+std::vector<bool> held_out_texts(const std::vector<LabelledText>& texts, HeldOutShare share) {
   std::vector<std::string_view> units;
   for (const LabelledText& text : texts) units.push_back(text.text);
-  return held_out(units, hash_share, tail_share);
+  return held_out(units, share);
 }
 
 /// The number of texts dropped.
@@ -167,7 +166,7 @@ void SequenceClassification::read(const TaskFiles& files) {
   for (std::size_t i = 0; i < files.valid.size(); ++i)
     read_labelled_texts(files.valid[i], i, config_, true, valid_);
   if (files.valid.empty()) {
-    const std::vector<bool> out = held_out_texts(train_, files.valid_hash, files.valid_tail);
+    const std::vector<bool> out = held_out_texts(train_, files.held_out);
     valid_ = flagged(train_, out, true);
     train_ = flagged(train_, out, false);
     valid_files = train_files;
@@ -179,7 +178,7 @@ void SequenceClassification::read(const TaskFiles& files) {
     log_warning(
         "classification: only ", occurring.size(), " of ", names_.size(),
         " classes occur in the held-out texts",
-        files.valid_tail > 0
+        files.held_out.tail > 0
             ? "; the file may be sorted by class: hold out by hash (data.valid {\"hash\": 0.1})"
             : "");
   }
@@ -299,9 +298,9 @@ TaskEvaluation SequenceClassification::evaluate(Model& model,
                                                 const std::vector<std::filesystem::path>& files,
                                                 const PredictOptions& options) const {
   std::vector<LabelledText> texts = read_references(files);
-  if (options.valid_hash > 0 || options.valid_tail > 0) {
+  if (options.part) {
     drop_empty(texts);
-    texts = flagged(texts, held_out_texts(texts, options.valid_hash, options.valid_tail), true);
+    texts = flagged(texts, held_out_texts(texts, options.part), true);
   }
   const std::vector<std::string> names = model_labels(model);
   const std::vector<std::size_t> expected = label_ids(texts, names, files);

@@ -16,6 +16,7 @@
 #include "data/batching.h"
 #include "infer/engine.h"
 #include "models/model.h"
+#include "tasks/records.h"
 #include "text/tokenizer.h"
 #include "train/interfaces.h"
 
@@ -26,8 +27,7 @@ struct TaskFiles {
   /// With weights: passes per epoch (1 once, 0.5 every second record by hash, 2 twice).
   std::vector<std::pair<std::filesystem::path, double>> train;
   std::vector<std::filesystem::path> valid;
-  double valid_hash = 0;  ///< share of train held out by hash64 when valid is empty
-  double valid_tail = 0;  ///< or the last share of it
+  HeldOutShare held_out;  ///< of train, when valid is empty
   std::int64_t sequence_length = 512;
 };
 
@@ -40,9 +40,7 @@ struct PredictOptions {
   /// as the task's section says.
   std::optional<GenerationConfig> generation;
   std::size_t first = 0;  ///< index of the first input among all, for the draws of generated text
-  /// Of evaluate(): where one is above 0, only what a run with these shares (TaskFiles) holds out
-  /// of the files.
-  double valid_hash = 0, valid_tail = 0;
+  HeldOutShare part;  ///< evaluate() takes only what a run with this share holds out of the files
 };
 
 /// What evaluating gives: scores, and one prediction per input in the task's own format.

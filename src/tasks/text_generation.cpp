@@ -21,11 +21,10 @@
 namespace llmctl {
 namespace {
 
-std::vector<bool> held_out_dialogues(const std::vector<Dialogue>& dialogues, double hash_share,
-                                     double tail_share) {
+std::vector<bool> held_out_dialogues(const std::vector<Dialogue>& dialogues, HeldOutShare share) {
   std::vector<std::string_view> units;
   for (const Dialogue& dialogue : dialogues) units.push_back(dialogue.turns.front().prompt);
-  return held_out(units, hash_share, tail_share);
+  return held_out(units, share);
 }
 
 constexpr std::size_t kSamples = 4;
@@ -166,7 +165,7 @@ void TextGeneration::read(const TaskFiles& files) {
   for (std::size_t i = 0; i < files.valid.size(); ++i)
     read_dialogues(files.valid[i], i, config_, valid_);
   if (files.valid.empty()) {
-    const std::vector<bool> out = held_out_dialogues(train, files.valid_hash, files.valid_tail);
+    const std::vector<bool> out = held_out_dialogues(train, files.held_out);
     valid_ = flagged(train, out, true);
     train = flagged(train, out, false);
   }
@@ -308,9 +307,8 @@ TaskEvaluation TextGeneration::evaluate(Model& model,
                                         const std::vector<std::filesystem::path>& files,
                                         const PredictOptions& options) const {
   std::vector<Dialogue> dialogues = read_references(files);
-  if (options.valid_hash > 0 || options.valid_tail > 0) {
-    dialogues = flagged(
-        dialogues, held_out_dialogues(dialogues, options.valid_hash, options.valid_tail), true);
+  if (options.part) {
+    dialogues = flagged(dialogues, held_out_dialogues(dialogues, options.part), true);
   }
   const std::int64_t length = model_length(model, options.sequence_length);
   const Rows rows = encode(dialogues, encoder(&model), length);

@@ -1,16 +1,13 @@
 // Model directories of every type and head as transformers reads them.
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/zeros_like.h>
-#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
+#include "interop/peers.h"
 #include "models/model.h"
-#include "nn/tensor_file.h"
 #include "support/python.h"
 #include "support/temp_dir.h"
 
@@ -31,7 +28,6 @@ Json section_of(const std::string& type) {
 
 /// Writes a directory with a fresh model, an input and what the model makes of it.
 void write_case(const std::filesystem::path& directory, const Json& section, HeadKind head) {
-  const c10::AutoGradMode no_grad(false);
   ModelRequest request;
   request.head = head;
   request.labels = {"one", "two", "three"};
@@ -46,20 +42,7 @@ void write_case(const std::filesystem::path& directory, const Json& section, Hea
     input.documents[row].narrow(0, length, 17 - length).fill_(-1);
     input.ids[row].narrow(0, length, 17 - length).zero_();
   }
-  const at::Tensor hidden = model->hidden(input, {}), rows = hidden.reshape({-1, 48});
-  at::Tensor logits;
-  if (head == HeadKind::kSequenceClassification) {
-    const at::Tensor index = at::arange(3, at::kLong) * 17 + model->pooled_position(input);
-    logits = model->head(rows.index_select(0, index), {});
-  } else {
-    logits = model->head(rows, {}).view({3, 17, -1});
-  }
-  std::vector<std::pair<std::string, at::Tensor>> tensors{
-      {"input_ids", input.ids},
-      {"attention_mask", input.documents.ge(0).to(at::kLong)},
-      {"logits", logits.contiguous()}};
-  if (!model->facts().causal) tensors.emplace_back("token_type_ids", input.token_types);
-  write_tensors(directory / "expected.safetensors", tensors);
+  test::write_expected(directory, *model, input);
 }
 
 TEST(ModelInterop, TransformersComputesTheSame) {

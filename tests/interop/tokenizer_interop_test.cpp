@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "config/json.h"
+#include "interop/peers.h"
 #include "support/paths.h"
 #include "support/python.h"
 #include "support/temp_dir.h"
@@ -94,16 +95,7 @@ TEST_P(TokenizerInterop, SameIdsOnAThousandTexts) {
                                                              : R"({"model_type": "llama"})");
 
   const auto tokenizer = load_tokenizer(directory / "t");
-  std::string cases;
-  for (const std::string& text : texts()) {
-    const auto ids = tokenizer->encode(text);
-    const Json row = {{"text", text},
-                      {"ids", ids},
-                      {"with_special", tokenizer->with_special(ids)},
-                      {"recognised", tokenizer->encode_with_special_pieces(text).ids},
-                      {"decoded", tokenizer->decode(ids)}};
-    cases += dump_json(row) + "\n";
-  }
+  const std::string cases = test::tokenizer_cases(*tokenizer, texts());
   std::vector<std::string> arguments = {(directory / "t").string(),
                                         directory.write("cases.jsonl", cases).string()};
   if (config.model_type == "word") arguments.push_back("--merged-unknown");

@@ -111,7 +111,7 @@ void expect_refused(Json section, const std::string& key, const Json& value,
                     const std::vector<std::string>& parts) {
   section[key] = value;
   SCOPED_TRACE(key + " " + value.dump());
-  expect_error([&] { create(section); }, ErrorCode::kConfig, parts);
+  expect_error(ErrorCode::kConfig, parts, [&] { create(section); });
 }
 
 TEST(CreateModel, ReadsSectionsStrictly) {
@@ -149,12 +149,12 @@ TEST(CreateModel, ReadsSectionsStrictly) {
   expect_refused(bert, "num_key_value_heads", 2, {"model.num_key_value_heads"});
   Json section = llama;
   section.erase("num_hidden_layers");
-  expect_error([&] { create(section); }, ErrorCode::kConfig,
-               {"model.num_hidden_layers", "missing"});
+  expect_error(ErrorCode::kConfig, {"model.num_hidden_layers", "missing"},
+               [&] { create(section); });
   section = llama;
   section.erase("model_type");
-  expect_error([&] { create(section); }, ErrorCode::kConfig,
-               {"model.model_type", "missing", "llama"});
+  expect_error(ErrorCode::kConfig, {"model.model_type", "missing", "llama"},
+               [&] { create(section); });
 }
 
 TEST(CreateModel, TakesAPastedConfigFile) {
@@ -175,7 +175,7 @@ TEST(CreateModel, HasASchemaForEachType) {
     const Json schema = model_schema(type);
     EXPECT_TRUE(schema.at("properties").contains("hidden_size")) << type;
   }
-  expect_error([] { model_schema("lama"); }, ErrorCode::kUsage, {"did you mean 'llama'"});
+  expect_error(ErrorCode::kUsage, {"did you mean 'llama'"}, [] { model_schema("lama"); });
 }
 
 }  // namespace

@@ -228,7 +228,7 @@ TEST(LoadModel, NamesTheTensorAtFault) {
                           const std::vector<std::string>& parts) {
     saved(directory, "llama");
     rewrite(directory.path(), change);
-    expect_error([&] { load_model(directory.path(), {}); }, ErrorCode::kData, parts);
+    expect_error(ErrorCode::kData, parts, [&] { load_model(directory.path(), {}); });
   };
   const auto at_name = [](NamedTensors& tensors, const std::string& name) -> at::Tensor& {
     for (auto& [known, tensor] : tensors) {
@@ -264,7 +264,7 @@ TEST(LoadModel, RefusesConfigurationsThatItDoesNotCompute) {
     saved(directory, type);
     edit_config(directory.path(), [&](Json& config) { config[key] = value; });
     SCOPED_TRACE(key + " " + value.dump());
-    expect_error([&] { load_model(directory.path(), {}); }, ErrorCode::kData, parts);
+    expect_error(ErrorCode::kData, parts, [&] { load_model(directory.path(), {}); });
   };
   refuse("bert", "is_decoder", true, {"is_decoder", "true", "config.json"});
   refuse("bert", "position_embedding_type", "relative_key",
@@ -282,11 +282,11 @@ TEST(LoadModel, RefusesConfigurationsThatItDoesNotCompute) {
 
 TEST(LoadModel, MissingFiles) {
   const TempDir directory;
-  expect_error([&] { load_model(directory.path(), {}); }, ErrorCode::kMissing, {"config.json"});
+  expect_error(ErrorCode::kMissing, {"config.json"}, [&] { load_model(directory.path(), {}); });
   saved(directory, "llama");
   fs::remove(directory / "model.safetensors");
-  expect_error([&] { load_model(directory.path(), {}); }, ErrorCode::kMissing,
-               {"model.safetensors"});
+  expect_error(ErrorCode::kMissing, {"model.safetensors"},
+               [&] { load_model(directory.path(), {}); });
 }
 
 TEST(LoadModel, OverridesWhatWeightsDoNotDependOn) {
@@ -296,7 +296,7 @@ TEST(LoadModel, OverridesWhatWeightsDoNotDependOn) {
       load_model(directory.path(), {}, Json{{"hidden_dropout_prob", 0.0}, {"hidden_size", 16}});
   EXPECT_EQ(model->config().at("hidden_dropout_prob"), 0.0);
   const auto refuse = [&](const Json& overrides, const std::vector<std::string>& parts) {
-    expect_error([&] { load_model(directory.path(), {}, overrides); }, ErrorCode::kConfig, parts);
+    expect_error(ErrorCode::kConfig, parts, [&] { load_model(directory.path(), {}, overrides); });
   };
   refuse({{"hidden_size", 32}}, {"model.hidden_size", "16", "32"});
   refuse({{"num_attention_heads", 2}}, {"model.num_attention_heads"});

@@ -137,9 +137,9 @@ TEST_P(ModelOfType, RefusesTokensOutsideItsVocabulary) {
   if (test::device().is_cuda()) GTEST_SKIP() << "GPU kernels check for themselves";
   Sequence input = tokens(1, 3);
   input.ids[0][1] = 40;
-  test::expect_error([&] { model_->hidden(input, {}); }, ErrorCode::kData, {"token 40", "0 to 39"});
+  test::expect_error(ErrorCode::kData, {"token 40", "0 to 39"}, [&] { model_->hidden(input, {}); });
   input.ids[0][1] = -1;
-  test::expect_error([&] { model_->hidden(input, {}); }, ErrorCode::kData, {"token -1"});
+  test::expect_error(ErrorCode::kData, {"token -1"}, [&] { model_->hidden(input, {}); });
 }
 
 TEST_P(ModelOfType, CountsItsParameters) {
@@ -248,8 +248,8 @@ TEST(Model, DecodesWithACacheAsWithout) {
 }
 
 TEST(Model, CachesOnlyWhereItIsCausal) {
-  test::expect_error([] { create(tiny_section("bert"))->make_cache(1, 8, {}); },
-                     ErrorCode::kInternal, {"BertForMaskedLM", "no cache"});
+  test::expect_error(ErrorCode::kInternal, {"BertForMaskedLM", "no cache"},
+                     [] { create(tiny_section("bert"))->make_cache(1, 8, {}); });
 }
 
 TEST(Model, DropoutIsAFunctionOfItsSeed) {
@@ -297,16 +297,16 @@ TEST(Model, HeadsThatItLacks) {
   request.head = HeadKind::kSpan;
   const auto model = create(tiny_section("bert"), request);
   const at::Tensor rows = at::full({1, 16}, 1.0, at::TensorOptions().device(test::device()));
-  test::expect_error(
-      [&] { model->lm_loss(rows, at::zeros_like(rows.select(1, 0).to(at::kLong)), {}); },
-      ErrorCode::kInternal, {"BertForQuestionAnswering"});
+  test::expect_error(ErrorCode::kInternal, {"BertForQuestionAnswering"}, [&] {
+    model->lm_loss(rows, at::zeros_like(rows.select(1, 0).to(at::kLong)), {});
+  });
 }
 
 TEST(Model, PositionsBeyondALearnedTable) {
   if (test::device().is_cuda()) GTEST_SKIP() << "GPU kernels check for themselves";
   const auto model = create(tiny_section("bert"));
-  test::expect_error([&] { model->hidden(tokens(1, 33), {}); }, ErrorCode::kData,
-                     {"position 32", "0 to 31"});
+  test::expect_error(ErrorCode::kData, {"position 32", "0 to 31"},
+                     [&] { model->hidden(tokens(1, 33), {}); });
 }
 
 }  // namespace

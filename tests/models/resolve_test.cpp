@@ -29,7 +29,7 @@ TEST_F(ResolveModelDirectory, TakesAModelDirectory) {
 TEST_F(ResolveModelDirectory, TakesTheBestThenTheLastCheckpointOfARun) {
   const std::string run = (work_ / "run").string();
   work_.write("run/run.json", "{}");
-  expect_error([&] { resolve_model_directory(run); }, ErrorCode::kMissing, {"no checkpoint yet"});
+  expect_error(ErrorCode::kMissing, {"no checkpoint yet"}, [&] { resolve_model_directory(run); });
   work_.write("run/checkpoints/step-1/config.json", "{}");
   work_.write("run/checkpoints/step-2/config.json", "{}");
   fs::create_directory_symlink("checkpoints/step-2", work_ / "run" / "last");
@@ -39,8 +39,9 @@ TEST_F(ResolveModelDirectory, TakesTheBestThenTheLastCheckpointOfARun) {
 }
 
 TEST_F(ResolveModelDirectory, LooksIntoTheCache) {
-  expect_error([&] { resolve_model_directory("org/some-model"); }, ErrorCode::kMissing,
-               {"huggingface-cli download org/some-model", cache_.path().string()});
+  expect_error(ErrorCode::kMissing,
+               {"huggingface-cli download org/some-model", cache_.path().string()},
+               [&] { resolve_model_directory("org/some-model"); });
   cache_.write("models--org--some-model/refs/main", "abc123\n");
   cache_.write("models--org--some-model/snapshots/abc123/config.json", "{}");
   EXPECT_EQ(resolve_model_directory("org/some-model"),
@@ -49,17 +50,17 @@ TEST_F(ResolveModelDirectory, LooksIntoTheCache) {
   cache_.write("models--bert-base-uncased/snapshots/d4/config.json", "{}");
   EXPECT_EQ(resolve_model_directory("bert-base-uncased").filename(), "d4");
   cache_.write("models--evil/refs/main", "../../..");
-  expect_error([] { resolve_model_directory("evil"); }, ErrorCode::kMissing, {"download evil"});
+  expect_error(ErrorCode::kMissing, {"download evil"}, [] { resolve_model_directory("evil"); });
 }
 
 TEST_F(ResolveModelDirectory, SaysWhatIsWrong) {
-  expect_error([&] { resolve_model_directory(work_.path().string()); }, ErrorCode::kMissing,
-               {"config.json", "run.json"});
+  expect_error(ErrorCode::kMissing, {"config.json", "run.json"},
+               [&] { resolve_model_directory(work_.path().string()); });
   const std::string file = work_.write("file", "x").string();
-  expect_error([&] { resolve_model_directory(file); }, ErrorCode::kMissing, {"got a file"});
-  expect_error([] { resolve_model_directory("no/such/place"); }, ErrorCode::kMissing,
-               {"no such directory"});
-  expect_error([] { resolve_model_directory(""); }, ErrorCode::kUsage, {"no name"});
+  expect_error(ErrorCode::kMissing, {"got a file"}, [&] { resolve_model_directory(file); });
+  expect_error(ErrorCode::kMissing, {"no such directory"},
+               [] { resolve_model_directory("no/such/place"); });
+  expect_error(ErrorCode::kUsage, {"no name"}, [] { resolve_model_directory(""); });
 }
 
 }  // namespace

@@ -7,14 +7,13 @@
 #include <ATen/ops/randint.h>
 #include <ATen/ops/tensor.h>
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "models/model.h"
 #include "support/device.h"
+#include "support/expect_error.h"
 
 namespace llmctl::test {
 
@@ -60,20 +59,6 @@ inline Sequence tokens(std::int64_t rows, std::int64_t length, std::int64_t voca
   Sequence input;
   input.ids = at::randint(1, vocab_size, {rows, length}, at::kLong).to(device());
   return input;
-}
-
-/// Expects an Error of `code` whose one line has every part.
-inline void expect_error(const std::function<void()>& work, ErrorCode code,
-                         const std::vector<std::string>& parts) {
-  try {
-    work();
-    ADD_FAILURE() << "no error, expected one with '" << parts.front() << "'";
-  } catch (const Error& error) {
-    const std::string text = error.what();
-    EXPECT_EQ(error.code(), code) << text;
-    EXPECT_EQ(text.find('\n'), std::string::npos) << text;
-    for (const auto& part : parts) EXPECT_NE(text.find(part), std::string::npos) << text;
-  }
 }
 
 }  // namespace llmctl::test

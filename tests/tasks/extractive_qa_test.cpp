@@ -100,7 +100,7 @@ TEST(ExtractiveQa, HoldsOutWholePassages) {
   const auto task = make_extractive_qa({}, bytes());
   TaskFiles files;
   files.train = {{directory.write("a.json", squad(20)), 1.0}};
-  files.valid_tail = 0.25;
+  files.held_out.tail = 0.25;
   files.sequence_length = 96;
   task->read(files);
   EXPECT_EQ(task->source({1, 1, 1, 0, 1})->steps_per_epoch(), 30);
@@ -122,7 +122,7 @@ TEST(ExtractiveQa, EvaluatesWhatARunHoldsOut) {
   FakeModel model = digit_model();
   PredictOptions part = options();
   const double all = task->evaluate(model, {file}, part).scores.at("total");
-  part.valid_tail = 0.25;
+  part.part.tail = 0.25;
   const TaskEvaluation evaluation = task->evaluate(model, {file}, part);
   EXPECT_EQ(evaluation.scores.at("total"), all / 4);
   EXPECT_EQ(evaluation.predictions.size(), static_cast<std::size_t>(all / 4));

@@ -49,26 +49,26 @@ TEST(HeldOut, ByHashOrTail) {
   std::vector<std::string> texts;
   for (int i = 0; i < 1000; ++i) texts.push_back("text " + std::to_string(i));
   const std::vector<std::string_view> units(texts.begin(), texts.end());
-  EXPECT_NEAR(static_cast<double>(count(held_out(units, 0.1, 0))), 100, 30);
-  EXPECT_EQ(held_out(units, 0.1, 0), held_out(units, 0.1, 0));
-  const auto tail = held_out(units, 0, 0.25);
+  EXPECT_NEAR(static_cast<double>(count(held_out(units, {0.1, 0}))), 100, 30);
+  EXPECT_EQ(held_out(units, {0.1, 0}), held_out(units, {0.1, 0}));
+  const auto tail = held_out(units, {0, 0.25});
   EXPECT_EQ(count(tail), 250u);
   EXPECT_TRUE(tail[750] && !tail[749]);
-  EXPECT_EQ(count(held_out(units, 0, 0)), 0u);
+  EXPECT_EQ(count(held_out(units, {0, 0})), 0u);
 }
 
 TEST(HeldOut, AtLeastOneNeverAll) {
   const std::vector<std::string_view> units = {"a", "b", "c"};
-  EXPECT_EQ(count(held_out(units, 1e-9, 0)), 1u);
-  EXPECT_EQ(count(held_out(units, 0, 1e-9)), 1u);
-  EXPECT_EQ(count(held_out(units, 0, 0.999)), 2u);
-  EXPECT_EQ(count(held_out(units, 1.0, 0)), 2u);
-  EXPECT_EQ(count(held_out(std::vector<std::string_view>{"a"}, 0.5, 0)), 0u);
+  EXPECT_EQ(count(held_out(units, {1e-9, 0})), 1u);
+  EXPECT_EQ(count(held_out(units, {0, 1e-9})), 1u);
+  EXPECT_EQ(count(held_out(units, {0, 0.999})), 2u);
+  EXPECT_EQ(count(held_out(units, {1.0, 0})), 2u);
+  EXPECT_EQ(count(held_out(std::vector<std::string_view>{"a"}, {0.5, 0})), 0u);
 }
 
 TEST(HeldOut, EqualTextsStayTogether) {
   const std::vector<std::string_view> units = {"a", "b", "a", "c", "d", "a", "e", "f"};
-  const auto out = held_out(units, 0.4, 0);
+  const auto out = held_out(units, {0.4, 0});
   EXPECT_TRUE(out[0] == out[2] && out[2] == out[5]);
 }
 

@@ -92,23 +92,7 @@ TEST(SequenceClassification, ValidatesHeldOutTexts) {
   EXPECT_EQ(task->best_score(), "valid/accuracy");
 }
 
-TEST(SequenceClassification, HoldsOutByHash) {
-  const TempDir directory;
-  std::string lines;
-  for (int i = 0; i < 200; ++i) {
-    lines +=
-        dump_json(Json{{"text", "t" + std::to_string(i)}, {"label", i % 2 ? "a" : "b"}}) + "\n";
-  }
-  TaskFiles files;
-  files.train = {{directory.write("a.jsonl", lines), 1.0}};
-  files.valid_hash = 0.2;
-  const auto task = make_sequence_classification({}, plain());
-  task->read(files);
-  const std::int64_t rows = task->source({1, 1, 1, 0, 1})->steps_per_epoch();
-  EXPECT_NEAR(static_cast<double>(rows), 160, 20);
-}
-
-TEST(SequenceClassification, EvaluatesWhatARunHoldsOut) {
+TEST(SequenceClassification, HoldsOutByHashAndEvaluatesThat) {
   const TempDir directory;
   std::string lines;
   for (int i = 0; i < 200; ++i) {
@@ -117,13 +101,14 @@ TEST(SequenceClassification, EvaluatesWhatARunHoldsOut) {
   }
   TaskFiles files;
   files.train = {{directory.write("a.jsonl", lines), 1.0}};
-  files.valid_hash = 0.2;
+  files.held_out.hash = 0.2;
   const auto task = make_sequence_classification({}, plain());
   task->read(files);
   const std::int64_t trained = task->source({1, 1, 1, 0, 1})->steps_per_epoch();
+  EXPECT_NEAR(static_cast<double>(trained), 160, 20);
   FakeModel model = first_byte_model();
   PredictOptions options;
-  options.valid_hash = 0.2;
+  options.part.hash = 0.2;
   const TaskEvaluation evaluation = task->evaluate(model, {files.train[0].first}, options);
   EXPECT_EQ(evaluation.scores.at("total"), 200 - trained);
 }

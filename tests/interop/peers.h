@@ -1,0 +1,59 @@
+// What the Python peers beside this file compare with: outputs of a model, ids of a tokenizer.
+#pragma once
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <c10/core/GradMode.h>
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/json.h"
+#include "models/model.h"
+#include "nn/tensor_file.h"
+#include "text/tokenizer.h"
+
+namespace llmctl::test {
+
+/// Writes expected.safetensors into a model's directory, for load_models.py: an input [B, T] with
+/// documents -1 in the padding, and the logits that the model makes of it.
+inline void write_expected(const std::filesystem::path& directory, Model& model,
+                           const Sequence& input) {
+  const c10::AutoGradMode no_grad(false);
+  const std::int64_t count = input.rows(), length = input.length();
+  const at::Tensor hidden = model.hidden(input, {});
+  const at::Tensor rows = hidden.reshape({count * length, hidden.size(2)});
+  at::Tensor logits;
+  if (model.facts().head == HeadKind::kSequenceClassification) {
+    const at::Tensor index = at::arange(count, at::kLong) * length + model.pooled_position(input);
+    logits = model.head(rows.index_select(0, index), {});
+  } else {
+    logits = model.head(rows, {}).view({count, length, -1});
+  }
+  std::vector<std::pair<std::string, at::Tensor>> tensors{
+      {"input_ids", input.ids},
+      {"attention_mask", input.documents.ge(0).to(at::kLong)},
+      {"logits", logits.contiguous()}};
+  if (!model.facts().causal) tensors.emplace_back("token_type_ids", input.token_types);
+  write_tensors(directory / "expected.safetensors", tensors);
+}
+
+/// Lines for tokenizer_peers.py, one per text.
+inline std::string tokenizer_cases(const Tokenizer& tokenizer,
+                                   const std::vector<std::string>& texts) {
+  std::string cases;
+  for (const std::string& text : texts) {
+    const auto ids = tokenizer.encode(text);
+    const Json row = {{"text", text},
+                      {"ids", ids},
+                      {"with_special", tokenizer.with_special(ids)},
+                      {"recognised", tokenizer.encode_with_special_pieces(text).ids},
+                      {"decoded", tokenizer.decode(ids)}};
+    cases += dump_json(row) + "\n";
+  }
+  return cases;
+}
+
+}  // namespace llmctl::test
