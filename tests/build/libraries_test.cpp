@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/rand.h>
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
@@ -64,6 +65,20 @@ TEST(Libraries, TheLoaderFindsAllAndOneOpenMp) {
     }
   }
   EXPECT_LE(runtimes.size(), 1U) << result.out;
+}
+
+// LibTorch exports the std::filesystem of the compiler that built it. A program that got half of its
+// file functions from there and half from the system's libstdc++ would crash.
+TEST(Libraries, FileFunctionsAreThoseOfTheStandardLibrary) {
+  for (const char* symbol : {"_ZNSt10filesystem18create_directoriesERKNS_7__cxx114pathE",
+                             "_ZNSt10filesystem10remove_allERKNS_7__cxx114pathE"}) {
+    void* const address = dlsym(RTLD_DEFAULT, symbol);
+    ASSERT_NE(address, nullptr) << symbol;
+    Dl_info library{};
+    ASSERT_NE(dladdr(address, &library), 0) << symbol;
+    EXPECT_NE(std::string(library.dli_fname).find("libstdc++"), std::string::npos)
+        << symbol << " of " << library.dli_fname;
+  }
 }
 
 TEST(Version, IsThatOfTheProjectAndNamesTheCommit) {

@@ -12,13 +12,14 @@
 #include <vector>
 
 #include "models/model.h"
+#include "ops/backend.h"
 #include "support/device.h"
 #include "support/expect_error.h"
 
 namespace llmctl::test {
 
 inline at::Device device() {
-  return at::Device(test_device());
+  return parse_device(test_device());
 }
 
 inline Json tiny_section(const std::string& type) {
