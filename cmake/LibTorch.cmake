@@ -47,14 +47,13 @@ foreach(_name IN LISTS _libraries)
 endforeach()
 string(REPLACE ";" "," _paths "${_paths}")
 
+# LibTorch exports the std::filesystem of the compiler that built it. Our libstdc++ comes before it, else half of the file
+# functions could be found there and half here, which crashes.
 add_library(llmctl_torch INTERFACE)
 add_library(llmctl::torch ALIAS llmctl_torch)
 target_include_directories(llmctl_torch SYSTEM INTERFACE
   "${LLMCTL_TORCH_ROOT}/include" "${LLMCTL_TORCH_ROOT}/include/torch/csrc/api/include")
-# LibTorch exports the std::filesystem of the compiler that built it. The system's libstdc++ comes before it in every
-# program, else half of the file functions could be found there and half here, which crashes.
-target_link_options(llmctl_torch INTERFACE "LINKER:--push-state,--no-as-needed,-lstdc++,--pop-state")
-target_link_libraries(llmctl_torch INTERFACE "$<LINK_LIBRARY:llmctl_needed,${_paths}>" Threads::Threads)
+target_link_libraries(llmctl_torch INTERFACE "$<LINK_LIBRARY:llmctl_needed,stdc++,${_paths}>" Threads::Threads)
 
 if(LLMCTL_HAS_CUDA)
   # CUDA's headers and run-time library: the wheel's own (nvidia/cu13 beside torch/), else a toolkit's. Some of the wheel's
