@@ -69,8 +69,8 @@ TEST(Libraries, TheLoaderFindsAllAndOneOpenMp) {
   EXPECT_LE(runtimes.size(), 1U) << result.out;
 }
 
-// LibTorch exports the std::filesystem of the compiler that built it. A program that got half of its
-// file functions from there and half from its own standard library would crash.
+// LibTorch exports the std::filesystem of the compiler that built it. A program that got half of
+// its file functions from there and half from its own standard library would crash.
 TEST(Libraries, FileFunctionsAreNotThoseOfLibTorch) {
   namespace fs = std::filesystem;
   bool (*const create)(const fs::path&) = &fs::create_directories;
