@@ -10,8 +10,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 torch_version=2.13.0
 packages=(build-essential cmake ninja-build pkg-config git jq ca-certificates python3
           libsentencepiece-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libssl-dev libarchive-dev libutf8proc-dev
-          libgtest-dev libgmock-dev)
-optional_packages=(ccache clang-format)  # installed where that is possible, asked of nobody
+          libpcre2-dev libgtest-dev libgmock-dev)
+# Installed where apt knows them, asked of nobody.
+optional_packages=(ccache clang-format libcld2-dev libfasttext-dev libopencc-dev libfriso-dev friso-dict libicu-dev)
 interop_packages=("transformers<6" tokenizers sentencepiece safetensors numpy)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -27,25 +28,44 @@ quietly() {
   rm -f "$log"
 }
 
-# Installs what is missing of the packages named.
-need_packages() {
-  local missing=() name state
+# Sets `missing` to the packages named that are not installed.
+find_missing() {
+  local name state
+  local -A installed=()
+  missing=()
   if command -v dpkg-query >/dev/null; then
-    local -A installed=()
     while read -r state name; do
       [ "$state" != installed ] || installed[${name%%:*}]=1
     done < <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
-    for name in "$@"; do [ -n "${installed[$name]:-}" ] || missing+=("$name"); done
-  else
-    missing=("$@")
   fi
+  for name in "$@"; do [ -n "${installed[$name]:-}" ] || missing+=("$name"); done
+}
+
+apt_install() {
+  say "installing $# packages: $*"
+  DEBIAN_FRONTEND=noninteractive quietly apt-get install -y --no-install-recommends "$@"
+}
+
+# Installs what is missing of the packages named.
+need_packages() {
+  local missing
+  find_missing "$@"
   [ ${#missing[@]} -gt 0 ] || return 0
   command -v apt-get >/dev/null || die "this is not Debian or Ubuntu; install what these packages hold and build with cmake: ${missing[*]}"
   [ "$(id -u)" = 0 ] || die "packages are missing; run: sudo apt-get install -y --no-install-recommends ${missing[*]}"
-  say "installing ${#missing[@]} packages: ${missing[*]}"
   quietly apt-get update || say "apt-get update failed; trying with the lists that are here"
-  DEBIAN_FRONTEND=noninteractive quietly apt-get install -y --no-install-recommends "${missing[@]}" ||
-    die "apt-get could not install: ${missing[*]}"
+  apt_install "${missing[@]}" || die "apt-get could not install: ${missing[*]}"
+}
+
+# Installs those of the packages named that apt has here; where it cannot, the build goes on without them.
+want_packages() {
+  local missing name known=()
+  find_missing "$@"
+  if [ ${#missing[@]} -eq 0 ] || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then return 0; fi
+  for name in "${missing[@]}"; do
+    if apt-cache show "$name" >/dev/null 2>&1; then known+=("$name"); fi
+  done
+  [ ${#known[@]} -eq 0 ] || apt_install "${known[@]}" || say "going on without: ${known[*]}"
 }
 
 has_gpu() { command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q GPU; }
@@ -113,7 +133,7 @@ esac
 torch=""
 if has_torch; then torch=yes; elif ! python3 -m pip --version >/dev/null 2>&1; then packages+=(python3-pip); fi
 if [ -n "$interop" ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then packages+=(python3-venv); fi
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then packages+=("${optional_packages[@]}"); fi
 need_packages "${packages[@]}"
+want_packages "${optional_packages[@]}"
 [ -n "$torch" ] || has_torch || install_torch
 [ -z "$interop" ] || install_interop
