@@ -52,8 +52,8 @@ class Tokenizer {
   /// sat" are the same), as AutoTokenizer does. For text that the caller vouches for: encode()
   /// takes such names as ordinary text, so that no user's text can bring in special tokens. `only`,
   /// where not empty, names the ids that are recognised.
-  Encoding encode_with_special_pieces(std::string_view text,
-                                      std::span<const TokenId> only = {}) const;
+  virtual Encoding encode_with_special_pieces(std::string_view text,
+                                              std::span<const TokenId> only = {}) const;
   /// The text of the ids; special tokens are left out unless `keep_special`. Ids outside the
   /// vocabulary are kData.
   virtual std::string decode(std::span<const TokenId> ids, bool keep_special = false) const = 0;
@@ -99,10 +99,16 @@ class Tokenizer {
   virtual Encoding encode_part(std::string_view text, bool first) const;
 };
 
-/// From a directory (tokenizer.model, spiece.model or sentencepiece.bpe.model, with what
-/// tokenizer_config.json and tokenizer.json say of the special tokens) or a SentencePiece .model
-/// file. kMissing; kData for what is malformed, contradictory or of a kind that is not supported,
-/// naming it.
+/// Offsets in bytes of a text (at the beginnings of characters, in any order) as offsets in
+/// characters: Unicode code points, which Python, SQuAD and Hugging Face count.
+std::vector<ByteSpan> character_offsets(std::string_view text, std::span<const ByteSpan> offsets);
+
+/// From a directory or a file. The first of these that a directory has decides: a SentencePiece
+/// model (tokenizer.model, spiece.model, sentencepiece.bpe.model, with what tokenizer_config.json
+/// and tokenizer.json say of the special tokens), tokenizer.json, vocab.txt (WordPiece), vocab.json
+/// with merges.txt (byte-level BPE). A file is a SentencePiece .model or a tokenizer.json.
+/// kMissing; kData for what is malformed, contradictory or of a kind that is not supported, naming
+/// it.
 std::shared_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& path);
 
 }  // namespace llmctl

@@ -116,9 +116,9 @@ Charsmap::Charsmap(std::string_view bytes, std::string_view place) {
   Check(units_, texts_, place).run();
 }
 
-std::optional<Charsmap::Match> Charsmap::longest_match(std::string_view text) const {
-  std::optional<Match> longest;
-  if (empty()) return longest;
+std::optional<Charsmap::Match> Charsmap::match(std::string_view text, bool shortest) const {
+  std::optional<Match> found;
+  if (empty()) return found;
   std::size_t node = child_offset(units_[0]);
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
@@ -128,9 +128,11 @@ std::optional<Charsmap::Match> Charsmap::longest_match(std::string_view text) co
     node ^= child_offset(unit);
     // The step by NUL out of an unused unit stays where it is: no key has a NUL.
     if (c == 0 && !has_leaf(unit)) break;
-    if (has_leaf(unit)) longest = Match{i + 1, texts_.data() + value(units_[node])};
+    if (!has_leaf(unit)) continue;
+    found = Match{i + 1, texts_.data() + value(units_[node])};
+    if (shortest) break;
   }
-  return longest;
+  return found;
 }
 
 }  // namespace llmctl

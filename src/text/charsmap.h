@@ -27,9 +27,13 @@ class Charsmap {
 
   bool empty() const { return units_.empty(); }
   /// The longest key that the text begins with.
-  std::optional<Match> longest_match(std::string_view text) const;
+  std::optional<Match> longest_match(std::string_view text) const { return match(text, false); }
+  /// The shortest one.
+  std::optional<Match> shortest_match(std::string_view text) const { return match(text, true); }
 
  private:
+  std::optional<Match> match(std::string_view text, bool shortest) const;
+
   std::vector<std::uint32_t> units_;
   std::string texts_;
 };

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "text/huggingface/huggingface_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
 #include "text/tokenizer.h"
 
@@ -23,11 +24,10 @@ constexpr std::array kKinds = {
     TokenizerKind{"tokenizer.model", load_sentencepiece_directory},
     TokenizerKind{"spiece.model", load_sentencepiece_directory},
     TokenizerKind{"sentencepiece.bpe.model", load_sentencepiece_directory},
+    TokenizerKind{"tokenizer.json", load_huggingface_directory},
+    TokenizerKind{"vocab.txt", load_huggingface_directory},
+    TokenizerKind{"vocab.json", load_huggingface_directory},
 };
-
-/// Files of kinds that cannot be read.
-constexpr std::array kOtherFiles = {"tokenizer.json", "vocab.txt",  "vocab.json",
-                                    "merges.txt",     "source.spm", "tokenizer.spm"};
 
 std::string supported() {
   std::string list;
@@ -45,20 +45,16 @@ std::shared_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& pat
     for (const TokenizerKind& kind : kKinds) {
       if (std::filesystem::exists(path / kind.file)) return kind.load(path, kind.file);
     }
-    for (const char* file : kOtherFiles) {
-      if (!std::filesystem::exists(path / file)) continue;
-      fail(ErrorCode::kData, path, ": a tokenizer of ", file,
-           " alone is not supported, expected a SentencePiece model (", supported(), ")");
-    }
     fail(ErrorCode::kMissing, path, ": no tokenizer in the directory, expected one of ",
          supported());
   }
   if (path.extension() == ".model" || path.extension() == ".spm") {
     return std::make_shared<SentencePieceTokenizer>(load_sentencepiece_model(path), path.string());
   }
+  if (path.extension() == ".json") return load_huggingface_file(path);
   fail(ErrorCode::kData, path,
-       ": not a tokenizer that is supported, expected a SentencePiece .model file or a directory "
-       "with ",
+       ": not a tokenizer that is supported, expected a SentencePiece .model file, a "
+       "tokenizer.json or a directory with one of ",
        supported());
 }
 

@@ -71,12 +71,28 @@ std::vector<Item> items_from_json(
   return items;
 }
 
+/// The id of a member ["[CLS]", 2].
+TokenId named_id(const Json& json, const char* name,
+                 const std::function<std::optional<TokenId>(std::string_view)>& find,
+                 const std::string& source) {
+  const Json& pair = member(json, name, source);
+  if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string()) {
+    fail(ErrorCode::kData, source, ".", name, ": expected a token and its id");
+  }
+  const auto token = pair[0].get<std::string>();
+  const auto id = find(token);
+  if (!id || pair[1] != *id) {
+    fail(ErrorCode::kData, source, ".", name, ": \"", token, "\" has not the id ",
+         dump_json(pair[1]), " in the vocabulary");
+  }
+  return *id;
+}
+
 }  // namespace
 
 SpecialTemplate SpecialTemplate::for_tokens(const SpecialTokens& tokens) {
   if (tokens.cls && tokens.sep) {
-    const Item cls = special(*tokens.cls), sep = special(*tokens.sep);
-    return {{cls, kFirst, sep}, {cls, kFirst, sep, kSecond, special(*tokens.sep, 1)}};
+    return bert(*tokens.cls, *tokens.sep);
   }
   if (tokens.bos) return around(tokens.bos, std::nullopt);
   if (tokens.eos) {
@@ -98,6 +114,17 @@ SpecialTemplate SpecialTemplate::around(std::optional<TokenId> before,
     result.pair.push_back(special(*after, 1));
   }
   return result;
+}
+
+SpecialTemplate SpecialTemplate::bert(TokenId cls_id, TokenId sep_id) {
+  const Item cls = special(cls_id), sep = special(sep_id);
+  return {{cls, kFirst, sep}, {cls, kFirst, sep, kSecond, special(sep_id, 1)}};
+}
+
+SpecialTemplate SpecialTemplate::roberta(TokenId cls_id, TokenId sep_id) {
+  const Item cls = special(cls_id), sep = special(sep_id);
+  const Item second{Item::Kind::kSecond, 0, 0};
+  return {{cls, kFirst, sep}, {cls, kFirst, sep, sep, second, sep}};
 }
 
 std::vector<TokenId> SpecialTemplate::apply(std::span<const TokenId> a,
@@ -142,11 +169,38 @@ SpecialTemplate SpecialTemplate::from_json(
     const std::string& source) {
   if (json.is_null()) return around(std::nullopt, std::nullopt);
   const std::string type = string_member(json, "type", source);
-  if (type != "TemplateProcessing") {
-    fail(ErrorCode::kData, source, ".type: \"", type, "\", supported is TemplateProcessing");
+  if (type == "TemplateProcessing") {
+    const auto defined = [&](std::string_view name) -> std::optional<TokenId> {
+      const Json tokens = json.value("special_tokens", Json());
+      if (tokens.is_object() && !tokens.contains(name)) return std::nullopt;
+      return find(name);
+    };
+    return {items_from_json(member(json, "single", source), defined, source + ".single"),
+            items_from_json(member(json, "pair", source), defined, source + ".pair")};
   }
-  return {items_from_json(member(json, "single", source), find, source + ".single"),
-          items_from_json(member(json, "pair", source), find, source + ".pair")};
+  if (type == "BertProcessing" || type == "RobertaProcessing") {
+    const TokenId cls = named_id(json, "cls", find, source);
+    const TokenId sep = named_id(json, "sep", find, source);
+    return type == "BertProcessing" ? bert(cls, sep) : roberta(cls, sep);
+  }
+  if (type == "ByteLevel") return around(std::nullopt, std::nullopt);
+  if (type != "Sequence") {
+    fail(ErrorCode::kData, source, ": post-processor \"", type, "\" is not supported, supported ",
+         "are BertProcessing, ByteLevel, RobertaProcessing, Sequence and TemplateProcessing");
+  }
+  const Json& steps = member(json, "processors", source);
+  if (!steps.is_array()) fail(ErrorCode::kData, source, ".processors: expected a list");
+  SpecialTemplate result = around(std::nullopt, std::nullopt);
+  bool found = false;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const std::string place = concat(source, ".processors[", i, "]");
+    const SpecialTemplate step = from_json(steps[i], find, place);
+    if (string_member(steps[i], "type", place) == "ByteLevel") continue;
+    if (found) fail(ErrorCode::kData, place, ": a second step that adds tokens is not supported");
+    result = step;
+    found = true;
+  }
+  return result;
 }
 
 }  // namespace llmctl

@@ -34,8 +34,14 @@ struct SpecialTemplate {
 
   /// As tokenizer.json's "post_processor"; `piece` names an id.
   Json to_json(const std::function<std::string(TokenId)>& piece) const;
-  /// From "post_processor" (null: no special tokens). kData, starting with `source`, for another
-  /// type than TemplateProcessing or a token that `find` does not know.
+  /// [CLS] A [SEP] (B [SEP]), of type 1 behind the first [SEP].
+  static SpecialTemplate bert(TokenId cls, TokenId sep);
+  /// <s> A </s> (</s> B </s>), all of type 0.
+  static SpecialTemplate roberta(TokenId cls, TokenId sep);
+
+  /// From "post_processor" (null: no special tokens): TemplateProcessing, BertProcessing,
+  /// RobertaProcessing, ByteLevel (which moves offsets only), and a Sequence with one of the
+  /// former. kData, starting with `source`, for another type or a token that `find` does not know.
   static SpecialTemplate from_json(
       const Json& json, const std::function<std::optional<TokenId>(std::string_view)>& find,
       const std::string& source);

@@ -95,4 +95,19 @@ Encoding Tokenizer::encode_with_special_pieces(std::string_view text,
   return result;
 }
 
+std::vector<ByteSpan> character_offsets(std::string_view text, std::span<const ByteSpan> offsets) {
+  // Characters before each byte.
+  std::vector<std::uint32_t> before(text.size() + 1);
+  std::uint32_t count = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (i > 0 && (static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) ++count;
+    before[i] = count;
+  }
+  before[text.size()] = text.empty() ? 0 : count + 1;
+  std::vector<ByteSpan> result;
+  result.reserve(offsets.size());
+  for (const ByteSpan span : offsets) result.push_back({before[span.begin], before[span.end]});
+  return result;
+}
+
 }  // namespace llmctl

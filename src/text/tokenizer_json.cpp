@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "base/utf8.h"
+#include "text/base64.h"
+#include "text/huggingface/regex.h"
 
 namespace llmctl {
 namespace {
@@ -15,31 +17,6 @@ using Kind = SentencePieceModel::Kind;
 using PieceType = SentencePieceModel::PieceType;
 
 constexpr const char* kSpace = "\u2581";
-
-std::string base64(std::string_view bytes) {
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const auto byte = [&](std::size_t k) -> unsigned {
-      return i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u;
-    };
-    const unsigned bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-    for (unsigned k = 0; k < 4; ++k) {
-      text += k <= bytes.size() - i ? kDigits[bits >> (18 - 6 * k) & 63] : '=';
-    }
-  }
-  return text;
-}
-
-std::string escape_regex(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    if (std::string_view("\\^$.|?*+()[]{}").find(c) != std::string_view::npos) escaped += '\\';
-    escaped += c;
-  }
-  return escaped;
-}
 
 Json replace(Json pattern, const char* content) {
   return {{"type", "Replace"}, {"pattern", std::move(pattern)}, {"content", content}};
@@ -84,8 +61,8 @@ class Writer {
   Json normalizer() const {
     Json list = Json::array();
     if (!model_.charsmap_bytes.empty()) {
-      list.push_back(
-          {{"type", "Precompiled"}, {"precompiled_charsmap", base64(model_.charsmap_bytes)}});
+      list.push_back({{"type", "Precompiled"},
+                      {"precompiled_charsmap", encode_base64(model_.charsmap_bytes)}});
     }
     if (model_.remove_extra_whitespaces) {
       list.push_back(replace({{"Regex", "^ +| +$"}}, ""));
@@ -270,16 +247,19 @@ Json tokenizer_config_json(const Tokenizer& tokenizer, const Json& config,
     if (*id) result[key] = tokenizer.piece(**id);
   }
   if (model_max_length > 0) result["model_max_length"] = model_max_length;
-  result["clean_up_tokenization_spaces"] = false;
-  result["padding_side"] = "right";
-  result["model_input_names"] = special.cls ? Json{"input_ids", "token_type_ids", "attention_mask"}
-                                            : Json{"input_ids", "attention_mask"};
+  const auto kept = [&](const char* key, Json otherwise) {
+    result[key] = config.is_object() && config.contains(key) ? config[key] : std::move(otherwise);
+  };
+  kept("clean_up_tokenization_spaces", false);
+  kept("padding_side", "right");
+  kept("model_input_names", special.cls ? Json{"input_ids", "token_type_ids", "attention_mask"}
+                                        : Json{"input_ids", "attention_mask"});
   if (!config.is_object()) return result;
   // What tokenizer.json now says itself.
   const std::vector<std::string> ours = {"added_tokens_decoder", "add_bos_token", "add_eos_token",
                                          "add_prefix_space",     "legacy",        "sp_model_kwargs",
                                          "tokenizer_file",       "name_or_path",  "auto_map",
-                                         "model_max_length"};
+                                         "model_max_length",     "backend"};
   for (const auto& [key, value] : config.items()) {
     if (result.contains(key) || std::find(ours.begin(), ours.end(), key) != ours.end()) continue;
     result[key] = value;

@@ -1,12 +1,11 @@
-// SentencePiece tokenizers against golden results of the sentencepiece package, and against models
-// made to harm.
+// Tokenizers against golden results of the sentencepiece package and of Hugging Face's tokenizers,
+// and against files made to harm.
 #include <gtest/gtest.h>
 
-#include <fstream>
+#include <functional>
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/utf8.h"
 #include "config/json.h"
 #include "support/parity_dir.h"
 #include "text/sentencepiece_tokenizer.h"
@@ -24,44 +23,76 @@ std::vector<std::filesystem::path> sentencepiece_cases() {
   return cases;
 }
 
+/// A tokenizer's golden lines: what encode(text) and the rest must give.
+void check_goldens(const std::filesystem::path& directory,
+                   const std::shared_ptr<const Tokenizer>& tokenizer,
+                   const std::function<Encoding(std::string_view)>& encode) {
+  std::size_t rows = 0;
+  for_each_line(directory / "golden.jsonl", [&](std::uint64_t number, std::string_view line) {
+    SCOPED_TRACE(number);
+    const Json row = parse_json(line, "golden.jsonl");
+    const std::string text = row["text"];
+    const Encoding encoding = encode(text);
+    const auto ids = row["ids"].get<std::vector<TokenId>>();
+    EXPECT_EQ(encoding.ids, ids) << text;
+    const auto with_special = row["ids_with_special"].get<std::vector<TokenId>>();
+    EXPECT_EQ(tokenizer->with_special(ids), with_special);
+
+    const std::vector<ByteSpan> spans = character_offsets(text, encoding.offsets);
+    EXPECT_EQ(spans.size(), row["offsets"].size());
+    for (std::size_t i = 0; i < spans.size() && i < ids.size(); ++i) {
+      const ByteSpan expected{row["offsets"][i][0].get<std::size_t>(),
+                              row["offsets"][i][1].get<std::size_t>()};
+      EXPECT_EQ(spans[i], expected) << "token " << i << " of " << text;
+      if (ids[i] != tokenizer->special().unk) {  // whose name SentencePiece spells as the text
+        EXPECT_EQ(tokenizer->piece(ids[i]), row["tokens"][i].get<std::string>());
+      }
+    }
+
+    const std::string decoded = row["decoded"];
+    EXPECT_EQ(tokenizer->decode(ids, true), decoded);
+    EXPECT_EQ(tokenizer->decode(with_special), row.value("decoded_skip", decoded));
+    StreamDecoder stream(tokenizer, true);
+    std::string streamed;
+    for (const TokenId id : ids) streamed += stream.push(id);
+    EXPECT_EQ(streamed + stream.finish(), decoded);
+    ++rows;
+    return !testing::Test::HasFailure();
+  });
+  EXPECT_GT(rows, 0u);
+}
+
 TEST(TokenizerParity, SentencePieceGoldens) {
   const auto cases = sentencepiece_cases();
   if (cases.empty()) LLMCTL_NEEDS_PARITY("tokenizers/spm_bpe");
   for (const auto& directory : cases) {
     SCOPED_TRACE(directory.filename().string());
     const auto tokenizer = load_tokenizer(directory);
-    std::size_t rows = 0;
-    for_each_line(directory / "golden.jsonl", [&](std::uint64_t number, std::string_view line) {
-      SCOPED_TRACE(number);
-      const Json row = parse_json(line, "golden.jsonl");
-      const std::string text = row["text"];
-      const Encoding encoding = tokenizer->encode_with_offsets(text);
-      const auto ids = row["ids"].get<std::vector<TokenId>>();
-      EXPECT_EQ(encoding.ids, ids);
-      EXPECT_EQ(tokenizer->encode(text), ids);
-      EXPECT_EQ(tokenizer->with_special(ids), row["ids_with_special"].get<std::vector<TokenId>>());
-
-      const std::vector<std::size_t> at = code_point_offsets(text);
-      EXPECT_EQ(encoding.offsets.size(), row["offsets"].size());
-      for (std::size_t i = 0; i < encoding.offsets.size(); ++i) {
-        const ByteSpan expected{at[row["offsets"][i][0].get<std::size_t>()],
-                                at[row["offsets"][i][1].get<std::size_t>()]};
-        EXPECT_EQ(encoding.offsets[i], expected) << "token " << i;
-        EXPECT_EQ(tokenizer->piece(ids[i]).empty(), false);
-      }
-
-      const std::string decoded = row["decoded"];
-      EXPECT_EQ(tokenizer->decode(ids), decoded);
-      EXPECT_EQ(tokenizer->decode(tokenizer->with_special(ids)),
-                row.value("decoded_skip", decoded));
-      StreamDecoder stream(tokenizer);
-      std::string streamed;
-      for (const TokenId id : ids) streamed += stream.push(id);
-      EXPECT_EQ(streamed + stream.finish(), decoded);
-      ++rows;
-      return !testing::Test::HasFailure();
+    check_goldens(directory, tokenizer, [&](std::string_view text) {
+      Encoding encoding = tokenizer->encode_with_offsets(text);
+      EXPECT_EQ(tokenizer->encode(text), encoding.ids);
+      return encoding;
     });
-    EXPECT_GT(rows, 0u);
+  }
+}
+
+std::vector<std::filesystem::path> huggingface_cases() {
+  std::vector<std::filesystem::path> cases;
+  for (const auto& directory : test::parity_cases("tokenizers")) {
+    if (!std::filesystem::exists(directory / "tokenizer.model")) cases.push_back(directory);
+  }
+  return cases;
+}
+
+TEST(TokenizerParity, HuggingFaceGoldens) {
+  const auto cases = huggingface_cases();
+  if (cases.empty()) LLMCTL_NEEDS_PARITY("tokenizers/bytebpe_gpt2");
+  for (const auto& directory : cases) {
+    SCOPED_TRACE(directory.filename().string());
+    const auto tokenizer = load_tokenizer(directory);
+    check_goldens(directory, tokenizer, [&](std::string_view text) {
+      return tokenizer->encode_with_special_pieces(text);
+    });
   }
 }
 
@@ -105,6 +136,29 @@ TEST(TokenizerParity, HostileModelsAreRefused) {
     }
   }
   EXPECT_GT(count, 0u);
+}
+
+TEST(TokenizerParity, HostileTokenizerFilesAreRefused) {
+  LLMCTL_NEEDS_PARITY("formats/hostile/manifest.json");
+  const std::filesystem::path directory = test::parity_dir() / "formats/hostile";
+  std::size_t count = 0;
+  for (const Json& entry : load_json(directory / "manifest.json")) {
+    if (entry["kind"] != "tokenizer.json") continue;
+    const std::string file = entry["file"];
+    SCOPED_TRACE(file);
+    ++count;
+    try {
+      load_tokenizer(directory / file);
+      ADD_FAILURE() << "accepted: " << entry["wrong"];
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kData);
+      const std::string message = error.what();
+      EXPECT_NE(message.find(file + ":"), std::string::npos) << message;
+      EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+      EXPECT_LT(message.size(), 500u);
+    }
+  }
+  if (count == 0) LLMCTL_NEEDS_PARITY("formats/hostile/tokenizer_truncated.json");
 }
 
 TEST(TokenizerParity, SmallModelLoads) {
