@@ -88,6 +88,9 @@ class Tokenizer {
   virtual void save(const std::filesystem::path& directory,
                     std::int64_t model_max_length) const = 0;
 
+  /// The tokenizer of a translation's target, where that is another one (Marian); else this one.
+  virtual const Tokenizer& target() const { return *this; }
+
   /// SHA-256 over what decides the ids; names caches and is compared on resume.
   virtual std::string fingerprint() const = 0;
   /// "SentencePiece bpe, 8000 pieces, byte fallback".
@@ -105,7 +108,8 @@ std::vector<ByteSpan> character_offsets(std::string_view text, std::span<const B
 
 /// From a directory or a file. The first of these that a directory has decides: a SentencePiece
 /// model (tokenizer.model, spiece.model, sentencepiece.bpe.model, with what tokenizer_config.json
-/// and tokenizer.json say of the special tokens), tokenizer.json, vocab.txt (WordPiece), vocab.json
+/// and tokenizer.json say of the special tokens), Marian's source.spm (with target.spm and
+/// vocab.json), tokenizer.json, vocab.txt (WordPiece), vocab.json
 /// with merges.txt (byte-level BPE). A file is a SentencePiece .model or a tokenizer.json.
 /// kMissing; kData for what is malformed, contradictory or of a kind that is not supported, naming
 /// it.

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "text/huggingface/huggingface_tokenizer.h"
+#include "text/marian_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
 #include "text/tokenizer.h"
 
@@ -24,6 +25,7 @@ constexpr std::array kKinds = {
     TokenizerKind{"tokenizer.model", load_sentencepiece_directory},
     TokenizerKind{"spiece.model", load_sentencepiece_directory},
     TokenizerKind{"sentencepiece.bpe.model", load_sentencepiece_directory},
+    TokenizerKind{"source.spm", load_marian_directory},
     TokenizerKind{"tokenizer.json", load_huggingface_directory},
     TokenizerKind{"vocab.txt", load_huggingface_directory},
     TokenizerKind{"vocab.json", load_huggingface_directory},

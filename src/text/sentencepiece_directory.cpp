@@ -4,28 +4,91 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "text/huggingface/huggingface_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
+#include "text/tokenizer_json.h"
 
 namespace llmctl {
 namespace {
 
-/// Classes that take the model's ids as they are; others shift or extend them (T5, XLM-RoBERTa) or
-/// change the text first (ALBERT).
+/// Classes that take the model's ids as they are; others extend them (T5), shift them (XLM-RoBERTa)
+/// or change the text first (ALBERT): with a tokenizer.json beside the model, that says how.
 constexpr std::array kPlainClasses = {"PreTrainedTokenizerFast", "PreTrainedTokenizer",
                                       "TokenizersBackend", "LlamaTokenizer", "LlamaTokenizerFast"};
 
-void check_class(const Json& config, const std::string& source) {
-  if (!config.contains("tokenizer_class") || config["tokenizer_class"].is_null()) return;
-  const Json& name = config["tokenizer_class"];
-  if (!name.is_string()) fail(ErrorCode::kData, source, ": tokenizer_class: expected a string");
-  if (std::find(kPlainClasses.begin(), kPlainClasses.end(), name.get<std::string>()) !=
-      kPlainClasses.end()) {
-    return;
+std::optional<std::size_t> find_piece(const SentencePieceModel& model, std::string_view text) {
+  for (std::size_t i = 0; i < model.pieces.size(); ++i) {
+    if (model.pieces[i].text == text) return i;
   }
+  return std::nullopt;
+}
+
+std::string class_of(const Json& config, const std::string& source) {
+  if (!config.is_object() || !config.contains("tokenizer_class")) return "";
+  const Json& name = config["tokenizer_class"];
+  if (name.is_null()) return "";
+  if (!name.is_string()) fail(ErrorCode::kData, source, ": tokenizer_class: expected a string");
+  return name.get<std::string>();
+}
+
+bool is_plain(const std::string& name) {
+  return name.empty() ||
+         std::find(kPlainClasses.begin(), kPlainClasses.end(), name) != kPlainClasses.end();
+}
+
+[[noreturn]] void refuse_class(const std::string& name, const std::string& source) {
   std::string known;
   for (const char* plain : kPlainClasses) known += concat(known.empty() ? "" : ", ", plain);
-  fail(ErrorCode::kData, source, ": tokenizer_class \"", name.get<std::string>(),
-       "\" is not supported with a SentencePiece model, only ", known);
+  fail(ErrorCode::kData, source, ": tokenizer_class \"", name,
+       "\" is not supported with a SentencePiece model alone, only T5Tokenizer, ", known,
+       "; a tokenizer.json beside it would say what it does");
+}
+
+/// T5's models begin so (Raffel et al., 2020).
+bool is_t5(const SentencePieceModel& model, const std::string& class_name) {
+  if (class_name == "T5Tokenizer" || class_name == "T5TokenizerFast") return true;
+  return class_name.empty() && model.pieces.size() > 3 && model.pieces[0].text == "<pad>" &&
+         model.pieces[1].text == "</s>" && model.pieces[2].text == "<unk>";
+}
+
+/// The pieces, then <extra_id_99> down to <extra_id_0>; </s> behind every sequence.
+std::shared_ptr<const Tokenizer> make_t5(SentencePieceModel model, Json config,
+                                         const std::string& source) {
+  if (!config.is_object()) config = Json::object();
+  const Json extra = config.value("extra_ids", Json(100));
+  if (!extra.is_number_unsigned() || extra.get<std::uint64_t>() > 10'000) {
+    fail(ErrorCode::kData, source, ": extra_ids of tokenizer_config.json: expected 0 to 10000");
+  }
+  for (auto i = extra.get<std::int64_t>(); i-- > 0;) {
+    model.pieces.push_back(
+        {concat("<extra_id_", i, ">"), 0, SentencePieceModel::PieceType::kControl});
+  }
+  for (const auto& [key, name] :
+       {std::pair{"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"pad_token", "<pad>"}}) {
+    if (!config.contains(key)) config[key] = name;
+  }
+  SpecialTokens special;
+  special.unk = model.unknown;
+  const auto eos = find_piece(model, "</s>");
+  if (!eos) fail(ErrorCode::kData, source, ": no piece \"</s>\", which T5Tokenizer needs");
+  special.eos = static_cast<TokenId>(*eos);
+  TokenizerFiles files;
+  files.tokenizer = tokenizer_json(model, special, SpecialTemplate::for_tokens(special));
+  files.config = std::move(config);
+  files.place = source;
+  return std::make_shared<HuggingFaceTokenizer>(std::move(files));
+}
+
+/// True where tokenizer.json has tokens beyond the model's.
+bool extends(const Json& json, const SentencePieceModel& model) {
+  if (!json.is_object()) return false;
+  const Json inner = json.value("model", Json());
+  if (inner.is_object() && inner.value("vocab", Json()).size() > model.pieces.size()) return true;
+  const Json added = json.value("added_tokens", Json());
+  return added.is_array() && std::any_of(added.begin(), added.end(), [&](const Json& token) {
+           const Json id = token.is_object() ? token.value("id", Json()) : Json();
+           return id.is_number_unsigned() && id.get<std::uint64_t>() >= model.pieces.size();
+         });
 }
 
 /// The token at `id` must be the model's piece.
@@ -79,13 +142,6 @@ void check_vocabulary(const SentencePieceModel& model, const Json& json,
   }
 }
 
-std::optional<std::size_t> find_piece(const SentencePieceModel& model, std::string_view text) {
-  for (std::size_t i = 0; i < model.pieces.size(); ++i) {
-    if (model.pieces[i].text == text) return i;
-  }
-  return std::nullopt;
-}
-
 /// What add_bos_token and add_eos_token of a LlamaTokenizer ask for, if they are there.
 std::optional<SpecialTemplate> layout_of_config(const Json& config, const SentencePieceModel& model,
                                                 const std::string& source) {
@@ -118,9 +174,18 @@ std::shared_ptr<const Tokenizer> load_sentencepiece_directory(
     if (!config.is_object()) {
       fail(ErrorCode::kData, config_path.string(), ": expected an object");
     }
-    check_class(config, config_path.string());
-    layout = layout_of_config(config, model, config_path.string());
   }
+  const std::filesystem::path json_path = directory / "tokenizer.json";
+  const Json json = std::filesystem::exists(json_path) ? load_json(json_path) : Json();
+  const std::string class_name = class_of(config, config_path.string());
+  if (json.is_object() && (!is_plain(class_name) || extends(json, model))) {
+    return load_huggingface_directory(directory, "tokenizer.json");
+  }
+  if (json.is_null() && is_t5(model, class_name)) {
+    return make_t5(std::move(model), std::move(config), model_path.string());
+  }
+  if (!is_plain(class_name)) refuse_class(class_name, config_path.string());
+  layout = layout_of_config(config, model, config_path.string());
   const std::filesystem::path added_path = directory / "added_tokens.json";
   if (std::filesystem::exists(added_path)) {
     const Json added = load_json(added_path);
@@ -128,9 +193,7 @@ std::shared_ptr<const Tokenizer> load_sentencepiece_directory(
       check_token(model, id, text, added_path.string());
     }
   }
-  const std::filesystem::path json_path = directory / "tokenizer.json";
-  if (std::filesystem::exists(json_path)) {
-    const Json json = load_json(json_path);
+  if (!json.is_null()) {
     check_vocabulary(model, json, json_path.string());
     const Json post_processor = json.value("post_processor", Json());
     layout = SpecialTemplate::from_json(

@@ -89,7 +89,8 @@ TEST(SpecialTemplate, JsonErrors) {
   };
   EXPECT_THAT(refusal("3"), HasSubstr("missing \"type\""));
   EXPECT_THAT(refusal(R"({"type": 3})"), HasSubstr(".type: expected a string"));
-  EXPECT_THAT(refusal(R"({"type": "ByteLevel"})"), HasSubstr("\"ByteLevel\", supported is"));
+  EXPECT_THAT(refusal(R"({"type": "Other"})"),
+              HasSubstr("post-processor \"Other\" is not supported"));
   EXPECT_THAT(refusal(R"({"type": "TemplateProcessing"})"), HasSubstr("missing \"single\""));
   EXPECT_THAT(refusal(R"({"type": "TemplateProcessing", "single": 3, "pair": []})"),
               HasSubstr(".single: expected a list"));

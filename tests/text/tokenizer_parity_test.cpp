@@ -96,6 +96,39 @@ TEST(TokenizerParity, HuggingFaceGoldens) {
   }
 }
 
+/// Tokenizers of translation models, tested beside their models.
+TEST(TokenizerParity, EncoderDecoderGoldens) {
+  std::size_t cases = 0;
+  for (const auto& directory : test::parity_cases("models")) {
+    if (!std::filesystem::exists(directory / "golden_tokens.jsonl")) continue;
+    SCOPED_TRACE(directory.filename().string());
+    ++cases;
+    const auto tokenizer = load_tokenizer(directory);
+    for_each_line(
+        directory / "golden_tokens.jsonl", [&](std::uint64_t number, std::string_view line) {
+          SCOPED_TRACE(number);
+          const Json row = parse_json(line, "golden_tokens.jsonl");
+          const std::string text = row["text"];
+          const auto ids_of = [&](const Tokenizer& side) {
+            return side.with_special(side.encode(text));
+          };
+          const auto golden = [&](const char* key) { return row[key].get<std::vector<TokenId>>(); };
+          if (row.contains("ids")) {
+            EXPECT_EQ(tokenizer->with_special(tokenizer->encode_with_special_pieces(text).ids),
+                      golden("ids"));
+            EXPECT_EQ(tokenizer->decode(golden("ids"), true), row["decoded"].get<std::string>());
+          } else {
+            EXPECT_EQ(ids_of(*tokenizer), golden("source_ids"));
+            EXPECT_EQ(ids_of(tokenizer->target()), golden("target_ids"));
+            EXPECT_EQ(tokenizer->target().decode(golden("target_ids")),
+                      row["decoded"].get<std::string>());
+          }
+          return !testing::Test::HasFailure();
+        });
+  }
+  if (cases == 0) LLMCTL_NEEDS_PARITY("models/t5/golden_tokens.jsonl");
+}
+
 TEST(TokenizerParity, SentencePiecePieces) {
   const auto cases = sentencepiece_cases();
   if (cases.empty()) LLMCTL_NEEDS_PARITY("tokenizers/spm_bpe");

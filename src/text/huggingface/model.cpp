@@ -78,20 +78,6 @@ class WordLevelModel : public Segmenter {
   TokenId unknown_;
 };
 
-void read_vocabulary(const JsonAccess& json, Vocabulary& vocabulary) {
-  const Json& tokens = json.json();
-  if (!tokens.is_object()) json.fail("expected an object");
-  if (tokens.empty()) json.fail("no tokens");
-  for (const auto& [name, id] : tokens.items()) {
-    if (name.empty()) json.fail("an empty token");
-    const bool fits = id.is_number_unsigned() && id.get<std::uint64_t>() <= Vocabulary::kMaxId;
-    if (!fits) json.fail("\"", name, "\": expected an id from 0 to ", Vocabulary::kMaxId);
-    if (!vocabulary.add(name, id.get<TokenId>())) {
-      json.fail("\"", name, "\": another token has the id ", id.get<TokenId>());
-    }
-  }
-}
-
 TokenId unknown_token(const JsonAccess& json, const Vocabulary& vocabulary) {
   const JsonAccess name = json["unk_token"];
   const TokenId id = vocabulary.find(name.string());
@@ -169,6 +155,20 @@ std::string bytes_of_spelling(std::string_view token) {
     bytes += static_cast<char>(byte);
   }
   return bytes;
+}
+
+void read_vocabulary(const JsonAccess& json, Vocabulary& vocabulary) {
+  const Json& tokens = json.json();
+  if (!tokens.is_object()) json.fail("expected an object");
+  if (tokens.empty()) json.fail("no tokens");
+  for (const auto& [name, id] : tokens.items()) {
+    if (name.empty()) json.fail("an empty token");
+    const bool fits = id.is_number_unsigned() && id.get<std::uint64_t>() <= Vocabulary::kMaxId;
+    if (!fits) json.fail("\"", name, "\": expected an id from 0 to ", Vocabulary::kMaxId);
+    if (!vocabulary.add(name, id.get<TokenId>())) {
+      json.fail("\"", name, "\": another token has the id ", id.get<TokenId>());
+    }
+  }
 }
 
 SubwordModel make_model(const JsonAccess& json, bool byte_level, Vocabulary& vocabulary) {

@@ -26,6 +26,9 @@ struct SubwordModel {
 /// shared or beyond 2^24, merges of or into what is no token, a missing unknown token.
 SubwordModel make_model(const JsonAccess& json, bool byte_level, Vocabulary& vocabulary);
 
+/// Puts an object of tokens and ids into the vocabulary; kData as above.
+void read_vocabulary(const JsonAccess& json, Vocabulary& vocabulary);
+
 /// GPT-2's spelling of bytes by printable characters: what spells a byte, in UTF-8.
 const std::array<std::string, 256>& byte_spellings();
 /// The bytes that a token spells; the token itself, if any of its characters spells none.

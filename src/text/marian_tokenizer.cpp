@@ -1,0 +1,186 @@
+#include "text/marian_tokenizer.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/hash.h"
+#include "base/utf8.h"
+#include "text/huggingface/json_access.h"
+#include "text/huggingface/model.h"
+#include "text/tokenizer_json.h"
+
+namespace llmctl {
+namespace {
+
+constexpr std::string_view kSpace = "\u2581";
+
+/// Length of ">>deu<<" at the beginning of a text; 0: none.
+std::size_t language_length(std::string_view text) {
+  if (!text.starts_with(">>")) return 0;
+  const std::size_t end = text.find("<<", 3);
+  return end == text.npos ? 0 : end + 2;
+}
+
+std::unique_ptr<SentencePieceTokenizer> load_pieces(const std::filesystem::path& path) {
+  return std::make_unique<SentencePieceTokenizer>(load_sentencepiece_model(path), path.string());
+}
+
+/// Hugging Face's defaults where tokenizer_config.json says nothing.
+void find_special_tokens(MarianTokenizer::Files& files, const std::string& source) {
+  const auto name_of = [&](const char* key, const char* otherwise) {
+    if (!files.config.is_object() || !files.config.contains(key)) return std::string(otherwise);
+    return special_token_name(files.config, key, source).value_or(otherwise);
+  };
+  const auto token = [&](const char* key, const char* otherwise) {
+    const std::string name = name_of(key, otherwise);
+    const TokenId id = files.vocabulary.find(name);
+    if (id < 0) fail(ErrorCode::kData, source, ": ", key, " \"", name, "\" is not in vocab.json");
+    return id;
+  };
+  files.special.eos = token("eos_token", "</s>");
+  files.special.unk = token("unk_token", "<unk>");
+  files.special.pad = token("pad_token", "<pad>");
+}
+
+}  // namespace
+
+MarianTokenizer::MarianTokenizer(std::shared_ptr<const Files> files, bool is_target)
+    : files_(std::move(files)), pieces_(is_target ? *files_->target : *files_->source) {
+  if (!is_target) target_ = std::make_unique<MarianTokenizer>(files_, true);
+  layout_ = SpecialTemplate::around(std::nullopt, files_->special.eos);
+}
+
+Encoding MarianTokenizer::encode_with_offsets(std::string_view text) const {
+  const auto id_of = [&](std::string_view piece) {
+    const TokenId id = files_->vocabulary.find(piece);
+    return id >= 0 ? id : *files_->special.unk;
+  };
+  Encoding encoding;
+  const std::size_t language = language_length(text);
+  if (language > 0) {
+    encoding.ids.push_back(id_of(text.substr(0, language)));
+    encoding.offsets.push_back({0, language});
+  }
+  const Encoding pieces = pieces_.encode_with_offsets(text.substr(language));
+  for (std::size_t i = 0; i < pieces.ids.size(); ++i) {
+    const ByteSpan span{language + pieces.offsets[i].begin, language + pieces.offsets[i].end};
+    // The vocabulary may know what the model spells with its unknown piece.
+    const bool unknown = pieces.ids[i] == pieces_.special().unk;
+    encoding.ids.push_back(unknown ? id_of(text.substr(span.begin, span.end - span.begin))
+                                   : id_of(pieces_.piece(pieces.ids[i])));
+    encoding.offsets.push_back(span);
+  }
+  return encoding;
+}
+
+const std::string& MarianTokenizer::at(TokenId id) const {
+  if (id < 0 || id >= vocab_size()) {
+    fail(ErrorCode::kData, "token id ", id, " is outside the vocabulary of ", vocab_size());
+  }
+  return files_->vocabulary.name(id);
+}
+
+std::optional<TokenId> MarianTokenizer::find(std::string_view piece) const {
+  const TokenId id = files_->vocabulary.find(piece);
+  return id >= 0 ? std::optional(id) : std::nullopt;
+}
+
+bool MarianTokenizer::is_special(TokenId id) const {
+  at(id);
+  return id == files_->special.eos || id == files_->special.pad || id == files_->special.unk;
+}
+
+bool MarianTokenizer::begins_word(TokenId id) const {
+  return is_special(id) || at(id).starts_with(kSpace);
+}
+
+std::string MarianTokenizer::decode_next(TokenId id, DecodeState& state, bool keep_special) const {
+  std::string_view name = at(id);
+  if (is_special(id)) {
+    if (!keep_special) return "";
+    state.at_start = false;
+    return std::string(name);
+  }
+  std::string text;
+  while (!name.empty()) {
+    const bool space = name.starts_with(kSpace);
+    if (space && !(state.at_start && text.empty())) text += ' ';
+    if (!space) text += name[0];
+    name.remove_prefix(space ? kSpace.size() : 1);
+  }
+  state.at_start = state.at_start && text.empty();
+  return text;
+}
+
+std::string MarianTokenizer::decode(std::span<const TokenId> ids, bool keep_special) const {
+  DecodeState state;
+  std::string text;
+  for (const TokenId id : ids) text += decode_next(id, state, keep_special);
+  return text;
+}
+
+std::string MarianTokenizer::token_bytes(TokenId id) const {
+  DecodeState state{.at_start = false};
+  return decode_next(id, state, true);
+}
+
+std::vector<TokenId> MarianTokenizer::with_special(std::span<const TokenId> a,
+                                                   const std::vector<TokenId>* pair,
+                                                   std::vector<TokenId>* types) const {
+  return layout_.apply(a, pair, types);
+}
+
+void MarianTokenizer::save(const std::filesystem::path& directory,
+                           std::int64_t model_max_length) const {
+  write_file(directory / "source.spm", files_->source->model().serialized);
+  write_file(directory / "target.spm", files_->target->model().serialized);
+  write_file(directory / "vocab.json", files_->vocab_bytes);
+  Json config = files_->config.is_object() ? files_->config : Json::object();
+  config["tokenizer_class"] = "MarianTokenizer";
+  for (const auto& [key, id] : special_token_keys(files_->special)) {
+    if (*id) config[key] = at(**id);
+  }
+  if (model_max_length > 0) config["model_max_length"] = model_max_length;
+  write_file(directory / "tokenizer_config.json", dump_json(config, 2) + "\n");
+  write_file(directory / "special_tokens_map.json",
+             dump_json(special_tokens_map_json(*this), 2) + "\n");
+}
+
+std::string MarianTokenizer::fingerprint() const {
+  Sha256 hash;
+  hash.update(concat("Marian 1 ", files_->source->fingerprint(), " ", files_->target->fingerprint(),
+                     " ", &pieces_ == files_->target.get(), "\n"));
+  for (TokenId id = 0; id < vocab_size(); ++id) hash.update(at(id) + "\n");
+  for (const auto& [key, id] : special_token_keys(files_->special)) {
+    hash.update(concat(*id ? **id : -1, " "));
+  }
+  return hash.hex();
+}
+
+std::string MarianTokenizer::description() const {
+  return concat("Marian, ", vocab_size(), " tokens, source ", files_->source->description(),
+                ", target ", files_->target->description());
+}
+
+std::shared_ptr<const Tokenizer> load_marian_directory(const std::filesystem::path& directory,
+                                                       const std::string& file) {
+  auto files = std::make_shared<MarianTokenizer::Files>();
+  files->source = load_pieces(directory / file);
+  files->target = load_pieces(directory / "target.spm");
+  const std::filesystem::path vocab_path = directory / "vocab.json";
+  files->vocab_bytes = read_file(vocab_path);
+  const Json vocab = parse_json(files->vocab_bytes, vocab_path.string());
+  read_vocabulary(JsonAccess(vocab, vocab_path.string()), files->vocabulary);
+  const std::filesystem::path config_path = directory / "tokenizer_config.json";
+  if (std::filesystem::exists(config_path)) {
+    files->config = load_json(config_path);
+    if (!files->config.is_object()) fail(ErrorCode::kData, config_path, ": expected an object");
+    const JsonAccess config(files->config, config_path.string());
+    if (config.boolean_or("separate_vocabs", false)) {
+      config["separate_vocabs"].fail("a vocabulary of its own for the target is not supported");
+    }
+  }
+  find_special_tokens(*files, directory.string());
+  return std::make_shared<MarianTokenizer>(std::move(files), false);
+}
+
+}  // namespace llmctl
