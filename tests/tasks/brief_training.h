@@ -6,6 +6,7 @@
 #include <string>
 
 #include "config/load.h"
+#include "data/batch.h"
 #include "models/model.h"
 #include "optim/optimizer.h"
 #include "tasks/task.h"
@@ -55,7 +56,7 @@ inline void train_briefly(Model& model, const Task& task, std::int64_t steps,
       at::Tensor total;
       Context context;
       context.train = true;
-      for (const LossTerm& term : loss->terms(batch, context)) {
+      for (const LossTerm& term : loss->terms(to_device(batch, model.device()), context)) {
         const at::Tensor part = term.sum.mul(term.coefficient / term.count);
         total = total.defined() ? total.add(part) : part;
       }
