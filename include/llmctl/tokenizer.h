@@ -23,8 +23,9 @@ struct ByteSpan {
 
 struct Encoding {
   std::vector<TokenId> ids;
-  std::vector<ByteSpan>
-      offsets;  ///< one per id; of the bytes of one fallback character only the last is not empty
+  /// One per id. Of the tokens that are bytes of one character, in SentencePiece models the last
+  /// has the character's span and the others are empty; in Hugging Face's tokenizers each has it.
+  std::vector<ByteSpan> offsets;
 };
 
 /// Ids of the special tokens that a tokenizer has.
@@ -47,6 +48,8 @@ class Tokenizer {
   /// Ids without special tokens. The text must be valid UTF-8 (kData otherwise, naming the byte).
   virtual std::vector<TokenId> encode(std::string_view text) const = 0;
   virtual Encoding encode_with_offsets(std::string_view text) const = 0;
+  /// encode() of each text, on several threads.
+  std::vector<std::vector<TokenId>> encode_batch(std::span<const std::string> texts) const;
   /// As encode_with_offsets, but the names of special tokens in the text ("[MASK]", "</s>") become
   /// their ids, and white space before the mask token is dropped ("the [MASK] sat" and "the[MASK]
   /// sat" are the same), as AutoTokenizer does. For text that the caller vouches for: encode()

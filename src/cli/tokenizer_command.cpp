@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <memory>
+#include <optional>
 #include <sstream>
 
 #include "base/terminal.h"
@@ -9,6 +10,7 @@
 #include "report/table.h"
 #include "runs/sections.h"
 #include "runs/tokenizer_runs.h"
+#include "text/truncate.h"
 
 namespace llmctl {
 
@@ -79,11 +81,47 @@ void for_each_given(const ApplyOptions& options,
   for (const auto& text : options.texts) use(text);
 }
 
-int run_encode(const CommonOptions& common, const ApplyOptions& options) {
+struct EncodeOptions : ApplyOptions {
+  std::optional<std::string> pair;
+  std::int64_t max_length = 0;
+  std::string truncation = "longest_first";
+  bool recognise = false;
+};
+
+/// [[begin, end], …]
+Json spans_json(const std::vector<ByteSpan>& spans) {
+  Json list = Json::array();
+  for (const ByteSpan span : spans) list.push_back({span.begin, span.end});
+  return list;
+}
+
+/// The two parts with their special tokens, cut to the length that was asked for.
+std::vector<TokenId> sequence_of(const Tokenizer& tokenizer, std::vector<TokenId> first,
+                                 const EncodeOptions& options) {
+  std::optional<std::vector<TokenId>> second;
+  if (options.pair) second = tokenizer.encode(*options.pair);
+  const std::vector<TokenId> nothing;
+  const std::size_t special =
+      options.special ? tokenizer.with_special(nothing, second ? &nothing : nullptr).size() : 0;
+  if (options.max_length > 0) {
+    const auto length = static_cast<std::size_t>(options.max_length);
+    require(length > special, ErrorCode::kUsage, "--max-length ", length,
+            " leaves no room beside the ", special, " special tokens");
+    std::vector<TokenId> none;
+    truncate_pair(first, second ? *second : none, length - special,
+                  truncation_of(options.truncation));
+  }
+  if (options.special) return tokenizer.with_special(first, second ? &*second : nullptr);
+  if (second) first.insert(first.end(), second->begin(), second->end());
+  return first;
+}
+
+int run_encode(const CommonOptions& common, const EncodeOptions& options) {
   const auto tokenizer = load_tokenizer(options.tokenizer);
   for_each_given(options, [&](const std::string& text) {
-    auto ids = tokenizer->encode(text);
-    if (options.special) ids = tokenizer->with_special(ids);
+    const Encoding encoding = options.recognise ? tokenizer->encode_with_special_pieces(text)
+                                                : tokenizer->encode_with_offsets(text);
+    const std::vector<TokenId> ids = sequence_of(*tokenizer, encoding.ids, options);
     std::vector<std::string> pieces;
     for (const TokenId id : ids) pieces.push_back(tokenizer->piece(id));
     std::string line;
@@ -92,9 +130,12 @@ int run_encode(const CommonOptions& common, const ApplyOptions& options) {
     } else {
       for (const TokenId id : ids) line += (line.empty() ? "" : " ") + std::to_string(id);
     }
-    write_stdout(
-        (common.json ? dump_json({{"text", text}, {"ids", ids}, {"pieces", pieces}}) : line) +
-        "\n");
+    Json json = {{"text", text}, {"ids", ids}, {"pieces", pieces}};
+    if (ids == encoding.ids) {
+      json["offsets"] = spans_json(character_offsets(text, encoding.offsets));
+      json["byte_offsets"] = spans_json(encoding.offsets);
+    }
+    write_stdout((common.json ? dump_json(json) : line) + "\n");
   });
   return 0;
 }
@@ -195,13 +236,24 @@ void add_tokenizer_command(CommandContext context) {
     context.action = [train, context] { return run_train(context.common, *train); };
   });
 
-  auto encode = std::make_shared<ApplyOptions>();
+  auto encode = std::make_shared<EncodeOptions>();
   CLI::App* encode_command =
       add_command(*tokenizer, context.common, "encode", "Text to token ids, a line each", "");
   add_apply_options(*encode_command, *encode);
   encode_command->add_flag("--special", encode->special,
                            "Add the special tokens that models expect");
   encode_command->add_flag("--pieces", encode->pieces, "Print pieces instead of ids");
+  encode_command->add_flag("--recognise", encode->recognise,
+                           "Take names of special tokens in the text for those tokens");
+  encode_command->add_option("--pair", encode->pair, "A second text behind each")
+      ->option_text("TEXT");
+  encode_command->add_option("--max-length", encode->max_length, "Tokens to keep at most")
+      ->option_text("N")
+      ->check(CLI::Range(1, 1 << 30));
+  encode_command
+      ->add_option("--truncation", encode->truncation,
+                   "What gives way: longest_first, only_first or only_second")
+      ->option_text("HOW");
   encode_command->callback([encode, context] {
     context.action = [encode, context] { return run_encode(context.common, *encode); };
   });

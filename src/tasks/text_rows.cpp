@@ -11,6 +11,7 @@
 #include "data/collate.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/qa_features.h"
+#include "text/truncate.h"
 
 namespace llmctl {
 namespace {
@@ -66,13 +67,7 @@ TextRows tokenize_texts(const std::vector<LabelledText>& texts, const Tokenizer&
       return;
     }
     std::vector<TokenId> second = tokenizer.encode(*texts[i].pair);
-    const std::size_t both = room - layout.special();
-    if (first.size() + second.size() > both) {
-      auto& longer = first.size() >= second.size() ? first : second;
-      auto& shorter = first.size() >= second.size() ? second : first;
-      shorter.resize(std::min(shorter.size(), both / 2));
-      longer.resize(both - shorter.size());
-    }
+    truncate_pair(first, second, room - layout.special(), Truncation::kLongestFirst);
     rows.ids[i] = tokenizer.with_special(first, &second, &rows.types[i]);
   });
   return rows;

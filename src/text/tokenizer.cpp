@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/threads.h"
 #include "base/utf8.h"
 #include "text/unicode.h"
 
@@ -60,6 +61,13 @@ std::string Tokenizer::decode_next(TokenId id, DecodeState& state, bool keep_spe
 
 Encoding Tokenizer::encode_part(std::string_view text, bool) const {
   return encode_with_offsets(text);
+}
+
+std::vector<std::vector<TokenId>> Tokenizer::encode_batch(
+    std::span<const std::string> texts) const {
+  std::vector<std::vector<TokenId>> ids(texts.size());
+  parallel_for(texts.size(), [&](std::size_t i) { ids[i] = encode(texts[i]); });
+  return ids;
 }
 
 Encoding Tokenizer::encode_with_special_pieces(std::string_view text,

@@ -32,7 +32,7 @@ std::vector<AddedToken> read_added_tokens(const JsonAccess& json, Vocabulary& vo
 class AddedTokenMatcher {
  public:
   struct Match {
-    Range range;
+    TextRange range;
     TokenId id;
   };
 

@@ -126,6 +126,27 @@ class AddedList {
   Json tokens_ = Json::array();
 };
 
+constexpr std::array kWordPieceClasses = {"BertTokenizer",      "DistilBertTokenizer",
+                                          "ElectraTokenizer",   "MobileBertTokenizer",
+                                          "RetriBertTokenizer", "SqueezeBertTokenizer"};
+constexpr std::array kByteLevelClasses = {"GPT2Tokenizer", "RobertaTokenizer", "BartTokenizer",
+                                          "LongformerTokenizer", "Qwen2Tokenizer"};
+
+/// Lines of a merges file, as pairs.
+Json read_merges_file(const std::filesystem::path& path) {
+  Json merges = Json::array();
+  for_each_line(path, [&](std::uint64_t number, std::string_view line) {
+    if (line.empty() || line.starts_with("#version")) return true;
+    const std::size_t space = line.find(' ');
+    if (space == line.npos || space == 0 || space + 1 == line.size()) {
+      fail(ErrorCode::kData, path, ":", number, ": expected two tokens with a space between them");
+    }
+    merges.push_back({std::string(line.substr(0, space)), std::string(line.substr(space + 1))});
+    return true;
+  });
+  return merges;
+}
+
 Json assembled(Json added, Json normalizer, Json pre_tokenizer, Json post_processor, Json decoder,
                Json model) {
   return {{"version", "1.0"},
@@ -149,10 +170,7 @@ Json byte_level(bool prefix, bool regex) {
 }  // namespace
 
 Json wordpiece_tokenizer_json(const std::filesystem::path& directory, const Json& config) {
-  constexpr std::array kClasses = {"BertTokenizer",      "DistilBertTokenizer",
-                                   "ElectraTokenizer",   "MobileBertTokenizer",
-                                   "RetriBertTokenizer", "SqueezeBertTokenizer"};
-  check_class(directory, tokenizer_class(directory, config), kClasses, "vocab.txt");
+  check_class(directory, tokenizer_class(directory, config), kWordPieceClasses, "vocab.txt");
   const std::filesystem::path path = directory / "vocab.txt";
   std::vector<std::string> names;
   for_each_line(path, [&](std::uint64_t, std::string_view line) {
@@ -213,25 +231,9 @@ Json wordpiece_tokenizer_json(const std::filesystem::path& directory, const Json
        {"vocab", std::move(vocab)}});
 }
 
-Json read_merges_file(const std::filesystem::path& path) {
-  Json merges = Json::array();
-  for_each_line(path, [&](std::uint64_t number, std::string_view line) {
-    if (line.empty() || line.starts_with("#version")) return true;
-    const std::size_t space = line.find(' ');
-    if (space == line.npos || space == 0 || space + 1 == line.size()) {
-      fail(ErrorCode::kData, path, ":", number, ": expected two tokens with a space between them");
-    }
-    merges.push_back({std::string(line.substr(0, space)), std::string(line.substr(space + 1))});
-    return true;
-  });
-  return merges;
-}
-
 Json byte_level_tokenizer_json(const std::filesystem::path& directory, const Json& config) {
-  constexpr std::array kClasses = {"GPT2Tokenizer", "RobertaTokenizer", "BartTokenizer",
-                                   "LongformerTokenizer", "Qwen2Tokenizer"};
   std::string kind = tokenizer_class(directory, config);
-  check_class(directory, kind, kClasses, "vocab.json and merges.txt");
+  check_class(directory, kind, kByteLevelClasses, "vocab.json and merges.txt");
   Json vocab = load_json(directory / "vocab.json");
   if (!vocab.is_object()) fail(ErrorCode::kData, directory / "vocab.json", ": expected an object");
   for (const auto& [name, id] : vocab.items()) {
@@ -297,6 +299,39 @@ Json byte_level_tokenizer_json(const std::filesystem::path& directory, const Jso
                     {"ignore_merges", false},
                     {"vocab", std::move(vocab)},
                     {"merges", read_merges_file(directory / "merges.txt")}});
+}
+
+bool write_classic_files(const std::filesystem::path& directory, const Json& config,
+                         const Json& tokenizer) {
+  const std::string name = tokenizer_class(directory, config);
+  const auto among = [&](const auto& names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  const Json& model = tokenizer["model"];
+  if (among(kWordPieceClasses) && model.value("type", Json()) == "WordPiece") {
+    std::vector<std::string> lines(model["vocab"].size());
+    for (const auto& [token, id] : model["vocab"].items()) {
+      const auto line = id.get<std::size_t>();
+      if (line >= lines.size()) return false;  // ids with gaps are no lines of a file
+      lines[line] = token;
+    }
+    std::string text;
+    for (const std::string& line : lines) text += line + "\n";
+    write_file(directory / "vocab.txt", text);
+    return true;
+  }
+  if (among(kByteLevelClasses) && model.value("type", Json()) == "BPE") {
+    std::string merges = "#version: 0.2\n";
+    for (const Json& merge : model["merges"]) {
+      merges += merge.is_string() ? merge.get<std::string>()
+                                  : merge[0].get<std::string>() + " " + merge[1].get<std::string>();
+      merges += "\n";
+    }
+    write_file(directory / "vocab.json", dump_json(model["vocab"]) + "\n");
+    write_file(directory / "merges.txt", merges);
+    return true;
+  }
+  return false;
 }
 
 }  // namespace llmctl

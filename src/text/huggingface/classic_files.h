@@ -14,7 +14,9 @@ namespace llmctl {
 Json wordpiece_tokenizer_json(const std::filesystem::path& directory, const Json& config);
 Json byte_level_tokenizer_json(const std::filesystem::path& directory, const Json& config);
 
-/// Lines of a merges file, as pairs; kData for a line of another form.
-Json read_merges_file(const std::filesystem::path& path);
+/// Writes vocab.txt, or vocab.json and merges.txt, from the model of a tokenizer.json, where the
+/// class that `config` names is one whose rules those files are read by. True when it is.
+bool write_classic_files(const std::filesystem::path& directory, const Json& config,
+                         const Json& tokenizer);
 
 }  // namespace llmctl

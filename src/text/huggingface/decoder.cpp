@@ -23,12 +23,6 @@ class SequenceDecoder : public Decoder {
   void apply(std::string& text, bool first) const override {
     for (const auto& step : steps_) step->apply(text, first);
   }
-  bool strips_text() const override {
-    for (const auto& step : steps_) {
-      if (step->strips_text()) return true;
-    }
-    return false;
-  }
 
  private:
   std::vector<std::unique_ptr<Decoder>> steps_;
@@ -109,11 +103,12 @@ class ReplaceDecoder : public Decoder {
   void apply(std::string& text, bool) const override {
     std::string out;
     std::size_t kept = 0;
-    pattern_->for_each_match(text, {0, static_cast<std::uint32_t>(text.size())}, [&](Range match) {
-      out += std::string_view(text).substr(kept, match.begin - kept);
-      out += content_;
-      kept = match.end;
-    });
+    pattern_->for_each_match(text, {0, static_cast<std::uint32_t>(text.size())},
+                             [&](TextRange match) {
+                               out += std::string_view(text).substr(kept, match.begin - kept);
+                               out += content_;
+                               kept = match.end;
+                             });
     if (kept == 0 && out.empty()) return;
     out += std::string_view(text).substr(kept);
     text = std::move(out);
@@ -140,7 +135,6 @@ class StripDecoder : public Decoder {
       text.resize(text.size() - content_.size());
     }
   }
-  bool strips_text() const override { return whole_text_; }
 
  private:
   std::string content_;

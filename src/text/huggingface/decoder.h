@@ -16,9 +16,6 @@ class Decoder {
   virtual ~Decoder() = default;
   /// `text` is the token's name, then what it adds; `first`: nothing came before it.
   virtual void apply(std::string& text, bool first) const = 0;
-  /// True where the beginning of the whole text, not of the first token, decides: what adds nothing
-  /// leaves the next token the first.
-  virtual bool strips_text() const { return false; }
 };
 
 /// From "decoder" (null: tokens follow each other with a space between, as they do in Hugging

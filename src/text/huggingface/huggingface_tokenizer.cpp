@@ -6,7 +6,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/utf8.h"
-#include "text/huggingface/characters.h"
+#include "text/huggingface/classic_files.h"
 #include "text/huggingface/word_cache.h"
 #include "text/tokenizer_json.h"
 
@@ -31,12 +31,12 @@ void between(std::string_view text, const std::vector<AddedTokenMatcher::Match>&
              const Part& part, const Taken& taken) {
   std::uint32_t at = 0;
   for (const auto& match : matches) {
-    if (match.range.begin > at) part(Range{at, match.range.begin});
+    if (match.range.begin > at) part(TextRange{at, match.range.begin});
     taken(match);
     at = match.range.end;
   }
   const auto size = static_cast<std::uint32_t>(text.size());
-  if (at < size) part(Range{at, size});
+  if (at < size) part(TextRange{at, size});
 }
 
 }  // namespace
@@ -174,7 +174,7 @@ Encoding HuggingFaceTokenizer::encode_text(std::string_view text, const Matchers
   }
   between(
       text, matchers.raw.find(text),
-      [&](Range part) {
+      [&](TextRange part) {
         encode_stretch(text.substr(part.begin, part.size()), part.begin, matchers, sink);
       },
       [&](const AddedTokenMatcher::Match& match) {
@@ -196,7 +196,7 @@ void HuggingFaceTokenizer::encode_stretch(std::string_view text, std::size_t beg
   const std::string_view normalized = stretch.text();
   between(
       normalized, matchers.normalized.find(normalized),
-      [&](Range part) {
+      [&](TextRange part) {
         Stretch own(stretch, part);
         CutText cut(own);
         encode_cut(cut, sink);
@@ -211,12 +211,12 @@ void HuggingFaceTokenizer::encode_stretch(std::string_view text, std::size_t beg
 
 void HuggingFaceTokenizer::encode_cut(CutText& text, Sink& sink) const {
   if (pre_tokenizer_) pre_tokenizer_->apply(text);
-  for (const Range part : text.parts) {
+  for (const TextRange part : text.parts) {
     if (part.size() > 0) put_part(text.stretch, part, sink);
   }
 }
 
-void HuggingFaceTokenizer::put_part(const Stretch& stretch, Range part, Sink& sink) const {
+void HuggingFaceTokenizer::put_part(const Stretch& stretch, TextRange part, Sink& sink) const {
   const std::string_view word = stretch.text().substr(part.begin, part.size());
   auto& ids = sink.encoding.ids;
   const auto offset = [&](std::size_t begin, std::size_t end) {
@@ -304,7 +304,7 @@ std::string HuggingFaceTokenizer::decode_next(TokenId id, DecodeState& state,
   if (name.empty() || (is_special(id) && !keep_special)) return "";
   std::string text = name;
   decoder_->apply(text, state.at_start);
-  if (!decoder_->strips_text() || !text.empty()) state.at_start = false;
+  state.at_start = false;
   return text;
 }
 
@@ -329,8 +329,13 @@ std::vector<TokenId> HuggingFaceTokenizer::with_special(std::span<const TokenId>
 void HuggingFaceTokenizer::save(const std::filesystem::path& directory,
                                 std::int64_t model_max_length) const {
   write_file(directory / "tokenizer.json", dump_json(files_.tokenizer, 1) + "\n");
-  write_file(directory / "tokenizer_config.json",
-             dump_json(tokenizer_config_json(*this, files_.config, model_max_length), 2) + "\n");
+  Json config = tokenizer_config_json(*this, files_.config, model_max_length);
+  if (write_classic_files(directory, files_.config, files_.tokenizer)) {
+    for (const char* key : {"tokenizer_class", "add_prefix_space"}) {
+      if (files_.config.contains(key)) config[key] = files_.config[key];
+    }
+  }
+  write_file(directory / "tokenizer_config.json", dump_json(config, 2) + "\n");
   write_file(directory / "special_tokens_map.json",
              dump_json(special_tokens_map_json(*this), 2) + "\n");
 }

@@ -74,7 +74,7 @@ class HuggingFaceTokenizer : public Tokenizer {
   void encode_stretch(std::string_view text, std::size_t begin, const Matchers& matchers,
                       Sink& sink) const;
   void encode_cut(CutText& text, Sink& sink) const;
-  void put_part(const Stretch& stretch, Range part, Sink& sink) const;
+  void put_part(const Stretch& stretch, TextRange part, Sink& sink) const;
 
   TokenizerFiles files_;
   Vocabulary vocabulary_;

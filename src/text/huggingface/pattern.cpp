@@ -8,8 +8,8 @@ namespace {
 class StringPattern : public Pattern {
  public:
   explicit StringPattern(std::string text) : text_(std::move(text)) {}
-  void for_each_match(std::string_view text, Range range,
-                      const std::function<void(Range)>& found) const override {
+  void for_each_match(std::string_view text, TextRange range,
+                      const std::function<void(TextRange)>& found) const override {
     if (text_.empty()) return;
     text = text.substr(0, range.end);
     for (std::size_t at = range.begin; (at = text.find(text_, at)) != text.npos;) {
@@ -26,8 +26,8 @@ class StringPattern : public Pattern {
 class RegexPattern : public Pattern {
  public:
   explicit RegexPattern(const JsonAccess& json) : regex_(json.string(), json.place()) {}
-  void for_each_match(std::string_view text, Range range,
-                      const std::function<void(Range)>& found) const override {
+  void for_each_match(std::string_view text, TextRange range,
+                      const std::function<void(TextRange)>& found) const override {
     regex_.for_each_match(text, range, found);
   }
 
@@ -52,7 +52,7 @@ void replace_all(Stretch& stretch, const Pattern& pattern, std::string_view cont
   Rewriter out(stretch);
   std::size_t kept = 0;
   bool changed = false;
-  pattern.for_each_match(text, {0, static_cast<std::uint32_t>(text.size())}, [&](Range match) {
+  pattern.for_each_match(text, {0, static_cast<std::uint32_t>(text.size())}, [&](TextRange match) {
     out.copy(kept, match.begin);
     if (match.end > 0) {
       out.put(content, match.end - 1);

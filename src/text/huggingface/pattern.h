@@ -15,8 +15,8 @@ class Pattern {
  public:
   virtual ~Pattern() = default;
   /// Calls found(match) from left to right; matches do not overlap.
-  virtual void for_each_match(std::string_view text, Range range,
-                              const std::function<void(Range)>& found) const = 0;
+  virtual void for_each_match(std::string_view text, TextRange range,
+                              const std::function<void(TextRange)>& found) const = 0;
 };
 
 /// From {"String": …} or {"Regex": …}, or a string by itself.

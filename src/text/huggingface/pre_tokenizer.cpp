@@ -29,25 +29,25 @@ Behavior behavior_of(const JsonAccess& json) {
 /// them.
 class Cutter {
  public:
-  Cutter(Behavior behavior, std::vector<Range>& out) : behavior_(behavior), out_(out) {}
+  Cutter(Behavior behavior, std::vector<TextRange>& out) : behavior_(behavior), out_(out) {}
 
-  void begin(Range part) {
+  void begin(TextRange part) {
     part_ = part;
     at_ = part.begin;
     last_was_match_ = false;
     first_ = true;
   }
-  void match(Range match) {
-    if (match.begin > at_) add({at_, match.begin}, false);
-    if (match.end > match.begin) add(match, true);
+  /// A match; what is before it, since the last, is none.
+  void match(TextRange match) {
+    add({at_, match.begin}, false);
+    add(match, true);
     at_ = match.end;
   }
-  void end() {
-    if (at_ < part_.end) add({at_, part_.end}, false);
-  }
+  void end() { add({at_, part_.end}, false); }
 
- private:
-  void add(Range range, bool is_match) {
+  /// The next piece, a match or not; empty ones are passed over.
+  void add(TextRange range, bool is_match) {
+    if (range.size() == 0) return;
     bool joins = false;
     switch (behavior_) {
       case Behavior::kRemoved:
@@ -74,9 +74,10 @@ class Cutter {
     first_ = false;
   }
 
+ private:
   Behavior behavior_;
-  std::vector<Range>& out_;
-  Range part_;
+  std::vector<TextRange>& out_;
+  TextRange part_;
   std::uint32_t at_ = 0;
   bool last_was_match_ = false, first_ = true;
 };
@@ -85,7 +86,7 @@ class Cutter {
 template <class Cut>
 void cut_parts(CutText& text, const Cut& cut) {
   text.spare.clear();
-  for (const Range part : text.parts) cut(part);
+  for (const TextRange part : text.parts) cut(part);
   text.parts.swap(text.spare);
 }
 
@@ -109,17 +110,15 @@ class PatternPreTokenizer : public PreTokenizer {
 
   void apply(CutText& text) const override {
     Cutter cutter(behavior_, text.spare);
-    cut_parts(text, [&](Range part) {
+    cut_parts(text, [&](TextRange part) {
       cutter.begin(part);
       std::uint32_t at = part.begin;
-      pattern_->for_each_match(text.stretch.text(), part, [&](Range match) {
-        if (!invert_) return cutter.match(match);
-        // What stands between the matches cuts, and the matches are what is between the cuts.
-        if (match.begin > at) cutter.match({at, match.begin});
+      pattern_->for_each_match(text.stretch.text(), part, [&](TextRange match) {
+        cutter.add({at, match.begin}, invert_);
+        cutter.add(match, !invert_);
         at = match.end;
       });
-      if (invert_ && at < part.end) cutter.match({at, part.end});
-      cutter.end();
+      cutter.add({at, part.end}, invert_);
     });
   }
 
@@ -134,7 +133,7 @@ class RulePreTokenizer : public PreTokenizer {
   explicit RulePreTokenizer(SplitRule rule) : rule_(rule) {}
   void apply(CutText& text) const override {
     cut_parts(text,
-              [&](Range part) { split_by_rule(rule_, text.stretch.text(), part, text.spare); });
+              [&](TextRange part) { split_by_rule(rule_, text.stretch.text(), part, text.spare); });
   }
 
  private:
@@ -150,7 +149,7 @@ class CharacterPreTokenizer : public PreTokenizer {
 
   void apply(CutText& text) const override {
     Cutter cutter(behavior_, text.spare);
-    cut_parts(text, [&](Range part) {
+    cut_parts(text, [&](TextRange part) {
       cutter.begin(part);
       for (std::uint32_t at = part.begin; at < part.end;) {
         const auto [c, length] = character_at(text.stretch.text(), at);
@@ -171,7 +170,7 @@ class BertPreTokenizer : public PreTokenizer {
  public:
   void apply(CutText& text) const override {
     const std::string_view all = text.stretch.text();
-    cut_parts(text, [&](Range part) {
+    cut_parts(text, [&](TextRange part) {
       std::uint32_t begin = part.begin;
       for (std::uint32_t at = part.begin; at < part.end;) {
         const auto [c, length] = character_at(all, at);
@@ -193,7 +192,7 @@ template <class Rewrite>
 void rewrite_parts(CutText& text, const Rewrite& rewrite) {
   Rewriter out(text.stretch);
   text.spare.clear();
-  for (const Range part : text.parts) {
+  for (const TextRange part : text.parts) {
     const auto begin = static_cast<std::uint32_t>(out.size());
     rewrite(part, out);
     text.spare.push_back({begin, static_cast<std::uint32_t>(out.size())});
@@ -214,7 +213,7 @@ class MetaspacePreTokenizer : public PreTokenizer {
 
   void apply(CutText& text) const override {
     const std::string_view all = text.stretch.text();
-    rewrite_parts(text, [&](Range part, Rewriter& out) {
+    rewrite_parts(text, [&](TextRange part, Rewriter& out) {
       const std::string_view own = all.substr(part.begin, part.size());
       const bool first = prepend_ == Prepend::kAlways ||
                          (prepend_ == Prepend::kFirst && text.stretch.begins_text(part.begin));
@@ -229,10 +228,10 @@ class MetaspacePreTokenizer : public PreTokenizer {
     });
     if (!split_) return;
     Cutter cutter(Behavior::kMergedWithNext, text.spare);
-    cut_parts(text, [&](Range part) {
+    cut_parts(text, [&](TextRange part) {
       cutter.begin(part);
       pattern_->for_each_match(text.stretch.text(), part,
-                               [&](Range match) { cutter.match(match); });
+                               [&](TextRange match) { cutter.match(match); });
       cutter.end();
     });
   }
@@ -252,13 +251,13 @@ class ByteLevelPreTokenizer : public PreTokenizer {
   void apply(CutText& text) const override {
     if (prefix_) {
       const std::string_view all = text.stretch.text();
-      rewrite_parts(text, [&](Range part, Rewriter& out) {
+      rewrite_parts(text, [&](TextRange part, Rewriter& out) {
         if (all[part.begin] != ' ') out.put(" ", part.begin);
         out.copy(part.begin, part.end);
       });
     }
     if (!rule_) return;
-    cut_parts(text, [&](Range part) {
+    cut_parts(text, [&](TextRange part) {
       split_by_rule(SplitRule::kGpt2, text.stretch.text(), part, text.spare);
     });
   }

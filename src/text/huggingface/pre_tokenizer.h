@@ -15,8 +15,8 @@ struct CutText {
     if (!text.text().empty()) parts.push_back({0, static_cast<std::uint32_t>(text.text().size())});
   }
   Stretch& stretch;
-  std::vector<Range> parts;  // in order, none empty
-  std::vector<Range> spare;  // for the next step's parts
+  std::vector<TextRange> parts;  // in order, none empty
+  std::vector<TextRange> spare;  // for the next step's parts
 };
 
 /// Thread-safe.

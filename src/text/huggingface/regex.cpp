@@ -59,8 +59,8 @@ Regex::Regex(const std::string& expression, const std::string& place)
 
 Regex::~Regex() = default;
 
-void Regex::for_each_match(std::string_view text, Range range,
-                           const std::function<void(Range)>& found) const {
+void Regex::for_each_match(std::string_view text, TextRange range,
+                           const std::function<void(TextRange)>& found) const {
   const MatchData match(impl_->code);
   if (match.data == nullptr) throw std::bad_alloc();
   // What stands outside must not be seen by assertions either.

@@ -21,8 +21,8 @@ class Regex {
 
   /// Calls found(match) for the matches within [range.begin, range.end) from left to right; what
   /// stands outside is not seen. kData when a match needs more than the bounded number of steps.
-  void for_each_match(std::string_view text, Range range,
-                      const std::function<void(Range)>& found) const;
+  void for_each_match(std::string_view text, TextRange range,
+                      const std::function<void(TextRange)>& found) const;
 
  private:
   struct Impl;

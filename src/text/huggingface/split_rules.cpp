@@ -16,7 +16,7 @@ bool is_space_class(Class kind) {
 
 class Scanner {
  public:
-  Scanner(std::string_view text, Range range, std::vector<Range>& out)
+  Scanner(std::string_view text, TextRange range, std::vector<TextRange>& out)
       : text_(text.substr(0, range.end)), at_(range.begin), end_(range.end), out_(out) {}
 
   void gpt2() {
@@ -164,7 +164,7 @@ class Scanner {
 
   std::string_view text_;
   std::uint32_t at_, end_;
-  std::vector<Range>& out_;
+  std::vector<TextRange>& out_;
 };
 
 }  // namespace
@@ -184,7 +184,8 @@ std::optional<SplitRule> split_rule_of(std::string_view expression) {
   return std::nullopt;
 }
 
-void split_by_rule(SplitRule rule, std::string_view text, Range range, std::vector<Range>& out) {
+void split_by_rule(SplitRule rule, std::string_view text, TextRange range,
+                   std::vector<TextRange>& out) {
   Scanner scanner(text, range, out);
   switch (rule) {
     case SplitRule::kGpt2:

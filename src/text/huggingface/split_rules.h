@@ -27,6 +27,7 @@ inline constexpr char kQwen2Expression[] =
 std::optional<SplitRule> split_rule_of(std::string_view expression);
 
 /// Appends the parts of text [begin, end), which end to end are all of it.
-void split_by_rule(SplitRule rule, std::string_view text, Range range, std::vector<Range>& out);
+void split_by_rule(SplitRule rule, std::string_view text, TextRange range,
+                   std::vector<TextRange>& out);
 
 }  // namespace llmctl

@@ -12,7 +12,7 @@ bool continues_character(std::string_view text, std::size_t at) {
 }
 
 /// The bytes of the character that byte `at` belongs to.
-Range character_at(std::string_view text, std::size_t at) {
+TextRange character_at(std::string_view text, std::size_t at) {
   std::size_t begin = at, end = at + 1;
   while (begin > 0 && continues_character(text, begin)) --begin;
   while (continues_character(text, end)) ++end;
@@ -21,7 +21,7 @@ Range character_at(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-Stretch::Stretch(const Stretch& whole, Range part)
+Stretch::Stretch(const Stretch& whole, TextRange part)
     : text_(whole.text_.substr(part.begin, part.size())),
       begin_(whole.begin_),
       tracked_(whole.tracked_),
@@ -36,8 +36,8 @@ Stretch::Stretch(const Stretch& whole, Range part)
 
 ByteSpan Stretch::original(std::size_t begin, std::size_t end) const {
   if (begin >= end) return {begin_, begin_};
-  const Range first = changed_ ? origin_[begin] : character_at(text_, begin);
-  const Range last = changed_ ? origin_[end - 1] : character_at(text_, end - 1);
+  const TextRange first = changed_ ? origin_[begin] : character_at(text_, begin);
+  const TextRange last = changed_ ? origin_[end - 1] : character_at(text_, end - 1);
   return {begin_ + first.begin, begin_ + last.end};
 }
 
@@ -45,7 +45,7 @@ bool Stretch::begins_text(std::size_t at) const {
   return first_ && at == 0;
 }
 
-Range Rewriter::origin(std::size_t at) const {
+TextRange Rewriter::origin(std::size_t at) const {
   return stretch_.changed_ ? stretch_.origin_[at] : character_at(stretch_.text_, at);
 }
 
@@ -70,7 +70,7 @@ void Rewriter::put(char32_t code_point, std::size_t at) {
 
 void Rewriter::put_unfounded(std::string_view bytes) {
   out_ += bytes;
-  if (stretch_.tracked_) out_origin_.insert(out_origin_.end(), bytes.size(), Range{});
+  if (stretch_.tracked_) out_origin_.insert(out_origin_.end(), bytes.size(), TextRange{});
 }
 
 std::size_t Rewriter::put_changes(const std::vector<Change>& changes, std::size_t at) {

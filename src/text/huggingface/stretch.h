@@ -12,10 +12,10 @@
 namespace llmctl {
 
 /// Bytes [begin, end) of a stretch.
-struct Range {
+struct TextRange {
   std::uint32_t begin = 0, end = 0;
   std::uint32_t size() const { return end - begin; }
-  bool operator==(const Range&) const = default;
+  bool operator==(const TextRange&) const = default;
 };
 
 /// The text that the steps of a tokenizer see. As long as no step has changed it, it is the
@@ -27,7 +27,7 @@ class Stretch {
   Stretch(std::string_view text, std::size_t begin, bool tracked, bool first)
       : text_(text), begin_(begin), tracked_(tracked), first_(first) {}
   /// A part of another one, which must outlive it.
-  Stretch(const Stretch& whole, Range part);
+  Stretch(const Stretch& whole, TextRange part);
   Stretch(const Stretch&) = delete;
   Stretch& operator=(const Stretch&) = delete;
 
@@ -42,7 +42,8 @@ class Stretch {
   friend class Rewriter;
   std::string_view text_;
   std::string own_;
-  std::vector<Range> origin_;  // of each byte of own_, relative to begin_; once changed and tracked
+  std::vector<TextRange>
+      origin_;  // of each byte of own_, relative to begin_; once changed and tracked
   std::size_t begin_;
   bool tracked_, first_, changed_ = false;
 };
@@ -77,11 +78,11 @@ class Rewriter {
   std::size_t put_changes(const std::vector<Change>& changes, std::size_t at);
 
  private:
-  Range origin(std::size_t at) const;
+  TextRange origin(std::size_t at) const;
 
   Stretch& stretch_;
   std::string out_;
-  std::vector<Range> out_origin_;
+  std::vector<TextRange> out_origin_;
 };
 
 }  // namespace llmctl
