@@ -57,6 +57,9 @@ class Tokenizer {
   /// where not empty, names the ids that are recognised.
   virtual Encoding encode_with_special_pieces(std::string_view text,
                                               std::span<const TokenId> only = {}) const;
+  /// The same for a text of which parts came from somebody else: `data` has '\1' for each of their
+  /// bytes (empty: none), and a name that has such a byte stays text.
+  virtual Encoding encode_marked(std::string_view text, std::string_view data) const;
   /// The text of the ids; special tokens are left out unless `keep_special`. Ids outside the
   /// vocabulary are kData.
   virtual std::string decode(std::span<const TokenId> ids, bool keep_special = false) const = 0;
@@ -70,6 +73,8 @@ class Tokenizer {
   virtual std::string piece(TokenId id) const = 0;  ///< as the vocabulary spells it
   virtual std::optional<TokenId> find(std::string_view piece) const = 0;
   virtual bool is_special(TokenId id) const = 0;
+  /// All of them.
+  std::vector<TokenId> special_ids() const;
   /// True for tokens that stand for one byte of a character without a token of its own.
   virtual bool is_byte(TokenId) const { return false; }
   virtual const SpecialTokens& special() const = 0;
@@ -103,6 +108,10 @@ class Tokenizer {
   /// encode_with_offsets of a part of a text; what stands at its beginning (`first`) may get a
   /// prefix that the others do not.
   virtual Encoding encode_part(std::string_view text, bool first) const;
+
+ private:
+  Encoding encode_names(std::string_view text, std::string_view data,
+                        std::span<const TokenId> only) const;
 };
 
 /// Offsets in bytes of a text (at the beginnings of characters, in any order) as offsets in

@@ -19,17 +19,24 @@ struct NamedToken {
 
 /// The longest first.
 std::vector<NamedToken> special_names(const Tokenizer& tokenizer, std::span<const TokenId> only) {
-  const SpecialTokens& special = tokenizer.special();
   std::vector<NamedToken> names;
-  for (const auto id : {special.unk, special.bos, special.eos, special.pad, special.cls,
-                        special.sep, special.mask}) {
-    if (!id || (!only.empty() && std::find(only.begin(), only.end(), *id) == only.end())) continue;
-    names.push_back({tokenizer.piece(*id), *id});
+  for (const TokenId id : tokenizer.special_ids()) {
+    if (!only.empty() && std::find(only.begin(), only.end(), id) == only.end()) continue;
+    names.push_back({tokenizer.piece(id), id});
   }
   std::stable_sort(names.begin(), names.end(), [](const NamedToken& a, const NamedToken& b) {
     return a.name.size() > b.name.size();
   });
   return names;
+}
+
+/// Where the text has the name from `from` on, without a byte of data in it.
+std::size_t find_unmarked(std::string_view text, std::string_view data, std::string_view name,
+                          std::size_t from) {
+  for (std::size_t at = from; (at = text.find(name, at)) != text.npos; ++at) {
+    if (data.empty() || data.substr(at, name.size()).find('\1') == data.npos) return at;
+  }
+  return text.npos;
 }
 
 /// kData unless the text is UTF-8.
@@ -70,11 +77,31 @@ std::vector<std::vector<TokenId>> Tokenizer::encode_batch(
   return ids;
 }
 
+std::vector<TokenId> Tokenizer::special_ids() const {
+  std::vector<TokenId> ids;
+  for (TokenId id = 0; id < vocab_size(); ++id) {
+    if (is_special(id)) ids.push_back(id);
+  }
+  // The unknown token stands for text, but its name is a special one.
+  const auto unk = special().unk;
+  if (unk && !is_special(*unk)) ids.push_back(*unk);
+  return ids;
+}
+
 Encoding Tokenizer::encode_with_special_pieces(std::string_view text,
                                                std::span<const TokenId> only) const {
+  return encode_names(text, "", only);
+}
+
+Encoding Tokenizer::encode_marked(std::string_view text, std::string_view data) const {
+  return encode_names(text, data, {});
+}
+
+Encoding Tokenizer::encode_names(std::string_view text, std::string_view data,
+                                 std::span<const TokenId> only) const {
   require_utf8(text);
   std::vector<NamedToken> names = special_names(*this, only);
-  for (NamedToken& name : names) name.at = text.find(name.name);
+  for (NamedToken& name : names) name.at = find_unmarked(text, data, name.name, 0);
   Encoding result;
   std::size_t begin = 0;
   const auto add_part = [&](std::string_view part) {
@@ -96,7 +123,7 @@ Encoding Tokenizer::encode_with_special_pieces(std::string_view text,
     begin = next->at + next->name.size();
     result.offsets.push_back({next->at, begin});
     for (NamedToken& name : names) {
-      if (name.at < begin) name.at = text.find(name.name, begin);
+      if (name.at < begin) name.at = find_unmarked(text, data, name.name, begin);
     }
   }
   add_part(text.substr(begin));

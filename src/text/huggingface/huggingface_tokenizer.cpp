@@ -162,8 +162,12 @@ Encoding HuggingFaceTokenizer::encode_with_special_pieces(std::string_view text,
   return encode_text(text, some, true);
 }
 
+Encoding HuggingFaceTokenizer::encode_marked(std::string_view text, std::string_view data) const {
+  return encode_text(text, all_, true, data);
+}
+
 Encoding HuggingFaceTokenizer::encode_text(std::string_view text, const Matchers& matchers,
-                                           bool with_offsets) const {
+                                           bool with_offsets, std::string_view data) const {
   check_text(text);
   Encoding encoding;
   encoding.ids.reserve(text.size() / 4 + 4);
@@ -172,8 +176,15 @@ Encoding HuggingFaceTokenizer::encode_text(std::string_view text, const Matchers
     encode_stretch(text, 0, matchers, sink);
     return encoding;
   }
+  std::vector<AddedTokenMatcher::Match> matches = matchers.raw.find(text);
+  if (!data.empty()) {
+    std::erase_if(matches, [&](const AddedTokenMatcher::Match& match) {
+      return is_special(match.id) &&
+             data.substr(match.range.begin, match.range.size()).find('\1') != data.npos;
+    });
+  }
   between(
-      text, matchers.raw.find(text),
+      text, matches,
       [&](TextRange part) {
         encode_stretch(text.substr(part.begin, part.size()), part.begin, matchers, sink);
       },

@@ -42,6 +42,7 @@ class HuggingFaceTokenizer : public Tokenizer {
   Encoding encode_with_offsets(std::string_view text) const override;
   Encoding encode_with_special_pieces(std::string_view text,
                                       std::span<const TokenId> only = {}) const override;
+  Encoding encode_marked(std::string_view text, std::string_view data) const override;
   std::string decode(std::span<const TokenId> ids, bool keep_special = false) const override;
   std::string token_bytes(TokenId id) const override;
   std::string decode_next(TokenId id, DecodeState& state, bool keep_special) const override;
@@ -70,7 +71,8 @@ class HuggingFaceTokenizer : public Tokenizer {
   Matchers make_matchers(const std::function<bool(const AddedToken&)>& taken) const;
   void find_special_tokens(const JsonAccess& json);
   void read_post_processor(const JsonAccess& json);
-  Encoding encode_text(std::string_view text, const Matchers& matchers, bool with_offsets) const;
+  Encoding encode_text(std::string_view text, const Matchers& matchers, bool with_offsets,
+                       std::string_view data = "") const;
   void encode_stretch(std::string_view text, std::size_t begin, const Matchers& matchers,
                       Sink& sink) const;
   void encode_cut(CutText& text, Sink& sink) const;
