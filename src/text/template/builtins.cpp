@@ -137,23 +137,25 @@ List split(const Text& text, const Text* separator, std::int64_t count, Budget& 
     parts.push_back(text.substr(at));
     return parts;
   }
+  // At white space: runs of it separate, and count for nothing at the ends.
   std::size_t at = 0;
-  while (true) {
-    const Text rest = strip(text.substr(at), nullptr, true, false);
-    at = all.size() - rest.size();
-    if (rest.empty()) return parts;
-    std::size_t end = at;
-    while (count != 0 && end < all.size()) {
-      std::size_t next = end;
-      if (is_python_space(next_code_point(all, next))) break;
-      end = next;
+  const auto skip = [&](bool space) {
+    while (at < all.size()) {
+      std::size_t next = at;
+      if (is_python_space(next_code_point(all, next)) != space) return;
+      at = next;
     }
+  };
+  while (true) {
+    skip(true);
+    if (at == all.size()) return parts;
     if (count == 0) {
-      parts.push_back(strip(rest, nullptr, false, true));
+      parts.push_back(strip(text.substr(at), nullptr, false, true));
       return parts;
     }
-    parts.push_back(text.substr(at, end - at));
-    at = end;
+    const std::size_t begin = at;
+    skip(false);
+    parts.push_back(text.substr(begin, at - begin));
     --count;
     budget.bytes(sizeof(Value));
   }

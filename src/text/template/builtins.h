@@ -11,7 +11,7 @@ namespace llmctl::jinja {
 class Budget {
  public:
   /// Bytes that all texts and lists of one rendering may take together, and evaluations.
-  static constexpr std::uint64_t kBytes = 256u << 20, kSteps = 20'000'000;
+  static constexpr std::uint64_t kBytes = 256u << 20, kSteps = 5'000'000;
   static constexpr std::size_t kOutput = 16u << 20;
 
   void step();

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "base/error.h"
 #include "text/template/lexer.h"
@@ -167,7 +168,10 @@ class Parser {
     if (sees_name("recursive")) error("recursive loops are not supported");
     end_tag();
     ++loops_;
+    const bool outside = std::exchange(saw_loop_, false);
     statement.blocks.push_back(statements({"else", "endfor"}));
+    statement.uses_loop = saw_loop_;
+    saw_loop_ = saw_loop_ || outside;
     --loops_;
     const std::string next = expect_name();
     end_tag();
@@ -480,6 +484,7 @@ class Parser {
         if (name == "true" || name == "True") return literal(true);
         if (name == "false" || name == "False") return literal(false);
         if (name == "none" || name == "None") return literal(Value());
+        saw_loop_ = saw_loop_ || name == "loop";
         return make(Kind::kName, name);
       }
       case Token::Kind::kOperator:
@@ -517,6 +522,7 @@ class Parser {
   std::vector<Token> tokens_;
   std::size_t at_ = 0;
   int depth_ = 0, loops_ = 0;
+  bool saw_loop_ = false;
 };
 
 }  // namespace

@@ -226,7 +226,7 @@ class Renderer {
     for (std::size_t i = 0; i < items.size(); ++i) {
       budget_.step();
       const Level level(*this, scope_);
-      scope_->names["loop"] = loop_value(items, i);
+      if (statement.uses_loop) scope_->names["loop"] = loop_value(items, i);
       bind(statement.names, items[i]);
       if (write(statement.blocks[0], out) == Flow::kBreak) break;
     }

@@ -16,7 +16,7 @@ struct Rendered {
 };
 
 /// kData, "chat template line N: what", for what a template raises, for operations that fail, and
-/// for one that writes more than 16 MB, takes more than 20 million steps or 256 MB of texts, or
+/// for one that writes more than 16 MB, takes more than 5 million steps or 256 MB of texts, or
 /// calls macros deeper than 50.
 Rendered render(const Block& block, const Dict& variables);
 

@@ -71,6 +71,7 @@ struct Statement {
   };
   Kind kind = Kind::kText;
   int line = 0;
+  bool uses_loop = false;  // kFor: "loop" is asked for somewhere inside
   std::string text, name;
   std::vector<std::string> names;
   std::vector<ExpressionPtr> expressions;  // filters of kFilter, kSetBlock: operands[0] is null

@@ -162,12 +162,12 @@ class JsonWriter {
 }  // namespace
 
 void Text::append(const Text& other) {
-  if (!other.data_.empty() && data_.empty()) data_.assign(text_.size(), '\0');
+  const bool marked = !data_.empty() || !other.data_.empty();
+  if (marked) data_.resize(text_.size(), '\0');
   text_ += other.text_;
-  if (!data_.empty()) {
-    data_ += other.data_;
-    data_.resize(text_.size(), '\0');
-  }
+  if (!marked) return;
+  data_ += other.data_;
+  data_.resize(text_.size(), '\0');
 }
 
 Text Text::substr(std::size_t begin, std::size_t count) const {
