@@ -1,11 +1,15 @@
 #include <unistd.h>
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
 #include <memory>
 
+#include "base/log.h"
 #include "base/terminal.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
 #include "report/table.h"
+#include "runs/chat.h"
 #include "runs/generation.h"
 
 namespace llmctl {
@@ -20,8 +24,40 @@ struct GenerateOptions {
   double temperature = -1, top_p = -1;
   std::int64_t top_k = -1;
   std::vector<std::string> stop;
-  bool raw = false, greedy = false;
+  std::string chat_template, system;
+  bool raw = false, greedy = false, chat = false;
 };
+
+/// Lines from standard input, answers to standard output; on a terminal with a sign before each
+/// line.
+int converse(const CommonOptions& common, const JsonDocument& document) {
+  const bool terminal = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+  bool shown = false;
+  ChatConsole console{std::cin,
+                      [&] {
+                        if (terminal) write_stdout("> ");
+                      },
+                      {},
+                      [&](const Json& answer) {
+                        if (common.json) {
+                          write_stdout(dump_json(answer) + "\n");
+                        } else {
+                          if (!shown)
+                            write_stdout(escape_control(answer["content"].get<std::string>()));
+                          write_stdout("\n");
+                        }
+                        shown = false;
+                      },
+                      [](const std::string& text) { log_warning(text); }};
+  if (!common.json) {
+    console.piece = [&](const std::string& text) {
+      shown = true;
+      write_stdout(escape_control(text));
+    };
+  }
+  run_chat(document, console);
+  return 0;
+}
 
 std::string percent(double share) {
   char text[32];
@@ -99,6 +135,8 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   if (!options.stop.empty()) config.sets.push_back("generation.stop=" + Json(options.stop).dump());
   if (options.greedy) config.sets.push_back("generation.do_sample=false");
   if (options.top > 0) set_number("top", options.top);
+  if (!options.chat_template.empty()) set_string(config, "chat.template", options.chat_template);
+  if (!options.system.empty()) set_string(config, "chat.system", options.system);
   const JsonDocument document = load_run_document(config.files, config.sets, config.unsets);
   if (config.dry_run) {
     const auto plan = plan_generation(document);
@@ -107,6 +145,10 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
     print_result(common, json, render_facts(STDOUT_FILENO, "plan of generate", plan));
     return 0;
   }
+  const bool has_input = document.value.contains("input") &&
+                         std::any_of(document.value["input"].begin(), document.value["input"].end(),
+                                     [](const Json& value) { return !value.empty(); });
+  if (options.chat && !has_input) return converse(common, document);
   bool streamed = false;
   std::function<void(const std::string&)> on_text;
   if (!common.json) {
@@ -115,7 +157,7 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
       write_stdout(escape_control(text));
     };
   }
-  const GenerationReport report = run_generation(document, options.raw, on_text);
+  const GenerationReport report = run_generation(document, {options.raw, options.chat}, on_text);
   if (!report.file.empty()) {
     const std::string before =
         report.done_before > 0 ? concat(" (", report.done_before, " from before)") : "";
@@ -152,7 +194,8 @@ void add_generate_command(CommandContext context) {
       "  llmctl generate -m runs/causal -p 我今天去了公园 --max-new-tokens 40 --temperature 0.8\n"
       "  llmctl generate -m runs/masked -p \"The [MASK] sat on the mat.\"\n"
       "  llmctl generate -m runs/qa --question \"Who found it?\" --context @passage.txt\n"
-      "  llmctl generate -m runs/causal -f prompts.txt -o answers.jsonl");
+      "  llmctl generate -m runs/causal -f prompts.txt -o answers.jsonl\n"
+      "  llmctl generate -m runs/answers --chat");
   add_config_options(*command, options->config);
   command
       ->add_option("-m,--model", options->model,
@@ -219,6 +262,20 @@ void add_generate_command(CommandContext context) {
       ->add_flag("--raw", options->raw,
                  "Prompts as they are, without the template of the model's fine-tuning")
       ->group(group);
+  const std::string talk = "Conversations (section chat)";
+  command
+      ->add_flag("--chat", options->chat,
+                 "Prompts are messages; without any, a conversation line by line (/reset, /quit)")
+      ->group(talk);
+  command
+      ->add_option("--chat-template", options->chat_template,
+                   "chatml, llama3, llama2, alpaca, vicuna, zephyr, gemma, plain or a Jinja file "
+                   "(template)")
+      ->option_text("NAME|FILE")
+      ->group(talk);
+  command->add_option("--system", options->system, "System message (system)")
+      ->option_text("TEXT")
+      ->group(talk);
   command->add_option("--top", options->top, "Words shown for each mask (top)")
       ->option_text("N")
       ->group(group);

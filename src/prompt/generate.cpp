@@ -9,9 +9,26 @@
 namespace llmctl {
 namespace {
 
-/// Ids that end a text: the configuration's, else the model's, else the tokenizer's.
-std::vector<std::int64_t> resolve_stop_ids(const GenerationConfig& config, const Model& model,
-                                           const Tokenizer& tokenizer) {
+/// One request per sample of each prompt.
+std::vector<GenerationRequest> make_requests(const Model& model,
+                                             const std::vector<EncodedPrompt>& prompts,
+                                             std::size_t samples, std::size_t first_prompt) {
+  require(model.facts().causal, ErrorCode::kData, model.facts().architecture,
+          " continues no text; give it a text with [MASK], or a task's input");
+  std::vector<GenerationRequest> requests;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const std::size_t index = first_prompt + i;
+    for (std::size_t s = 0; s < samples; ++s) {
+      requests.push_back({prompts[i].ids, index * samples + s, index + 1});
+    }
+  }
+  return requests;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> stop_ids_of(const GenerationConfig& config, const Model& model,
+                                      const Tokenizer& tokenizer) {
   if (!config.eos_token_id.empty()) return config.eos_token_id;
   std::vector<std::int64_t> ids;
   if (model.config().contains("eos_token_id")) {
@@ -25,8 +42,8 @@ std::vector<std::int64_t> resolve_stop_ids(const GenerationConfig& config, const
   return ids;
 }
 
-std::vector<TokenId> encode_prompt(const Tokenizer& tokenizer, const std::string& prompt,
-                                   std::size_t number) {
+EncodedPrompt encode_prompt(const Tokenizer& tokenizer, const std::string& prompt,
+                            std::size_t number) {
   if (const auto offset = find_invalid_utf8(prompt)) {
     fail(ErrorCode::kData, "prompt ", number, ": byte ", *offset, " is not UTF-8");
   }
@@ -40,46 +57,38 @@ std::vector<TokenId> encode_prompt(const Tokenizer& tokenizer, const std::string
   }
   require(!ids.empty(), ErrorCode::kData, "prompt ", number,
           " is empty, and the tokenizer has no token that begins a text");
-  return ids;
+  return {std::move(ids), !prompt.empty()};
 }
 
-/// One request per sample of each prompt.
-std::vector<GenerationRequest> make_requests(const Model& model, const Tokenizer& tokenizer,
-                                             const std::vector<std::string>& prompts,
-                                             std::size_t samples, std::size_t first_prompt) {
-  require(model.facts().causal, ErrorCode::kData, model.facts().architecture,
-          " continues no text; give it a text with [MASK], or a task's input");
-  std::vector<GenerationRequest> requests;
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    const std::size_t index = first_prompt + i;
-    const std::vector<TokenId> ids = encode_prompt(tokenizer, prompts[i], index + 1);
-    for (std::size_t s = 0; s < samples; ++s) {
-      requests.push_back({ids, index * samples + s, index + 1});
-    }
-  }
-  return requests;
-}
-
-}  // namespace
-
-void check_prompts(const Model& model, const Tokenizer& tokenizer,
-                   const std::vector<std::string>& prompts, const GenerationConfig& config) {
-  check_requests(model.facts(), make_requests(model, tokenizer, prompts, 1, 0), config);
+void check_prompts(const Model& model, const std::vector<EncodedPrompt>& prompts,
+                   const GenerationConfig& config) {
+  check_requests(model.facts(), make_requests(model, prompts, 1, 0), config);
 }
 
 std::vector<std::vector<GeneratedText>> generate_texts(
     Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
     const std::vector<std::string>& prompts, const GenerationConfig& config, const Context& context,
     const TextCallback& on_text, std::size_t first_prompt) {
-  const std::vector<std::int64_t> stop_ids = resolve_stop_ids(config, model, *tokenizer);
+  std::vector<EncodedPrompt> encoded;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    encoded.push_back(encode_prompt(*tokenizer, prompts[i], first_prompt + i + 1));
+  }
+  return generate_texts(model, tokenizer, encoded, config, context, on_text, first_prompt);
+}
+
+std::vector<std::vector<GeneratedText>> generate_texts(
+    Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
+    const std::vector<EncodedPrompt>& prompts, const GenerationConfig& config,
+    const Context& context, const TextCallback& on_text, std::size_t first_prompt) {
+  const std::vector<std::int64_t> stop_ids = stop_ids_of(config, model, *tokenizer);
   const auto samples = static_cast<std::size_t>(config.num_return_sequences);
 
   const std::vector<GenerationRequest> requests =
-      make_requests(model, *tokenizer, prompts, samples, first_prompt);
+      make_requests(model, prompts, samples, first_prompt);
   std::vector<GrowingText> texts;
-  for (const std::string& prompt : prompts) {
+  for (const EncodedPrompt& prompt : prompts) {
     for (std::size_t s = 0; s < samples; ++s) {
-      texts.emplace_back(tokenizer, !prompt.empty(), config.stop);
+      texts.emplace_back(tokenizer, prompt.continues, config.stop);
     }
   }
 

@@ -54,17 +54,17 @@ const std::string& member(const Json& input, std::initializer_list<const char*> 
        " with a text");
 }
 
-std::vector<std::string> prompts_of(std::span<const Json> inputs) {
-  std::vector<std::string> prompts;
-  for (const Json& input : inputs) prompts.push_back(member(input, {"prompt", "text"}));
-  return prompts;
-}
-
 void check_utf8(const std::string& text, const std::string& what) {
   if (const auto bad = find_invalid_utf8(text)) {
     fail(ErrorCode::kData, what, ": invalid UTF-8 at byte ", *bad,
          "; convert it first, for example with iconv -f GB18030 -t UTF-8");
   }
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  return list;
 }
 
 /// The object that a prompt's text becomes for a kind of model.
@@ -139,12 +139,15 @@ Answerer::Answerer(const std::string& model, const Compute& compute, const Answe
   }
   if (kind_ == AnswerKind::kText)
     generation_ = generation_config(loaded_.directory, config, options.generation);
+  const bool chosen = !options.chat_template.empty();
+  require(kind_ == AnswerKind::kText || (!options.chat && !chosen), ErrorCode::kUsage,
+          loaded_.directory.string(), ": a ", facts.architecture, " holds no conversations");
   const std::string type = task_of(facts);
   const bool described = config.contains("task_specific_params") &&
                          config["task_specific_params"].is_object() &&
                          config["task_specific_params"].contains(type);
   if (kind_ == AnswerKind::kSpan || kind_ == AnswerKind::kLabel ||
-      (kind_ == AnswerKind::kText && described && !options.raw)) {
+      (kind_ == AnswerKind::kText && described && !options.raw && !chosen)) {
     Json section = described ? config["task_specific_params"][type] : Json::object();
     section["type"] = type;
     const JsonDocument document{section, {}};
@@ -152,11 +155,82 @@ Answerer::Answerer(const std::string& model, const Compute& compute, const Answe
         ConfigNode(&document.value, "task_specific_params." + type, &document, ErrorCode::kData),
         loaded_.tokenizer);
   }
+  if (kind_ == AnswerKind::kText && !task_) choose_chat_template();
+}
+
+void Answerer::choose_chat_template() {
+  const Tokenizer& tokenizer = *loaded_.tokenizer;
+  if (options_.chat_template.empty()) {
+    if (!options_.raw) chat_ = ChatTemplate::of_directory(loaded_.directory, tokenizer);
+  } else {
+    const auto name = [&](const std::optional<TokenId>& id) {
+      return id ? tokenizer.piece(*id) : std::string();
+    };
+    const std::string bos = name(tokenizer.special().bos), eos = name(tokenizer.special().eos);
+    const fs::path file = options_.chat_template;
+    chat_ = fs::is_regular_file(file) ? ChatTemplate(read_file(file, 1u << 20), bos, eos)
+                                      : ChatTemplate::builtin(file.string(), bos, eos);
+  }
+  if (!chat_) return;
+  const ChatTemplate::TurnEnd end = chat_->turn_end(tokenizer);
+  if (end.token) {
+    generation_.eos_token_id = stop_ids_of(generation_, *loaded_.model, tokenizer);
+    generation_.eos_token_id.push_back(*end.token);
+  } else if (!end.text.empty()) {
+    generation_.stop.push_back(end.text);
+  }
+}
+
+std::vector<EncodedPrompt> Answerer::encode(std::span<const Json> inputs, std::size_t first) const {
+  std::vector<EncodedPrompt> prompts;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Json& input = inputs[i];
+    const bool has_messages = input.contains("messages");
+    if (!has_messages && !options_.chat) {
+      prompts.push_back(
+          encode_prompt(*loaded_.tokenizer, member(input, {"prompt", "text"}), first + i + 1));
+      continue;
+    }
+    require_conversations();
+    ChatRequest request;
+    request.add_generation_prompt = true;
+    if (has_messages) {
+      request.messages = input["messages"];
+    } else {
+      request.messages.push_back(
+          {{"role", "user"}, {"content", member(input, {"prompt", "text"})}});
+    }
+    const bool opened = !request.messages.empty() && request.messages[0].is_object() &&
+                        request.messages[0].value("role", Json()) == "system";
+    if (!options_.system.empty() && !opened) {
+      request.messages.insert(request.messages.begin(),
+                              Json{{"role", "system"}, {"content", options_.system}});
+    }
+    if (input.contains("tools")) request.tools = input["tools"];
+    prompts.push_back({chat_->render_ids(*loaded_.tokenizer, request), false});
+  }
+  return prompts;
+}
+
+void Answerer::require_conversations() const {
+  require(task_ || chat_, ErrorCode::kUsage, loaded_.directory.string(),
+          ": the model has no chat template; name one with --chat-template: a file, or one of ",
+          joined(ChatTemplate::builtin_names()));
+}
+
+std::size_t Answerer::prompt_tokens(const Json& input) const {
+  return encode(std::span(&input, 1), 0).front().ids.size();
+}
+
+std::size_t Answerer::prompt_limit() const {
+  const auto positions = static_cast<std::size_t>(loaded_.model->facts().max_positions);
+  const auto answer = static_cast<std::size_t>(generation_.max_new_tokens.value_or(64));
+  return positions > 2 * answer ? positions - answer : positions / 2;
 }
 
 void Answerer::check(std::span<const Json> inputs) const {
   if (kind_ != AnswerKind::kText || task_) return;
-  check_prompts(*loaded_.model, *loaded_.tokenizer, prompts_of(inputs), generation_);
+  check_prompts(*loaded_.model, encode(inputs, 0), generation_);
 }
 
 std::string Answerer::digest() const {
@@ -167,11 +241,12 @@ std::string Answerer::digest() const {
     const auto time = entry.last_write_time().time_since_epoch().count();
     weights += concat(entry.path().filename().string(), " ", entry.file_size(), " ", time, "\n");
   }
-  return sha256_hex(concat(fs::weakly_canonical(loaded_.directory).string(), "\n", weights,
-                           dump_json(loaded_.model->config()), "\n",
-                           loaded_.tokenizer->fingerprint(), "\n",
-                           dump_json(config_to_json(generation_)), "\n", options_.top, " ",
-                           options_.sequence_length, " ", options_.raw, " ", compute_.dtype));
+  return sha256_hex(
+      concat(fs::weakly_canonical(loaded_.directory).string(), "\n", weights,
+             dump_json(loaded_.model->config()), "\n", loaded_.tokenizer->fingerprint(), "\n",
+             dump_json(config_to_json(generation_)), "\n", options_.top, " ",
+             options_.sequence_length, " ", options_.raw, " ", options_.chat, " ", options_.system,
+             "\n", chat_ ? chat_->source() : "", "\n", compute_.dtype));
 }
 
 std::vector<Json> Answerer::answer(std::span<const Json> inputs, std::size_t first,
@@ -220,7 +295,7 @@ Json described(const GeneratedText& text) {
 
 std::vector<Json> Answerer::answer_texts(std::span<const Json> inputs, std::size_t first,
                                          const std::function<void(const std::string&)>& on_text) {
-  const std::vector<std::string> prompts = prompts_of(inputs);
+  const std::vector<EncodedPrompt> prompts = encode(inputs, first);
   Context context;
   context.compute = compute_.dtype;
   TextCallback stream;
@@ -267,7 +342,7 @@ std::vector<Json> Answerer::answer_masks(std::span<const Json> inputs) {
   return answers;
 }
 
-GenerationReport run_generation(const JsonDocument& document, bool raw,
+GenerationReport run_generation(const JsonDocument& document, const GenerationFlags& flags,
                                 const std::function<void(const std::string&)>& on_text) {
   GenerateConfig config;
   read_config(root_node(document), config);
@@ -276,7 +351,8 @@ GenerationReport run_generation(const JsonDocument& document, bool raw,
   const Compute compute =
       assemble_compute(config.compute.device, config.compute.precision, config.compute.threads);
   Answerer answerer(config.model.init_from, compute,
-                    {config.generation, config.top, config.input.sequence_length, raw});
+                    {config.generation, config.top, config.input.sequence_length, flags.raw,
+                     flags.chat, config.chat.chat_template, config.chat.system});
   GenerationReport report;
   report.kind = answerer.kind();
   std::vector<Json> inputs;

@@ -12,9 +12,11 @@
 
 #include "config/json.h"
 #include "infer/engine.h"
+#include "prompt/generate.h"
 #include "runs/assembly.h"
 #include "runs/sections.h"
 #include "tasks/task.h"
+#include "text/template/chat_template.h"
 
 namespace llmctl {
 
@@ -27,6 +29,9 @@ struct AnswererOptions {
   std::int64_t sequence_length = 0;  ///< of questions and classification; 0: the model's limit
   bool raw =
       false;  ///< prompts as they are, without the template that the model was fine-tuned with
+  bool chat = false;          ///< prompts are a user's messages
+  std::string chat_template;  ///< a built-in one or a file; empty: the model's own
+  std::string system;         ///< message before a prompt
 };
 
 /// A loaded model and how it answers. The eos ids, the template and the generation defaults come
@@ -38,6 +43,13 @@ class Answerer {
   AnswerKind kind() const { return kind_; }
   const LoadedModel& loaded() const { return loaded_; }
   const GenerationConfig& generation() const { return generation_; }
+  /// Tokens of an input's prompt, and how many the model takes before an answer.
+  std::size_t prompt_tokens(const Json& input) const;
+  std::size_t prompt_limit() const;
+  /// kUsage, naming the remedy, for a model that has no form for conversations.
+  void require_conversations() const;
+  /// True where the model's fine-tuning, not a chat template, puts conversations into tokens.
+  bool answers_by_task() const { return task_ != nullptr; }
   /// Refuses (kData) prompts that answer() would refuse, before any work is done.
   void check(std::span<const Json> inputs) const;
   /// Digest of what decides the answers, for batch files.
@@ -45,7 +57,8 @@ class Answerer {
 
   /// One object per input, the input's members first, then by kind:
   ///
-  ///   text   of "prompt": "generated_text", "finish_reason", "tokens", "logprob" (their sum); with
+  ///   text   of "prompt", or of "messages" through the chat template: "generated_text",
+  ///   "finish_reason", "tokens", "logprob" (their sum); with
   ///          several samples a list "samples" of these
   ///   masks  of "text": "filled", and "masks", for each mask a list of {"word", "probability"}
   ///   span   of "question" and "context": "answer", "score", "start", "end" (in code points)
@@ -60,6 +73,8 @@ class Answerer {
   std::vector<Json> answer_texts(std::span<const Json> inputs, std::size_t first,
                                  const std::function<void(const std::string&)>& on_text);
   std::vector<Json> answer_masks(std::span<const Json> inputs);
+  void choose_chat_template();
+  std::vector<EncodedPrompt> encode(std::span<const Json> inputs, std::size_t first) const;
 
   LoadedModel loaded_;
   Compute compute_;
@@ -67,6 +82,7 @@ class Answerer {
   AnswerKind kind_ = AnswerKind::kText;
   GenerationConfig generation_;
   std::unique_ptr<Task> task_;
+  std::optional<ChatTemplate> chat_;
 };
 
 struct GenerationReport {
@@ -78,10 +94,15 @@ struct GenerationReport {
   double seconds = 0;
 };
 
+/// What the command line says beyond the configuration.
+struct GenerationFlags {
+  bool raw = false, chat = false;
+};
+
 /// Answers what the configuration's section input holds; a file of prompts is answered in batches
 /// into output.file, in order, and goes on after a kill. `on_text` streams when there is one prompt
 /// and no file.
-GenerationReport run_generation(const JsonDocument& document, bool raw,
+GenerationReport run_generation(const JsonDocument& document, const GenerationFlags& flags,
                                 const std::function<void(const std::string&)>& on_text);
 
 /// Checks the configuration and its files without a model's weights: for --dry-run.

@@ -218,6 +218,18 @@ struct InputSection {
   }
 };
 
+/// Section "chat" of `generate`.
+struct ChatSection {
+  std::string chat_template, system;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("template", self.chat_template,
+          "Chat template: chatml, llama3, llama2, alpaca, vicuna, zephyr, gemma, plain, or a file; "
+          "empty: the model's own.");
+    visit("system", self.system, "System message before the conversation.");
+  }
+};
+
 /// Section "output" of `generate` and `eval`.
 struct OutputSection {
   std::string file;
@@ -233,6 +245,7 @@ struct GenerateConfig {
   ModelSection model;
   InputSection input;
   Json generation = Json::object();
+  ChatSection chat;
   OutputSection output;
   ComputeSection compute;
   std::int64_t top = 5;
@@ -242,6 +255,7 @@ struct GenerateConfig {
     visit("input", self.input, "What to answer.");
     visit("generation", self.generation,
           "Keys of generation_config.json, whose file gives the defaults.");
+    visit("chat", self.chat, "Conversations.");
     visit("output", self.output, "Where answers go.");
     visit("compute", self.compute, "Device and precision.");
     visit("top", self.top, "Words shown for each mask.", Range<std::int64_t>{1, 1000});

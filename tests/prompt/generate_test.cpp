@@ -125,7 +125,10 @@ TEST_F(Generate, RefusesWhatCannotBeContinued) {
   model.facts().max_positions = 4;
   EXPECT_THAT(error_of([&] { generate({"a", "abcd"}); }), HasSubstr("prompt 2 has 4 tokens"));
   EXPECT_THAT(error_of([&] {
-                check_prompts(model, *tokenizer, {"a", "abcd"}, config);
+                check_prompts(
+                    model,
+                    {encode_prompt(*tokenizer, "a", 1), encode_prompt(*tokenizer, "abcd", 2)},
+                    config);
               }),
               HasSubstr("prompt 2 has 4 tokens"));
   ScriptedModel masked(ByteTokenizer::Kind::kMasked);

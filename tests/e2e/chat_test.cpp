@@ -1,0 +1,91 @@
+// Conversations with a model.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/llmctl.h"
+
+namespace llmctl::test {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+std::vector<json> lines_of(const std::string& text) {
+  std::vector<json> rows;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) rows.push_back(json::parse(line));
+  return rows;
+}
+
+ProcessOptions saying(const std::string& text) {
+  ProcessOptions options;
+  options.input = text;
+  return options;
+}
+
+TEST(Chat, ConversationsWithATemplate) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 4);
+  // Without a template there is no form for a conversation.
+  const auto refused = bench.run({"generate", "-m", "run", "--chat"}, 64, saying("hello\n"));
+  expect_one_line_error(refused, {"no chat template", "--chat-template", "chatml"});
+  expect_one_line_error(bench.run({"generate", "-m", "run", "--chat", "--chat-template", "chatlm"},
+                                  64, saying("hello\n")),
+                        {"'chatlm' is neither a file nor one of", "chatml"});
+
+  const std::vector<std::string> chat = {"generate", "-m", "run", "--chat",  "--chat-template",
+                                         "plain",    "-n", "6",   "--greedy"};
+  auto as_json = chat;
+  as_json.push_back("--json");
+  const auto rows = lines_of(bench.run(as_json, 0, saying("hello\n你好\n/quit\nnever\n")).out);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0]["role"], "assistant");
+  // The second answer follows the whole conversation; behind /reset it is the first of a new one.
+  const auto again = lines_of(bench.run(as_json, 0, saying("hello\n/reset\nhello\n")).out);
+  ASSERT_EQ(again.size(), 2u);
+  EXPECT_EQ(again[0]["content"], rows[0]["content"]);
+  EXPECT_EQ(again[1]["content"], rows[0]["content"]);
+  // Streamed, the same text.
+  EXPECT_EQ(bench.run(chat, 0, saying("hello\n")).out,
+            rows[0]["content"].get<std::string>() + "\n");
+
+  // The same by a prompt, and by messages in a file.
+  auto prompt = as_json;
+  prompt.insert(prompt.end(), {"-p", "hello"});
+  EXPECT_EQ(json::parse(bench.run(prompt).out)["generated_text"], rows[0]["content"]);
+  bench.write("talks.jsonl", json{{"messages", {{{"role", "user"}, {"content", "hello"}}}}}.dump() +
+                                 "\n" +
+                                 json{{"messages",
+                                       {{{"role", "user"}, {"content", "hello"}},
+                                        rows[0],
+                                        {{"role", "user"}, {"content", "你好"}}}}}
+                                     .dump() +
+                                 "\n");
+  const json answers = json::parse(bench
+                                       .run({"generate", "-m", "run", "--chat-template", "plain",
+                                             "-f", "talks.jsonl", "-n", "6", "--greedy", "--json"})
+                                       .out);
+  EXPECT_EQ(answers[0]["generated_text"], rows[0]["content"]);
+  EXPECT_EQ(answers[1]["generated_text"], rows[1]["content"]);
+
+  // A conversation that outgrows the model loses its oldest turns, with a word about it.
+  std::string many;
+  for (int i = 0; i < 30; ++i) many += "hello again and again and again\n";
+  const auto outgrown = bench.run(as_json, 0, saying(many));
+  EXPECT_EQ(lines_of(outgrown.out).size(), 30u);
+  EXPECT_THAT(outgrown.err, HasSubstr("the conversation outgrew the model's"));
+
+  // A template of one's own, which refuses something.
+  bench.write("strict.jinja",
+              "{% if messages|length > 1 %}{{ raise_exception('one message, please') }}{% endif %}"
+              "{{ messages[0].content }}");
+  const auto raised =
+      bench.run({"generate", "-m", "run", "--chat", "--chat-template", "strict.jinja", "-n", "4"},
+                65, saying("a\nb\n"));
+  EXPECT_THAT(raised.err, HasSubstr("chat template line 1: one message, please"));
+}
+
+}  // namespace
+}  // namespace llmctl::test
