@@ -3,7 +3,7 @@
 #include <unordered_set>
 
 #include "base/utf8.h"
-#include "text/huggingface/characters.h"
+#include "text/characters.h"
 
 namespace llmctl {
 namespace {

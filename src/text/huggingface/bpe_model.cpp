@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "text/characters.h"
 #include "text/huggingface/byte_fallback.h"
-#include "text/huggingface/characters.h"
 #include "text/huggingface/models.h"
 
 namespace llmctl {

@@ -5,8 +5,8 @@
 
 #include "base/utf8.h"
 #include "text/base64.h"
+#include "text/characters.h"
 #include "text/charsmap.h"
-#include "text/huggingface/characters.h"
 #include "text/huggingface/pattern.h"
 #include "text/huggingface/unicode_forms.h"
 #include "text/unicode.h"

@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "base/utf8.h"
-#include "text/huggingface/characters.h"
+#include "text/characters.h"
 #include "text/huggingface/pattern.h"
 #include "text/huggingface/regex.h"
 #include "text/huggingface/split_rules.h"

@@ -4,7 +4,7 @@
 #include <pcre2.h>
 
 #include "base/error.h"
-#include "text/huggingface/characters.h"
+#include "text/characters.h"
 
 namespace llmctl {
 namespace {

@@ -1,6 +1,6 @@
 #include "text/huggingface/split_rules.h"
 
-#include "text/huggingface/characters.h"
+#include "text/characters.h"
 
 namespace llmctl {
 
@@ -168,14 +168,6 @@ class Scanner {
 };
 
 }  // namespace
-
-CharacterClass class_of_rare(char32_t c) {
-  if (is_white_space(c)) return Class::kSpace;
-  const auto kind = category(c);
-  if (kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_LO) return Class::kLetter;
-  if (kind >= UTF8PROC_CATEGORY_ND && kind <= UTF8PROC_CATEGORY_NO) return Class::kNumber;
-  return Class::kOther;
-}
 
 std::optional<SplitRule> split_rule_of(std::string_view expression) {
   if (expression == kGpt2Expression) return SplitRule::kGpt2;

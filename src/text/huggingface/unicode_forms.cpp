@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "base/utf8.h"
-#include "text/huggingface/characters.h"
+#include "text/characters.h"
 
 namespace llmctl {
 namespace {

@@ -202,7 +202,8 @@ TEST(HuggingFaceTokenizer, Refusals) {
 TEST(HuggingFaceTokenizer, ExpressionsWithoutEndAreStopped) {
   const auto tokenizer = small_tokenizer(
       kLetters, R"json({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(a+a+)+(b|c)"},
-                    "behavior": "Isolated", "invert": false}})json");;
+                    "behavior": "Isolated", "invert": false}})json");
+  ;
   EXPECT_THAT(tokenizer->encode("aab"), ElementsAre(0, 3));
   try {
     tokenizer->encode(std::string(200, 'a'));

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
-#include "text/huggingface/characters.h"
+#include "text/characters.h"
 #include "text/huggingface/regex.h"
 #include "text/random_text.h"
 
