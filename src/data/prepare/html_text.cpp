@@ -33,7 +33,7 @@ std::string tag_name(std::string_view text, std::size_t at) {
 /// Behind the ">" of a tag that begins at `at`; quoted attributes may hold one. npos: without end.
 std::size_t tag_end(std::string_view text, std::size_t at) {
   char quote = 0;
-  const std::size_t limit = std::min(text.size(), at + 64 * 1024);
+  const std::size_t limit = std::min(text.size(), at + 16 * 1024);
   for (; at < limit; ++at) {
     const char c = text[at];
     if (quote != 0) {
@@ -161,7 +161,7 @@ std::string html_text(std::string_view html) {
     const std::string name = tag_name(html, at);
     const std::size_t end = (name.empty() && !markup) || !tags_end ? html.npos : tag_end(html, at);
     if (end == html.npos) {
-      if (!name.empty() && html.find('>', at) == html.npos) tags_end = false;
+      if (tags_end && html.find('>', at) == html.npos) tags_end = false;
       out += '<';
       ++at;
       continue;

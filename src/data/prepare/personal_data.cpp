@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string_view>
+#include <vector>
 
 namespace llmctl {
 namespace {
@@ -61,6 +62,22 @@ struct Number {
   std::string digits;
   std::string shape;  // runs of digits as their lengths, separators between: "3-4-4"
   bool plus = false, x_at_end = false;
+  /// Where it may end: behind each run of digits.
+  struct Stop {
+    std::size_t end, digits, shape;
+  };
+  std::vector<Stop> stops;
+
+  /// The number up to a stop.
+  Number until(const Stop& stop) const {
+    Number part;
+    part.begin = begin;
+    part.end = stop.end;
+    part.digits = digits.substr(0, stop.digits);
+    part.shape = shape.substr(0, stop.shape);
+    part.plus = plus;
+    return part;
+  }
 };
 
 bool is_separator(char c) {
@@ -73,7 +90,10 @@ Number read_number(std::string_view text, std::size_t at) {
   number.begin = at;
   std::size_t end = at, run = 0;
   const auto close_run = [&] {
-    if (run > 0) number.shape += std::to_string(run);
+    if (run > 0) {
+      number.shape += std::to_string(run);
+      number.stops.push_back({end, number.digits.size(), number.shape.size()});
+    }
     run = 0;
   };
   if (text[end] == '+') {
@@ -301,20 +321,25 @@ void mask_personal_data(std::string& text, const PersonalDataOptions& options,
     // Digits before an "@" are an address's.
     const bool address =
         number.end < all.size() && (all[number.end] == '@' || all[number.end] == '_');
-    if (!address && stands_alone(all, number)) {
-      const bool id = is_resident_id(number) || is_social_security(number) || is_bank_card(number);
-      if (id && options.id_numbers) {
-        replace(number.begin, number.end, "<id>");
-        ++counts.id_numbers;
-        at = number.end;
+    // The longest that is something: numbers may follow one another with a space between.
+    std::size_t taken = 0;
+    for (std::size_t i = number.stops.size(); i-- > 0 && !address && taken == 0;) {
+      const bool whole = i + 1 == number.stops.size();
+      const Number part = whole ? number : number.until(number.stops[i]);
+      if (!whole && all[part.end] != ' ') continue;
+      if (!stands_alone(all, part)) continue;
+      const bool id = is_resident_id(part) || is_social_security(part) || is_bank_card(part);
+      if (id ? !options.id_numbers : !(options.phones && is_phone(part))) {
+        if (id) break;
         continue;
       }
-      if (!id && options.phones && is_phone(number)) {
-        replace(number.begin, number.end, "<phone>");
-        ++counts.phones;
-        at = number.end;
-        continue;
-      }
+      replace(part.begin, part.end, id ? "<id>" : "<phone>");
+      ++(id ? counts.id_numbers : counts.phones);
+      taken = part.end;
+    }
+    if (taken > 0) {
+      at = taken;
+      continue;
     }
     // Behind the first run of digits the rest may still be a number of its own.
     at += c == '+' || c == '(' ? 1 : 0;

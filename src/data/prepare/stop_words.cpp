@@ -18,7 +18,8 @@ constexpr char kEnglish[] =
     "what when where which while who whom why will with would you your yours yourself yourselves";
 
 constexpr char kChinese[] =
-    "的 了 在 是 我 你 他 她 它 我们 你们 他们 她们 它们 和 与 及 或 而 但 但是 也 都 就 还 又 很 "
+    "的 了 在 是 我的 你的 他的 她的 它的 我 你 他 她 它 我们 你们 他们 她们 它们 和 与 及 或 而 "
+    "但 但是 也 都 就 还 又 很 "
     "更 最 "
     "不 没 没有 这 那 这个 那个 这些 那些 这里 那里 这样 那样 一 一个 一些 有 把 被 让 给 对 对于 "
     "从 到 向 "

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "text/characters.h"
 
 namespace llmctl {
@@ -67,9 +68,11 @@ std::size_t mention_length(std::string_view text) {
 std::size_t hashtag_length(std::string_view text) {
   // Weibo's form ends with a sign of its own, on the same line and not far.
   std::size_t at = 1, characters = 0;
+  bool chinese = false;
   while (at < text.size() && characters < 40) {
     const auto [c, length] = character_at(text, at);
-    if (c == '#' && characters > 0) return at + 1;
+    if (c == '#' && chinese) return at + 1;
+    chinese = chinese || is_cjk(c);
     if (c == '\n' || c == '#') break;
     at += length;
     ++characters;

@@ -203,7 +203,7 @@ std::string without_signs(std::string_view text) {
     if (line.starts_with("----"))
       line.remove_prefix(std::min(line.find_first_not_of('-'), line.size()));
     if (line.starts_with("==") && line.find("==", 2) != line.npos) {
-      while (line.starts_with('=')) line.remove_prefix(1);
+      while (line.starts_with('=') || line.starts_with(' ')) line.remove_prefix(1);
       while (line.ends_with(' ') || line.ends_with('=')) line.remove_suffix(1);
     }
     for (std::size_t at = 0; at < line.size();) {
