@@ -4,6 +4,7 @@ namespace llmctl {
 
 void add_commands(CommandContext context) {
   add_tokenizer_command(context);
+  add_data_command(context);
   add_pretrain_command(context);
   add_finetune_command(context);
   add_generate_command(context);

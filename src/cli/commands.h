@@ -7,6 +7,7 @@
 namespace llmctl {
 
 void add_tokenizer_command(CommandContext context);
+void add_data_command(CommandContext context);
 void add_pretrain_command(CommandContext context);
 void add_finetune_command(CommandContext context);
 void add_generate_command(CommandContext context);

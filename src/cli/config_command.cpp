@@ -18,7 +18,7 @@ struct ConfigCommandOptions {
 
 void add_command_argument(CLI::App& app, ConfigCommandOptions& options, bool required) {
   CLI::Option* argument =
-      app.add_option("command", options.command, "pretrain, finetune, generate or eval");
+      app.add_option("command", options.command, "pretrain, finetune, generate, eval or prepare");
   if (required) argument->required();
 }
 

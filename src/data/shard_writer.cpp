@@ -26,7 +26,7 @@ ShardWriter::ShardWriter(std::filesystem::path directory, std::int64_t vocab_siz
       end_token_(end_token),
       width_(vocab_size <= (1 << 16) ? 2 : 4),
       file_bytes_(std::max<std::uint64_t>(file_bytes / 4 * 4, 4)),
-      index_(directory_ / "documents.idx") {}
+      index_(directory_ / kShardIndex) {}
 
 void ShardWriter::add(std::span<const TokenId> document, std::uint64_t text_bytes) {
   index_.write(&tokens_, sizeof tokens_);

@@ -17,6 +17,7 @@
 namespace llmctl {
 
 inline constexpr char kShardManifest[] = "manifest.json";
+inline constexpr char kShardIndex[] = "documents.idx";
 inline constexpr char kShardFormat[] = "llmctl shards";
 inline constexpr std::uint64_t kShardVersion = 1;
 

@@ -280,6 +280,26 @@ std::shared_ptr<const Shards> open_cached(const fs::path& directory) {
   }
 }
 
+/// The shards, when the files are those of one directory of shards; null when they are texts. kData
+/// for shards of another tokenizer, kConfig where a share of them is asked for.
+std::shared_ptr<const Shards> open_prepared(const std::vector<fs::path>& files,
+                                            const Tokenizer& tokenizer,
+                                            const TokenizeOptions& options) {
+  const fs::path directory = files.front().parent_path();
+  const bool shards =
+      fs::exists(directory / kShardManifest) && fs::exists(directory / kShardIndex) &&
+      std::all_of(files.begin(), files.end(),
+                  [&](const fs::path& file) { return file.parent_path() == directory; });
+  if (!shards) return nullptr;
+  require(options.selection.kind == DocumentSelection::Kind::kAll, ErrorCode::kConfig, directory,
+          ": a share of shards cannot be held out; name prepared data for validation");
+  auto prepared = std::make_shared<const Shards>(directory);
+  const Json fingerprint = prepared->manifest().value("tokenizer", Json());
+  require(fingerprint == tokenizer.fingerprint(), ErrorCode::kData, directory,
+          ": made with another tokenizer; prepare the data again with this one");
+  return prepared;
+}
+
 }  // namespace
 
 std::shared_ptr<const Shards> tokenize_to_shards(const std::vector<fs::path>& files,
@@ -287,6 +307,7 @@ std::shared_ptr<const Shards> tokenize_to_shards(const std::vector<fs::path>& fi
                                                  const TokenizeOptions& options,
                                                  const fs::path& cache_root) {
   require(!files.empty(), ErrorCode::kMissing, "no text file to tokenize");
+  if (auto shards = open_prepared(files, tokenizer, options)) return shards;
   const double fraction = options.selection.fraction;
   require(options.selection.kind == DocumentSelection::Kind::kAll || (fraction > 0 && fraction < 1),
           ErrorCode::kConfig, "the share of held-out text must lie between 0 and 1, got ",

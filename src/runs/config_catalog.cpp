@@ -5,13 +5,15 @@
 #include "infer/engine.h"
 #include "models/model.h"
 #include "objectives/objective.h"
+#include "runs/data_runs.h"
 #include "runs/sections.h"
 #include "tasks/task.h"
 
 namespace llmctl {
 
 const std::vector<std::string>& configured_commands() {
-  static const std::vector<std::string> names = {"pretrain", "finetune", "generate", "eval"};
+  static const std::vector<std::string> names = {"pretrain", "finetune", "generate", "eval",
+                                                 "prepare"};
   return names;
 }
 
@@ -20,19 +22,20 @@ std::string config_command(const std::string& command, const JsonDocument& docum
   if (!command.empty()) {
     if (std::find(known.begin(), known.end(), command) == known.end()) {
       fail(ErrorCode::kUsage, "unknown command ", command, did_you_mean(command, known),
-           "; configurations drive pretrain, finetune, generate and eval");
+           "; configurations drive pretrain, finetune, generate, eval and prepare");
     }
     return command;
   }
   const Json& root = document.value;
   const auto has = [&](const char* key) { return root.contains(key); };
+  if (has("clean") || has("deduplicate") || has("contamination")) return "prepare";
   if (has("task")) return "finetune";
   if (has("objective") || has("optim") || has("train")) return "pretrain";
   if (has("tasks") || has("fail_under") || has("baselines")) return "eval";
   if (has("generation") || has("input")) return "generate";
   fail(ErrorCode::kUsage,
-       "cannot tell whose configuration this is; name the command: pretrain, finetune, generate or "
-       "eval");
+       "cannot tell whose configuration this is; name the command: pretrain, finetune, generate, "
+       "eval or prepare");
 }
 
 namespace {
@@ -166,6 +169,7 @@ Json resolved_config(const std::string& command, const JsonDocument& document) {
     resolved["generation"] = config_to_json(generation);
     return resolved;
   }
+  if (chosen == "prepare") return config_to_json(read_prepare_config(document));
   return resolve<EvalConfig>(document);
 }
 
@@ -183,6 +187,10 @@ Json config_schema_of(const std::string& command) {
   } else if (chosen == "generate") {
     schema = config_schema<GenerateConfig>();
     describe_as(schema["properties"], "generation", config_schema<GenerationConfig>());
+  } else if (chosen == "prepare") {
+    schema = config_schema<PrepareConfig>();
+    Json& input = schema["properties"]["input"];
+    input["items"] = {{"oneOf", Json::array({Json{{"type", "string"}}, input["items"]})}};
   } else {
     schema = config_schema<EvalConfig>();
   }
@@ -239,6 +247,19 @@ std::string starter_config(const std::string& command) {
   "input": {"file": "data/prompts.txt"},
   "generation": {"max_new_tokens": 60, "do_sample": true, "temperature": 0.8, "top_p": 0.95, "seed": 1},
   "output": {"file": "runs/answers.jsonl"}
+}
+)";
+  }
+  if (chosen == "prepare") {
+    return R"(// llmctl data prepare -c FILE       every key: llmctl config show -c FILE
+{
+  "input": ["data/corpus/*.txt"],
+  "output": "runs/prepared",
+  // Made by: llmctl tokenizer train data/corpus/*.txt -o runs/my-tokenizer --vocab-size 4000
+  "tokenizer": "runs/my-tokenizer",
+  "clean": {"unicode": "nfc", "min_characters": 20},
+  "deduplicate": {"exact": true, "near": true},
+  "split": {"valid": 0.01}
 }
 )";
   }

@@ -25,7 +25,8 @@ struct StepCount {
 class CleanCounts {
  public:
   StepCount& of(std::size_t step) { return steps_[step]; }
-  explicit CleanCounts(std::vector<std::string> names = {})
+  CleanCounts() = default;
+  explicit CleanCounts(std::vector<std::string> names)
       : names_(std::move(names)), steps_(names_.size()) {}
   void add(const CleanCounts& other);
   const std::vector<std::string>& names() const { return names_; }

@@ -1,0 +1,119 @@
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "base/terminal.h"
+#include "cli/commands.h"
+#include "report/table.h"
+#include "runs/data_runs.h"
+#include "runs/sections.h"
+
+namespace llmctl {
+
+namespace {
+
+struct PrepareCommandOptions {
+  ConfigOptions config;
+  std::vector<std::string> inputs;
+  std::string output, tokenizer;
+  bool overwrite = false;
+};
+
+std::string count_of(const Json& json) {
+  return format_count(static_cast<double>(json.get<std::uint64_t>()));
+}
+
+/// What became of the documents, step by step.
+std::string steps_table(const Json& manifest) {
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& step : manifest["steps"]) {
+    rows.push_back({step["step"].get<std::string>(), count_of(step["documents"]),
+                    count_of(step["changed"]), count_of(step["dropped"]), count_of(step["matches"]),
+                    format_bytes(step["bytes_out"].get<std::uint64_t>())});
+  }
+  for (const char* name :
+       {"contaminated", "exact_duplicates", "near_duplicates", "repeated_paragraphs"}) {
+    if (manifest[name] == 0) continue;
+    std::string title = name;
+    for (char& c : title) c = c == '_' ? ' ' : c;
+    rows.push_back({title, "", "", count_of(manifest[name]), "", ""});
+  }
+  return text_table({"step", "documents", "changed", "dropped", "matches", "left"}, rows);
+}
+
+std::string describe(const PrepareConfig& config, const Json& manifest) {
+  std::vector<std::pair<std::string, std::string>> facts = {
+      {"read", concat(count_of(manifest["documents_read"]), " documents, ",
+                      format_bytes(manifest["bytes_read"].get<std::uint64_t>()))}};
+  for (const auto& [name, split] : manifest["splits"].items()) {
+    std::string text = concat(count_of(split["documents"]), " documents, ",
+                              format_bytes(split["bytes"].get<std::uint64_t>()));
+    if (split.contains("tokens")) text += concat(", ", count_of(split["tokens"]), " tokens");
+    facts.emplace_back(name, text);
+  }
+  const double seconds = manifest["seconds"].get<double>();
+  facts.emplace_back("time", concat(format_duration(seconds), ", ",
+                                    format_bytes(static_cast<std::uint64_t>(
+                                        manifest["bytes_read"].get<double>() / seconds)),
+                                    " a second"));
+  facts.emplace_back("manifest", config.output + "/manifest.json");
+  if (!config.tokenizer.empty()) {
+    facts.emplace_back("next",
+                       concat("llmctl pretrain … --set data.train=", config.output, "/train"));
+  }
+  return steps_table(manifest) + "\n" +
+         render_facts(STDOUT_FILENO, "data prepare: " + config.output, facts);
+}
+
+int run_prepare(const CommonOptions& common, PrepareCommandOptions options) {
+  ConfigOptions& overrides = options.config;
+  if (!options.inputs.empty()) overrides.sets.push_back("input=" + Json(options.inputs).dump());
+  if (!options.output.empty()) set_string(overrides, "output", options.output);
+  if (!options.tokenizer.empty()) set_string(overrides, "tokenizer", options.tokenizer);
+  const PrepareConfig config =
+      read_prepare_config(load_run_document(overrides.files, overrides.sets, overrides.unsets));
+  if (overrides.dry_run) {
+    const Json plan = plan_preparation(config);
+    print_result(common, plan, dump_json(plan, 2) + "\n");
+    return 0;
+  }
+  const Json manifest = prepare_data(config, {.overwrite = options.overwrite});
+  print_result(common, manifest, describe(config, manifest));
+  return 0;
+}
+
+}  // namespace
+
+void add_data_command(CommandContext context) {
+  CLI::App* data =
+      add_command(context.root, context.common, "data", "Turn a raw corpus into training data",
+                  "  llmctl data prepare corpus/*.jsonl -o prepared --tokenizer runs/tokenizer\n"
+                  "  llmctl data prepare -c configs/prepare/web.json");
+  data->require_subcommand(1);
+  auto options = std::make_shared<PrepareCommandOptions>();
+  CLI::App* prepare =
+      add_command(*data, context.common, "prepare",
+                  "Clean, deduplicate, split and tokenize documents into memory-mapped shards",
+                  "  llmctl data prepare corpus/*.txt -o prepared --set deduplicate.near=true\n"
+                  "  llmctl data prepare dump.xml.bz2 -o wiki --tokenizer runs/tokenizer --set "
+                  "split.valid=0.01\n"
+                  "  llmctl data prepare posts.csv -o posts --set clean.urls=remove "
+                  "--set clean.personal_data.phones=mask");
+  prepare
+      ->add_option("input", options->inputs,
+                   "Files, folders or globs: text, .jsonl, .json, .csv, .tsv, .xml (MediaWiki), "
+                   ".bin; plain or compressed (input)")
+      ->option_text("FILE...");
+  prepare->add_option("-o,--output", options->output, "Directory to make (output)")
+      ->option_text("DIR");
+  prepare->add_option("--tokenizer", options->tokenizer, "Tokenizer of the shards (tokenizer)")
+      ->option_text("DIR");
+  prepare->add_flag("--overwrite", options->overwrite,
+                    "Replace prepared data that the directory holds");
+  add_config_options(*prepare, options->config);
+  prepare->callback([options, context] {
+    context.action = [options, context] { return run_prepare(context.common, *options); };
+  });
+}
+
+}  // namespace llmctl

@@ -1,0 +1,100 @@
+// data prepare: from raw files to shards that training takes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "support/llmctl.h"
+#include "support/paths.h"
+
+namespace llmctl::test {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+namespace fs = std::filesystem;
+
+std::map<std::string, std::string> contents(const fs::path& directory) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    if (entry.is_regular_file()) {
+      files[fs::relative(entry.path(), directory).string()] = slurp(entry.path());
+    }
+  }
+  return files;
+}
+
+TEST(Data, PreparedTextTrainsAModel) {
+  Workbench bench;
+  bench.train_tokenizer();
+  const fs::path corpus = source_dir() / "data/corpus";
+  const json manifest = json::parse(
+      bench
+          .run({"data", "prepare", (corpus / "zh.txt").string(), (corpus / "en.txt").string(), "-o",
+                "prepared", "--tokenizer", "tokenizer-causal", "--set", "split.valid=0.05", "--set",
+                "deduplicate.near=true", "--set", "clean.min_characters=20", "--json"})
+          .out);
+  EXPECT_GT(manifest["splits"]["train"]["tokens"], 100000);
+  EXPECT_GT(manifest["splits"]["valid"]["documents"], 20);
+  const auto config = bench.write_config("causal", "run", 4);
+  bench.run({"pretrain", "-c", config, "--set", "data.train=prepared/train", "--set",
+             "data.valid=prepared/valid"});
+  EXPECT_TRUE(fs::exists(bench / "run/best/model.safetensors"));
+  // A share of shards cannot be held out.
+  expect_one_line_error(bench.run({"pretrain", "-c", config, "--set", "data.train=prepared/train",
+                                   "--set", "data.valid={\"hash\": 0.1}", "--set", "run.dir=other"},
+                                  78),
+                        {"prepared/train", "a share of shards cannot be held out"});
+  // What is there stays, unless it is to be replaced.
+  expect_one_line_error(
+      bench.run({"data", "prepare", (corpus / "zh.txt").string(), "-o", "prepared"}, 73),
+      {"prepared", "--overwrite"});
+  bench.run({"data", "prepare", (corpus / "zh.txt").string(), "-o", "prepared", "--overwrite"});
+  EXPECT_FALSE(fs::exists(bench / "prepared/train"));
+  EXPECT_TRUE(fs::exists(bench / "prepared/train.jsonl"));
+}
+
+TEST(Data, GoesOnAfterAKillToTheSameBytes) {
+  Workbench bench;
+  bench.train_tokenizer();
+  // Documents of the corpora recombined, more than one part of the work long.
+  const std::string text = slurp(source_dir() / "data/corpus/en.txt");
+  std::string corpus;
+  for (int copy = 0; corpus.size() < 90'000'000; ++copy) {
+    corpus += "Part " + std::to_string(copy) + ". ";
+    for (const char c : text) corpus += c == '.' && copy % 3 == 1 ? '!' : c;
+    corpus += "\n\n";
+  }
+  bench.write("corpus.txt", corpus);
+  const auto command = [](const std::string& output, const std::string& threads) {
+    return std::vector<std::string>{"data",  "prepare",     "corpus.txt",           "-o",
+                                    output,  "--tokenizer", "tokenizer-causal",     "--threads",
+                                    threads, "--set",       "deduplicate.near=true"};
+  };
+  bench.run(command("whole", "1"));
+  ProcessOptions kill;
+  kill.signals = {signal_when_exists(SIGKILL, bench / "cut.partial/segment-0.json")};
+  kill.env["LLMCTL_CACHE"] = (bench / "cache").string();
+  kill.directory = bench.path();
+  EXPECT_EQ(run_llmctl(command("cut", "2"), kill).signal, SIGKILL);
+  EXPECT_FALSE(fs::exists(bench / "cut"));
+  // SIGTERM: a word about going on.
+  ProcessOptions stop = kill;
+  stop.signals = {signal_when_exists(SIGTERM, bench / "cut.partial/segment-1.json")};
+  const auto stopped = run_llmctl(command("cut", "2"), stop);
+  if (stopped.status != 0) {
+    EXPECT_EQ(stopped.status, 143) << stopped.describe();
+    EXPECT_THAT(stopped.err, HasSubstr("the same command goes on where it was"));
+  }
+  if (!fs::exists(bench / "cut")) {
+    const auto result = bench.run(command("cut", "2"));
+    EXPECT_THAT(result.err, HasSubstr("going on with"));
+  }
+  EXPECT_EQ(contents(bench / "cut"), contents(bench / "whole"));
+  EXPECT_FALSE(fs::exists(bench / "cut.partial"));
+}
+
+}  // namespace
+}  // namespace llmctl::test
