@@ -52,11 +52,13 @@ TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
       if (file.ends_with("/qa.json"))
         add({"--set", "data.train=" + questions, "--set",
              R"(data.valid=[")" + questions + R"("])"});
+    } else if (command == "prepare") {
+      arguments = {"data", "prepare", "-c", file, "--dry-run", "--set", R"(input=["en.txt"])"};
     } else {
       add({"-m", command == "eval" ? "qa" : "causal"});
     }
     ProcessOptions options;
-    if (command != "pretrain") {
+    if (command != "pretrain" && command != "prepare") {
       fs::remove(bench / "data");
       fs::create_directory_symlink(source_dir() / "data", bench / "data");
     }
@@ -74,7 +76,7 @@ TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
 
 TEST(Configurations, StartersAreValidForTheirCommand) {
   Workbench bench;
-  for (const char* command : {"pretrain", "finetune", "generate", "eval"}) {
+  for (const char* command : {"pretrain", "finetune", "generate", "eval", "prepare"}) {
     const auto starter = bench.run({"config", "init", command}).out;
     bench.write("starter.json", starter);
     EXPECT_THAT(bench.run({"config", "validate", "-c", "starter.json"}).out,
@@ -88,7 +90,7 @@ TEST(Configurations, StartersAreValidForTheirCommand) {
 }
 
 TEST(Configurations, SchemasNameEveryKey) {
-  for (const char* command : {"pretrain", "finetune", "generate", "eval"}) {
+  for (const char* command : {"pretrain", "finetune", "generate", "eval", "prepare"}) {
     const json schema = json::parse(run_llmctl({"config", "schema", command}).out);
     EXPECT_EQ(schema["$schema"], "http://json-schema.org/draft-07/schema#");
     EXPECT_EQ(schema["additionalProperties"], false);
@@ -102,7 +104,7 @@ TEST(Configurations, SchemasNameEveryKey) {
 
 TEST(Readme, ItsTablesOfKeysAreWhatTheProgramSays) {
   const std::string readme = slurp(source_dir() / "README.md");
-  for (const char* command : {"pretrain", "finetune", "generate", "eval"}) {
+  for (const char* command : {"pretrain", "finetune", "generate", "eval", "prepare"}) {
     EXPECT_THAT(readme, HasSubstr(run_llmctl({"config", "keys", command}).out))
         << "README.md: replace the table of " << command << " by the output of llmctl config keys "
         << command;
