@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "base/files.h"
 #include "base/terminal.h"
 #include "cli/commands.h"
 #include "report/table.h"
@@ -82,13 +83,74 @@ int run_prepare(const CommonOptions& common, PrepareCommandOptions options) {
   return 0;
 }
 
+struct StatsOptions {
+  std::vector<std::string> inputs;
+  std::string tokenizer, output, split = "blank_line";
+  std::int64_t top = 20;
+};
+
+int run_stats(const CommonOptions& common, const StatsOptions& options) {
+  std::shared_ptr<const Tokenizer> tokenizer;
+  if (!options.tokenizer.empty()) tokenizer = load_tokenizer(options.tokenizer);
+  const CorpusStats stats =
+      stats_of(options.inputs, options.split, tokenizer, static_cast<std::size_t>(options.top));
+  const std::string title = options.inputs.front() + (options.inputs.size() > 1 ? " …" : "");
+  if (!options.output.empty()) write_file(options.output, stats_page(title, stats));
+  std::vector<std::pair<std::string, std::string>> facts = {
+      {"documents", std::to_string(stats.documents)}, {"text", format_bytes(stats.bytes)}};
+  if (stats.tokens) facts.emplace_back("tokens", std::to_string(*stats.tokens));
+  facts.emplace_back("duplicates", std::to_string(stats.duplicates));
+  facts.emplace_back(stats.length_unit,
+                     concat("median ", stats.lengths.median, ", 90 % ", stats.lengths.p90,
+                            ", 99 % ", stats.lengths.p99, ", longest ", stats.lengths.most));
+  std::string languages;
+  for (const auto& [code, count] : stats.languages) {
+    languages += concat(languages.empty() ? "" : ", ", code, " ", count);
+  }
+  if (!languages.empty()) facts.emplace_back("languages", languages);
+  std::string frequent;
+  for (const auto& [name, count] : stats.frequent) {
+    frequent += concat(frequent.empty() ? "" : "  ", escape_control(name), " ", count);
+  }
+  facts.emplace_back("frequent", frequent);
+  if (!options.output.empty()) facts.emplace_back("page", options.output);
+  print_result(common, stats.to_json(), render_facts(STDOUT_FILENO, title, facts));
+  return 0;
+}
+
+void add_stats_command(CLI::App& data, CommandContext context) {
+  auto options = std::make_shared<StatsOptions>();
+  CLI::App* stats =
+      add_command(data, context.common, "stats",
+                  "Describe a corpus or shards: lengths, languages, duplicates, tokens",
+                  "  llmctl data stats corpus/*.txt -o corpus.html\n"
+                  "  llmctl data stats prepared/train --tokenizer runs/tokenizer");
+  stats->add_option("input", options->inputs, "Files, folders or globs, or a directory of shards")
+      ->option_text("PATH...")
+      ->required();
+  stats->add_option("--tokenizer", options->tokenizer, "Count and name its tokens")
+      ->option_text("DIR");
+  stats->add_option("--split", options->split, "Documents of text files: blank_line, line or file")
+      ->option_text("HOW")
+      ->check(CLI::IsMember({"blank_line", "line", "file"}));
+  stats->add_option("-o,--output", options->output, "HTML page to write, with charts")
+      ->option_text("FILE");
+  stats->add_option("--top", options->top, "Frequent tokens to show")
+      ->option_text("N")
+      ->check(CLI::Range(1, 10000));
+  stats->callback([options, context] {
+    context.action = [options, context] { return run_stats(context.common, *options); };
+  });
+}
+
 }  // namespace
 
 void add_data_command(CommandContext context) {
   CLI::App* data =
       add_command(context.root, context.common, "data", "Turn a raw corpus into training data",
                   "  llmctl data prepare corpus/*.jsonl -o prepared --tokenizer runs/tokenizer\n"
-                  "  llmctl data prepare -c configs/prepare/web.json");
+                  "  llmctl data prepare -c configs/prepare/web.json\n"
+                  "  llmctl data stats corpus/*.jsonl -o corpus.html");
   data->require_subcommand(1);
   auto options = std::make_shared<PrepareCommandOptions>();
   CLI::App* prepare =
@@ -114,6 +176,7 @@ void add_data_command(CommandContext context) {
   prepare->callback([options, context] {
     context.action = [options, context] { return run_prepare(context.common, *options); };
   });
+  add_stats_command(*data, context);
 }
 
 }  // namespace llmctl

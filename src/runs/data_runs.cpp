@@ -1,5 +1,6 @@
 #include "runs/data_runs.h"
 
+#include "data/shard_writer.h"
 #include "runs/sections.h"
 
 namespace llmctl {
@@ -14,6 +15,22 @@ PrepareConfig read_prepare_config(const JsonDocument& document) {
   PrepareConfig config;
   read_config(root_node(completed), config);
   return config;
+}
+
+CorpusStats stats_of(const std::vector<std::string>& inputs, const std::string& split,
+                     const std::shared_ptr<const Tokenizer>& tokenizer, std::size_t frequent) {
+  const std::filesystem::path first = inputs.front();
+  if (inputs.size() == 1 && std::filesystem::exists(first / kShardIndex)) {
+    return shard_stats(first, tokenizer, frequent);
+  }
+  std::vector<SourceConfig> sources;
+  for (const std::string& input : inputs) {
+    SourceConfig source;
+    source.path = input;
+    source.split = split;
+    sources.push_back(source);
+  }
+  return corpus_stats(sources, tokenizer, frequent);
 }
 
 }  // namespace llmctl

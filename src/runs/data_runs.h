@@ -1,15 +1,21 @@
-// `data prepare` as a whole.
+// `data prepare` and `data stats` as a whole.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "config/json.h"
 #include "data/prepare/prepare.h"
+#include "data/prepare/stats.h"
 
 namespace llmctl {
 
 /// The configuration, with strings of "input" taken for {"path": …}. kConfig.
 PrepareConfig read_prepare_config(const JsonDocument& document);
+
+/// Of files, or of one directory of shards.
+CorpusStats stats_of(const std::vector<std::string>& inputs, const std::string& split,
+                     const std::shared_ptr<const Tokenizer>& tokenizer, std::size_t frequent);
 
 }  // namespace llmctl

@@ -47,6 +47,15 @@ TEST(Data, PreparedTextTrainsAModel) {
                                    "--set", "data.valid={\"hash\": 0.1}", "--set", "run.dir=other"},
                                   78),
                         {"prepared/train", "a share of shards cannot be held out"});
+  // Its facts, as a page too.
+  const json facts = json::parse(bench
+                                     .run({"data", "stats", "prepared/train", "--tokenizer",
+                                           "tokenizer-causal", "-o", "page.html", "--json"})
+                                     .out);
+  EXPECT_EQ(facts["tokens"], manifest["splits"]["train"]["tokens"]);
+  EXPECT_EQ(facts["documents"], manifest["splits"]["train"]["documents"]);
+  EXPECT_THAT(slurp(bench / "page.html"), HasSubstr("Most frequent tokens"));
+  EXPECT_THAT(bench.run({"data", "stats", (corpus / "zh.txt").string()}).out, HasSubstr("zh "));
   // What is there stays, unless it is to be replaced.
   expect_one_line_error(
       bench.run({"data", "prepare", (corpus / "zh.txt").string(), "-o", "prepared"}, 73),

@@ -1,0 +1,63 @@
+#include "data/prepare/stats.h"
+
+#include <gmock/gmock.h>
+
+#include "data/shards.h"
+#include "support/temp_dir.h"
+#include "text/trained_tokenizer.h"
+
+namespace llmctl {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pair;
+
+std::vector<SourceConfig> sources_of(const std::filesystem::path& path) {
+  SourceConfig source;
+  source.path = path.string();
+  return {source};
+}
+
+TEST(CorpusStats, OfText) {
+  const test::TempDir directory;
+  const auto path = directory.write("a.txt", "The cat\n\nthe cat sat 我我\n\nThe cat\n\nx");
+  const CorpusStats stats = corpus_stats(sources_of(path), nullptr, 3);
+  EXPECT_EQ(stats.documents, 4u);
+  EXPECT_EQ(stats.duplicates, 1u);
+  EXPECT_EQ(stats.characters, 7u + 14 + 7 + 1);
+  EXPECT_EQ(stats.tokens, std::nullopt);
+  EXPECT_EQ(stats.lengths.least, 1u);
+  EXPECT_EQ(stats.lengths.most, 14u);
+  EXPECT_THAT(stats.lengths.octaves, ElementsAre(1, 0, 2, 1));
+  EXPECT_THAT(stats.frequent, ElementsAre(Pair("cat", 3), Pair("the", 3), Pair("我", 2)));
+  const Json json = stats.to_json();
+  EXPECT_EQ(json["lengths"]["unit"], "characters");
+  EXPECT_EQ(json["most_frequent"][0]["count"], 3);
+  const std::string page = stats_page("a <corpus>", stats);
+  EXPECT_THAT(page, HasSubstr("a &lt;corpus&gt;"));
+  EXPECT_THAT(page, HasSubstr("Most frequent words"));
+}
+
+TEST(CorpusStats, ShardsAreTheTextTheyCameFrom) {
+  const test::TempDir directory;
+  std::string text;
+  for (const std::string& document : test::sample_documents()) text += document + "\n\n";
+  const auto path = directory.write("a.txt", text);
+  const auto tokenizer = test::trained_tokenizer();
+  const CorpusStats of_text = corpus_stats(sources_of(path), tokenizer, 5);
+  TokenizeOptions options;
+  options.append_end = false;
+  const auto shards = tokenize_to_shards({path}, *tokenizer, options, directory / "cache");
+  const CorpusStats of_shards = shard_stats(shards->directory(), tokenizer, 5);
+  EXPECT_EQ(of_shards.documents, of_text.documents);
+  EXPECT_EQ(of_shards.tokens, of_text.tokens);
+  EXPECT_EQ(of_shards.bytes, of_text.bytes);
+  EXPECT_EQ(of_shards.lengths.median, of_text.lengths.median);
+  EXPECT_EQ(of_shards.lengths.octaves, of_text.lengths.octaves);
+  EXPECT_EQ(of_shards.frequent, of_text.frequent);
+  EXPECT_EQ(of_shards.duplicates, of_text.duplicates);
+}
+
+}  // namespace
+}  // namespace llmctl
