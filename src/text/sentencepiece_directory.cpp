@@ -175,6 +175,7 @@ std::shared_ptr<const Tokenizer> load_sentencepiece_directory(
       fail(ErrorCode::kData, config_path.string(), ": expected an object");
     }
   }
+  keep_chat_template(directory, config);
   const std::filesystem::path json_path = directory / "tokenizer.json";
   const Json json = std::filesystem::exists(json_path) ? load_json(json_path) : Json();
   const std::string class_name = class_of(config, config_path.string());

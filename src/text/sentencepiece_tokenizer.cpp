@@ -203,8 +203,7 @@ void SentencePieceTokenizer::save(const std::filesystem::path& directory,
   write_file(directory / "tokenizer.model", model_.serialized);
   write_file(directory / "tokenizer.json",
              dump_json(tokenizer_json(model_, special_, layout_), 1) + "\n");
-  write_file(directory / "tokenizer_config.json",
-             dump_json(tokenizer_config_json(*this, config_, model_max_length), 2) + "\n");
+  write_tokenizer_config(directory, tokenizer_config_json(*this, config_, model_max_length));
   write_file(directory / "special_tokens_map.json",
              dump_json(special_tokens_map_json(*this), 2) + "\n");
 }

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/files.h"
 #include "base/utf8.h"
 #include "text/base64.h"
 #include "text/huggingface/regex.h"
@@ -16,6 +17,7 @@ namespace {
 using Kind = SentencePieceModel::Kind;
 using PieceType = SentencePieceModel::PieceType;
 
+constexpr const char* kChatTemplateFile = "chat_template.jinja";
 constexpr const char* kSpace = "\u2581";
 
 Json replace(Json pattern, const char* content) {
@@ -274,6 +276,20 @@ Json special_tokens_map_json(const Tokenizer& tokenizer) {
     if (*id) result[key] = tokenizer.piece(**id);
   }
   return result;
+}
+
+void keep_chat_template(const std::filesystem::path& directory, Json& config) {
+  const std::filesystem::path path = directory / kChatTemplateFile;
+  if (!std::filesystem::exists(path)) return;
+  if (!config.is_object()) config = Json::object();
+  config["chat_template"] = read_file(path, 1u << 20);
+}
+
+void write_tokenizer_config(const std::filesystem::path& directory, const Json& config) {
+  write_file(directory / "tokenizer_config.json", dump_json(config, 2) + "\n");
+  if (config.contains("chat_template") && config["chat_template"].is_string()) {
+    write_file(directory / kChatTemplateFile, config["chat_template"].get<std::string>());
+  }
 }
 
 std::optional<std::string> special_token_name(const Json& config, const char* key,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -33,6 +34,13 @@ Json tokenizer_config_json(const Tokenizer& tokenizer, const Json& config,
                            std::int64_t model_max_length);
 
 Json special_tokens_map_json(const Tokenizer& tokenizer);
+
+/// Puts the text of a directory's chat_template.jinja, where there is one, into what
+/// tokenizer_config.json says (null: nothing yet), over its own "chat_template".
+void keep_chat_template(const std::filesystem::path& directory, Json& config);
+/// Writes tokenizer_config.json, and its "chat_template", if it is one text, as chat_template.jinja
+/// too: newer programs read that.
+void write_tokenizer_config(const std::filesystem::path& directory, const Json& config);
 
 /// "unk_token" and so on, each with its slot in `tokens`.
 template <class Tokens>

@@ -1,9 +1,12 @@
 // Tokenizer directories of ours in the libraries that other people load them with: the same ids.
 #include <gmock/gmock.h>
 
+#include <filesystem>
+
 #include "base/random.h"
 #include "config/json.h"
 #include "interop/peers.h"
+#include "support/parity_dir.h"
 #include "support/paths.h"
 #include "support/python.h"
 #include "support/temp_dir.h"
@@ -125,6 +128,40 @@ INSTANTIATE_TEST_SUITE_P(
       return std::string(entry.param.recipe) + "_" + entry.param.type +
              (entry.param.user_symbols.empty() ? "" : "_symbols");
     });
+
+/// Tokenizers of the Hugging Face kinds, saved by llmctl.
+TEST(HuggingFaceInterop, SameIdsOnAThousandTexts) {
+  LLMCTL_NEEDS_TRANSFORMERS();
+  std::size_t cases = 0;
+  for (const auto& directory : test::parity_cases("tokenizers")) {
+    if (std::filesystem::exists(directory / "tokenizer.model")) continue;
+    SCOPED_TRACE(directory.filename().string());
+    ++cases;
+    const test::TempDir saved;
+    load_tokenizer(directory)->save(saved.path(), 0);
+    const auto tokenizer = load_tokenizer(saved.path());
+    std::string lines;
+    for (const std::string& text : texts()) {
+      const Encoding encoding = tokenizer->encode_with_special_pieces(text);
+      Json offsets = Json::array();
+      for (const ByteSpan span : character_offsets(text, encoding.offsets)) {
+        offsets.push_back({span.begin, span.end});
+      }
+      lines += dump_json({{"text", text},
+                          {"recognised", encoding.ids},
+                          {"offsets", std::move(offsets)},
+                          {"with_special", tokenizer->with_special(encoding.ids)},
+                          {"decoded", tokenizer->decode(encoding.ids, true)}}) +
+               "\n";
+    }
+    const test::TempDir work;
+    const test::ProcessResult result = test::run_python(
+        "huggingface_peers.py", {saved.path().string(), work.write("cases.jsonl", lines).string()});
+    EXPECT_EQ(result.status, 0) << result.describe();
+    EXPECT_NE(result.out.find("\"texts\": 1000"), std::string::npos) << result.out;
+  }
+  EXPECT_GT(cases, 0u);
+}
 
 }  // namespace
 }  // namespace llmctl

@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "text/huggingface/classic_files.h"
 #include "text/huggingface/huggingface_tokenizer.h"
+#include "text/tokenizer_json.h"
 
 namespace llmctl {
 namespace {
@@ -20,6 +21,7 @@ Json read_config(const std::filesystem::path& directory) {
       if (!config.contains(key)) config[key] = value;
     }
   }
+  keep_chat_template(directory, config);
   return config;
 }
 

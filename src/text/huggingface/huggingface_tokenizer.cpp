@@ -346,7 +346,7 @@ void HuggingFaceTokenizer::save(const std::filesystem::path& directory,
       if (files_.config.contains(key)) config[key] = files_.config[key];
     }
   }
-  write_file(directory / "tokenizer_config.json", dump_json(config, 2) + "\n");
+  write_tokenizer_config(directory, config);
   write_file(directory / "special_tokens_map.json",
              dump_json(special_tokens_map_json(*this), 2) + "\n");
 }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/random.h"
 #include "support/temp_dir.h"
 #include "text/huggingface/small_tokenizer.h"
@@ -248,6 +249,28 @@ TEST(ChatTemplate, OfADirectory) {
   directory.write("tokenizer_config.json", R"({"chat_template": 3})");
   std::filesystem::remove(directory / "chat_template.jinja");
   EXPECT_THROW(ChatTemplate::of_directory(directory.path(), *tokenizer), Error);
+}
+
+TEST(ChatTemplate, StaysWithATokenizerThatIsSavedAgain) {
+  const test::TempDir directory;
+  for (const char* kind : {"sentencepiece", "tokenizer_json"}) {
+    SCOPED_TRACE(kind);
+    const auto from = directory / kind, to = directory / (std::string(kind) + "-again");
+    make_directories(from);
+    make_directories(to);
+    if (kind == std::string("sentencepiece")) {
+      test::trained_tokenizer()->save(from, 0);
+    } else {
+      test::small_tokenizer(test::kLetters, kChatTokens)->save(from, 0);
+    }
+    write_file(from / "chat_template.jinja", "{{ messages[0].content }}!");
+    const auto tokenizer = load_tokenizer(from);
+    tokenizer->save(to, 0);
+    EXPECT_EQ(read_file(to / "chat_template.jinja"), "{{ messages[0].content }}!");
+    EXPECT_EQ(load_json(to / "tokenizer_config.json")["chat_template"],
+              "{{ messages[0].content }}!");
+    EXPECT_EQ(load_tokenizer(to)->fingerprint(), tokenizer->fingerprint());
+  }
 }
 
 }  // namespace
