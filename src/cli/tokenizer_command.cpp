@@ -164,37 +164,66 @@ std::string rate(double value) {
   return text;
 }
 
-int run_inspect(const CommonOptions& common, const std::string& path,
-                const std::vector<std::string>& files) {
-  const auto tokenizer = load_tokenizer(path);
-  Json json = {{"tokenizer", path},
-               {"description", tokenizer->description()},
-               {"vocab_size", tokenizer->vocab_size()},
-               {"fingerprint", tokenizer->fingerprint()}};
-  std::string text = render_facts(STDOUT_FILENO, path,
-                                  {{"kind", tokenizer->description()},
-                                   {"pieces", std::to_string(tokenizer->vocab_size())},
-                                   {"fingerprint", tokenizer->fingerprint().substr(0, 16)}});
-  if (!files.empty()) {
-    std::vector<std::vector<std::string>> rows;
-    for (const auto& [file, statistics] : inspect_tokenizer_on_files(*tokenizer, files)) {
-      json["files"].push_back(statistics.to_json());
-      json["files"].back()["file"] = file;
-      std::string longest;
-      for (std::size_t i = 0; i < std::min<std::size_t>(3, statistics.longest.size()); ++i) {
-        longest += (i ? " " : "") + statistics.longest[i];
-      }
-      rows.push_back({file, format_bytes(statistics.bytes),
-                      format_count(static_cast<double>(statistics.tokens)),
-                      rate(statistics.bytes_per_token()), rate(statistics.characters_per_token()),
-                      rate(100 * statistics.unknown_rate()), rate(100 * statistics.byte_rate()),
-                      longest});
+struct InspectOptions {
+  std::string path;
+  std::vector<std::string> others, files;
+};
+
+/// What a tokenizer makes of files: members of the JSON, rows of the table.
+void measure(const std::string& path, const Tokenizer& tokenizer,
+             const std::vector<std::string>& files, bool named, Json& json,
+             std::vector<std::vector<std::string>>& rows) {
+  for (const auto& [file, statistics] : inspect_tokenizer_on_files(tokenizer, files)) {
+    json["files"].push_back(statistics.to_json());
+    json["files"].back()["file"] = file;
+    std::string longest;
+    for (std::size_t i = 0; i < std::min<std::size_t>(3, statistics.longest.size()); ++i) {
+      longest += (i ? " " : "") + statistics.longest[i];
     }
-    text += "\n" + text_table({"file", "size", "tokens", "bytes/token", "chars/token", "unknown %",
-                               "bytes %", "longest"},
-                              rows);
+    rows.push_back(
+        {file, format_bytes(statistics.bytes), format_count(static_cast<double>(statistics.tokens)),
+         rate(statistics.bytes_per_token()), rate(statistics.characters_per_token()),
+         rate(100 * statistics.unknown_rate()), rate(100 * statistics.byte_rate()), longest});
+    if (named) rows.back().insert(rows.back().begin() + 1, path);
   }
-  print_result(common, json, text);
+}
+
+int run_inspect(const CommonOptions& common, const InspectOptions& options) {
+  std::vector<std::string> paths = {options.path};
+  paths.insert(paths.end(), options.others.begin(), options.others.end());
+  const bool several = paths.size() > 1;
+  Json all = Json::array();
+  std::string text;
+  std::vector<std::vector<std::string>> rows;
+  for (const std::string& path : paths) {
+    const auto tokenizer = load_tokenizer(path);
+    Json json = {{"tokenizer", path},
+                 {"description", tokenizer->description()},
+                 {"vocab_size", tokenizer->vocab_size()},
+                 {"fingerprint", tokenizer->fingerprint()}};
+    text += render_facts(STDOUT_FILENO, path,
+                         {{"kind", tokenizer->description()},
+                          {"pieces", std::to_string(tokenizer->vocab_size())},
+                          {"fingerprint", tokenizer->fingerprint().substr(0, 16)}});
+    if (!options.files.empty()) measure(path, *tokenizer, options.files, several, json, rows);
+    all.push_back(std::move(json));
+  }
+  if (!rows.empty()) {
+    std::vector<std::string> columns = {"file",        "size",      "tokens",  "bytes/token",
+                                        "chars/token", "unknown %", "bytes %", "longest"};
+    if (several) {
+      columns.insert(columns.begin() + 1, "tokenizer");
+      // Files side by side: what each tokenizer makes of one stands together.
+      std::vector<std::vector<std::string>> sorted;
+      const std::size_t files = rows.size() / paths.size();
+      for (std::size_t file = 0; file < files; ++file) {
+        for (std::size_t t = 0; t < paths.size(); ++t) sorted.push_back(rows[t * files + file]);
+      }
+      rows = std::move(sorted);
+    }
+    text += "\n" + text_table(columns, rows);
+  }
+  print_result(common, several ? Json{{"tokenizers", std::move(all)}} : all[0], text);
   return 0;
 }
 
@@ -267,24 +296,24 @@ void add_tokenizer_command(CommandContext context) {
     context.action = [decode, context] { return run_decode(context.common, *decode); };
   });
 
-  struct InspectOptions {
-    std::string path;
-    std::vector<std::string> files;
-  };
   auto inspect = std::make_shared<InspectOptions>();
   CLI::App* inspect_command =
       add_command(*tokenizer, context.common, "inspect",
-                  "Facts about a tokenizer and how well it compresses files", "");
+                  "Facts about a tokenizer and how well it compresses files",
+                  "  llmctl tokenizer inspect runs/tokenizer data/corpus/*.txt\n"
+                  "  llmctl tokenizer inspect runs/a data/corpus/*.txt --with runs/b");
   inspect_command
       ->add_option("tokenizer", inspect->path, "Tokenizer or model directory, or a .model file")
       ->option_text("DIR")
       ->required();
   inspect_command->add_option("file", inspect->files, "Texts to measure it on")
       ->option_text("FILE...");
+  inspect_command
+      ->add_option("--with", inspect->others, "Another tokenizer to set beside it; may be repeated")
+      ->option_text("DIR")
+      ->allow_extra_args(false);
   inspect_command->callback([inspect, context] {
-    context.action = [inspect, context] {
-      return run_inspect(context.common, inspect->path, inspect->files);
-    };
+    context.action = [inspect, context] { return run_inspect(context.common, *inspect); };
   });
 }
 

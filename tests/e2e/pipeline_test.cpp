@@ -194,6 +194,32 @@ TEST(Pipeline, TokenizersEncodeAndDecode) {
   const auto report = json::parse(
       bench.run({"tokenizer", "inspect", "tokenizer-causal", "en.txt", "zh.txt", "--json"}).out);
   EXPECT_EQ(report["files"].size(), 2u);
+  // Several side by side, file by file.
+  bench.train_tokenizer("masked");
+  const auto both = json::parse(bench
+                                    .run({"tokenizer", "inspect", "tokenizer-causal", "en.txt",
+                                          "zh.txt", "--with", "tokenizer-masked", "--json"})
+                                    .out);
+  ASSERT_EQ(both["tokenizers"].size(), 2u);
+  EXPECT_EQ(both["tokenizers"][0]["files"], report["files"]);
+  EXPECT_THAT(
+      bench
+          .run({"tokenizer", "inspect", "tokenizer-causal", "en.txt", "--with", "tokenizer-masked"})
+          .out,
+      testing::ContainsRegex("en.txt +tokenizer-causal [^\n]*\nen.txt +tokenizer-masked "));
+  // Truncation, a pair, and offsets in characters and bytes.
+  const auto encoded = json::parse(
+      bench.run({"tokenizer", "encode", "-m", "tokenizer-masked", "--json", "我们 go"}).out);
+  EXPECT_EQ(encoded["offsets"].size(), encoded["ids"].size());
+  EXPECT_EQ(encoded["byte_offsets"].back()[1], 9);
+  EXPECT_EQ(encoded["offsets"].back()[1], 5);
+  const auto cut = json::parse(
+      bench
+          .run({"tokenizer", "encode", "-m", "tokenizer-masked", "--json", "--special", "--pair",
+                "two more words", "--max-length", "9", "one or two words, and many more"})
+          .out);
+  EXPECT_EQ(cut["ids"].size(), 9u);
+  EXPECT_EQ(std::count(cut["pieces"].begin(), cut["pieces"].end(), "[SEP]"), 2);
   bench.run({"tokenizer", "train", "en.txt", "-o", "tokenizer-causal", "--vocab-size", "500"}, 73);
   bench.run({"tokenizer", "train", "en.txt", "-o", "tokenizer-causal", "--vocab-size", "500",
              "--overwrite"});
