@@ -88,10 +88,11 @@ struct TokenizeOptions {
 };
 
 /// The files of a directory of shards (as `data prepare` makes) are taken as they are; kData for
-/// those of another tokenizer. Texts are tokenized into `cache_root`/<key>, key = hash of the files' contents, the tokenizer's
-/// fingerprint and the options; what is there already is reused, and processes that want the same
-/// wait for the first. Parallel, in bounded memory, with progress; the directory appears whole or
-/// not at all. kData when nothing is left, kTemporary when a signal asks to stop.
+/// those of another tokenizer. Texts are tokenized into `cache_root`/<key>, key = hash of the
+/// files' contents, the tokenizer's fingerprint and the options; what is there already is reused,
+/// and processes that want the same wait for the first. Parallel, in bounded memory, with progress;
+/// the directory appears whole or not at all. kData when nothing is left, kTemporary when a signal
+/// asks to stop.
 std::shared_ptr<const Shards> tokenize_to_shards(const std::vector<std::filesystem::path>& files,
                                                  const Tokenizer& tokenizer,
                                                  const TokenizeOptions& options,
