@@ -1,10 +1,12 @@
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <tuple>
 
 #include "base/files.h"
 #include "base/terminal.h"
 #include "cli/commands.h"
+#include "data/prepare/word_vectors.h"
 #include "report/table.h"
 #include "runs/data_runs.h"
 #include "runs/sections.h"
@@ -143,6 +145,102 @@ void add_stats_command(CLI::App& data, CommandContext context) {
   });
 }
 
+struct VectorsOptions {
+  ConfigOptions config;
+  std::vector<std::string> inputs, nearest, analogy;
+  std::string tokenizer, output, vectors;
+  std::int64_t top = 10;
+};
+
+/// Answers about vectors that are there.
+int query_vectors(const CommonOptions& common, const VectorsOptions& options) {
+  const WordVectors vectors = WordVectors::load(options.vectors);
+  const auto count = static_cast<std::size_t>(options.top);
+  Json json = Json::array();
+  std::vector<std::vector<std::string>> rows;
+  const auto add = [&](const std::string& question, const WordVectors::Neighbours& answers) {
+    Json list = Json::array();
+    std::string text;
+    for (const auto& [word, cosine] : answers) {
+      list.push_back({{"word", word}, {"cosine", cosine}});
+      char number[16];
+      std::snprintf(number, sizeof number, " %.2f", cosine);
+      text += (text.empty() ? "" : "  ") + word + number;
+    }
+    json.push_back({{"query", question}, {"nearest", std::move(list)}});
+    rows.push_back({question, text});
+  };
+  for (const std::string& word : options.nearest) add(word, vectors.nearest(word, count));
+  if (!options.analogy.empty()) {
+    require(options.analogy.size() == 3, ErrorCode::kUsage,
+            "--analogy takes three words: A is to B as C is to …");
+    const auto& [a, b, c] = std::tie(options.analogy[0], options.analogy[1], options.analogy[2]);
+    add(concat(a, " : ", b, " = ", c, " : ?"), vectors.analogy(a, b, c, count));
+  }
+  print_result(common, json, text_table({"word", "nearest"}, rows));
+  return 0;
+}
+
+int run_vectors(const CommonOptions& common, const VectorsOptions& options) {
+  const bool asks = !options.nearest.empty() || !options.analogy.empty();
+  require(asks != !options.inputs.empty(), ErrorCode::kUsage,
+          "give texts and -o FILE to train vectors, or --vectors FILE with --nearest or --analogy");
+  if (asks) {
+    require(!options.vectors.empty(), ErrorCode::kUsage, "name the vectors: --vectors FILE");
+    return query_vectors(common, options);
+  }
+  require(!options.output.empty(), ErrorCode::kUsage, "name the file of vectors: -o FILE");
+  VectorsConfig config;
+  const JsonDocument document =
+      load_run_document(options.config.files, options.config.sets, options.config.unsets);
+  read_config(root_node(document), config);
+  if (options.config.dry_run) {
+    print_result(common, config_to_json(config), dump_json(config_to_json(config), 2) + "\n");
+    return 0;
+  }
+  std::shared_ptr<const Tokenizer> tokenizer;
+  if (!options.tokenizer.empty()) tokenizer = load_tokenizer(options.tokenizer);
+  const WordVectors vectors = train_word_vectors(sources_of(options.inputs), config,
+                                                 tokenizer.get(), options.output + ".text");
+  vectors.save(options.output);
+  print_result(common,
+               {{"file", options.output}, {"words", vectors.size()}, {"dim", vectors.dim()}},
+               render_facts(STDOUT_FILENO, "vectors: " + options.output,
+                            {{"words", std::to_string(vectors.size())},
+                             {"dim", std::to_string(vectors.dim())},
+                             {"next", "llmctl data vectors --vectors " + options.output +
+                                          " --nearest " + vectors.word(0)}}));
+  return 0;
+}
+
+void add_vectors_command(CLI::App& data, CommandContext context) {
+  auto options = std::make_shared<VectorsOptions>();
+  CLI::App* vectors =
+      add_command(data, context.common, "vectors",
+                  "Train vectors of words or of a tokenizer's pieces, and ask about them",
+                  "  llmctl data vectors corpus/*.txt -o vectors.txt --set dim=100\n"
+                  "  llmctl data vectors --vectors vectors.txt --nearest river --nearest 河\n"
+                  "  llmctl data vectors --vectors vectors.txt --analogy man king woman");
+  vectors->add_option("input", options->inputs, "Texts to train on")->option_text("FILE...");
+  vectors->add_option("-o,--output", options->output, "File to write, in word2vec's text format")
+      ->option_text("FILE");
+  vectors->add_option("--tokenizer", options->tokenizer, "Vectors of its pieces instead of words")
+      ->option_text("DIR");
+  vectors->add_option("--vectors", options->vectors, "Vectors to ask about")->option_text("FILE");
+  vectors->add_option("--nearest", options->nearest, "Words nearest to this one; may be repeated")
+      ->option_text("WORD")
+      ->allow_extra_args(false);
+  vectors->add_option("--analogy", options->analogy, "A is to B as C is to …")
+      ->option_text("A B C");
+  vectors->add_option("--top", options->top, "Answers to show")
+      ->option_text("N")
+      ->check(CLI::Range(1, 10000));
+  add_config_options(*vectors, options->config);
+  vectors->callback([options, context] {
+    context.action = [options, context] { return run_vectors(context.common, *options); };
+  });
+}
+
 }  // namespace
 
 void add_data_command(CommandContext context) {
@@ -177,6 +275,7 @@ void add_data_command(CommandContext context) {
     context.action = [options, context] { return run_prepare(context.common, *options); };
   });
   add_stats_command(*data, context);
+  add_vectors_command(*data, context);
 }
 
 }  // namespace llmctl

@@ -17,12 +17,8 @@ PrepareConfig read_prepare_config(const JsonDocument& document) {
   return config;
 }
 
-CorpusStats stats_of(const std::vector<std::string>& inputs, const std::string& split,
-                     const std::shared_ptr<const Tokenizer>& tokenizer, std::size_t frequent) {
-  const std::filesystem::path first = inputs.front();
-  if (inputs.size() == 1 && std::filesystem::exists(first / kShardIndex)) {
-    return shard_stats(first, tokenizer, frequent);
-  }
+std::vector<SourceConfig> sources_of(const std::vector<std::string>& inputs,
+                                     const std::string& split) {
   std::vector<SourceConfig> sources;
   for (const std::string& input : inputs) {
     SourceConfig source;
@@ -30,7 +26,16 @@ CorpusStats stats_of(const std::vector<std::string>& inputs, const std::string& 
     source.split = split;
     sources.push_back(source);
   }
-  return corpus_stats(sources, tokenizer, frequent);
+  return sources;
+}
+
+CorpusStats stats_of(const std::vector<std::string>& inputs, const std::string& split,
+                     const std::shared_ptr<const Tokenizer>& tokenizer, std::size_t frequent) {
+  const std::filesystem::path first = inputs.front();
+  if (inputs.size() == 1 && std::filesystem::exists(first / kShardIndex)) {
+    return shard_stats(first, tokenizer, frequent);
+  }
+  return corpus_stats(sources_of(inputs, split), tokenizer, frequent);
 }
 
 }  // namespace llmctl
