@@ -65,6 +65,29 @@ TEST(Data, PreparedTextTrainsAModel) {
   EXPECT_TRUE(fs::exists(bench / "prepared/train.jsonl"));
 }
 
+TEST(Data, VectorsAndQuestionsAboutThem) {
+  Workbench bench;
+  bench.run({"data", "vectors", (source_dir() / "data/corpus/en.txt").string(), "-o", "vectors.txt",
+             "--set", "dim=16", "--set", "epochs=1"});
+  const json answers = json::parse(bench
+                                       .run({"data", "vectors", "--vectors", "vectors.txt",
+                                             "--nearest", "river", "--top", "3", "--json"})
+                                       .out);
+  EXPECT_EQ(answers[0]["query"], "river");
+  EXPECT_EQ(answers[0]["nearest"].size(), 3u);
+  EXPECT_THAT(bench
+                  .run({"data", "vectors", "--vectors", "vectors.txt", "--analogy", "red", "green",
+                        "river"})
+                  .out,
+              HasSubstr("red : green = river : ?"));
+  expect_one_line_error(
+      bench.run({"data", "vectors", "--vectors", "vectors.txt", "--nearest", "xyzzy"}, 65),
+      {"'xyzzy' has no vector"});
+  expect_one_line_error(bench.run({"data", "vectors", "--nearest", "river"}, 64),
+                        {"--vectors FILE"});
+  expect_one_line_error(bench.run({"data", "vectors", "a.txt"}, 64), {"-o FILE"});
+}
+
 TEST(Data, GoesOnAfterAKillToTheSameBytes) {
   Workbench bench;
   bench.train_tokenizer();
