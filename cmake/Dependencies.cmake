@@ -23,7 +23,6 @@ macro(llmctl_optional_library name package)
 endmacro()
 llmctl_optional_library(FASTTEXT fasttext)  # word vectors
 llmctl_optional_library(OPENCC opencc)      # simplified and traditional Chinese
-llmctl_optional_library(FRISO friso)        # Chinese words
 llmctl_optional_library(ICU icu-uc)         # Chinese words
 find_library(CLD2_LIBRARY cld2)             # language identification
 if(CLD2_LIBRARY)

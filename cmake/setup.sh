@@ -12,7 +12,7 @@ packages=(build-essential cmake ninja-build pkg-config git jq ca-certificates py
           libsentencepiece-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libssl-dev libarchive-dev libutf8proc-dev
           libpcre2-dev libgtest-dev libgmock-dev)
 # Installed where apt knows them, asked of nobody.
-optional_packages=(ccache clang-format libcld2-dev libfasttext-dev libopencc-dev libfriso-dev friso-dict libicu-dev)
+optional_packages=(ccache clang-format libcld2-dev libfasttext-dev libopencc-dev libopencc-data libicu-dev)
 interop_packages=("transformers<6" tokenizers sentencepiece safetensors numpy)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
