@@ -27,6 +27,24 @@ bool all_ideographs(const Tokenizer& tokenizer, TokenId id) {
 
 }  // namespace
 
+std::vector<std::vector<std::size_t>> groups_of_words(std::span<const ByteSpan> tokens,
+                                                      std::span<const ByteSpan> words) {
+  std::vector<std::vector<std::size_t>> groups;
+  std::size_t word = 0;
+  bool open = false;  // does the last group belong to this word?
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    while (word < words.size() && words[word].end <= tokens[i].begin) {
+      ++word;
+      open = false;
+    }
+    const bool inside = word < words.size() && words[word].begin <= tokens[i].begin;
+    if (!inside || !open) groups.emplace_back();
+    groups.back().push_back(i);
+    open = inside;
+  }
+  return groups;
+}
+
 Masker::Masker(const Tokenizer& tokenizer, const MaskingOptions& options) : options_(options) {
   require(tokenizer.special().mask.has_value(), ErrorCode::kConfig, "the tokenizer (",
           tokenizer.description(),
@@ -39,6 +57,9 @@ Masker::Masker(const Tokenizer& tokenizer, const MaskingOptions& options) : opti
                 : all_ideographs(tokenizer, id) ? Kind::kIdeographs
                 : tokenizer.begins_word(id)     ? Kind::kBegins
                                                 : Kind::kContinues;
+    if (options_.chinese_words && kinds_[i] == Kind::kIdeographs) {
+      ideographs_.emplace(id, tokenizer.token_bytes(id));
+    }
   }
 }
 
@@ -53,11 +74,40 @@ std::vector<std::vector<std::size_t>> Masker::word_groups(std::span<const std::i
   bool open = false;  // may the next token join the last group?
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const Kind kind = this->kind(ids[i]);
+    if (options_.chinese_words && kind == Kind::kIdeographs) {
+      std::size_t end = i + 1;
+      while (end < ids.size() && this->kind(ids[end]) == Kind::kIdeographs) ++end;
+      for (auto& group : chinese_groups(ids, i, end)) groups.push_back(std::move(group));
+      i = end - 1;
+      open = false;
+      continue;
+    }
     if (kind != Kind::kSpecial) {
       if (!open || kind != Kind::kContinues) groups.emplace_back();
       groups.back().push_back(i);
     }
     open = kind == Kind::kBegins || kind == Kind::kContinues;
+  }
+  return groups;
+}
+
+std::vector<std::vector<std::size_t>> Masker::chinese_groups(std::span<const std::int64_t> ids,
+                                                             std::size_t begin,
+                                                             std::size_t end) const {
+  std::string text;
+  std::vector<ByteSpan> tokens;
+  for (std::size_t i = begin; i < end; ++i) {
+    std::string_view token = ideographs_.at(ids[i]);
+    if (token.starts_with(' ')) {  // SentencePiece's mark: no word goes across it
+      text += ' ';
+      token.remove_prefix(1);
+    }
+    tokens.push_back({text.size(), text.size() + token.size()});
+    text += token;
+  }
+  auto groups = groups_of_words(tokens, options_.chinese_words(text));
+  for (auto& group : groups) {
+    for (std::size_t& position : group) position += begin;
   }
   return groups;
 }

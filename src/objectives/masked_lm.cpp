@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "data/prepare/chinese_words.h"
 #include "objectives/lm_loss.h"
 #include "objectives/rows.h"
 
@@ -131,6 +132,9 @@ void MaskedLmConfig::validate(const ConfigNode& node) const {
     node.fail("random_share", concat("mask_share and random_share add up to ",
                                      mask_share + random_share, ", expected at most 1"));
   }
+  if (chinese_words && !whole_word) {
+    node.fail("chinese_words", "is for whole words; set whole_word to true, too");
+  }
 }
 
 Brackets brackets_of(const Tokenizer& tokenizer) {
@@ -174,6 +178,11 @@ std::unique_ptr<Objective> make_masked_lm(const ConfigNode& section,
   options.whole_word = config.whole_word;
   options.mask_share = config.mask_share;
   options.random_share = config.random_share;
+  if (config.chinese_words) {
+    options.chinese_words = [words = ChineseWords()](std::string_view text) {
+      return words.split(text);
+    };
+  }
   return std::make_unique<MaskedLm>(options, std::move(tokenizer));
 }
 

@@ -18,6 +18,7 @@ struct MaskedLmConfig {
   std::string type = "masked_lm";
   double mask_probability = MaskingOptions{}.probability;
   bool whole_word = MaskingOptions{}.whole_word;
+  bool chinese_words = false;
   double mask_share = MaskingOptions{}.mask_share;
   double random_share = MaskingOptions{}.random_share;
 
@@ -28,6 +29,8 @@ struct MaskedLmConfig {
           Range<double>{0.001, 1});
     visit("whole_word", self.whole_word,
           "Choose whole words instead of tokens; Chinese characters are words of their own.");
+    visit("chinese_words", self.chinese_words,
+          "With whole_word: Chinese words as ICU's dictionary cuts them, instead of characters.");
     visit("mask_share", self.mask_share, "Share of the chosen tokens that become [MASK].",
           Range<double>{0, 1});
     visit("random_share", self.random_share,

@@ -142,6 +142,37 @@ TEST(WholeWords, GroupsFollowThePieces) {
   EXPECT_TRUE(masker.word_groups({}).empty());
 }
 
+TEST(WholeWords, ChineseWordsAreCutWhereAsked) {
+  const PieceTokenizer tokenizer({"[CLS]", "▁学", "习", "机器", "人", "▁play", "ing", ","});
+  std::vector<std::string> texts;
+  const Masker masker(tokenizer, {.whole_word = true, .chinese_words = [&](std::string_view text) {
+                                    texts.emplace_back(text);
+                                    // Two characters of three bytes each to a word, from the left.
+                                    std::vector<ByteSpan> words;
+                                    for (std::size_t i = 0; i < text.size(); i += 6) {
+                                      if (text[i] == ' ') ++i;
+                                      words.push_back({i, std::min(i + 6, text.size())});
+                                    }
+                                    return words;
+                                  }});
+  using Groups = std::vector<std::vector<std::size_t>>;
+  // [CLS] 学习 机器 人 ▁play ing 人 人 人
+  EXPECT_EQ(masker.word_groups(std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 4, 4, 4}),
+            (Groups{{1, 2}, {3}, {4}, {5, 6}, {7, 8}, {9}}));
+  // 人 机器 , 习 ing: a token belongs to the word where it begins
+  EXPECT_EQ(masker.word_groups(std::vector<std::int64_t>{4, 3, 7, 2, 6}),
+            (Groups{{0, 1}, {2}, {3}, {4}}));
+  EXPECT_EQ(texts, (std::vector<std::string>{" 学习机器人", "人人人", "人机器", "习"}));
+}
+
+TEST(WholeWords, TokensOutsideOfWordsAreGroupsOfTheirOwn) {
+  using Groups = std::vector<std::vector<std::size_t>>;
+  const std::vector<ByteSpan> tokens{{0, 2}, {2, 3}, {3, 5}, {5, 7}, {7, 8}, {8, 9}};
+  EXPECT_EQ(groups_of_words(tokens, std::vector<ByteSpan>{{0, 3}, {4, 8}}),
+            (Groups{{0, 1}, {2}, {3, 4}, {5}}));
+  EXPECT_EQ(groups_of_words(tokens, {}), (Groups{{0}, {1}, {2}, {3}, {4}, {5}}));
+}
+
 TEST(WholeWords, AWordIsMaskedWholeAndTheShareIsKept) {
   const Masker masker(ByteTokenizer(ByteTokenizer::Kind::kMasked), {.whole_word = true});
   const std::string text = "a few words of different lengths, some long, some very short: it is so";

@@ -195,6 +195,10 @@ TEST(MaskedLm, SectionsAndTokenizersAreChecked) {
     objective_of("{\"type\": \"masked_lm\", \"mask_share\": 0.9, \"random_share\": 0.3}",
                  ByteTokenizer::Kind::kMasked);
   });
+  expect_error(ErrorCode::kConfig, {"objective.chinese_words", "whole_word", "run.json:1"}, [] {
+    objective_of("{\"type\": \"masked_lm\", \"chinese_words\": true}",
+                 ByteTokenizer::Kind::kMasked);
+  });
   expect_error(ErrorCode::kConfig, {"[CLS]", "\"masked\""},
                [] { objective_of("{\"type\": \"masked_lm\"}", ByteTokenizer::Kind::kCausal); });
   const TempDir dir;
