@@ -5,6 +5,7 @@
 #include <optional>
 #include <sstream>
 
+#include "base/log.h"
 #include "base/terminal.h"
 #include "cli/commands.h"
 #include "report/table.h"
@@ -33,6 +34,11 @@ int run_train(const CommonOptions& common, TrainOptions options) {
       load_run_document(overrides.files, overrides.sets, overrides.unsets);
   TokenizerTrainConfig config;
   read_config(root_node(document), config);
+  const TrainingEstimate estimate = estimate_training_on_files(config, options.inputs);
+  log_info("text: ", format_bytes(estimate.bytes), " in ", estimate.files,
+           estimate.files == 1 ? " file" : " files",
+           "; sample: ", format_bytes(estimate.sample_bytes), "; expect up to ",
+           format_duration(estimate.seconds), " and ", format_bytes(estimate.memory), " of memory");
   if (overrides.dry_run) {
     print_result(common, config_to_json(config), dump_json(config_to_json(config), 2) + "\n");
     return 0;
@@ -172,7 +178,8 @@ struct InspectOptions {
 /// What a tokenizer makes of files: members of the JSON, rows of the table.
 void measure(const std::string& path, const Tokenizer& tokenizer,
              const std::vector<std::string>& files, bool named, Json& json,
-             std::vector<std::vector<std::string>>& rows) {
+             std::vector<std::vector<std::string>>& rows,
+             std::vector<std::vector<std::string>>& odd) {
   for (const auto& [file, statistics] : inspect_tokenizer_on_files(tokenizer, files)) {
     json["files"].push_back(statistics.to_json());
     json["files"].back()["file"] = file;
@@ -180,11 +187,17 @@ void measure(const std::string& path, const Tokenizer& tokenizer,
     for (std::size_t i = 0; i < std::min<std::size_t>(3, statistics.longest.size()); ++i) {
       longest += (i ? " " : "") + statistics.longest[i];
     }
-    rows.push_back(
-        {file, format_bytes(statistics.bytes), format_count(static_cast<double>(statistics.tokens)),
-         rate(statistics.bytes_per_token()), rate(statistics.characters_per_token()),
-         rate(100 * statistics.unknown_rate()), rate(100 * statistics.byte_rate()), longest});
+    rows.push_back({file, format_bytes(statistics.bytes),
+                    format_count(static_cast<double>(statistics.tokens)),
+                    rate(statistics.bytes_per_token()), rate(statistics.characters_per_token()),
+                    rate(100 * statistics.unknown_rate()), rate(100 * statistics.byte_rate()),
+                    std::to_string(statistics.odd), longest});
     if (named) rows.back().insert(rows.back().begin() + 1, path);
+    for (std::size_t i = 0; i < std::min<std::size_t>(5, statistics.odd_pieces.size()); ++i) {
+      const OddPiece& piece = statistics.odd_pieces[i];
+      odd.push_back({file, piece.piece, std::to_string(piece.uses), piece.why});
+      if (named) odd.back().insert(odd.back().begin() + 1, path);
+    }
   }
 }
 
@@ -194,7 +207,7 @@ int run_inspect(const CommonOptions& common, const InspectOptions& options) {
   const bool several = paths.size() > 1;
   Json all = Json::array();
   std::string text;
-  std::vector<std::vector<std::string>> rows;
+  std::vector<std::vector<std::string>> rows, odd;
   for (const std::string& path : paths) {
     const auto tokenizer = load_tokenizer(path);
     Json json = {{"tokenizer", path},
@@ -205,14 +218,17 @@ int run_inspect(const CommonOptions& common, const InspectOptions& options) {
                          {{"kind", tokenizer->description()},
                           {"pieces", std::to_string(tokenizer->vocab_size())},
                           {"fingerprint", tokenizer->fingerprint().substr(0, 16)}});
-    if (!options.files.empty()) measure(path, *tokenizer, options.files, several, json, rows);
+    if (!options.files.empty()) measure(path, *tokenizer, options.files, several, json, rows, odd);
     all.push_back(std::move(json));
   }
   if (!rows.empty()) {
-    std::vector<std::string> columns = {"file",        "size",      "tokens",  "bytes/token",
-                                        "chars/token", "unknown %", "bytes %", "longest"};
+    std::vector<std::string> columns = {"file",        "size",        "tokens",
+                                        "bytes/token", "chars/token", "unknown %",
+                                        "bytes %",     "odd",         "longest"};
+    std::vector<std::string> odd_columns = {"file", "odd piece", "uses", "why"};
     if (several) {
       columns.insert(columns.begin() + 1, "tokenizer");
+      odd_columns.insert(odd_columns.begin() + 1, "tokenizer");
       // Files side by side: what each tokenizer makes of one stands together.
       std::vector<std::vector<std::string>> sorted;
       const std::size_t files = rows.size() / paths.size();
@@ -222,6 +238,7 @@ int run_inspect(const CommonOptions& common, const InspectOptions& options) {
       rows = std::move(sorted);
     }
     text += "\n" + text_table(columns, rows);
+    if (!odd.empty()) text += "\n" + text_table(odd_columns, odd);
   }
   print_result(common, several ? Json{{"tokenizers", std::move(all)}} : all[0], text);
   return 0;

@@ -9,6 +9,22 @@
 
 namespace llmctl {
 
+TrainingEstimate estimate_training_on_files(const TokenizerTrainConfig& config,
+                                            const std::vector<std::string>& inputs) {
+  constexpr std::uint64_t kExpansion = 4;
+  std::uint64_t bytes = 0;
+  const auto files = expand_paths(inputs);
+  for (const auto& file : files) {
+    std::error_code ignored;
+    const std::uintmax_t size = fs::is_regular_file(file, ignored) ? fs::file_size(file) : 0;
+    const bool compressed = text_extension(file) != file.extension();
+    bytes += size * (compressed ? kExpansion : 1);
+  }
+  TrainingEstimate estimate = estimate_training(config, bytes);
+  estimate.files = files.size();
+  return estimate;
+}
+
 TokenizerTrainReport train_tokenizer_on_files(const TokenizerTrainConfig& config,
                                               const std::vector<std::string>& inputs,
                                               const fs::path& directory, bool overwrite) {

@@ -13,6 +13,11 @@
 
 namespace llmctl {
 
+/// What training on files will take. The sizes of compressed files count four times: what text
+/// usually comes to. kMissing.
+TrainingEstimate estimate_training_on_files(const TokenizerTrainConfig& config,
+                                            const std::vector<std::string>& inputs);
+
 /// Trains on files, folders and globs (text, .jsonl with a member "text", compressed) and writes a
 /// tokenizer directory. `overwrite` replaces one that is there. kMissing, kConfig, kCannotCreate.
 TokenizerTrainReport train_tokenizer_on_files(const TokenizerTrainConfig& config,

@@ -34,13 +34,6 @@ inline utf8proc_category_t category(char32_t c) {
   return utf8proc_category(static_cast<utf8proc_int32_t>(c));
 }
 
-/// Punctuation as BERT has it: all of ASCII's signs, and general category P.
-inline bool is_bert_punctuation(char32_t c) {
-  if (c < 128) return is_ascii_punctuation(c);
-  const auto kind = category(c);
-  return kind >= UTF8PROC_CATEGORY_PC && kind <= UTF8PROC_CATEGORY_PO;
-}
-
 /// Characters of \w: letters, marks, decimal numbers, connectors, and the joiners.
 inline bool is_word_character(char32_t c) {
   if (c < 128) return (c | 32) - 'a' < 26u || c - '0' < 10u || c == '_';

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/utf8.h"
+#include "text/characters.h"
 
 namespace llmctl {
 namespace {
@@ -11,7 +12,46 @@ double ratio(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
+constexpr char32_t kFirstEastAsian = 0x2E80;  // kana and Hangul go with Chinese characters
+
+bool is_invisible(char32_t c) {
+  switch (category(c)) {
+    case UTF8PROC_CATEGORY_CC:
+      return !is_white_space(c);
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_CN:
+      return true;
+    default:
+      return c == 0xFFFD;
+  }
+}
+
 }  // namespace
+
+std::string oddity_of(std::string_view bytes) {
+  if (find_invalid_utf8(bytes)) return "part of a character";
+  bool letters = false, digits = false, ideographs = false;
+  std::size_t run = 0, longest_run = 0;
+  char32_t last = 0;
+  for (std::size_t i = 0; i < bytes.size();) {
+    const char32_t c = next_code_point(bytes, i);
+    if (is_invisible(c)) return "invisible characters";
+    const CharacterClass kind = class_of(c);
+    if (is_cjk(c)) {
+      ideographs = true;
+    } else if (kind == CharacterClass::kLetter && c < kFirstEastAsian) {
+      letters = true;
+    }
+    digits |= kind == CharacterClass::kNumber;
+    run = c == last ? run + 1 : 1;
+    last = c;
+    if (!is_white_space(c)) longest_run = std::max(longest_run, run);
+  }
+  if (letters && ideographs) return "several scripts";
+  if ((letters || ideographs) && digits) return "letters and digits";
+  return longest_run >= 4 ? "one character repeated" : "";
+}
 
 double TokenizerReport::bytes_per_token() const {
   return ratio(bytes, tokens);
@@ -27,6 +67,11 @@ double TokenizerReport::byte_rate() const {
 }
 
 Json TokenizerReport::to_json() const {
+  Json oddities = Json::array();
+  for (const OddPiece& odd_piece : odd_pieces) {
+    oddities.push_back(
+        {{"piece", odd_piece.piece}, {"why", odd_piece.why}, {"uses", odd_piece.uses}});
+  }
   return {{"texts", texts},
           {"bytes", bytes},
           {"characters", characters},
@@ -36,7 +81,9 @@ Json TokenizerReport::to_json() const {
           {"unknown_rate", unknown_rate()},
           {"byte_rate", byte_rate()},
           {"distinct_pieces", distinct},
-          {"longest_pieces", longest}};
+          {"longest_pieces", longest},
+          {"odd", odd},
+          {"odd_pieces", std::move(oddities)}};
 }
 
 TokenizerInspector::TokenizerInspector(const Tokenizer& tokenizer)
@@ -51,7 +98,7 @@ void TokenizerInspector::add(std::string_view text) {
   for (const TokenId id : ids) ++uses_[static_cast<std::size_t>(id)];
 }
 
-TokenizerReport TokenizerInspector::report(std::size_t longest) const {
+TokenizerReport TokenizerInspector::report(std::size_t examples) const {
   TokenizerReport report = counts_;
   std::vector<std::pair<std::size_t, TokenId>> lengths;
   for (std::size_t i = 0; i < uses_.size(); ++i) {
@@ -63,9 +110,14 @@ TokenizerReport TokenizerInspector::report(std::size_t longest) const {
       report.byte_tokens += uses_[i];
     } else {
       lengths.emplace_back(count_code_points(tokenizer_.piece(id)), id);
+      if (tokenizer_.is_special(id)) continue;
+      std::string why = oddity_of(tokenizer_.token_bytes(id));
+      if (why.empty()) continue;
+      ++report.odd;
+      report.odd_pieces.push_back({tokenizer_.piece(id), std::move(why), uses_[i]});
     }
   }
-  const auto count = static_cast<std::ptrdiff_t>(std::min(longest, lengths.size()));
+  const auto count = static_cast<std::ptrdiff_t>(std::min(examples, lengths.size()));
   std::partial_sort(lengths.begin(), lengths.begin() + count, lengths.end(),
                     [](const auto& a, const auto& b) {
                       return a.first != b.first ? a.first > b.first : a.second < b.second;
@@ -73,6 +125,9 @@ TokenizerReport TokenizerInspector::report(std::size_t longest) const {
   for (auto i = lengths.begin(); i != lengths.begin() + count; ++i) {
     report.longest.push_back(tokenizer_.piece(i->second));
   }
+  std::stable_sort(report.odd_pieces.begin(), report.odd_pieces.end(),
+                   [](const auto& a, const auto& b) { return a.uses > b.uses; });
+  report.odd_pieces.resize(std::min(examples, report.odd_pieces.size()));
   return report;
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <set>
 #include <unordered_map>
 
@@ -57,14 +58,14 @@ class Trainer {
     if (is_word_ && byte_fallback_) {
       fail(ErrorCode::kConfig, "byte_fallback: not possible with model_type word");
     }
-    check_user_symbols();
+    check_symbols();
   }
 
   void read(const DocumentReader& documents, TokenizerTrainReport& report);
   SentencePieceModel train();
 
  private:
-  void check_user_symbols() const;
+  void check_symbols() const;
   std::vector<std::string> special_names() const;
   void add_chunk(std::string_view chunk, bool first);
   void add_training_text(std::string_view chunk, std::string& text);
@@ -82,23 +83,27 @@ std::vector<std::string> Trainer::special_names() const {
   return {"<unk>", "<s>", "</s>"};
 }
 
-void Trainer::check_user_symbols() const {
+void Trainer::check_symbols() const {
   const std::vector<std::string> special = special_names();
   std::set<std::string_view> seen(special.begin(), special.end());
-  for (std::size_t i = 0; i < config_.user_symbols.size(); ++i) {
-    const std::string& symbol = config_.user_symbols[i];
-    const auto refuse = [&](const char* reason) {
-      fail(ErrorCode::kConfig, "user_symbols[", i, "]: ", reason);
-    };
-    if (symbol.empty() || symbol.size() > 1000) refuse("expected 1 to 1000 bytes");
-    if (find_invalid_utf8(symbol)) refuse("not valid UTF-8");
-    if (symbol.find('\0') != symbol.npos) refuse("contains NUL");
-    if (symbol.find(' ') != symbol.npos || symbol.find("\u2581") != symbol.npos) {
-      refuse("contains a space (or U+2581, which spells one)");
+  const auto check = [&](const char* list, const std::vector<std::string>& symbols) {
+    for (std::size_t i = 0; i < symbols.size(); ++i) {
+      const std::string& symbol = symbols[i];
+      const auto refuse = [&](const char* reason) {
+        fail(ErrorCode::kConfig, list, "[", i, "]: ", reason);
+      };
+      if (symbol.empty() || symbol.size() > 1000) refuse("expected 1 to 1000 bytes");
+      if (find_invalid_utf8(symbol)) refuse("not valid UTF-8");
+      if (symbol.find('\0') != symbol.npos) refuse("contains NUL");
+      if (symbol.find(' ') != symbol.npos || symbol.find("\u2581") != symbol.npos) {
+        refuse("contains a space (or U+2581, which spells one)");
+      }
+      if (symbol.size() == 6 && symbol.starts_with("<0x")) refuse("the name of a byte piece");
+      if (!seen.insert(symbol).second) refuse("occurs twice or is a special token");
     }
-    if (symbol.size() == 6 && symbol.starts_with("<0x")) refuse("the name of a byte piece");
-    if (!seen.insert(symbol).second) refuse("occurs twice or is a special token");
-  }
+  };
+  check("user_symbols", config_.user_symbols);
+  check("chat_symbols", config_.chat_symbols);
 }
 
 void Trainer::read(const DocumentReader& documents, TokenizerTrainReport& report) {
@@ -205,9 +210,12 @@ std::string Trainer::train_once(const std::string& model_type, std::int64_t voca
                     {"unk_id", "1"},
                     {"unk_piece", "[UNK]"},
                     {"bos_id", "-1"},
-                    {"eos_id", "-1"},
-                    {"control_symbols", "[CLS],[SEP],[MASK]"}});
+                    {"eos_id", "-1"}});
   }
+  std::vector<std::string> control;
+  if (config_.recipe == "masked") control = {"[CLS]", "[SEP]", "[MASK]"};
+  control.insert(control.end(), config_.chat_symbols.begin(), config_.chat_symbols.end());
+  if (!control.empty()) options["control_symbols"] = csv(control);
   std::vector<std::string> symbols = config_.user_symbols;
   if (!byte_fallback_ && !is_word_) {
     for (const std::string& character : met_) {
@@ -260,6 +268,31 @@ SentencePieceModel Trainer::train() {
 }
 
 }  // namespace
+
+TrainingEstimate estimate_training(const TokenizerTrainConfig& config, std::uint64_t bytes) {
+  struct Costs {
+    double memory;  // bytes for each of the sample
+    double seconds_per_megabyte;
+    double seconds_per_piece;  // of a vocabulary learnt from 20 MB; grows with the square root
+  };
+  const Costs costs = config.model_type == "bpe"       ? Costs{15, 0.1, 4e-3}
+                      : config.model_type == "unigram" ? Costs{20, 2, 0}
+                      : config.model_type == "word"    ? Costs{6, 0.15, 0}
+                                                       : Costs{5, 0.1, 0};
+  constexpr double kProgram = 120e6;            // bytes, what it takes without any text
+  constexpr double kReadingPerMegabyte = 0.04;  // seconds
+  TrainingEstimate estimate;
+  estimate.bytes = bytes;
+  estimate.sample_bytes = std::min(bytes, static_cast<std::uint64_t>(config.sample_bytes));
+  const double megabytes = static_cast<double>(estimate.sample_bytes) / 1e6;
+  estimate.seconds =
+      1 + static_cast<double>(bytes) / 1e6 * kReadingPerMegabyte +
+      megabytes * costs.seconds_per_megabyte +
+      static_cast<double>(config.vocab_size) * costs.seconds_per_piece * std::sqrt(megabytes / 20);
+  estimate.memory = static_cast<std::uint64_t>(
+      kProgram + static_cast<double>(estimate.sample_bytes) * costs.memory);
+  return estimate;
+}
 
 TokenizerTrainReport train_tokenizer(const TokenizerTrainConfig& config,
                                      const DocumentReader& documents,

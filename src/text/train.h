@@ -26,6 +26,7 @@ struct TokenizerTrainConfig {
   std::string normalization = "identity";
   std::optional<bool> add_dummy_prefix;
   std::vector<std::string> user_symbols;
+  std::vector<std::string> chat_symbols;
   std::int64_t sample_bytes = 20'000'000;  ///< reservoir sample beyond this
   std::int64_t seed = 1234;
   std::int64_t threads = 1;  ///< unigram results depend on it
@@ -57,6 +58,10 @@ struct TokenizerTrainConfig {
     visit("add_dummy_prefix", self.add_dummy_prefix,
           "Treat the first word like the others by a space before it; true, for char false.");
     visit("user_symbols", self.user_symbols, "Strings that are always one piece.");
+    visit(
+        "chat_symbols", self.chat_symbols,
+        "Special tokens besides the recipe's, such as <|im_start|>: a piece of their own that only "
+        "chat templates make, never text.");
     visit("sample_bytes", self.sample_bytes, "Train on a random sample of at most this many bytes.",
           Range<std::int64_t>{1000, std::int64_t{1} << 40});
     visit("seed", self.seed, "Seed of the sample.", Range<std::int64_t>{0, std::int64_t{1} << 53});
@@ -64,6 +69,18 @@ struct TokenizerTrainConfig {
           Range<std::int64_t>{1, 128});
   }
 };
+
+/// What training will take at most, roughly, on a machine of today; texts differ.
+struct TrainingEstimate {
+  std::uint64_t files = 0, bytes = 0;  ///< to read
+  std::uint64_t sample_bytes = 0;      ///< to train on
+  double seconds = 0;
+  std::uint64_t memory = 0;  ///< peak, bytes
+};
+
+/// For `bytes` of text. From runs on Chinese and English with SentencePiece 0.1.97: time grows with
+/// the merges of bpe, and with the text; memory is a multiple of the sample.
+TrainingEstimate estimate_training(const TokenizerTrainConfig& config, std::uint64_t bytes);
 
 struct TokenizerTrainReport {
   std::int64_t pieces = 0;

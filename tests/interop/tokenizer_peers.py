@@ -1,10 +1,11 @@
 """Compares a tokenizer directory, as AutoTokenizer and sentencepiece read it, with what llmctl made of texts.
 
-Usage: tokenizer_peers.py DIRECTORY CASES [--merged-unknown]
+Usage: tokenizer_peers.py DIRECTORY CASES [--merged-unknown] [--list-autotokenizer]
 
 CASES has one JSON object a line: text, ids (encode), with_special, recognised (special tokens in the text
 become ids), decoded. Prints what differs and a closing line; exit status 1 when anything does.
 --merged-unknown: unknown words in a row are one token in sentencepiece, so it is not asked for ids.
+--list-autotokenizer: what AutoTokenizer alone makes differently is listed and no failure.
 """
 import json
 import os
@@ -20,6 +21,7 @@ from transformers import AutoTokenizer
 def main():
     directory, cases = sys.argv[1:3]
     merged_unknown = "--merged-unknown" in sys.argv
+    listed = "--list-autotokenizer" in sys.argv
     peer = AutoTokenizer.from_pretrained(directory)
     model = sentencepiece.SentencePieceProcessor(model_file=os.path.join(directory, "tokenizer.model"))
     names = {model.id_to_piece(i) for i in range(model.get_piece_size()) if model.is_control(i) or model.is_unknown(i)}
@@ -38,7 +40,7 @@ def main():
         if ours == theirs or (what.startswith("AutoTokenizer") and what.endswith("ids") and equally_good(ours, theirs)):
             return
         differences[what] = differences.get(what, 0) + 1
-        if differences[what] <= 3:
+        if differences[what] <= 3 or (listed and what == "AutoTokenizer ids"):
             print(f"{what} of {text!r}: llmctl {ours}, peer {theirs}")
 
     assert len(peer) == model.get_piece_size(), (len(peer), model.get_piece_size())
@@ -60,7 +62,8 @@ def main():
                       peer.decode(case["with_special"], skip_special_tokens=True))
     special = {key: peer.convert_tokens_to_ids(value) for key, value in peer.special_tokens_map.items()}
     print(json.dumps({"texts": count, "differences": differences, "special": special}))
-    return 1 if differences or count == 0 else 0
+    failures = {what for what in differences if not (listed and what.startswith("AutoTokenizer"))}
+    return 1 if failures or count == 0 else 0
 
 
 if __name__ == "__main__":

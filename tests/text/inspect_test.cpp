@@ -43,6 +43,45 @@ TEST(TokenizerInspector, Counts) {
   EXPECT_THROW(inspector.add("\xFF"), Error);
 }
 
+TEST(TokenizerInspector, OddPiecesHaveReasons) {
+  for (const char* plain : {"ab", " the", "我们", "ing", "123", "...", "    ", "\n\n\n\n\n", "été",
+                            "\t", "の人", "---", ""}) {
+    EXPECT_EQ(oddity_of(plain), "") << plain;
+  }
+  EXPECT_EQ(oddity_of("\xE6\x88"), "part of a character");
+  EXPECT_EQ(oddity_of("a\u200B"), "invisible characters");
+  EXPECT_EQ(oddity_of("\uFFFD"), "invisible characters");
+  EXPECT_EQ(oddity_of(std::string(1, '\x01')), "invisible characters");
+  EXPECT_EQ(oddity_of("a1"), "letters and digits");
+  EXPECT_EQ(oddity_of("2年"), "letters and digits");
+  EXPECT_EQ(oddity_of("A股"), "several scripts");
+  EXPECT_EQ(oddity_of("----"), "one character repeated");
+}
+
+TEST(TokenizerInspector, OddPiecesAreCounted) {
+  const SentencePieceTokenizer tokenizer(test::ModelBuilder()
+                                             .specials()
+                                             .kind(SentencePieceModel::Kind::kBpe)
+                                             .plain()
+                                             .piece("a1", -1)
+                                             .piece("A股", -2)
+                                             .piece("a", -3)
+                                             .piece("1", -4)
+                                             .piece("A", -5)
+                                             .piece("股", -6)
+                                             .build(),
+                                         "x");
+  TokenizerInspector inspector(tokenizer);
+  inspector.add("A股a1A股a");
+  const TokenizerReport report = inspector.report(1);
+  EXPECT_EQ(report.odd, 2u);
+  ASSERT_EQ(report.odd_pieces.size(), 1u);
+  EXPECT_EQ(report.odd_pieces[0].piece, "A股");
+  EXPECT_EQ(report.odd_pieces[0].uses, 2u);
+  const Json odd = report.to_json()["odd_pieces"];
+  EXPECT_EQ(odd, Json::parse(R"([{"piece": "A股", "why": "several scripts", "uses": 2}])"));
+}
+
 TEST(TokenizerInspector, UnknownPiecesAndNothing) {
   const SentencePieceTokenizer tokenizer(test::ModelBuilder()
                                              .specials()

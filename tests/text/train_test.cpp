@@ -251,6 +251,45 @@ TEST(TrainTokenizer, WithoutByteFallbackLineBreaksArePieces) {
   }
 }
 
+TEST(TrainTokenizer, ChatSymbolsAreSpecialTokensThatTextNeverMakes) {
+  TokenizerTrainConfig config = small();
+  config.chat_symbols = {"<|im_start|>", "<|im_end|>", "<a,b>"};
+  for (const char* recipe : {"causal", "masked"}) {
+    config.recipe = recipe;
+    const Trained trained = train(config, sample_documents());
+    const Tokenizer& tokenizer = *trained.tokenizer;
+    for (const std::string& symbol : config.chat_symbols) {
+      const auto id = tokenizer.find(symbol);
+      ASSERT_TRUE(id.has_value()) << symbol;
+      EXPECT_TRUE(tokenizer.is_special(*id));
+      const std::string text = "the " + symbol + "park";
+      EXPECT_THAT(tokenizer.encode(text), testing::Not(testing::Contains(*id)));
+      EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text);
+      EXPECT_THAT(tokenizer.encode_with_special_pieces(text).ids, testing::Contains(*id));
+    }
+    EXPECT_EQ(tokenizer.find(config.recipe == "masked" ? "[MASK]" : "</s>"),
+              config.recipe == "masked" ? 4 : 2);
+  }
+  config.user_symbols = {"<|im_end|>"};
+  EXPECT_THAT(error_of(ErrorCode::kConfig, config, sample_documents()),
+              HasSubstr("chat_symbols[1]: occurs twice"));
+}
+
+TEST(TrainTokenizer, TheEstimateGrowsWithTextAndVocabularyUpToTheSample) {
+  TokenizerTrainConfig config;
+  config.sample_bytes = 10'000'000;
+  const auto small = estimate_training(config, 1'000'000);
+  EXPECT_EQ(small.bytes, 1'000'000u);
+  EXPECT_EQ(small.sample_bytes, 1'000'000u);
+  const auto large = estimate_training(config, 1'000'000'000);
+  EXPECT_EQ(large.sample_bytes, 10'000'000u);
+  EXPECT_GT(large.memory, small.memory);
+  EXPECT_GT(large.seconds, small.seconds);
+  EXPECT_EQ(estimate_training(config, 100'000'000).memory, large.memory);
+  config.vocab_size *= 4;
+  EXPECT_GT(estimate_training(config, 1'000'000).seconds, small.seconds);
+}
+
 TEST(TrainTokenizer, UserSymbolsAreAlwaysOnePiece) {
   TokenizerTrainConfig config = small();
   config.user_symbols = {"<|user|>", "a,b", "say \"hi\""};

@@ -7,6 +7,7 @@
 #include "text/base64.h"
 #include "text/characters.h"
 #include "text/charsmap.h"
+#include "text/huggingface/old_unicode.h"
 #include "text/huggingface/pattern.h"
 #include "text/huggingface/unicode_forms.h"
 #include "text/unicode.h"
@@ -98,7 +99,7 @@ bool lowercase(char32_t c, std::vector<char32_t>& out) {
 }
 
 bool strip_accent(char32_t c, std::vector<char32_t>&) {
-  return c < 128 || category(c) != UTF8PROC_CATEGORY_MN;
+  return !is_combining_mark(c);
 }
 
 /// The rules of Google's NMT models, before a table of their own.
@@ -252,10 +253,7 @@ class BertNormalizer : public Normalizer {
  private:
   bool dropped(char32_t c) const {
     if (!clean_) return false;
-    if (c == 0xFFFD) return true;
-    const auto kind = category(c);
-    return kind == UTF8PROC_CATEGORY_CC || kind == UTF8PROC_CATEGORY_CF ||
-           kind == UTF8PROC_CATEGORY_CO;
+    return c == 0xFFFD || is_control_character(c);
   }
 
   void finish(char32_t c, std::size_t at, Rewriter& out) const {
@@ -283,7 +281,7 @@ class BertNormalizer : public Normalizer {
       scratch.clear();
       decompose_character(c, scratch);
       for (const Change& part : scratch) {
-        if (category(part.code_point) != UTF8PROC_CATEGORY_MN) finish(part.code_point, at, out);
+        if (!is_nonspacing_mark(part.code_point)) finish(part.code_point, at, out);
       }
     } else {
       finish(c, at, out);

@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "text/characters.h"
+#include "text/huggingface/old_unicode.h"
 #include "text/huggingface/pattern.h"
 #include "text/huggingface/regex.h"
 #include "text/huggingface/split_rules.h"
