@@ -64,6 +64,45 @@ HeadKind head_of(const Adapter& adapter, const ConfigNode& config) {
   config.fail("architectures", concat("'", name, "' is not supported, expected one of ", known));
 }
 
+bool ends_with_any(const std::string& text, std::initializer_list<const char*> ends) {
+  return std::any_of(ends.begin(), ends.end(),
+                     [&](const char* end) { return text.ends_with(end); });
+}
+
+/// T5's deviations, which make up for attention that divides by nothing.
+double t5_deviation(const std::string& parameter, const EncoderDecoderConfig& body) {
+  const auto root = [](std::int64_t width) { return 1 / std::sqrt(static_cast<double>(width)); };
+  const AttentionConfig& attention = body.decoder.attention;
+  if (ends_with_any(parameter, {"embedding.weight", "head.weight"})) return 1;
+  if (parameter.ends_with("attention.query.weight")) {
+    return root(attention.hidden_size * attention.head_size);
+  }
+  if (parameter.ends_with("attention.output.weight")) {
+    return root(attention.heads * attention.head_size);
+  }
+  if (parameter.ends_with("feed_forward.down.weight")) {
+    return root(body.decoder.feed_forward.intermediate_size);
+  }
+  return root(attention.hidden_size);
+}
+
+/// Standard deviation of a fresh matrix.
+double deviation(const TensorRule& rule, const ModelPlan& plan) {
+  switch (plan.initialization) {
+    case Initialization::kNormal:
+      break;
+    case Initialization::kScaledResidual:
+      if (ends_with_any(rule.parameter, {"attention.output.weight", "feed_forward.down.weight"})) {
+        return plan.initializer_range / std::sqrt(2.0 * static_cast<double>(plan.facts.layers));
+      }
+      break;
+    case Initialization::kT5:
+      return plan.initializer_range *
+             t5_deviation(rule.parameter, std::get<EncoderDecoderConfig>(plan.body));
+  }
+  return plan.initializer_range;
+}
+
 void initialize(const TensorRule& rule, at::Tensor& parameter, const ModelPlan& plan,
                 std::uint64_t seed) {
   const c10::AutoGradMode no_grad(false);
@@ -80,7 +119,7 @@ void initialize(const TensorRule& rule, at::Tensor& parameter, const ModelPlan& 
         fill_sinusoids(parameter, 2 * std::sqrt(2.0) * plan.initializer_range);
         return;
       }
-      fill_normal(parameter, plan.initializer_range, seed, rule.file_name);
+      fill_normal(parameter, deviation(rule, plan), seed, rule.name());
   }
   // The vector of padding starts as nothing, and stays so where it gets no gradient.
   const std::int64_t padding =
@@ -96,8 +135,8 @@ void initialize(const TensorRule& rule, at::Tensor& parameter, const ModelPlan& 
 class FileNames {
  public:
   FileNames(const SafetensorsSet& files, const ModelPlan& plan) : files_(files) {
-    for (const auto& adapter_prefix :
-         {plan.prefix, std::string("model."), std::string("bert."), std::string("transformer.")}) {
+    for (const auto& adapter_prefix : {plan.prefix, std::string("model."), std::string("bert."),
+                                       std::string("roberta."), std::string("transformer.")}) {
       if (!adapter_prefix.empty()) prefixes_.insert(adapter_prefix);
     }
     own_prefix_ = plan.prefix;
@@ -151,7 +190,7 @@ std::vector<std::string> match_tensors(const ModelPlan& plan, const SafetensorsS
                                        const fs::path& directory, bool new_labels,
                                        LoadReport& report) {
   const FileNames names(files, plan);
-  const auto shapes = parameter_shapes(plan);
+  const auto shapes = tensor_shapes(plan);
   std::vector<std::string> found(plan.tensors.size());
   std::vector<std::string> body_missing;
   for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
@@ -163,10 +202,11 @@ std::vector<std::string> match_tensors(const ModelPlan& plan, const SafetensorsS
       continue;
     }
     const TensorInfo& info = files.info(*name);
-    if (info.shape != shapes[i].second) {
+    const auto shape = file_shape(rule, shapes[i]);
+    if (info.shape != shape) {
       if (new_labels && rule.parameter.starts_with("head.output.")) continue;
       fail(ErrorCode::kData, directory.string(), ": tensor ", *name, " has shape ",
-           shape_text(info.shape), ", config.json asks for ", shape_text(shapes[i].second));
+           shape_text(info.shape), ", config.json asks for ", shape_text(shape));
     }
     require(is_float(info.dtype), ErrorCode::kData, directory.string(), ": tensor ", *name,
             " has dtype ", dtype_name(info.dtype), ", expected F32, F16, BF16 or F64");
@@ -247,9 +287,8 @@ std::unique_ptr<Model> create_model(const ConfigNode& section, std::int64_t toke
   if (plan.classifier && head != HeadKind::kSpan) write_labels(config, labels);
   auto model = std::make_unique<TransformerModel>(std::move(plan), std::move(config),
                                                   Json::object(), request.dtype);
-  const auto parameters = model->parameters();
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    at::Tensor parameter = parameters[i].second;
+  for (std::size_t i = 0; i < model->tensors().size(); ++i) {
+    at::Tensor parameter = model->tensors()[i];
     initialize(model->plan().tensors[i], parameter, model->plan(), request.seed);
   }
   return model;
@@ -287,16 +326,16 @@ std::unique_ptr<Model> load_model(const fs::path& directory, const ModelRequest&
                                                   std::move(generation), request.dtype);
   const c10::AutoGradMode no_grad(false);
   const std::vector<std::int64_t> order = label_order(before, labels);
-  const auto parameters = model->parameters();
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    at::Tensor parameter = parameters[i].second;
+  for (std::size_t i = 0; i < model->tensors().size(); ++i) {
+    at::Tensor parameter = model->tensors()[i];
     const TensorRule& rule = model->plan().tensors[i];
     if (names[i].empty()) {
       initialize(rule, parameter, model->plan(), request.seed);
-      found.initialized.push_back(rule.file_name);
+      found.initialized.push_back(rule.name());
       continue;
     }
-    const at::Tensor stored = map_tensor(files->info(names[i]), files->bytes(names[i]), files);
+    const at::Tensor stored =
+        parameter_of_file(rule, map_tensor(files->info(names[i]), files->bytes(names[i]), files));
     if (rule.parameter.starts_with("head.output.") && !order.empty()) {
       for (std::size_t row = 0; row < order.size(); ++row) {
         parameter.select(0, static_cast<std::int64_t>(row)).copy_(stored.select(0, order[row]));

@@ -23,6 +23,7 @@ enum class HeadKind {
   kNone,
   kCausalLm,
   kMaskedLm,
+  kSeq2SeqLm,  ///< of encoder-decoders
   kSpan,
   kSequenceClassification,
   kTokenClassification
@@ -35,8 +36,10 @@ struct ModelFacts {
   HeadKind head = HeadKind::kNone;
   std::int64_t vocab_size = 0, hidden_size = 0, layers = 0, heads = 0, kv_heads = 0, head_size = 0,
                max_positions = 0;
-  std::int64_t labels = 0;  ///< outputs of a classification head
-  bool causal = false;
+  std::int64_t labels = 0;         ///< outputs of a classification head
+  bool causal = false;             ///< decoders, those of encoder-decoders too
+  bool encoder_decoder = false;    ///< prompts go to the encoder
+  std::int64_t decoder_start = 0;  ///< the id that an encoder-decoder's text begins with
 };
 
 /// Reports of loading: names of tensors.
@@ -53,7 +56,9 @@ class Model {
   virtual const Json& config() const = 0;
   virtual Json& config() = 0;
 
-  /// Hidden states [B, T, D] after the final norm.
+  /// Of encoder-decoders: the encoder's states [B, S, D], to be context.memory of what follows.
+  virtual at::Tensor encode(const Sequence& source, const Context& context) = 0;
+  /// Hidden states [B, T, D] after the final norm; of encoder-decoders the decoder's.
   virtual at::Tensor hidden(const Sequence& input, const Context& context) = 0;
   /// The head on chosen rows [N, D] → [N, V] logits, [N, 2] span scores or [N, labels].
   /// Classification heads take the row of `pooled_position`.
@@ -66,8 +71,13 @@ class Model {
   /// the last token for decoders).
   virtual at::Tensor pooled_position(const Sequence& input) const = 0;
 
-  /// Parameters under their Hugging Face names, in the order in which they are saved.
+  /// Parameters under their Hugging Face names, in the order in which they are saved; those of
+  /// which the file keeps several in one tensor have ".0", ".1", … behind its name.
   virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;
+  /// Values that stand beside parameters() (these themselves, gradients, …) as the file keeps them:
+  /// transposed and joined where it does that.
+  virtual std::vector<std::pair<std::string, at::Tensor>> in_file_layout(
+      const std::vector<at::Tensor>& values) const = 0;
   /// True for parameters that weight decay spares (biases, norms).
   virtual bool decay_exempt(const std::string& name) const = 0;
 

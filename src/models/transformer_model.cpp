@@ -5,6 +5,9 @@
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/error.h"
 #include "base/files.h"
 #include "nn/tensor_file.h"
@@ -20,13 +23,15 @@ struct Parts {
   std::shared_ptr<Body> body;
   std::shared_ptr<LmHead> lm;
   std::shared_ptr<Classifier> classifier;
-  std::vector<std::pair<std::string, at::Tensor>> parameters;
+  std::vector<at::Tensor> tensors;  // in the order of the plan's rules
 };
 
 Parts build(const ModelPlan& plan, const at::TensorOptions& options) {
   Parts parts;
   if (const auto* decoder = std::get_if<DecoderConfig>(&plan.body)) {
     parts.body = std::make_shared<Decoder>(*decoder, options);
+  } else if (const auto* both = std::get_if<EncoderDecoderConfig>(&plan.body)) {
+    parts.body = std::make_shared<EncoderDecoder>(*both, options);
   } else {
     parts.body = std::make_shared<Encoder>(std::get<EncoderConfig>(plan.body), options);
   }
@@ -36,6 +41,7 @@ Parts build(const ModelPlan& plan, const at::TensorOptions& options) {
   std::map<std::string, at::Tensor> ours;
   const auto collect = [&](const std::string& prefix, const torch::nn::Module& module) {
     for (const auto& item : module.named_parameters()) ours[prefix + item.key()] = item.value();
+    for (const auto& item : module.named_buffers()) ours[prefix + item.key()] = item.value();
   };
   collect("body.", *parts.body);
   if (parts.lm) collect("head.", *parts.lm);
@@ -44,7 +50,7 @@ Parts build(const ModelPlan& plan, const at::TensorOptions& options) {
     const auto found = ours.find(rule.parameter);
     require(found != ours.end(), ErrorCode::kInternal, "no parameter ", rule.parameter, " for ",
             rule.file_name);
-    parts.parameters.emplace_back(rule.file_name, found->second);
+    parts.tensors.push_back(found->second);
     ours.erase(found);
   }
   require(ours.empty(), ErrorCode::kInternal, "no name in files for parameter ",
@@ -69,11 +75,10 @@ const char* dtype_text(at::ScalarType dtype) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::vector<std::int64_t>>> parameter_shapes(
-    const ModelPlan& plan) {
-  std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
-  for (const auto& [name, tensor] : build(plan, at::TensorOptions().device(at::kMeta)).parameters) {
-    shapes.emplace_back(name, tensor.sizes().vec());
+std::vector<std::vector<std::int64_t>> tensor_shapes(const ModelPlan& plan) {
+  std::vector<std::vector<std::int64_t>> shapes;
+  for (const auto& tensor : build(plan, at::TensorOptions().device(at::kMeta)).tensors) {
+    shapes.push_back(tensor.sizes().vec());
   }
   return shapes;
 }
@@ -90,7 +95,23 @@ TransformerModel::TransformerModel(ModelPlan plan, Json config, Json generation,
   body_ = std::move(parts.body);
   lm_ = std::move(parts.lm);
   classifier_ = std::move(parts.classifier);
-  parameters_ = std::move(parts.parameters);
+  tensors_ = std::move(parts.tensors);
+}
+
+std::vector<std::pair<std::string, at::Tensor>> TransformerModel::parameters() const {
+  std::vector<std::pair<std::string, at::Tensor>> parameters;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    if (plan_.tensors[i].trained) parameters.emplace_back(plan_.tensors[i].name(), tensors_[i]);
+  }
+  return parameters;
+}
+
+std::vector<std::pair<std::string, at::Tensor>> TransformerModel::in_file_layout(
+    const std::vector<at::Tensor>& values) const {
+  std::vector<TensorRule> rules;
+  std::copy_if(plan_.tensors.begin(), plan_.tensors.end(), std::back_inserter(rules),
+               [](const TensorRule& rule) { return rule.trained; });
+  return tensors_of_file(rules, values);
 }
 
 at::Tensor TransformerModel::hidden(const Sequence& input, const Context& context) {
@@ -119,14 +140,14 @@ at::Tensor TransformerModel::pooled_position(const Sequence& input) const {
 
 bool TransformerModel::decay_exempt(const std::string& name) const {
   for (const auto& rule : plan_.tensors) {
-    if (rule.file_name == name) return parameter_kind(rule.parameter) != ParameterKind::kMatrix;
+    if (rule.name() == name) return parameter_kind(rule.parameter) != ParameterKind::kMatrix;
   }
   fail(ErrorCode::kInternal, "no parameter ", name);
 }
 
 void TransformerModel::to(const at::Device& device) {
   const c10::AutoGradMode no_grad(false);
-  for (auto& [name, parameter] : parameters_) parameter.set_data(parameter.to(device));
+  for (at::Tensor& tensor : tensors_) tensor.set_data(tensor.to(device));
 }
 
 std::unique_ptr<KvCache> TransformerModel::make_cache(std::int64_t rows, std::int64_t slots,
@@ -140,9 +161,9 @@ std::unique_ptr<KvCache> TransformerModel::make_cache(std::int64_t rows, std::in
 void TransformerModel::save(const std::filesystem::path& directory, at::ScalarType dtype) const {
   make_directories(directory);
   const c10::AutoGradMode no_grad(false);
-  std::vector<std::pair<std::string, at::Tensor>> tensors;
-  for (const auto& [name, parameter] : parameters_) tensors.emplace_back(name, parameter.to(dtype));
-  write_tensors(directory / "model.safetensors", tensors);
+  std::vector<at::Tensor> values;
+  for (const at::Tensor& tensor : tensors_) values.push_back(tensor.to(dtype));
+  write_tensors(directory / "model.safetensors", tensors_of_file(plan_.tensors, values));
 
   Json config = config_;
   config.erase("dtype");
@@ -152,7 +173,8 @@ void TransformerModel::save(const std::filesystem::path& directory, at::ScalarTy
   }
   if (plan_.lm && plan_.facts.causal) {
     Json generation = generation_;
-    for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
+    for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id",
+                            "decoder_start_token_id", "forced_eos_token_id"}) {
       if (config.contains(key) && !config[key].is_null() && !generation.contains(key)) {
         generation[key] = config[key];
       }

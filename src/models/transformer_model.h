@@ -8,9 +8,8 @@
 
 namespace llmctl {
 
-/// The parameters of a plan and their shapes, in the plan's order, without memory for their values.
-std::vector<std::pair<std::string, std::vector<std::int64_t>>> parameter_shapes(
-    const ModelPlan& plan);
+/// The shapes of what a plan's rules stand for, in their order, without memory for values.
+std::vector<std::vector<std::int64_t>> tensor_shapes(const ModelPlan& plan);
 
 class TransformerModel : public Model {
  public:
@@ -23,17 +22,22 @@ class TransformerModel : public Model {
   const ModelFacts& facts() const override { return plan_.facts; }
   const Json& config() const override { return config_; }
   Json& config() override { return config_; }
+  at::Tensor encode(const Sequence& source, const Context& context) override {
+    return body_->encode(source, context);
+  }
   at::Tensor hidden(const Sequence& input, const Context& context) override;
   at::Tensor head(const at::Tensor& rows, const Context& context) override;
   at::Tensor lm_loss(const at::Tensor& rows, const at::Tensor& labels, const Context& context,
                      at::Tensor* per_row) override;
   at::Tensor pooled_position(const Sequence& input) const override;
-  std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
-    return parameters_;
-  }
+  std::vector<std::pair<std::string, at::Tensor>> parameters() const override;
+  /// What the plan's rules stand for, in their order: parameters and constants.
+  const std::vector<at::Tensor>& tensors() const { return tensors_; }
+  std::vector<std::pair<std::string, at::Tensor>> in_file_layout(
+      const std::vector<at::Tensor>& values) const override;
   bool decay_exempt(const std::string& name) const override;
   void to(const at::Device& device) override;
-  at::Device device() const override { return parameters_.front().second.device(); }
+  at::Device device() const override { return tensors_.front().device(); }
   std::unique_ptr<KvCache> make_cache(std::int64_t rows, std::int64_t slots,
                                       const Context& context) const override;
   void save(const std::filesystem::path& directory, at::ScalarType dtype) const override;
@@ -44,7 +48,7 @@ class TransformerModel : public Model {
   std::shared_ptr<Body> body_;
   std::shared_ptr<LmHead> lm_;
   std::shared_ptr<Classifier> classifier_;
-  std::vector<std::pair<std::string, at::Tensor>> parameters_;  // Hugging Face name, in order
+  std::vector<at::Tensor> tensors_;
 };
 
 /// What a parameter is, for its first value and for weight decay: by the last parts of our names.

@@ -6,9 +6,9 @@ namespace llmctl {
 
 const std::vector<std::string>& descriptive_keys() {
   static const std::vector<std::string> keys = {
-      "architectures", "torch_dtype", "dtype",         "transformers_version",
-      "_name_or_path", "use_cache",   "id2label",      "label2id",
-      "problem_type",  "num_labels",  "pretraining_tp"};
+      "architectures", "torch_dtype", "dtype",          "transformers_version",
+      "_name_or_path", "use_cache",   "id2label",       "label2id",
+      "problem_type",  "num_labels",  "pretraining_tp", "task_specific_params"};
   return keys;
 }
 

@@ -122,6 +122,7 @@ Answerer::Answerer(const std::string& model, const Compute& compute, const Answe
   const Json& config = loaded_.model->config();
   switch (facts.head) {
     case HeadKind::kCausalLm:
+    case HeadKind::kSeq2SeqLm:
       kind_ = AnswerKind::kText;
       break;
     case HeadKind::kMaskedLm:
@@ -187,8 +188,10 @@ std::vector<EncodedPrompt> Answerer::encode(std::span<const Json> inputs, std::s
     const Json& input = inputs[i];
     const bool has_messages = input.contains("messages");
     if (!has_messages && !options_.chat) {
-      prompts.push_back(
-          encode_prompt(*loaded_.tokenizer, member(input, {"prompt", "text"}), first + i + 1));
+      const std::string& text = member(input, {"prompt", "text"});
+      const auto encode_text =
+          loaded_.model->facts().encoder_decoder ? encode_source : encode_prompt;
+      prompts.push_back(encode_text(*loaded_.tokenizer, text, first + i + 1));
       continue;
     }
     require_conversations();

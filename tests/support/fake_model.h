@@ -50,6 +50,7 @@ class FakeModel : public Model {
   const Json& config() const override { return config_; }
   Json& config() override { return config_; }
 
+  at::Tensor encode(const Sequence&, const Context&) override { return {}; }
   at::Tensor hidden(const Sequence& input, const Context&) override {
     ++forwards_;
     most_tokens_ = std::max(most_tokens_, input.ids.numel());
@@ -70,6 +71,10 @@ class FakeModel : public Model {
 
   std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
     return {{"table.weight", table_}};
+  }
+  std::vector<std::pair<std::string, at::Tensor>> in_file_layout(
+      const std::vector<at::Tensor>& values) const override {
+    return {{"table.weight", values.front()}};
   }
   bool decay_exempt(const std::string&) const override { return false; }
 
