@@ -68,6 +68,8 @@ class Model {
 
   /// Parameters under their Hugging Face names, in the order in which they are saved.
   virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;
+  /// The table of token embeddings [V, D].
+  virtual at::Tensor word_embeddings() const = 0;
   /// True for parameters that weight decay spares (biases, norms).
   virtual bool decay_exempt(const std::string& name) const = 0;
 

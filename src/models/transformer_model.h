@@ -31,6 +31,7 @@ class TransformerModel : public Model {
   std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
     return parameters_;
   }
+  at::Tensor word_embeddings() const override { return body_->word_embeddings(); }
   bool decay_exempt(const std::string& name) const override;
   void to(const at::Device& device) override;
   at::Device device() const override { return parameters_.front().second.device(); }

@@ -71,6 +71,7 @@ class FakeModel : public Model {
   std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
     return {{"table.weight", table_}};
   }
+  at::Tensor word_embeddings() const override { return table_; }
   bool decay_exempt(const std::string&) const override { return false; }
 
   void to(const at::Device& device) override {
