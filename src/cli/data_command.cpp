@@ -85,23 +85,24 @@ int run_prepare(const CommonOptions& common, PrepareCommandOptions options) {
   return 0;
 }
 
-struct StatsOptions {
+struct StatsCommand : StatsOptions {
   std::vector<std::string> inputs;
   std::string tokenizer, output, split = "blank_line";
-  std::int64_t top = 20;
 };
 
-int run_stats(const CommonOptions& common, const StatsOptions& options) {
+int run_stats(const CommonOptions& common, const StatsCommand& options) {
   std::shared_ptr<const Tokenizer> tokenizer;
   if (!options.tokenizer.empty()) tokenizer = load_tokenizer(options.tokenizer);
-  const CorpusStats stats =
-      stats_of(options.inputs, options.split, tokenizer, static_cast<std::size_t>(options.top));
+  const CorpusStats stats = stats_of(options.inputs, options.split, tokenizer, options);
   const std::string title = options.inputs.front() + (options.inputs.size() > 1 ? " …" : "");
   if (!options.output.empty()) write_file(options.output, stats_page(title, stats));
   std::vector<std::pair<std::string, std::string>> facts = {
       {"documents", std::to_string(stats.documents)}, {"text", format_bytes(stats.bytes)}};
   if (stats.tokens) facts.emplace_back("tokens", std::to_string(*stats.tokens));
   facts.emplace_back("duplicates", std::to_string(stats.duplicates));
+  if (stats.near_duplicates) {
+    facts.emplace_back("near duplicates", std::to_string(*stats.near_duplicates));
+  }
   facts.emplace_back(stats.length_unit,
                      concat("median ", stats.lengths.median, ", 90 % ", stats.lengths.p90,
                             ", 99 % ", stats.lengths.p99, ", longest ", stats.lengths.most));
@@ -121,7 +122,7 @@ int run_stats(const CommonOptions& common, const StatsOptions& options) {
 }
 
 void add_stats_command(CLI::App& data, CommandContext context) {
-  auto options = std::make_shared<StatsOptions>();
+  auto options = std::make_shared<StatsCommand>();
   CLI::App* stats =
       add_command(data, context.common, "stats",
                   "Describe a corpus or shards: lengths, languages, duplicates, tokens",
@@ -137,7 +138,9 @@ void add_stats_command(CLI::App& data, CommandContext context) {
       ->check(CLI::IsMember({"blank_line", "line", "file"}));
   stats->add_option("-o,--output", options->output, "HTML page to write, with charts")
       ->option_text("FILE");
-  stats->add_option("--top", options->top, "Frequent tokens to show")
+  stats->add_flag("--near", options->near_duplicates,
+                  "Count documents that are nearly an earlier one, too");
+  stats->add_option("--top", options->frequent, "Frequent tokens to show")
       ->option_text("N")
       ->check(CLI::Range(1, 10000));
   stats->callback([options, context] {

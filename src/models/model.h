@@ -78,6 +78,8 @@ class Model {
   /// transposed and joined where it does that.
   virtual std::vector<std::pair<std::string, at::Tensor>> in_file_layout(
       const std::vector<at::Tensor>& values) const = 0;
+  /// The table of token embeddings [V, D].
+  virtual at::Tensor word_embeddings() const = 0;
   /// True for parameters that weight decay spares (biases, norms).
   virtual bool decay_exempt(const std::string& name) const = 0;
 

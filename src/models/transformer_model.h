@@ -35,6 +35,7 @@ class TransformerModel : public Model {
   const std::vector<at::Tensor>& tensors() const { return tensors_; }
   std::vector<std::pair<std::string, at::Tensor>> in_file_layout(
       const std::vector<at::Tensor>& values) const override;
+  at::Tensor word_embeddings() const override { return body_->word_embeddings(); }
   bool decay_exempt(const std::string& name) const override;
   void to(const at::Device& device) override;
   at::Device device() const override { return tensors_.front().device(); }

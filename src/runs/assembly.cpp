@@ -1,9 +1,13 @@
 #include "runs/assembly.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
+#include <numeric>
 
 #include "base/log.h"
 #include "base/threads.h"
+#include "data/prepare/word_vectors.h"
 #include "ops/backend.h"
 
 namespace llmctl {
@@ -77,6 +81,52 @@ std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer
                                       "; use the tokenizer that the model was trained with"));
   }
   return model;
+}
+
+void begin_with_vectors(Model& model, const Tokenizer& tokenizer, const ConfigNode& root,
+                        const TokenizerSection& section) {
+  if (section.vectors.empty()) return;
+  if (root.child("model").has("init_from")) {
+    root.fail("tokenizer.vectors",
+              "the model of model.init_from has trained embeddings; leave one of the two keys out");
+  }
+  const WordVectors vectors = WordVectors::load(section.vectors);
+  at::Tensor table = model.word_embeddings();
+  const auto width = static_cast<std::size_t>(table.size(1));
+  if (vectors.dim() != width) {
+    root.fail("tokenizer.vectors",
+              concat(section.vectors, " has vectors of ", vectors.dim(),
+                     " numbers, the model embeddings of ", width,
+                     "; train them with llmctl data vectors --set dim=", width));
+  }
+  struct Place {
+    std::size_t row, vector;
+  };
+  std::vector<Place> places;
+  double squares = 0, fresh_squares = 0;
+  float* rows = table.mutable_data_ptr<float>();
+  const auto length2 = [&](const float* values) {
+    return std::inner_product(values, values + width, values, 0.0);
+  };
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    const auto id = tokenizer.find(vectors.word(i));
+    if (!id) continue;
+    const auto row = static_cast<std::size_t>(*id);
+    places.push_back({row, i});
+    squares += length2(vectors.vector(i));
+    fresh_squares += length2(rows + row * width);
+  }
+  require(squares > 0, ErrorCode::kData, section.vectors,
+          ": none of its words is a piece of the tokenizer; train the vectors with llmctl data "
+          "vectors --tokenizer DIR");
+  const auto scale = static_cast<float>(std::sqrt(fresh_squares / squares));
+  for (const auto& [row, vector] : places) {
+    const float* values = vectors.vector(vector);
+    std::transform(values, values + width, rows + row * width,
+                   [scale](float value) { return value * scale; });
+  }
+  log_info("token embedding: ", places.size(), " of ", tokenizer.vocab_size(),
+           " pieces begin with vectors of ", section.vectors);
 }
 
 Compute assemble_compute(const std::string& device, const std::string& precision,

@@ -29,6 +29,13 @@ std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer
                                       HeadKind head, const std::vector<std::string>& labels,
                                       std::uint64_t seed);
 
+/// Puts the vectors of tokenizer.vectors, where the section names a file, into the model's token
+/// embedding: all of them scaled so that they spread as the fresh rows do, whose place they take;
+/// pieces without a vector keep theirs. kConfig for a model that is not new or of another hidden
+/// size; kMissing, kData.
+void begin_with_vectors(Model& model, const Tokenizer& tokenizer, const ConfigNode& root,
+                        const TokenizerSection& section);
+
 /// Device, dtype of matrix products and threads of a command.
 struct Compute {
   at::Device device = at::kCPU;

@@ -30,12 +30,13 @@ std::vector<SourceConfig> sources_of(const std::vector<std::string>& inputs,
 }
 
 CorpusStats stats_of(const std::vector<std::string>& inputs, const std::string& split,
-                     const std::shared_ptr<const Tokenizer>& tokenizer, std::size_t frequent) {
+                     const std::shared_ptr<const Tokenizer>& tokenizer,
+                     const StatsOptions& options) {
   const std::filesystem::path first = inputs.front();
   if (inputs.size() == 1 && std::filesystem::exists(first / kShardIndex)) {
-    return shard_stats(first, tokenizer, frequent);
+    return shard_stats(first, tokenizer, options);
   }
-  return corpus_stats(sources_of(inputs, split), tokenizer, frequent);
+  return corpus_stats(sources_of(inputs, split), tokenizer, options);
 }
 
 }  // namespace llmctl

@@ -20,6 +20,7 @@ std::vector<SourceConfig> sources_of(const std::vector<std::string>& inputs,
 
 /// Of files, or of one directory of shards.
 CorpusStats stats_of(const std::vector<std::string>& inputs, const std::string& split,
-                     const std::shared_ptr<const Tokenizer>& tokenizer, std::size_t frequent);
+                     const std::shared_ptr<const Tokenizer>& tokenizer,
+                     const StatsOptions& options);
 
 }  // namespace llmctl

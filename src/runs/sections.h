@@ -34,11 +34,14 @@ struct RunSection {
 
 /// Section "tokenizer".
 struct TokenizerSection {
-  std::string path;
+  std::string path, vectors;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("path", self.path,
           "Tokenizer directory or SentencePiece model; empty: the one in model.init_from.");
+    visit("vectors", self.vectors,
+          "Vectors of its pieces (llmctl data vectors --tokenizer), with which the token embedding "
+          "of a new model begins.");
   }
 };
 

@@ -216,6 +216,7 @@ TrainingReport run_pretrain(const JsonDocument& document, const RunOptions& opti
   const auto objective = make_objective(objective_node, tokenizer);
   auto model = assemble_model(model_node, *tokenizer, objective->head(), {},
                               static_cast<std::uint64_t>(config.run.seed));
+  begin_with_vectors(*model, *tokenizer, root, config.tokenizer);
   checked_length(root, config.data.sequence_length, model->facts(), false);
 
   TrainingReport report =
@@ -299,6 +300,7 @@ TrainingReport run_finetune(const JsonDocument& document, const RunOptions& opti
   task->read(files);
   auto model = assemble_model(model_node, *tokenizer, task->head(), task->labels(),
                               static_cast<std::uint64_t>(config.run.seed));
+  begin_with_vectors(*model, *tokenizer, root, config.tokenizer);
   const auto length = checked_length(root, config.data.sequence_length, model->facts(), true);
   if (length != files.sequence_length) {
     files.sequence_length = length;

@@ -88,6 +88,29 @@ TEST(Data, VectorsAndQuestionsAboutThem) {
   expect_one_line_error(bench.run({"data", "vectors", "a.txt"}, 64), {"-o FILE"});
 }
 
+TEST(Data, VectorsOfPiecesBeginTheEmbeddingOfANewModel) {
+  Workbench bench;
+  bench.train_tokenizer();
+  const std::string text = (source_dir() / "data/corpus/en.txt").string();
+  bench.run({"data", "vectors", text, "--tokenizer", "tokenizer-causal", "-o", "pieces.txt",
+             "--set", "dim=16", "--set", "epochs=1"});
+  const auto pretrain = [&](const std::string& run, const std::string& width, int status) {
+    return bench.run(
+        {"pretrain", "--set",
+         "model={\"model_type\": \"llama\", \"hidden_size\": " + width +
+             ", \"num_hidden_layers\": 1, \"num_attention_heads\": 2}",
+         "--set", "tokenizer={\"path\": \"tokenizer-causal\", \"vectors\": \"pieces.txt\"}",
+         "--set", "objective.type=causal_lm", "--set", "data.train=" + text, "--set",
+         "data.sequence_length=64", "--set", "train.steps=2", "--set", "train.batch_size=2", "-o",
+         run},
+        status);
+  };
+  EXPECT_THAT(pretrain("begun", "16", 0).err, HasSubstr("pieces begin with vectors of pieces.txt"));
+  EXPECT_TRUE(fs::exists(bench / "begun/last/model.safetensors"));
+  expect_one_line_error(pretrain("wide", "32", 78), {"tokenizer.vectors", "--set dim=32"});
+  EXPECT_FALSE(fs::exists(bench / "wide"));
+}
+
 TEST(Data, GoesOnAfterAKillToTheSameBytes) {
   Workbench bench;
   bench.train_tokenizer();

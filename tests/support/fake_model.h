@@ -76,6 +76,7 @@ class FakeModel : public Model {
       const std::vector<at::Tensor>& values) const override {
     return {{"table.weight", values.front()}};
   }
+  at::Tensor word_embeddings() const override { return table_; }
   bool decay_exempt(const std::string&) const override { return false; }
 
   void to(const at::Device& device) override {

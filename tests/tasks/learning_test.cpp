@@ -59,7 +59,8 @@ TEST(Learning, ExtractiveQa) {
   task->read(files);
   const auto model = test::tiny_bert(*tokenizer, HeadKind::kSpan);
   model->to(at::Device(test::test_device()));
-  test::train_briefly(*model, *task, 250, 20, 4e-3);
+  // 300 steps do at any rate from 2e-3 to 6e-3; 250 did on some processors only.
+  test::train_briefly(*model, *task, 400, 20, 3e-3);
   PredictOptions predict = options();
   predict.sequence_length = 128;
   const TaskEvaluation evaluation = task->evaluate(*model, {file}, predict);

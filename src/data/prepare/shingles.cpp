@@ -32,7 +32,10 @@ std::vector<std::uint64_t> word_hashes(std::string_view text) {
 }
 
 std::vector<std::uint64_t> shingles(std::string_view text, std::size_t n) {
-  const std::vector<std::uint64_t> words = word_hashes(text);
+  return shingles_of_words(word_hashes(text), n);
+}
+
+std::vector<std::uint64_t> shingles_of_words(std::span<const std::uint64_t> words, std::size_t n) {
   if (words.empty()) return {};
   n = std::min(n, words.size());
   std::vector<std::uint64_t> result;

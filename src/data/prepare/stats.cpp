@@ -1,5 +1,7 @@
 #include "data/prepare/stats.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -7,6 +9,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/hash.h"
 #include "base/terminal.h"
 #include "base/threads.h"
@@ -14,6 +17,7 @@
 #include "data/prepare/duplicates.h"
 #include "data/prepare/language.h"
 #include "data/prepare/readers.h"
+#include "data/prepare/shingles.h"
 #include "data/shards.h"
 #include "report/html_page.h"
 #include "text/characters.h"
@@ -109,10 +113,59 @@ bool knows_languages() {
 #endif
 }
 
+/// Finds documents that were there before; adds up in the order of the documents.
+class DuplicateCounter {
+ public:
+  explicit DuplicateCounter(bool near) {
+    if (!near) return;
+    path_ = std::filesystem::temp_directory_path() / concat("llmctl-signatures-", getpid());
+    file_ = std::make_unique<AtomicFile>(path_);
+  }
+  DuplicateCounter(const DuplicateCounter&) = delete;
+  DuplicateCounter& operator=(const DuplicateCounter&) = delete;
+  ~DuplicateCounter() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove(path_, ignored);
+  }
+
+  bool wants_signatures() const { return file_ != nullptr; }
+  static Signature signature(std::span<const std::uint64_t> words) {
+    return signature_of(
+        shingles_of_words(words, static_cast<std::size_t>(DeduplicateConfig{}.ngram)));
+  }
+
+  void add(std::uint64_t key, const Signature* signature) {
+    keys_.push_back(key);
+    if (signature) file_->write(signature, sizeof *signature);
+  }
+
+  void finish(CorpusStats& stats) {
+    std::vector<bool> repeated = repeated_keys(keys_);
+    const auto count = [&] {
+      return static_cast<std::uint64_t>(std::count(repeated.begin(), repeated.end(), true));
+    };
+    stats.duplicates = count();
+    if (!file_) return;
+    file_->commit();
+    stats.near_duplicates = 0;
+    if (keys_.empty()) return;
+    const MappedFile mapped(path_);
+    mark_near_duplicates({reinterpret_cast<const Signature*>(mapped.data()), keys_.size()},
+                         DeduplicateConfig{}.threshold, repeated);
+    stats.near_duplicates = count() - stats.duplicates;
+  }
+
+ private:
+  std::vector<std::uint64_t> keys_;
+  std::filesystem::path path_;
+  std::unique_ptr<AtomicFile> file_;  // signatures
+};
+
 /// Numbers of one document.
 struct Measured {
   std::uint32_t characters = 0;
   std::uint64_t key = 0;
+  Signature signature;
   std::string language;
   std::vector<TokenId> ids;
   Counts words;
@@ -120,8 +173,8 @@ struct Measured {
 
 class Collector {
  public:
-  Collector(const std::shared_ptr<const Tokenizer>& tokenizer, std::size_t frequent)
-      : tokenizer_(tokenizer), frequent_(frequent) {
+  Collector(const std::shared_ptr<const Tokenizer>& tokenizer, const StatsOptions& options)
+      : tokenizer_(tokenizer), frequent_(options.frequent), duplicates_(options.near_duplicates) {
     if (tokenizer_) uses_.resize(static_cast<std::size_t>(tokenizer_->vocab_size()));
   }
 
@@ -133,9 +186,7 @@ class Collector {
 
   CorpusStats finish() {
     flush();
-    const std::vector<bool> repeated = repeated_keys(keys_);
-    stats_.duplicates =
-        static_cast<std::uint64_t>(std::count(repeated.begin(), repeated.end(), true));
+    duplicates_.finish(stats_);
     stats_.length_unit = tokenizer_ ? "tokens" : "characters";
     stats_.lengths = summarise(std::move(lengths_));
     stats_.frequent = tokenizer_ ? most_frequent(uses_, tokenizer_.get(), frequent_)
@@ -150,6 +201,9 @@ class Collector {
       const std::string& text = batch_[i];
       measured[i].characters = static_cast<std::uint32_t>(count_code_points(text));
       measured[i].key = hash64(text);
+      if (duplicates_.wants_signatures()) {
+        measured[i].signature = DuplicateCounter::signature(word_hashes(text));
+      }
       if (knows_languages()) measured[i].language = identify_language(text).code;
       if (tokenizer_) {
         measured[i].ids = tokenizer_->encode(text);
@@ -161,7 +215,8 @@ class Collector {
       ++stats_.documents;
       stats_.bytes += batch_[i].size();
       stats_.characters += measured[i].characters;
-      keys_.push_back(measured[i].key);
+      duplicates_.add(measured[i].key,
+                      duplicates_.wants_signatures() ? &measured[i].signature : nullptr);
       if (!measured[i].language.empty()) ++stats_.languages[measured[i].language];
       if (tokenizer_) {
         stats_.tokens = stats_.tokens.value_or(0) + measured[i].ids.size();
@@ -185,7 +240,8 @@ class Collector {
   CorpusStats stats_;
   std::vector<std::string> batch_;
   std::size_t batch_bytes_ = 0;
-  std::vector<std::uint64_t> keys_, uses_;
+  std::vector<std::uint64_t> uses_;
+  DuplicateCounter duplicates_;
   std::vector<std::uint32_t> lengths_;
   Counts words_;
 };
@@ -203,6 +259,7 @@ Json CorpusStats::to_json() const {
           {"characters", characters},
           {"tokens", tokens ? Json(*tokens) : Json()},
           {"duplicates", duplicates},
+          {"near_duplicates", near_duplicates ? Json(*near_duplicates) : Json()},
           {"lengths",
            {{"unit", length_unit},
             {"min", lengths.least},
@@ -217,8 +274,9 @@ Json CorpusStats::to_json() const {
 }
 
 CorpusStats corpus_stats(const std::vector<SourceConfig>& sources,
-                         const std::shared_ptr<const Tokenizer>& tokenizer, std::size_t frequent) {
-  Collector collector(tokenizer, frequent);
+                         const std::shared_ptr<const Tokenizer>& tokenizer,
+                         const StatsOptions& options) {
+  Collector collector(tokenizer, options);
   const std::vector<SourceFile> files = source_files(sources);
   std::uint64_t total = 0, done = 0;
   for (const SourceFile& file : files) total += std::filesystem::file_size(file.path);
@@ -238,7 +296,8 @@ CorpusStats corpus_stats(const std::vector<SourceConfig>& sources,
 }
 
 CorpusStats shard_stats(const std::filesystem::path& directory,
-                        const std::shared_ptr<const Tokenizer>& tokenizer, std::size_t frequent) {
+                        const std::shared_ptr<const Tokenizer>& tokenizer,
+                        const StatsOptions& options) {
   const Shards shards(directory);
   require(!tokenizer || tokenizer->vocab_size() == shards.vocab_size(), ErrorCode::kData, directory,
           ": made with another tokenizer, of ", shards.vocab_size(), " tokens");
@@ -247,7 +306,8 @@ CorpusStats shard_stats(const std::filesystem::path& directory,
   stats.bytes = shards.text_bytes();
   stats.tokens = shards.tokens();
   stats.length_unit = "tokens";
-  std::vector<std::uint64_t> keys, uses(static_cast<std::size_t>(shards.vocab_size()));
+  DuplicateCounter duplicates(options.near_duplicates);
+  std::vector<std::uint64_t> uses(static_cast<std::size_t>(shards.vocab_size()));
   std::vector<std::uint32_t> lengths;
   std::vector<std::int64_t> ids;
   for (std::uint64_t i = 0; i < shards.documents(); ++i) {
@@ -255,13 +315,19 @@ CorpusStats shard_stats(const std::filesystem::path& directory,
     shards.read(shards.document_start(i), ids);
     for (const std::int64_t id : ids) ++uses[static_cast<std::size_t>(id)];
     lengths.push_back(static_cast<std::uint32_t>(ids.size()));
-    keys.push_back(
-        hash64({reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(ids[0])}));
+    Signature signature;
+    if (duplicates.wants_signatures()) {
+      std::vector<std::uint64_t> words(ids.size());
+      std::transform(ids.begin(), ids.end(), words.begin(),
+                     [](std::int64_t id) { return mix64(static_cast<std::uint64_t>(id)); });
+      signature = DuplicateCounter::signature(words);
+    }
+    duplicates.add(hash64({reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(ids[0])}),
+                   duplicates.wants_signatures() ? &signature : nullptr);
   }
-  const std::vector<bool> repeated = repeated_keys(keys);
-  stats.duplicates = static_cast<std::uint64_t>(std::count(repeated.begin(), repeated.end(), true));
+  duplicates.finish(stats);
   stats.lengths = summarise(std::move(lengths));
-  stats.frequent = most_frequent(uses, tokenizer.get(), frequent);
+  stats.frequent = most_frequent(uses, tokenizer.get(), options.frequent);
   return stats;
 }
 
@@ -271,6 +337,10 @@ std::string stats_page(const std::string& title, const CorpusStats& stats) {
       {"documents", std::to_string(stats.documents)}, {"text", format_bytes(stats.bytes)}};
   if (stats.tokens) facts.emplace_back("tokens", std::to_string(*stats.tokens));
   facts.emplace_back("documents that were there before", std::to_string(stats.duplicates));
+  if (stats.near_duplicates) {
+    facts.emplace_back("documents nearly as an earlier one",
+                       std::to_string(*stats.near_duplicates));
+  }
   page.facts(facts);
   page.heading("Length of documents in " + stats.length_unit);
   std::vector<Bar> bars;

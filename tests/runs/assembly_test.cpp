@@ -1,0 +1,87 @@
+#include "runs/assembly.h"
+
+#include <gmock/gmock.h>
+
+#include <numeric>
+
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+#include "text/trained_tokenizer.h"
+
+namespace llmctl {
+namespace {
+
+struct NewModel {
+  explicit NewModel(const std::string& vectors)
+      : document{Json{{"model",
+                       {{"model_type", "llama"},
+                        {"hidden_size", 4},
+                        {"num_hidden_layers", 1},
+                        {"num_attention_heads", 1}}}},
+                 {}},
+        root(root_node(document)),
+        tokenizer(test::trained_tokenizer()),
+        model(assemble_model(root.child("model"), *tokenizer, HeadKind::kCausalLm, {}, 1)) {
+    section.vectors = vectors;
+  }
+
+  JsonDocument document;
+  ConfigNode root;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::unique_ptr<Model> model;
+  TokenizerSection section;
+
+  std::vector<float> row(const std::string& piece) const {
+    const at::Tensor values = model->word_embeddings()[tokenizer->find(piece).value()];
+    return {values.const_data_ptr<float>(), values.const_data_ptr<float>() + values.numel()};
+  }
+  void begin() { begin_with_vectors(*model, *tokenizer, root, section); }
+};
+
+double length2(const std::vector<float>& values) {
+  return std::inner_product(values.begin(), values.end(), values.begin(), 0.0);
+}
+
+TEST(BeginWithVectors, TakesThePlaceOfFreshRowsAtTheirScale) {
+  const test::TempDir directory;
+  const auto path = directory.write("v.txt", "3 4\n▁the 10 0 0 0\n▁a 0 0 20 20\nqqqqqq 9 9 9 9\n");
+  NewModel one(path.string());
+  const double before = length2(one.row("▁the")) + length2(one.row("▁a"));
+  const auto untouched = one.row("▁of");
+  one.begin();
+  const auto the = one.row("▁the"), a = one.row("▁a");
+  EXPECT_NEAR(length2(the) + length2(a), before, 1e-6);
+  EXPECT_GT(the[0], 0);
+  EXPECT_EQ(the[1], 0);
+  EXPECT_NEAR(a[2], 2 * the[0], 1e-6);
+  EXPECT_EQ(a[2], a[3]);
+  EXPECT_EQ(one.row("▁of"), untouched);
+}
+
+TEST(BeginWithVectors, NothingWithoutAFile) {
+  NewModel one("");
+  const auto before = one.row("▁the");
+  one.begin();
+  EXPECT_EQ(one.row("▁the"), before);
+}
+
+TEST(BeginWithVectors, RefusesWhatDoesNotFit) {
+  const test::TempDir directory;
+  NewModel wide(directory.write("wide.txt", "1 5\n▁the 1 2 3 4 5\n").string());
+  test::expect_error(ErrorCode::kConfig,
+                     {"tokenizer.vectors", "5 numbers", "embeddings of 4", "dim=4"},
+                     [&] { wide.begin(); });
+  NewModel strange(directory.write("strange.txt", "1 4\nqqqqqq 1 2 3 4\n").string());
+  test::expect_error(ErrorCode::kData, {"strange.txt", "--tokenizer DIR"},
+                     [&] { strange.begin(); });
+  NewModel trained(directory.write("v.txt", "1 4\n▁the 1 2 3 4\n").string());
+  const JsonDocument document{Json{{"model", {{"init_from", "x"}}}}, {}};
+  trained.root = root_node(document);
+  test::expect_error(ErrorCode::kConfig, {"tokenizer.vectors", "trained"},
+                     [&] { trained.begin(); });
+  NewModel missing((directory / "missing.txt").string());
+  test::expect_error(ErrorCode::kMissing, {"missing.txt"}, [&] { missing.begin(); });
+}
+
+}  // namespace
+}  // namespace llmctl
