@@ -46,6 +46,9 @@ struct ModelPlan {
 struct HeadClass {
   HeadKind head;
   std::string name;
+  /// Beginnings of the names of tensors that only this class has and we have no use for: a
+  /// directory of the class keeps them.
+  std::vector<std::string> carried = {};
 };
 
 class Adapter {

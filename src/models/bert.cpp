@@ -18,11 +18,11 @@ struct BertConfig : BertFamilyConfig {
 
   static std::vector<HeadClass> classes() {
     return {{HeadKind::kMaskedLm, "BertForMaskedLM"},
-            {HeadKind::kMaskedLm, "BertForPreTraining"},
+            {HeadKind::kMaskedLm, "BertForPreTraining", {"bert.pooler.", "cls.seq_relationship."}},
             {HeadKind::kSpan, "BertForQuestionAnswering"},
             {HeadKind::kSequenceClassification, "BertForSequenceClassification"},
             {HeadKind::kTokenClassification, "BertForTokenClassification"},
-            {HeadKind::kNone, "BertModel"}};
+            {HeadKind::kNone, "BertModel", {"pooler."}}};
   }
 
   void complete() {

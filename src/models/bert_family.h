@@ -58,8 +58,7 @@ struct BertFamilyConfig : CommonConfig {
             "eos_token_id",         "pad_token_id"};
   }
   static std::vector<std::pair<std::string, Json>> supported_values() {
-    return {{"quantization_config", nullptr},
-            {"is_decoder", false},
+    return {{"is_decoder", false},
             {"add_cross_attention", false},
             {"is_encoder_decoder", false},
             {"position_embedding_type", "absolute"}};

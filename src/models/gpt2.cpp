@@ -64,9 +64,7 @@ struct Gpt2Config : CommonConfig {
             "initializer_range", "bos_token_id", "eos_token_id", "pad_token_id"};
   }
   static std::vector<std::pair<std::string, Json>> supported_values() {
-    return {{"quantization_config", nullptr},
-            {"add_cross_attention", false},
-            {"is_encoder_decoder", false}};
+    return {{"add_cross_attention", false}, {"is_encoder_decoder", false}};
   }
 
   void complete() {}

@@ -64,8 +64,7 @@ struct LlamaFamilyConfig : CommonConfig {
             "bos_token_id",      "eos_token_id"};
   }
   static std::vector<std::pair<std::string, Json>> supported_values() {
-    return {{"quantization_config", nullptr},
-            {"add_cross_attention", false},
+    return {{"add_cross_attention", false},
             {"is_encoder_decoder", false},
             {"partial_rotary_factor", 1.0}};
   }

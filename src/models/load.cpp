@@ -7,13 +7,13 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/log.h"
-#include "io/safetensors.h"
 #include "models/labels.h"
 #include "models/rope_keys.h"
 #include "models/transformer_model.h"
+#include "models/weight_files.h"
 #include "nn/initialize.h"
-#include "nn/tensor_file.h"
 
 namespace llmctl {
 namespace {
@@ -41,24 +41,24 @@ const Adapter& adapter_of(const ConfigNode& config) {
   return *adapter;
 }
 
-const std::string& class_name(const Adapter& adapter, HeadKind head, const ConfigNode& config) {
+const HeadClass& class_of(const Adapter& adapter, HeadKind head, const ConfigNode& config) {
   for (const auto& entry : adapter.classes()) {
-    if (entry.head == head) return entry.name;
+    if (entry.head == head) return entry;
   }
   config.fail("model_type", concat("'", adapter.model_type(), "' has no such head"));
 }
 
-/// The head that a directory's "architectures" names; the type's natural one when it names none.
-HeadKind head_of(const Adapter& adapter, const ConfigNode& config) {
+/// What a directory's "architectures" names; the type's natural class when it names none.
+const HeadClass& class_of(const Adapter& adapter, const ConfigNode& config) {
   const Json& architectures = config.child("architectures").value();
-  if (architectures.is_null() || architectures.empty()) return adapter.classes().front().head;
+  if (architectures.is_null() || architectures.empty()) return adapter.classes().front();
   if (!architectures.is_array() || !architectures.front().is_string()) {
     config.fail("architectures", concat("expected a list of strings, got ", architectures.dump()));
   }
   const auto name = architectures.front().get<std::string>();
   std::string known;
   for (const auto& entry : adapter.classes()) {
-    if (entry.name == name) return entry.head;
+    if (entry.name == name) return entry;
     known += (known.empty() ? "" : ", ") + entry.name;
   }
   config.fail("architectures", concat("'", name, "' is not supported, expected one of ", known));
@@ -134,7 +134,7 @@ void initialize(const TensorRule& rule, at::Tensor& parameter, const ModelPlan& 
 /// bodies), or with the norms' old "gamma" and "beta".
 class FileNames {
  public:
-  FileNames(const SafetensorsSet& files, const ModelPlan& plan) : files_(files) {
+  FileNames(const WeightFiles& files, const ModelPlan& plan) : files_(files) {
     for (const auto& adapter_prefix : {plan.prefix, std::string("model."), std::string("bert."),
                                        std::string("roberta."), std::string("transformer.")}) {
       if (!adapter_prefix.empty()) prefixes_.insert(adapter_prefix);
@@ -145,7 +145,8 @@ class FileNames {
   /// The file's name for `name`, or nothing.
   std::optional<std::string> find(const std::string& name, bool in_body) const {
     if (const auto found = with_old_norms(name)) return found;
-    if (!in_body) return std::nullopt;
+    // Poolers are parts of Hugging Face's bodies and of our heads.
+    if (!in_body && (own_prefix_.empty() || !name.starts_with(own_prefix_))) return std::nullopt;
     const std::string bare = name.substr(own_prefix_.size());
     if (const auto found = with_old_norms(bare)) return found;
     for (const auto& prefix : prefixes_) {
@@ -166,7 +167,7 @@ class FileNames {
     return std::nullopt;
   }
 
-  const SafetensorsSet& files_;
+  const WeightFiles& files_;
   std::set<std::string> prefixes_;
   std::string own_prefix_;
 };
@@ -179,15 +180,21 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return text + "]";
 }
 
-bool is_float(DType dtype) {
-  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16 ||
-         dtype == DType::kF64;
+/// Of a tensor in a file, which may begin at any byte.
+bool is_aligned(const at::Tensor& tensor) {
+  const auto address = reinterpret_cast<std::uintptr_t>(tensor.const_data_ptr());
+  return address % tensor.element_size() == 0;
+}
+
+bool is_float(at::ScalarType dtype) {
+  return dtype == at::kFloat || dtype == at::kHalf || dtype == at::kBFloat16 ||
+         dtype == at::kDouble;
 }
 
 /// For each rule of the plan the name in the file; "" for a head's tensor that is not there or,
-/// with `new_labels`, has another number of classes.
-std::vector<std::string> match_tensors(const ModelPlan& plan, const SafetensorsSet& files,
-                                       const fs::path& directory, bool new_labels,
+/// where labels are asked for, has another number of classes.
+std::vector<std::string> match_tensors(const ModelPlan& plan, const WeightFiles& files,
+                                       const fs::path& directory, const ModelRequest& request,
                                        LoadReport& report) {
   const FileNames names(files, plan);
   const auto shapes = tensor_shapes(plan);
@@ -201,28 +208,72 @@ std::vector<std::string> match_tensors(const ModelPlan& plan, const SafetensorsS
       (in_body ? body_missing : report.missing).push_back(rule.file_name);
       continue;
     }
-    const TensorInfo& info = files.info(*name);
+    const at::Tensor& stored = files.tensors().at(*name);
     const auto shape = file_shape(rule, shapes[i]);
-    if (info.shape != shape) {
-      if (new_labels && rule.parameter.starts_with("head.output.")) continue;
+    if (stored.sizes() != at::IntArrayRef(shape)) {
+      if (!request.labels.empty() && rule.parameter.starts_with("head.output.")) continue;
       fail(ErrorCode::kData, directory.string(), ": tensor ", *name, " has shape ",
-           shape_text(info.shape), ", config.json asks for ", shape_text(shape));
+           shape_text(stored.sizes().vec()), ", config.json asks for ", shape_text(shape));
     }
-    require(is_float(info.dtype), ErrorCode::kData, directory.string(), ": tensor ", *name,
-            " has dtype ", dtype_name(info.dtype), ", expected F32, F16, BF16 or F64");
+    require(is_float(stored.scalar_type()), ErrorCode::kData, directory.string(), ": tensor ",
+            *name, " has dtype ", at::toString(stored.scalar_type()),
+            ", expected float32, float16, bfloat16 or float64");
     found[i] = *name;
   }
   require(body_missing.empty(), ErrorCode::kData, directory.string(), ": ", body_missing.size(),
           " tensors are missing, the first is ", body_missing.empty() ? "" : body_missing.front());
 
   std::set<std::string> used(found.begin(), found.end());
-  for (const auto& [name, file] : files.tensors()) {
+  for (const auto& [name, tensor] : files.tensors()) {
     const bool ignored =
         std::any_of(plan.ignored.begin(), plan.ignored.end(),
                     [&](const std::string& part) { return name.find(part) != std::string::npos; });
     if (!used.contains(name) && !ignored) report.unexpected.push_back(name);
   }
   return found;
+}
+
+/// Takes the unexpected tensors that a directory of the class carries along.
+std::vector<std::pair<std::string, at::Tensor>> take_carried(const HeadClass& head,
+                                                             const WeightFiles& files,
+                                                             LoadReport& report) {
+  std::vector<std::pair<std::string, at::Tensor>> carried;
+  std::erase_if(report.unexpected, [&](const std::string& name) {
+    const bool keep =
+        std::any_of(head.carried.begin(), head.carried.end(),
+                    [&](const std::string& begin) { return name.starts_with(begin); });
+    if (keep) carried.emplace_back(name, files.tensors().at(name));
+    return keep;
+  });
+  return carried;
+}
+
+/// Copies a directory's tensors into the parameters, or lets these be the mapped tensors.
+void fill(TransformerModel& model, const std::vector<std::string>& names, const WeightFiles& files,
+          const std::vector<std::int64_t>& label_order, const ModelRequest& request,
+          LoadReport& report) {
+  const c10::AutoGradMode no_grad(false);
+  for (std::size_t i = 0; i < model.tensors().size(); ++i) {
+    at::Tensor parameter = model.tensors()[i];
+    const TensorRule& rule = model.plan().tensors[i];
+    if (names[i].empty()) {
+      initialize(rule, parameter, model.plan(), request.seed);
+      report.initialized.push_back(rule.name());
+      continue;
+    }
+    const at::Tensor stored = parameter_of_file(rule, files.tensors().at(names[i]));
+    if (rule.parameter.starts_with("head.output.") && !label_order.empty()) {
+      for (std::size_t row = 0; row < label_order.size(); ++row) {
+        parameter.select(0, static_cast<std::int64_t>(row))
+            .copy_(stored.select(0, label_order[row]));
+      }
+    } else if (request.mapped && stored.scalar_type() == parameter.scalar_type() &&
+               stored.is_contiguous() && is_aligned(stored)) {
+      parameter.set_data(stored);
+    } else {
+      parameter.copy_(stored);
+    }
+  }
 }
 
 void say(const LoadReport& report, const fs::path& directory) {
@@ -247,7 +298,7 @@ void say(const LoadReport& report, const fs::path& directory) {
 struct DirectoryConfig {
   JsonDocument document;
   const Adapter* adapter = nullptr;
-  HeadKind head = HeadKind::kNone;
+  HeadClass head;
 };
 
 DirectoryConfig read_directory_config(const fs::path& directory, const ModelRequest& request,
@@ -259,7 +310,10 @@ DirectoryConfig read_directory_config(const fs::path& directory, const ModelRequ
   require(value.is_object(), ErrorCode::kData, path.string(), ": expected an object");
   const ConfigNode node(&value, "", &config.document, ErrorCode::kData);
   config.adapter = &adapter_of(node);
-  config.head = request.head == HeadKind::kNone ? head_of(*config.adapter, node) : request.head;
+  config.head = class_of(*config.adapter, node);
+  if (request.head != HeadKind::kNone && request.head != config.head.head) {
+    config.head = class_of(*config.adapter, request.head, node);
+  }
   if (!overrides.empty()) {
     config.adapter->check_overrides(ConfigNode(&overrides, "model", nullptr), value);
     // A stretched length is told in one spelling; the other one must not contradict it.
@@ -281,7 +335,7 @@ std::unique_ptr<Model> create_model(const ConfigNode& section, std::int64_t toke
   // The user's section has the places; the completed one has the values.
   ModelPlan plan =
       adapter.plan(section.with_value(&config), head, static_cast<std::int64_t>(labels.size()));
-  plan.facts.architecture = class_name(adapter, head, section);
+  plan.facts.architecture = class_of(adapter, head, section).name;
   write_rope(config);
   config["architectures"] = Json::array({plan.facts.architecture});
   if (plan.classifier && head != HeadKind::kSpan) write_labels(config, labels);
@@ -301,22 +355,29 @@ std::unique_ptr<Model> load_model(const fs::path& directory, const ModelRequest&
   const ConfigNode node(&config, "", &read.document, ErrorCode::kData);
   const std::vector<std::string> before = read_labels(node);
   const std::vector<std::string> labels = choose_labels(request.labels, node);
-  ModelPlan plan = read.adapter->plan(node, read.head, static_cast<std::int64_t>(labels.size()));
-  plan.facts.architecture = class_name(*read.adapter, read.head, node);
+  const auto make_plan = [&] {
+    ModelPlan plan =
+        read.adapter->plan(node, read.head.head, static_cast<std::int64_t>(labels.size()));
+    plan.facts.architecture = read.head.name;
+    return plan;
+  };
+  ModelPlan plan = make_plan();
 
-  const auto files = std::make_shared<const SafetensorsSet>(directory);
-  if (plan.lm && !plan.lm->tied && plan.facts.causal && !files->contains("lm_head.weight")) {
+  const WeightFiles files(directory);
+  if (plan.lm && !plan.lm->tied && plan.facts.causal && !files.contains("lm_head.weight")) {
     // A file without the matrix means the tied one.
     config["tie_word_embeddings"] = true;
-    plan = read.adapter->plan(node, read.head, static_cast<std::int64_t>(labels.size()));
-    plan.facts.architecture = class_name(*read.adapter, read.head, node);
+    plan = make_plan();
   }
   LoadReport found;
-  const std::vector<std::string> names =
-      match_tensors(plan, *files, directory, !request.labels.empty(), found);
+  const std::vector<std::string> names = match_tensors(plan, files, directory, request, found);
+  auto carried = take_carried(read.head, files, found);
+  if (carried.empty() && !read.head.carried.empty()) {
+    plan.facts.architecture = class_of(*read.adapter, read.head.head, node).name;
+  }
   write_rope(config);
   config["architectures"] = Json::array({plan.facts.architecture});
-  if (plan.classifier && read.head != HeadKind::kSpan) write_labels(config, labels);
+  if (plan.classifier && read.head.head != HeadKind::kSpan) write_labels(config, labels);
   Json generation = Json::object();
   if (const fs::path path = directory / "generation_config.json"; fs::exists(path)) {
     generation = load_json(path);
@@ -324,26 +385,8 @@ std::unique_ptr<Model> load_model(const fs::path& directory, const ModelRequest&
   }
   auto model = std::make_unique<TransformerModel>(std::move(plan), std::move(config),
                                                   std::move(generation), request.dtype);
-  const c10::AutoGradMode no_grad(false);
-  const std::vector<std::int64_t> order = label_order(before, labels);
-  for (std::size_t i = 0; i < model->tensors().size(); ++i) {
-    at::Tensor parameter = model->tensors()[i];
-    const TensorRule& rule = model->plan().tensors[i];
-    if (names[i].empty()) {
-      initialize(rule, parameter, model->plan(), request.seed);
-      found.initialized.push_back(rule.name());
-      continue;
-    }
-    const at::Tensor stored =
-        parameter_of_file(rule, map_tensor(files->info(names[i]), files->bytes(names[i]), files));
-    if (rule.parameter.starts_with("head.output.") && !order.empty()) {
-      for (std::size_t row = 0; row < order.size(); ++row) {
-        parameter.select(0, static_cast<std::int64_t>(row)).copy_(stored.select(0, order[row]));
-      }
-    } else {
-      parameter.copy_(stored);
-    }
-  }
+  model->carry(std::move(carried));
+  fill(*model, names, files, label_order(before, labels), request, found);
   say(found, directory);
   if (report) *report = std::move(found);
   return model;

@@ -65,8 +65,7 @@ struct MarianConfig : TokenConfig {
             "bos_token_id", "eos_token_id",      "forced_eos_token_id", "pad_token_id"};
   }
   static std::vector<std::pair<std::string, Json>> supported_values() {
-    return {{"quantization_config", nullptr},
-            {"is_encoder_decoder", true},
+    return {{"is_encoder_decoder", true},
             {"is_decoder", false},
             {"share_encoder_decoder_embeddings", true},
             {"tie_word_embeddings", true},

@@ -29,6 +29,9 @@ enum class HeadKind {
   kTokenClassification
 };
 
+/// Of saved models, unless asked otherwise.
+inline constexpr std::uint64_t kMaxShardBytes = 5'000'000'000;
+
 /// What users of a model need to know about it, whatever its kind.
 struct ModelFacts {
   std::string model_type;    ///< Hugging Face's: "llama", "bert", …
@@ -90,10 +93,10 @@ class Model {
   virtual std::unique_ptr<KvCache> make_cache(std::int64_t rows, std::int64_t slots,
                                               const Context& context) const = 0;
 
-  /// Writes config.json, model.safetensors and, for causal models, generation_config.json, in
-  /// `dtype`.
-  virtual void save(const std::filesystem::path& directory,
-                    at::ScalarType dtype = at::kFloat) const = 0;
+  /// Writes config.json, model.safetensors (files of at most `max_shard_bytes` and their index
+  /// where it would be larger) and, for causal models, generation_config.json, in `dtype`.
+  virtual void save(const std::filesystem::path& directory, at::ScalarType dtype = at::kFloat,
+                    std::uint64_t max_shard_bytes = kMaxShardBytes) const = 0;
 
   std::int64_t parameter_count() const;
 };
@@ -104,6 +107,9 @@ struct ModelRequest {
   std::vector<std::string> labels;    ///< names for classification heads; empty: the directory's
   std::uint64_t seed = 1234;          ///< of newly initialised tensors
   at::ScalarType dtype = at::kFloat;  ///< of the parameters in memory
+  /// For models that are not trained: parameters that the file keeps as they are in memory stay in
+  /// it, mapped. Nothing may write to them.
+  bool mapped = false;
 };
 
 /// From a `model` section (Hugging Face keys; unknown ones are errors with did-you-mean) with fresh

@@ -27,7 +27,7 @@ struct RobertaConfig : BertFamilyConfig {
             {HeadKind::kSpan, "RobertaForQuestionAnswering"},
             {HeadKind::kSequenceClassification, "RobertaForSequenceClassification"},
             {HeadKind::kTokenClassification, "RobertaForTokenClassification"},
-            {HeadKind::kNone, "RobertaModel"}};
+            {HeadKind::kNone, "RobertaModel", {"pooler."}}};
   }
   static std::vector<std::string> free_keys() {
     // Where the positions begin follows from the id of padding.

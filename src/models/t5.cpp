@@ -71,7 +71,7 @@ struct T5Config : TokenConfig {
     return {"dropout_rate", "initializer_factor", "bos_token_id", "eos_token_id", "pad_token_id"};
   }
   static std::vector<std::pair<std::string, Json>> supported_values() {
-    return {{"quantization_config", nullptr}, {"is_encoder_decoder", true}, {"is_decoder", false}};
+    return {{"is_encoder_decoder", true}, {"is_decoder", false}};
   }
 
   void complete() {

@@ -28,18 +28,14 @@ at::Tensor parameter_of_file(const TensorRule& rule, const at::Tensor& stored) {
   return ours.narrow(0, rule.part * rows, rows);
 }
 
-std::vector<std::pair<std::string, at::Tensor>> tensors_of_file(
-    const std::vector<TensorRule>& rules, const std::vector<at::Tensor>& values) {
+at::Tensor tensor_of_file(const std::vector<TensorRule>& rules,
+                          const std::vector<at::Tensor>& values, std::size_t first) {
   const c10::AutoGradMode no_grad(false);
-  std::vector<std::pair<std::string, at::Tensor>> tensors;
-  for (std::size_t i = 0; i < rules.size(); i += static_cast<std::size_t>(rules[i].parts)) {
-    const TensorRule& rule = rules[i];
-    const auto first = values.begin() + static_cast<std::ptrdiff_t>(i);
-    at::Tensor tensor =
-        rule.parts == 1 ? *first : at::cat(std::vector<at::Tensor>(first, first + rule.parts), 0);
-    tensors.emplace_back(rule.file_name, rule.transposed ? tensor.t() : tensor);
-  }
-  return tensors;
+  const TensorRule& rule = rules[first];
+  const auto begin = values.begin() + static_cast<std::ptrdiff_t>(first);
+  const at::Tensor tensor =
+      rule.parts == 1 ? *begin : at::cat(std::vector<at::Tensor>(begin, begin + rule.parts), 0);
+  return rule.transposed ? tensor.t() : tensor;
 }
 
 }  // namespace llmctl

@@ -30,9 +30,9 @@ std::vector<std::int64_t> file_shape(const TensorRule& rule,
 /// A view of the file's tensor that has the parameter's shape.
 at::Tensor parameter_of_file(const TensorRule& rule, const at::Tensor& stored);
 
-/// The file's tensors, from values that stand beside the rules (parameters, gradients, …); parts of
-/// one tensor follow one another. Without gradient.
-std::vector<std::pair<std::string, at::Tensor>> tensors_of_file(
-    const std::vector<TensorRule>& rules, const std::vector<at::Tensor>& values);
+/// The file's tensor of which rules[first] is the first part, from values that stand beside the
+/// rules (parameters, gradients, …); parts of one tensor follow one another. Without gradient.
+at::Tensor tensor_of_file(const std::vector<TensorRule>& rules,
+                          const std::vector<at::Tensor>& values, std::size_t first);
 
 }  // namespace llmctl

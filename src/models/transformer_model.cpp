@@ -111,7 +111,11 @@ std::vector<std::pair<std::string, at::Tensor>> TransformerModel::in_file_layout
   std::vector<TensorRule> rules;
   std::copy_if(plan_.tensors.begin(), plan_.tensors.end(), std::back_inserter(rules),
                [](const TensorRule& rule) { return rule.trained; });
-  return tensors_of_file(rules, values);
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+  for (std::size_t i = 0; i < rules.size(); i += static_cast<std::size_t>(rules[i].parts)) {
+    tensors.emplace_back(rules[i].file_name, tensor_of_file(rules, values, i));
+  }
+  return tensors;
 }
 
 at::Tensor TransformerModel::hidden(const Sequence& input, const Context& context) {
@@ -158,12 +162,20 @@ std::unique_ptr<KvCache> TransformerModel::make_cache(std::int64_t rows, std::in
                                    attention_dtype(context.compute, device()), device());
 }
 
-void TransformerModel::save(const std::filesystem::path& directory, at::ScalarType dtype) const {
+void TransformerModel::save(const std::filesystem::path& directory, at::ScalarType dtype,
+                            std::uint64_t max_shard_bytes) const {
   make_directories(directory);
-  const c10::AutoGradMode no_grad(false);
-  std::vector<at::Tensor> values;
-  for (const at::Tensor& tensor : tensors_) values.push_back(tensor.to(dtype));
-  write_tensors(directory / "model.safetensors", tensors_of_file(plan_.tensors, values));
+  std::vector<TensorSource> sources;
+  for (std::size_t i = 0; i < tensors_.size();) {
+    const TensorRule& rule = plan_.tensors[i];
+    sources.push_back({rule.file_name, file_shape(rule, tensors_[i].sizes().vec()),
+                       [this, i] { return tensor_of_file(plan_.tensors, tensors_, i); }});
+    i += static_cast<std::size_t>(rule.parts);
+  }
+  for (const auto& [name, tensor] : carried_) {
+    sources.push_back({name, tensor.sizes().vec(), [&held = tensor] { return held; }});
+  }
+  write_model_files(directory, sources, dtype, max_shard_bytes);
 
   Json config = config_;
   config.erase("dtype");

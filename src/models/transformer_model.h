@@ -41,7 +41,13 @@ class TransformerModel : public Model {
   at::Device device() const override { return tensors_.front().device(); }
   std::unique_ptr<KvCache> make_cache(std::int64_t rows, std::int64_t slots,
                                       const Context& context) const override;
-  void save(const std::filesystem::path& directory, at::ScalarType dtype) const override;
+  void save(const std::filesystem::path& directory, at::ScalarType dtype,
+            std::uint64_t max_shard_bytes) const override;
+
+  /// Tensors that are saved with the model and have no other part in it.
+  void carry(std::vector<std::pair<std::string, at::Tensor>> tensors) {
+    carried_ = std::move(tensors);
+  }
 
  private:
   ModelPlan plan_;
@@ -50,6 +56,7 @@ class TransformerModel : public Model {
   std::shared_ptr<LmHead> lm_;
   std::shared_ptr<Classifier> classifier_;
   std::vector<at::Tensor> tensors_;
+  std::vector<std::pair<std::string, at::Tensor>> carried_;
 };
 
 /// What a parameter is, for its first value and for weight decay: by the last parts of our names.

@@ -90,7 +90,7 @@ class FakeModel : public Model {
     fail(ErrorCode::kInternal, "the fake model has no cache");
   }
 
-  void save(const std::filesystem::path& directory, at::ScalarType) const override {
+  void save(const std::filesystem::path& directory, at::ScalarType, std::uint64_t) const override {
     const at::Tensor table = table_.detach().cpu().contiguous();
     write_safetensors(directory / "model.safetensors",
                       {{"table.weight", DType::kF32, table.sizes().vec(), table.const_data_ptr()}});
