@@ -2,10 +2,11 @@
 
 #include <ATen/TensorOperators.h>
 
-#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "nn/dropout.h"
+#include "nn/recompute.h"
 
 namespace llmctl {
 
@@ -39,9 +40,33 @@ at::Tensor Block::add(const at::Tensor& x, const Norm& norm, const Context& cont
 
 at::Tensor Block::forward(const at::Tensor& x, const AttentionInputs& inputs, std::int64_t index,
                           const Context& context) const {
-  seed_dropout(context, index,
-               std::max({config_.dropout, config_.attention.dropout, config_.feed_forward.dropout}),
-               x.device());
+  if (!context.train || !context.recompute) return compute(x, inputs, index, context);
+  // What else has a gradient enters beside x: the encoder's states and learned biases of attention.
+  // Something must ask for a gradient, lest parameters get none (behind a frozen embedding).
+  std::vector<at::Tensor> entering{x.requires_grad() ? x : x.detach().set_requires_grad(true)};
+  const bool learned_bias = inputs.mask.bias.defined() && inputs.mask.bias.requires_grad();
+  if (cross_attention_) entering.push_back(context.memory->states);
+  if (learned_bias) entering.push_back(inputs.mask.bias);
+  const at::Tensor memory_documents = cross_attention_ ? context.memory->documents : at::Tensor();
+  return recompute(
+      [this, inputs, index, context, learned_bias,
+       memory_documents](const std::vector<at::Tensor>& entered) {
+        AttentionInputs own = inputs;
+        Context here = context;
+        Memory memory;
+        if (cross_attention_) {
+          memory = {entered[1], memory_documents};
+          here.memory = &memory;
+        }
+        if (learned_bias) own.mask.bias = entered.back();
+        return compute(entered[0], own, index, here);
+      },
+      entering);
+}
+
+at::Tensor Block::compute(const at::Tensor& x, const AttentionInputs& inputs, std::int64_t index,
+                          const Context& context) const {
+  seed_dropout(context, index, x.device());
   at::Tensor y = add(x, *attention_norm_, context, [&](const at::Tensor& part) {
     return attention_->forward(part, inputs, index, context);
   });

@@ -32,6 +32,8 @@ class Block : public torch::nn::Module {
                      const Context& context) const;
 
  private:
+  at::Tensor compute(const at::Tensor& x, const AttentionInputs& inputs, std::int64_t index,
+                     const Context& context) const;
   template <class Part>
   at::Tensor add(const at::Tensor& x, const Norm& norm, const Context& context,
                  const Part& part) const;

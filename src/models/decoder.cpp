@@ -44,7 +44,7 @@ at::Tensor Decoder::embed(const Sequence& input, const at::Tensor& positions,
     check_ids(positions, config_.max_positions, "position");
     x = x + positions_->forward(positions);
   }
-  seed_dropout(context, kEmbeddingBlock, config_.embedding_dropout, x.device());
+  seed_dropout(context, kEmbeddingBlock, x.device());
   return dropout(x, config_.embedding_dropout, context);
 }
 

@@ -39,7 +39,7 @@ at::Tensor Encoder::embed(const Sequence& input, const Context& context) const {
   } else {
     sum = sum + types_->weight.select(0, 0).to(at::kFloat);
   }
-  seed_dropout(context, kEmbeddingBlock, config_.embedding_dropout, sum.device());
+  seed_dropout(context, kEmbeddingBlock, sum.device());
   return dropout(embedding_norm_->forward(sum, at::kFloat), config_.embedding_dropout, context);
 }
 

@@ -77,7 +77,7 @@ at::Tensor Stack::forward(at::Tensor x, const Sequence& input, const Context& ou
     x = layers_[static_cast<std::size_t>(i)]->forward(x, inputs, i, layer_context);
   }
   if (norm_) {
-    seed_dropout(layer_context, layers, dropout_, x.device());
+    seed_dropout(layer_context, layers, x.device());
     x = dropout(norm_->forward(x, at::kFloat), dropout_, context);
   }
   tap_hidden(context, layers, x);
@@ -109,7 +109,7 @@ at::Tensor EncoderDecoder::embed(const Sequence& input, std::int64_t block,
     sinusoids_ = sinusoids_.to(x.device());
     x = x + at::embedding(sinusoids_, positions);
   }
-  seed_dropout(context, block, config_.embedding_dropout, x.device());
+  seed_dropout(context, block, x.device());
   return dropout(x, config_.embedding_dropout, context);
 }
 

@@ -62,7 +62,7 @@ Classifier::Classifier(const ClassifierConfig& config, const at::TensorOptions& 
 
 at::Tensor Classifier::forward(const at::Tensor& rows, const Context& context) const {
   at::Tensor x = rows;
-  seed_dropout(context, kHeadBlock, config_.dropout, x.device());
+  seed_dropout(context, kHeadBlock, x.device());
   if (config_.dropout_before_pooler) x = dropout(x, config_.dropout, context);
   if (pooler_) x = activate(Activation::kTanh, pooler_->forward(x, context));
   return output_->forward(dropout(x, config_.dropout, context), context).to(at::kFloat);

@@ -348,8 +348,10 @@ std::unique_ptr<Model> create_model(const ConfigNode& section, std::int64_t toke
   return model;
 }
 
-std::unique_ptr<Model> load_model(const fs::path& directory, const ModelRequest& request,
-                                  const Json& overrides, LoadReport* report) {
+namespace {
+
+std::unique_ptr<TransformerModel> load_base(const fs::path& directory, const ModelRequest& request,
+                                            const Json& overrides, LoadReport* report) {
   DirectoryConfig read = read_directory_config(directory, request, overrides);
   Json& config = read.document.value;
   const ConfigNode node(&config, "", &read.document, ErrorCode::kData);
@@ -390,6 +392,73 @@ std::unique_ptr<Model> load_model(const fs::path& directory, const ModelRequest&
   say(found, directory);
   if (report) *report = std::move(found);
   return model;
+}
+
+/// Fresh maps: B is zero, so that the model is what it was; A is drawn with the deviation that
+/// PEFT's uniform draws have.
+void initialize_maps(TransformerModel& model, std::uint64_t seed) {
+  const c10::AutoGradMode no_grad(false);
+  for (std::size_t i = 0; i < model.adapter_rules().size(); ++i) {
+    const TensorRule& rule = model.adapter_rules()[i];
+    at::Tensor tensor = model.adapter_tensors()[i];
+    if (rule.parameter.ends_with(".a.weight")) {
+      const auto width = static_cast<double>(tensor.size(1));
+      fill_normal(tensor, 1 / std::sqrt(3 * width), seed, rule.name());
+    } else if (rule.parameter.ends_with(".b.weight")) {
+      tensor.zero_();
+    }
+  }
+}
+
+/// An adapter's base with the adapter.
+std::unique_ptr<Model> load_adapted(const fs::path& directory, const ModelRequest& request,
+                                    const Json& overrides, LoadReport* report) {
+  const fs::path file = directory / kAdapterConfig;
+  const JsonDocument document = parse_json_document(read_file(file), file.string());
+  const LoraConfig config = read_lora_config(document);
+  const fs::path base = adapter_base(directory);
+  ModelRequest wanted = request;
+  wanted.mapped = false;
+  if (wanted.head == HeadKind::kNone) {
+    wanted.head = adapter_head(document.value);
+    if (wanted.labels.empty()) wanted.labels = adapter_labels(directory);
+  }
+  auto model = load_base(base, wanted, overrides, report);
+  require(model->add_lora(config, base.string()), ErrorCode::kData, file,
+          ": target_modules: no layer of ", base.string(), " has such a name");
+  model->load_weights(directory);
+  if (!request.train_adapter) model->merge_lora();
+  return model;
+}
+
+}  // namespace
+
+std::unique_ptr<Model> load_model(const fs::path& directory, const ModelRequest& request,
+                                  const Json& overrides, LoadReport* report) {
+  if (is_adapter_directory(directory)) return load_adapted(directory, request, overrides, report);
+  return load_base(directory, request, overrides, report);
+}
+
+void add_lora(Model& model, const LoraConfig& config, const ConfigNode& node, const fs::path& base,
+              std::uint64_t seed) {
+  auto* const transformer = dynamic_cast<TransformerModel*>(&model);
+  require(transformer != nullptr, ErrorCode::kInternal, "a model without layers to adapt");
+  LoraConfig whole = config;
+  if (transformer->plan().classifier) {
+    // A task's own head is trained as it is.
+    if (whole.modules_to_save.is_null()) whole.modules_to_save = Json::array();
+    for (const TensorRule& rule : transformer->plan().tensors) {
+      const std::string module = rule.file_name.substr(0, rule.file_name.rfind('.'));
+      if (rule.parameter.starts_with("head.") && !whole.saves(module)) {
+        whole.modules_to_save.push_back(module);
+      }
+    }
+  }
+  if (!transformer->add_lora(whole, base.string())) {
+    node.fail("target_modules", concat(config.target_modules.dump(), " names no layer; for example ",
+                                       transformer->plan().tensors[1].file_name));
+  }
+  initialize_maps(*transformer, seed);
 }
 
 }  // namespace llmctl

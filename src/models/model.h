@@ -98,6 +98,9 @@ class Model {
   virtual void save(const std::filesystem::path& directory, at::ScalarType dtype = at::kFloat,
                     std::uint64_t max_shard_bytes = kMaxShardBytes) const = 0;
 
+  /// Reads back the parameters that save() wrote into `directory`. kMissing, kData.
+  virtual void load_weights(const std::filesystem::path& directory) = 0;
+
   std::int64_t parameter_count() const;
 };
 
@@ -110,6 +113,9 @@ struct ModelRequest {
   /// For models that are not trained: parameters that the file keeps as they are in memory stay in
   /// it, mapped. Nothing may write to them.
   bool mapped = false;
+  /// The low-rank maps of an adapter's directory stay apart, to be trained further, instead of being
+  /// merged into the weights.
+  bool train_adapter = false;
 };
 
 /// From a `model` section (Hugging Face keys; unknown ones are errors with did-you-mean) with fresh
@@ -118,7 +124,7 @@ struct ModelRequest {
 std::unique_ptr<Model> create_model(const ConfigNode& section, std::int64_t tokenizer_vocab_size,
                                     const ModelRequest& request);
 
-/// From a model directory. Keys of `overrides` (a `model` section beside init_from) replace those
+/// From a model directory, or that of a PEFT adapter: its base with the adapter. Keys of `overrides` (a `model` section beside init_from) replace those
 /// of config.json where they change no shape. Missing body tensors are kData; a head that the file
 /// lacks is initialised and reported.
 std::unique_ptr<Model> load_model(const std::filesystem::path& directory,
@@ -126,12 +132,20 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& directory,
                                   const Json& overrides = Json::object(),
                                   LoadReport* report = nullptr);
 
+struct LoraConfig;
+/// Freezes a model of create_model() or load_model() and puts low-rank maps, zero at first, beside
+/// the layers that the configuration names: parameters() are then these and the layers trained
+/// whole, and save() writes a PEFT adapter directory that names `base`. kConfig at `node` when no
+/// layer has such a name.
+void add_lora(Model& model, const LoraConfig& config, const ConfigNode& node,
+              const std::filesystem::path& base, std::uint64_t seed);
+
 /// Model types that can be made, for did-you-mean and the schema.
 std::vector<std::string> model_types();
 /// JSON Schema of a type's section.
 Json model_schema(const std::string& model_type);
 
-/// -m DIR: a model directory, a checkpoint, or a run directory (its best, else last, checkpoint);
+/// -m DIR: a model directory, an adapter's, a checkpoint, or a run directory (its best, else last, checkpoint);
 /// or an org/name in the local Hugging Face cache. kMissing, with the download command when it
 /// looks like a name.
 std::filesystem::path resolve_model_directory(const std::string& text);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "models/lora.h"
 #include "models/model.h"
 #include "models/weight_files.h"
 
@@ -83,11 +84,13 @@ fs::path resolve_model_directory(const std::string& text) {
   require(!text.empty(), ErrorCode::kUsage, "the model has no name");
   const fs::path path = text;
   if (fs::is_directory(path)) {
-    if (fs::exists(path / "config.json")) return path;
+    if (fs::exists(path / "config.json") || is_adapter_directory(path)) return path;
     if (fs::exists(path / "run.json")) {
       for (const char* link : {"best", "last"}) {
         const fs::path checkpoint = path / link;
-        if (fs::exists(checkpoint / "config.json")) return fs::canonical(checkpoint);
+        if (fs::exists(checkpoint / "config.json") || is_adapter_directory(checkpoint)) {
+          return fs::canonical(checkpoint);
+        }
       }
       fail(ErrorCode::kMissing, text, ": the run has no checkpoint yet");
     }

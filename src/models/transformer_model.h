@@ -2,8 +2,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "models/adapter.h"
+#include "models/lora.h"
 #include "models/model.h"
 
 namespace llmctl {
@@ -43,6 +48,15 @@ class TransformerModel : public Model {
                                       const Context& context) const override;
   void save(const std::filesystem::path& directory, at::ScalarType dtype,
             std::uint64_t max_shard_bytes) const override;
+  void load_weights(const std::filesystem::path& directory) override;
+
+  /// As llmctl::add_lora; false when no layer has such a name. The maps have undefined values.
+  bool add_lora(const LoraConfig& config, const std::string& base);
+  /// The adapter's tensors, in the order of adapter_rules().
+  const std::vector<TensorRule>& adapter_rules() const { return adapter_->rules; }
+  const std::vector<at::Tensor>& adapter_tensors() const { return adapter_->tensors; }
+  /// Adds the maps to the weights that they stand beside; the model is then one without an adapter.
+  void merge_lora();
 
   /// Tensors that are saved with the model and have no other part in it.
   void carry(std::vector<std::pair<std::string, at::Tensor>> tensors) {
@@ -50,6 +64,22 @@ class TransformerModel : public Model {
   }
 
  private:
+  /// Low-rank maps and the layers that are trained whole beside them.
+  struct LoraState {
+    LoraConfig config;
+    std::string base;
+    std::vector<TensorRule> rules;
+    std::vector<at::Tensor> tensors;
+    std::vector<Linear*> adapted;
+    bool transposed = false;  ///< the file keeps the layers' matrices transposed
+  };
+
+  /// What is trained: rules and tensors side by side.
+  std::pair<std::vector<TensorRule>, std::vector<at::Tensor>> trained() const;
+  /// Our linear layers by the path of their weight: "body.layer0.attention.query.weight".
+  std::map<std::string, Linear*> linear_layers() const;
+  void save_adapter(const std::filesystem::path& directory, at::ScalarType dtype) const;
+
   ModelPlan plan_;
   Json config_, generation_;
   std::shared_ptr<Body> body_;
@@ -57,6 +87,7 @@ class TransformerModel : public Model {
   std::shared_ptr<Classifier> classifier_;
   std::vector<at::Tensor> tensors_;
   std::vector<std::pair<std::string, at::Tensor>> carried_;
+  std::optional<LoraState> adapter_;
 };
 
 /// What a parameter is, for its first value and for weight decay: by the last parts of our names.

@@ -28,6 +28,8 @@ struct Context {
   bool train = false;  ///< dropout on
   /// Of this micro-batch; each block seeds LibTorch's generator from it and its own index.
   std::uint64_t dropout_seed = 0;
+  /// Training: keep only what enters each block, and compute the rest again in the backward pass.
+  bool recompute = false;
   /// Decoding: keys and values so far; null: the whole sequence is given.
   KvCache* cache = nullptr;
   /// Of encoder-decoders' decoders: what they attend to.

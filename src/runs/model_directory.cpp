@@ -8,6 +8,7 @@
 #include "data/shards.h"
 #include "io/safetensors.h"
 #include "models/model.h"
+#include "runs/assembly.h"
 #include "text/tokenizer.h"
 #include "train/checkpoint.h"
 
@@ -180,8 +181,8 @@ ExportReport export_model_directory(const std::string& model, const fs::path& di
   const bool exists = fs::exists(fs::symlink_status(directory, ignored));
   require(!exists || (fs::is_directory(directory, ignored) && fs::is_empty(directory, ignored)),
           ErrorCode::kCannotCreate, directory.string(), ": exists; choose a new directory");
-  const auto tokenizer = load_tokenizer(report.source);
-  const auto loaded = load_model(report.source, ModelRequest{});
+  const auto tokenizer = load_tokenizer_of(report.source);
+  const auto loaded = load_model(report.source, ModelRequest{.mapped = true});
   report.architecture = loaded->facts().architecture;
   report.parameters = loaded->parameter_count();
   const at::ScalarType type = dtype == "bf16"   ? at::kBFloat16

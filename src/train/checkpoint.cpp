@@ -151,18 +151,6 @@ void link_to_step(const fs::path& run_directory, const char* name, std::int64_t 
   }
 }
 
-void load_parameters(const fs::path& checkpoint, Model& model) {
-  const auto files = std::make_shared<const SafetensorsSet>(checkpoint);
-  at::NoGradGuard no_grad;
-  for (auto& [name, parameter] : model.parameters()) {
-    const TensorInfo& info = files->info(name);
-    const at::Tensor saved = map_tensor(info, files->bytes(name), files);
-    require(saved.sizes() == parameter.sizes(), ErrorCode::kData, checkpoint.string(), ": tensor '",
-            name, "' has shape ", saved.sizes(), ", the model's is ", parameter.sizes());
-    parameter.copy_(saved);
-  }
-}
-
 }  // namespace
 
 fs::path checkpoint_directory(const fs::path& run_directory, std::int64_t step) {
@@ -226,7 +214,7 @@ TrainerState read_trainer_state(const fs::path& checkpoint) {
 void load_checkpoint(const fs::path& checkpoint, Model& model, Optimizer& optimizer,
                      TrainerState& state) {
   state = read_trainer_state(checkpoint);
-  load_parameters(checkpoint, model);
+  model.load_weights(checkpoint);
   const auto file = std::make_shared<const SafetensorsFile>(checkpoint / kOptimizerName);
   NamedTensors tensors;
   for (const auto& [name, info] : file->tensors()) {

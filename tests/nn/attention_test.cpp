@@ -179,7 +179,7 @@ TEST(Attention, DropsProbabilitiesInTrainingOnly) {
     Context context;
     context.train = train;
     context.dropout_seed = seed;
-    seed_dropout(context, 0, config.dropout, x.device());
+    seed_dropout(context, 0, x.device());
     return attention->forward(x, inputs, 0, context);
   };
   EXPECT_TRUE(run(true, 1).equal(run(true, 1)));
@@ -193,7 +193,7 @@ TEST(Dropout, DependsOnSeedAndBlockAlone) {
     Context context;
     context.train = train;
     context.dropout_seed = seed;
-    seed_dropout(context, block, p, x.device());
+    seed_dropout(context, block, x.device());
     return dropout(x, p, context);
   };
   EXPECT_TRUE(run(1, 0).equal(run(1, 0)));

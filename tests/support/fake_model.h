@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "io/safetensors.h"
+#include "nn/tensor_file.h"
 #include "models/model.h"
 #include "nn/kv_cache.h"
 
@@ -95,6 +96,12 @@ class FakeModel : public Model {
     write_safetensors(directory / "model.safetensors",
                       {{"table.weight", DType::kF32, table.sizes().vec(), table.const_data_ptr()}});
     write_file(directory / "config.json", dump_json(config_, 2) + "\n");
+  }
+
+  void load_weights(const std::filesystem::path& directory) override {
+    const auto file = std::make_shared<const SafetensorsFile>(directory / "model.safetensors");
+    const c10::AutoGradMode no_grad(false);
+    table_.copy_(map_tensor(file->info("table.weight"), file->bytes("table.weight"), file));
   }
 
  private:
