@@ -226,4 +226,8 @@ std::filesystem::path adapter_base(const std::filesystem::path& directory) {
   return base;
 }
 
+std::filesystem::path config_directory(const std::filesystem::path& directory) {
+  return is_adapter_directory(directory) ? adapter_base(directory) : directory;
+}
+
 }  // namespace llmctl

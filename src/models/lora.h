@@ -80,4 +80,7 @@ bool is_adapter_directory(const std::filesystem::path& directory);
 /// the current one, or in the Hugging Face cache. kMissing, kData.
 std::filesystem::path adapter_base(const std::filesystem::path& directory);
 
+/// Where a model's config.json is: in its directory, or in that of an adapter's base.
+std::filesystem::path config_directory(const std::filesystem::path& directory);
+
 }  // namespace llmctl

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "io/text_source.h"
+#include "models/lora.h"
 #include "prompt/batch_file.h"
 #include "prompt/fill_masks.h"
 #include "prompt/generate.h"
@@ -19,7 +20,7 @@ namespace {
 /// The model's generation_config.json (and config.json's eos_token_id), with the user's keys over
 /// it.
 GenerationConfig generation_config(const fs::path& directory, const Json& config, const Json& own) {
-  Json merged = generation_defaults(directory);
+  Json merged = generation_defaults(config_directory(directory));
   if (!merged.contains("eos_token_id") && config.contains("eos_token_id")) {
     const Json& eos = config["eos_token_id"];
     if (eos.is_number_integer()) merged["eos_token_id"] = Json::array({eos});
@@ -240,7 +241,7 @@ std::string Answerer::digest() const {
   // Hashing the weights would take as long as reading them; a trained model's files are new.
   std::string weights;
   for (const auto& entry : fs::directory_iterator(loaded_.directory)) {
-    if (entry.path().extension() != ".safetensors") continue;
+    if (entry.path().extension() != ".safetensors" && entry.path().extension() != ".bin") continue;
     const auto time = entry.last_write_time().time_since_epoch().count();
     weights += concat(entry.path().filename().string(), " ", entry.file_size(), " ", time, "\n");
   }
@@ -403,9 +404,9 @@ std::vector<std::pair<std::string, std::string>> plan_generation(const JsonDocum
   require(!config.model.init_from.empty(), ErrorCode::kUsage,
           "no model given: use -m DIR or the key model.init_from");
   const fs::path directory = resolve_model_directory(config.model.init_from);
-  const Json model = load_json(directory / "config.json");
+  const Json model = load_json(config_directory(directory) / "config.json");
   const GenerationConfig generation = generation_config(directory, model, config.generation);
-  const auto tokenizer = load_tokenizer(directory);
+  const auto tokenizer = load_tokenizer_of(directory);
   if (!config.input.file.empty() && config.input.file != "-") expand_paths({config.input.file});
   return {
       {"model", directory.string()},

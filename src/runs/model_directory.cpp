@@ -182,7 +182,9 @@ ExportReport export_model_directory(const std::string& model, const fs::path& di
   require(!exists || (fs::is_directory(directory, ignored) && fs::is_empty(directory, ignored)),
           ErrorCode::kCannotCreate, directory.string(), ": exists; choose a new directory");
   const auto tokenizer = load_tokenizer_of(report.source);
-  const auto loaded = load_model(report.source, ModelRequest{.mapped = true});
+  ModelRequest request;
+  request.mapped = true;
+  const auto loaded = load_model(report.source, request);
   report.architecture = loaded->facts().architecture;
   report.parameters = loaded->parameter_count();
   const at::ScalarType type = dtype == "bf16"   ? at::kBFloat16
