@@ -455,8 +455,13 @@ void add_lora(Model& model, const LoraConfig& config, const ConfigNode& node, co
     }
   }
   if (!transformer->add_lora(whole, base.string())) {
-    node.fail("target_modules", concat(config.target_modules.dump(), " names no layer; for example ",
-                                       transformer->plan().tensors[1].file_name));
+    const auto& rules = transformer->plan().tensors;
+    const auto example = std::find_if(rules.begin(), rules.end(), [](const TensorRule& rule) {
+      return rule.parameter.ends_with("attention.query.weight");
+    });
+    node.fail("target_modules",
+              concat(config.target_modules.dump(), " names no layer; there is, for example, ",
+                     example->file_name.substr(0, example->file_name.rfind('.'))));
   }
   initialize_maps(*transformer, seed);
 }

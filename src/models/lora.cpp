@@ -53,7 +53,8 @@ std::optional<std::int64_t> layer_number(const std::string& name, const Json& wo
     const std::string part = name.substr(begin, end - begin);
     const bool digits = !part.empty() && part.size() < 10 &&
                         part.find_first_not_of("0123456789") == std::string::npos;
-    const bool named = words.empty() || std::find(words.begin(), words.end(), before) != words.end();
+    const bool named =
+        words.empty() || std::find(words.begin(), words.end(), before) != words.end();
     // As PEFT's expression: something before the word, something behind the number; the last such.
     if (digits && named && !first && begin > before.size() + 1 && end != std::string::npos) {
       number = std::stoll(part);
@@ -69,25 +70,25 @@ std::optional<std::int64_t> layer_number(const std::string& name, const Json& wo
 void LoraConfig::validate(const ConfigNode& node) const {
   const auto names = [&](const char* key, const Json& value, bool expression) {
     if (value.is_null() || is_string_list(value) || (expression && value.is_string())) return;
-    node.fail(key, concat("expected a list of names",
-                          expression ? " or a regular expression" : "", ", got ", value.dump()));
+    node.fail(key, concat("expected a list of names", expression ? " or a regular expression" : "",
+                          ", got ", value.dump()));
   };
   names("target_modules", target_modules, true);
   names("exclude_modules", exclude_modules, true);
   names("modules_to_save", modules_to_save, false);
   if (!layers_pattern.is_string()) names("layers_pattern", layers_pattern, false);
   if (target_modules.is_null()) node.fail("target_modules", "missing; \"all-linear\" names all");
-  const bool numbers =
-      layers_to_transform.is_null() || layers_to_transform.is_number_integer() ||
-      (layers_to_transform.is_array() &&
-       std::all_of(layers_to_transform.begin(), layers_to_transform.end(),
-                   [](const Json& entry) { return entry.is_number_integer(); }));
+  const bool numbers = layers_to_transform.is_null() || layers_to_transform.is_number_integer() ||
+                       (layers_to_transform.is_array() &&
+                        std::all_of(layers_to_transform.begin(), layers_to_transform.end(),
+                                    [](const Json& entry) { return entry.is_number_integer(); }));
   if (!numbers) {
     node.fail("layers_to_transform",
               concat("expected a number or a list of numbers, got ", layers_to_transform.dump()));
   }
   for (const auto& [name, rank] : rank_pattern) {
-    if (rank < 1) node.fail("rank_pattern", concat("rank of ", name, " must be positive, got ", rank));
+    if (rank < 1)
+      node.fail("rank_pattern", concat("rank of ", name, " must be positive, got ", rank));
   }
 }
 
@@ -148,10 +149,10 @@ LoraConfig read_lora_config(const JsonDocument& document) {
   only("peft_type", {"LORA"});
   only("bias", {"none"});
   only("init_lora_weights", {true, "gaussian"});
-  for (const char* key :
-       {"use_dora", "use_qalora", "use_bdlora", "lora_bias", "layer_replication",
-        "target_parameters", "trainable_token_indices", "alora_invocation_tokens", "megatron_config",
-        "arrow_config", "monteclora_config", "velora_config", "kasa_config", "lora_ga_config"}) {
+  for (const char* key : {"use_dora", "use_qalora", "use_bdlora", "lora_bias", "layer_replication",
+                          "target_parameters", "trainable_token_indices", "alora_invocation_tokens",
+                          "megatron_config", "arrow_config", "monteclora_config", "velora_config",
+                          "kasa_config", "lora_ga_config"}) {
     only(key, {});
   }
   LoraConfig config;

@@ -113,8 +113,8 @@ struct ModelRequest {
   /// For models that are not trained: parameters that the file keeps as they are in memory stay in
   /// it, mapped. Nothing may write to them.
   bool mapped = false;
-  /// The low-rank maps of an adapter's directory stay apart, to be trained further, instead of being
-  /// merged into the weights.
+  /// The low-rank maps of an adapter's directory stay apart, to be trained further, instead of
+  /// being merged into the weights.
   bool train_adapter = false;
 };
 
@@ -124,9 +124,10 @@ struct ModelRequest {
 std::unique_ptr<Model> create_model(const ConfigNode& section, std::int64_t tokenizer_vocab_size,
                                     const ModelRequest& request);
 
-/// From a model directory, or that of a PEFT adapter: its base with the adapter. Keys of `overrides` (a `model` section beside init_from) replace those
-/// of config.json where they change no shape. Missing body tensors are kData; a head that the file
-/// lacks is initialised and reported.
+/// From a model directory, or that of a PEFT adapter: its base with the adapter. Keys of
+/// `overrides` (a `model` section beside init_from) replace those of config.json where they change
+/// no shape. Missing body tensors are kData; a head that the file lacks is initialised and
+/// reported.
 std::unique_ptr<Model> load_model(const std::filesystem::path& directory,
                                   const ModelRequest& request,
                                   const Json& overrides = Json::object(),
@@ -145,9 +146,9 @@ std::vector<std::string> model_types();
 /// JSON Schema of a type's section.
 Json model_schema(const std::string& model_type);
 
-/// -m DIR: a model directory, an adapter's, a checkpoint, or a run directory (its best, else last, checkpoint);
-/// or an org/name in the local Hugging Face cache. kMissing, with the download command when it
-/// looks like a name.
+/// -m DIR: a model directory, an adapter's, a checkpoint, or a run directory (its best, else last,
+/// checkpoint); or an org/name in the local Hugging Face cache. kMissing, with the download command
+/// when it looks like a name.
 std::filesystem::path resolve_model_directory(const std::string& text);
 
 }  // namespace llmctl

@@ -23,8 +23,7 @@ class RecomputeFunction : public torch::autograd::Function<RecomputeFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, const Work& work, at::TensorList inputs) {
     context->save_for_backward(inputs.vec());
-    context->saved_data["work"] =
-        c10::IValue::make_capsule(c10::make_intrusive<HeldWork>(work));
+    context->saved_data["work"] = c10::IValue::make_capsule(c10::make_intrusive<HeldWork>(work));
     return work(inputs.vec());
   }
 

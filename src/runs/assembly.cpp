@@ -139,8 +139,9 @@ void adapt(Model& model, const ConfigNode& root, const std::optional<LoraConfig>
     root.fail("lora", "a new model has nothing to adapt; name a trained one in model.init_from");
   }
   if (is_adapter_directory(base)) {
-    root.fail("lora", concat(base.string(), " is an adapter already; export it (llmctl export) and "
-                                            "adapt the result, or leave lora out"));
+    root.fail("lora", concat(base.string(),
+                             " is an adapter already; export it (llmctl export) and "
+                             "adapt the result, or leave lora out"));
   }
   add_lora(model, *lora, root.child("lora"), fs::absolute(base).lexically_normal(), seed);
 }

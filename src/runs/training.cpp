@@ -102,7 +102,8 @@ class TrainingSetup {
     train.device = compute_.device.str();
     Json essential = resolved;
     for (const char* section : {"log", "eval", "checkpoint", "run"}) essential.erase(section);
-    for (const char* key : {"device", "threads", "patience", "max_skipped", "activation_checkpointing"})
+    for (const char* key :
+         {"device", "threads", "patience", "max_skipped", "activation_checkpointing"})
       essential["train"].erase(key);
     essential["data"].erase("cache");
     TrainingRun run{.model = model,

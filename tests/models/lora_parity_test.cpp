@@ -27,8 +27,7 @@ void check_logits(GoldenCase& test) {
     logits = test.model().head(hidden.reshape({-1, hidden.size(-1)}), {}).to(at::kCPU);
     logits = logits.view(wanted.sizes()) * test.real().unsqueeze(2);
   }
-  const at::Tensor compared =
-      wanted.dim() == 3 ? wanted * test.real().unsqueeze(2) : wanted;
+  const at::Tensor compared = wanted.dim() == 3 ? wanted * test.real().unsqueeze(2) : wanted;
   expect_close(logits, compared, 1e-5 * (1 + largest(compared)), "logits");
 }
 

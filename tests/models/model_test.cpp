@@ -285,6 +285,40 @@ TEST(Model, DropoutIsAFunctionOfItsSeed) {
   EXPECT_TRUE(plain->hidden(input, training).equal(plain->hidden(input, {})));
 }
 
+TEST(Model, RecomputedBlocksGiveTheSameGradients) {
+  for (const auto& type : model_types()) {
+    Json section = tiny_section(type);
+    const char* rate = type == "gpt2"     ? "resid_pdrop"
+                       : type == "t5"     ? "dropout_rate"
+                       : type == "marian" ? "dropout"
+                                          : "";
+    if (type == "bert" || type == "roberta") rate = "hidden_dropout_prob";
+    if (*rate != '\0') section[rate] = 0.2;
+    const auto model = create(section);
+    SCOPED_TRACE(type);
+    const Sequence input = tokens(2, 9);
+    const auto gradients = [&](bool recompute) {
+      Context context;
+      context.train = true;
+      context.dropout_seed = 3;
+      context.recompute = recompute;
+      for (const auto& [name, parameter] : model->parameters()) {
+        parameter.mutable_grad() = at::Tensor();
+      }
+      const at::Tensor hidden = test::hidden_of(*model, input, context).reshape({-1, 16});
+      model->lm_loss(hidden, input.ids.reshape({-1}), context).backward();
+      std::vector<at::Tensor> result;
+      for (const auto& [name, parameter] : model->parameters()) result.push_back(parameter.grad());
+      return result;
+    };
+    const auto plain = gradients(false), again = gradients(true);
+    for (std::size_t i = 0; i < plain.size(); ++i) {
+      expect_close(again[i], plain[i], 1e-6 * (1 + test::largest(plain[i])),
+                   model->parameters()[i].first);
+    }
+  }
+}
+
 TEST(Model, PooledPositions) {
   Sequence input = tokens(3, 4);
   const auto llama = create(tiny_section("llama")), bert = create(tiny_section("bert"));

@@ -13,9 +13,9 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "io/safetensors.h"
-#include "nn/tensor_file.h"
 #include "models/model.h"
 #include "nn/kv_cache.h"
+#include "nn/tensor_file.h"
 
 namespace llmctl::test {
 
