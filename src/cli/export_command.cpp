@@ -4,6 +4,7 @@
 
 #include "base/terminal.h"
 #include "cli/commands.h"
+#include "io/shard_index.h"
 #include "report/table.h"
 #include "runs/model_directory.h"
 
@@ -12,6 +13,7 @@ namespace llmctl {
 void add_export_command(CommandContext context) {
   struct Options {
     std::string model, output, dtype = "fp32";
+    std::uint64_t max_shard_bytes = kMaxShardBytes;
     bool dry_run = false;
   };
   auto options = std::make_shared<Options>();
@@ -29,12 +31,18 @@ void add_export_command(CommandContext context) {
   command->add_option("--dtype", options->dtype, "Weights in fp32, bf16 or fp16")
       ->option_text("DTYPE")
       ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
+  command
+      ->add_option("--max-shard-size", options->max_shard_bytes,
+                   "Most bytes of a file of weights; more become files with an index")
+      ->option_text("SIZE (5GB)")
+      ->transform(CLI::AsSizeValue(true));
   command->add_flag("--dry-run", options->dry_run,
                     "Check everything, print the plan, write nothing");
   command->callback([options, context] {
     context.action = [options, context] {
       const ExportReport report =
-          export_model_directory(options->model, options->output, options->dtype, options->dry_run);
+          export_model_directory(options->model, options->output, options->dtype,
+                                 options->max_shard_bytes, options->dry_run);
       print_result(context.common, report.to_json(),
                    render_facts(STDOUT_FILENO, options->dry_run ? "plan of export" : "export",
                                 {{"from", report.source.string()},

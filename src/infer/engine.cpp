@@ -5,8 +5,11 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/index.h>
 #include <ATen/ops/logsumexp.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cmath>
@@ -42,13 +45,20 @@ struct Row {
 
 std::int64_t most_new_tokens(const GenerationConfig& config, const ModelFacts& facts,
                              const GenerationRequest& request, std::size_t number) {
-  const auto length = static_cast<std::int64_t>(request.prompt.size());
+  const auto source = static_cast<std::int64_t>(request.prompt.size());
+  require(!facts.encoder_decoder || source <= facts.max_positions, ErrorCode::kData, "prompt ",
+          number, " has ", source, " tokens, the model takes ", facts.max_positions,
+          "; shorten it");
+  // An encoder-decoder's text begins with one token of its own.
+  const std::int64_t length = facts.encoder_decoder ? 1 : source;
   const std::int64_t room = facts.max_positions - length;
   require(room > 0, ErrorCode::kData, "prompt ", number, " has ", length,
           " tokens and leaves no room, the model takes ", facts.max_positions,
           " with the answer; shorten it");
   if (config.max_new_tokens) return std::min(room, *config.max_new_tokens);
-  if (!config.max_length) return std::min(room, kDefaultNewTokens);
+  if (!config.max_length) {
+    return std::min(room, facts.encoder_decoder ? 2 * source + 32 : kDefaultNewTokens);
+  }
   require(length < *config.max_length, ErrorCode::kData, "prompt ", number, " has ", length,
           " tokens and leaves no room, max_length is ", *config.max_length,
           "; raise it or set max_new_tokens");
@@ -71,10 +81,16 @@ class BatchDecoder {
 
   void add(std::size_t index, const GenerationRequest& request) {
     const std::size_t number = request.number > 0 ? request.number : index + 1;
-    rows_.push_back({index, number, request.stream, request.prompt,
-                     static_cast<std::int64_t>(request.prompt.size()),
-                     most_new_tokens(config_, model_.facts(), request, number),
-                     Sampler(config_, stop_ids_)});
+    const ModelFacts& facts = model_.facts();
+    const std::int64_t most = most_new_tokens(config_, facts, request, number);
+    std::vector<TokenId> seen = request.prompt;
+    if (facts.encoder_decoder) {
+      sources_.push_back(request.prompt);
+      seen = {static_cast<TokenId>(facts.decoder_start)};
+    }
+    const auto length = static_cast<std::int64_t>(seen.size());
+    rows_.push_back({index, number, request.stream, std::move(seen), length, most,
+                     Sampler(config_, stop_ids_, most)});
   }
 
   void run() {
@@ -85,11 +101,33 @@ class BatchDecoder {
     }
     const auto cache = model_.make_cache(static_cast<std::int64_t>(rows_.size()), slots, context_);
     context_.cache = cache.get();
+    if (!sources_.empty()) encode();
     advance(forward(longest));
     while (!rows_.empty()) advance(forward(1));
   }
 
  private:
+  /// The encoder's states of all sources, right-padded.
+  void encode() {
+    std::size_t longest = 0;
+    for (const auto& source : sources_) longest = std::max(longest, source.size());
+    const auto rows = static_cast<std::int64_t>(sources_.size()),
+               length = static_cast<std::int64_t>(longest);
+    at::Tensor ids = at::zeros({rows, length}, at::kLong);
+    at::Tensor documents = at::full({rows, length}, -1, at::kLong);
+    for (std::int64_t b = 0; b < rows; ++b) {
+      const std::vector<TokenId>& source = sources_[static_cast<std::size_t>(b)];
+      std::copy(source.begin(), source.end(), ids.mutable_data_ptr<std::int64_t>() + b * length);
+      std::fill_n(documents.mutable_data_ptr<std::int64_t>() + b * length, source.size(), 0);
+    }
+    const at::Device device = model_.device();
+    Sequence source;
+    source.ids = ids.to(device);
+    source.documents = documents.to(device);
+    memory_ = {model_.encode(source, context_), source.documents};
+    context_.memory = &memory_;
+  }
+
   /// Feeds the last `length` tokens of each row (in the first pass, the prompts, right-padded) and
   /// gives the logits [B, V] that follow each row's last token.
   at::Tensor forward(std::int64_t length) {
@@ -144,7 +182,11 @@ class BatchDecoder {
       rows.push_back(std::move(rows_[static_cast<std::size_t>(b)]));
     }
     rows_ = std::move(rows);
-    if (!rows_.empty()) context_.cache->select(going_on);
+    if (rows_.empty()) return;
+    context_.cache->select(going_on);
+    if (!context_.memory) return;
+    const at::Tensor kept = at::tensor(going_on, at::kLong).to(model_.device());
+    memory_ = {memory_.states.index_select(0, kept), memory_.documents.index_select(0, kept)};
   }
 
   std::vector<TokenId> choose(const at::Tensor& logits) {
@@ -224,6 +266,8 @@ class BatchDecoder {
   const TokenCallback& on_token_;
   std::vector<GeneratedTokens>& results_;
   std::vector<Row> rows_;
+  std::vector<std::vector<TokenId>> sources_;  // of an encoder-decoder
+  Memory memory_;
 };
 
 }  // namespace
@@ -236,8 +280,16 @@ void GenerationConfig::validate(const ConfigNode& node) const {
   for (const std::string& text : stop) {
     if (text.empty()) node.fail("stop", "holds an empty string, which every text contains");
   }
-  for (const std::int64_t id : eos_token_id) {
-    if (id < 0) node.fail("eos_token_id", concat("expected ids from 0 up, got ", id));
+  const auto check_ids = [&](const char* key, const std::vector<std::int64_t>& ids) {
+    for (const std::int64_t id : ids) {
+      if (id < 0) node.fail(key, concat("expected ids from 0 up, got ", id));
+    }
+  };
+  check_ids("eos_token_id", eos_token_id);
+  check_ids("forced_eos_token_id", forced_eos_token_id);
+  for (const auto& word : bad_words_ids) {
+    check_ids("bad_words_ids", word);
+    if (word.empty()) node.fail("bad_words_ids", "holds an empty list, which every text contains");
   }
 }
 
@@ -249,12 +301,14 @@ Json generation_defaults(const std::filesystem::path& model_directory) {
   require(file.is_object(), ErrorCode::kData, path.string(), ": expected an object, got ",
           file.type_name());
   for (const char* key : {"max_new_tokens", "max_length", "do_sample", "temperature", "top_k",
-                          "top_p", "repetition_penalty", "min_new_tokens", "eos_token_id"}) {
+                          "top_p", "repetition_penalty", "min_new_tokens", "eos_token_id",
+                          "forced_eos_token_id", "bad_words_ids"}) {
     if (file.contains(key) && !file[key].is_null()) defaults[key] = file[key];
   }
-  if (defaults.contains("eos_token_id") && !defaults["eos_token_id"].is_array()) {
-    const Json id = defaults["eos_token_id"];
-    defaults["eos_token_id"] = Json::array({id});
+  for (const char* key : {"eos_token_id", "forced_eos_token_id"}) {
+    if (!defaults.contains(key) || defaults[key].is_array()) continue;
+    const Json id = defaults[key];
+    defaults[key] = Json::array({id});
   }
   if (defaults.contains("temperature") && defaults["temperature"] == 0) {
     defaults.erase("temperature");  // some write "no drawing" so

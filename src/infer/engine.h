@@ -26,7 +26,8 @@ struct GenerationConfig {
   double top_p = 1.0;
   double repetition_penalty = 1.0;
   std::int64_t min_new_tokens = 0;
-  std::vector<std::int64_t> eos_token_id;
+  std::vector<std::int64_t> eos_token_id, forced_eos_token_id;
+  std::vector<std::vector<std::int64_t>> bad_words_ids;
   std::vector<std::string> stop;
   std::int64_t num_return_sequences = 1;
   std::int64_t seed = 1234;
@@ -35,11 +36,14 @@ struct GenerationConfig {
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("max_new_tokens", self.max_new_tokens,
-          "Most tokens generated after the prompt; 64 when max_length is not given either.",
+          "Most tokens generated after the prompt; 64 when max_length is not given either, of an "
+          "encoder-decoder twice the prompt's and 32.",
           Range<std::int64_t>{1, 10'000'000});
-    visit("max_length", self.max_length,
-          "Most tokens of prompt and answer together; max_new_tokens goes before it.",
-          Range<std::int64_t>{1, 10'000'000});
+    visit(
+        "max_length", self.max_length,
+        "Most tokens of prompt and answer together (of an encoder-decoder, of the answer and what "
+        "begins it); max_new_tokens goes before it.",
+        Range<std::int64_t>{1, 10'000'000});
     visit("do_sample", self.do_sample,
           "Draw from the distribution instead of taking the best token.");
     visit("temperature", self.temperature, "Divides the logits before drawing.",
@@ -54,6 +58,10 @@ struct GenerationConfig {
     visit("min_new_tokens", self.min_new_tokens, "No end before this many tokens.",
           Range<std::int64_t>{0, 10'000'000});
     visit("eos_token_id", self.eos_token_id, "Ids that end a text; empty: the model's.");
+    visit("forced_eos_token_id", self.forced_eos_token_id,
+          "The last token of a text of the greatest length is one of these; empty: any.");
+    visit("bad_words_ids", self.bad_words_ids,
+          "Lists of ids that never appear in a text one after the other.");
     visit("stop", self.stop, "Strings that end a text; they are cut off.");
     visit("num_return_sequences", self.num_return_sequences, "Texts per prompt.",
           Range<std::int64_t>{1, 10'000});
@@ -73,7 +81,7 @@ Json generation_defaults(const std::filesystem::path& model_directory);
 enum class FinishReason { kStop, kLength };
 
 struct GenerationRequest {
-  std::vector<TokenId> prompt;  ///< at least one token
+  std::vector<TokenId> prompt;  ///< at least one token; an encoder-decoder's encoder reads it
   /// Names this row's random draws (index of the prompt, index of the sample).
   std::uint64_t stream = 0;
   std::size_t number = 0;  ///< of the prompt in messages, from 1; 0: its place in the call

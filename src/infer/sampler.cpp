@@ -25,8 +25,8 @@ TokenId argmax(std::span<const float> logits) {
 }
 
 bool Sampler::changes_logits(std::int64_t new_tokens) const {
-  return config_.do_sample || config_.repetition_penalty != 1.0 ||
-         (new_tokens < config_.min_new_tokens && !stop_ids_.empty());
+  return config_.do_sample || config_.repetition_penalty != 1.0 || !config_.bad_words_ids.empty() ||
+         is_forced(new_tokens) || (new_tokens < config_.min_new_tokens && !stop_ids_.empty());
 }
 
 TokenId Sampler::choose(std::span<const float> logits, std::span<const TokenId> seen,
@@ -84,12 +84,31 @@ void Sampler::penalize(std::span<const TokenId> seen, std::int64_t new_tokens) {
       logit = logit > 0 ? logit / penalty : logit * penalty;
     }
   }
+  for (const auto& word : config_.bad_words_ids) {
+    const std::size_t before = word.size() - 1;
+    const bool begun =
+        before <= seen.size() &&
+        std::equal(word.begin(), word.end() - 1, seen.end() - static_cast<std::ptrdiff_t>(before));
+    if (begun) forbid(word.back());
+  }
   if (new_tokens < config_.min_new_tokens) {
-    for (const std::int64_t id : stop_ids_) {
-      if (id >= 0 && id < static_cast<std::int64_t>(logits_.size())) {
-        logits_[static_cast<std::size_t>(id)] = kImpossible;
-      }
+    for (const std::int64_t id : stop_ids_) forbid(id);
+  }
+  if (is_forced(new_tokens)) {
+    std::fill(logits_.begin(), logits_.end(), kImpossible);
+    for (const std::int64_t id : config_.forced_eos_token_id) {
+      if (id < static_cast<std::int64_t>(logits_.size())) logits_[static_cast<std::size_t>(id)] = 0;
     }
+  }
+}
+
+bool Sampler::is_forced(std::int64_t new_tokens) const {
+  return !config_.forced_eos_token_id.empty() && new_tokens + 1 == most_new_tokens_;
+}
+
+void Sampler::forbid(std::int64_t id) {
+  if (id >= 0 && id < static_cast<std::int64_t>(logits_.size())) {
+    logits_[static_cast<std::size_t>(id)] = kImpossible;
   }
 }
 

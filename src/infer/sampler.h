@@ -18,10 +18,13 @@ struct Candidate {
   double probability;
 };
 
-/// Applies repetition penalty, min_new_tokens, temperature, top_k and top_p, in this order:
+/// Applies repetition penalty, bad words, min_new_tokens, the forced end, temperature, top_k and
+/// top_p, in this order:
 ///   repetition_penalty  a logit of a token already seen is divided (if positive) or multiplied
 ///                       (Keskar et al., 2019), once however often it was seen
+///   bad_words_ids       what would complete one of these lists is impossible
 ///   min_new_tokens      stop tokens are impossible before that many new ones
+///   forced_eos_token_id nothing else is possible as the last token of the greatest length
 ///   temperature         divides the logits
 ///   top_k               keeps what is at least the k-th largest logit, ties included
 ///   top_p               drops the least likely tokens whose probabilities together are at most
@@ -29,9 +32,10 @@ struct Candidate {
 /// Only the survivors of top_k, or those that top_p may keep, are ever sorted.
 class Sampler {
  public:
-  /// `config` and `stop_ids` outlive the sampler.
-  Sampler(const GenerationConfig& config, std::span<const std::int64_t> stop_ids)
-      : config_(config), stop_ids_(stop_ids) {}
+  /// `config` and `stop_ids` outlive the sampler; a row ends at `most_new_tokens` (0: unknown).
+  Sampler(const GenerationConfig& config, std::span<const std::int64_t> stop_ids,
+          std::int64_t most_new_tokens = 0)
+      : config_(config), stop_ids_(stop_ids), most_new_tokens_(most_new_tokens) {}
 
   /// False when choose() is nothing but the largest logit for a row with `new_tokens` new ones.
   bool changes_logits(std::int64_t new_tokens) const;
@@ -48,13 +52,16 @@ class Sampler {
                                              std::int64_t new_tokens);
 
  private:
+  bool is_forced(std::int64_t new_tokens) const;
   void penalize(std::span<const TokenId> seen, std::int64_t new_tokens);
+  void forbid(std::int64_t id);
   void keep_all();
   void keep_top_k(std::int64_t k);
   void keep_top_p(double p, double total);
 
   const GenerationConfig& config_;
   std::span<const std::int64_t> stop_ids_;
+  std::int64_t most_new_tokens_;
   // Kept from token to token, so that nothing is allocated.
   std::vector<float> logits_, values_;
   std::vector<char> marked_;

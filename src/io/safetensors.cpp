@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/terminal.h"
 #include "config/fields.h"
 #include "config/json.h"
+#include "io/shard_index.h"
 
 namespace llmctl {
 
@@ -228,32 +228,7 @@ std::span<const std::byte> SafetensorsFile::bytes(const std::string& name) const
           static_cast<std::size_t>(tensor.end - tensor.begin)};
 }
 
-namespace {
-
-/// The file that an index may mean by `shard`: in the index's own directory, or in the blobs that a
-/// Hugging Face cache (…/snapshots/REVISION/) links to.
-std::filesystem::path resolve_shard(const std::filesystem::path& index, const std::string& tensor,
-                                    const std::string& shard) {
-  const auto refuse = [&](const std::string& what) {
-    fail(ErrorCode::kData, index, ": weight_map entry '", tensor, "': shard '",
-         escape_control(shard), "' ", what);
-  };
-  if (shard.find_first_of(std::string_view("/\\\0", 3)) != std::string::npos ||
-      !shard.ends_with(".safetensors")) {
-    refuse("is not the plain name of a .safetensors file");
-  }
-  const std::filesystem::path directory = index.parent_path().empty() ? "." : index.parent_path();
-  std::error_code error;
-  const std::filesystem::path target = std::filesystem::canonical(directory / shard, error);
-  if (error) refuse("does not exist; the download or copy is incomplete");
-  const std::filesystem::path home = std::filesystem::canonical(directory);
-  const bool in_cache = home.parent_path().filename() == "snapshots" &&
-                        target.parent_path() == home.parent_path().parent_path() / "blobs";
-  if (target.parent_path() != home && !in_cache) refuse("is a link out of the directory");
-  return directory / shard;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 SafetensorsSet::SafetensorsSet(const std::filesystem::path& path) {
   std::filesystem::path index;
@@ -263,10 +238,7 @@ SafetensorsSet::SafetensorsSet(const std::filesystem::path& path) {
     if (!std::filesystem::exists(single)) {
       index = path / "model.safetensors.index.json";
       require(std::filesystem::exists(index), ErrorCode::kMissing, path.string(),
-              ": no model.safetensors or model.safetensors.index.json",
-              std::filesystem::exists(path / "pytorch_model.bin")
-                  ? " (pytorch_model.bin is not read: convert it to safetensors)"
-                  : "");
+              ": no model.safetensors or model.safetensors.index.json");
     }
   } else if (path.string().ends_with(".index.json")) {
     index = path;
@@ -285,21 +257,14 @@ SafetensorsSet::SafetensorsSet(const std::filesystem::path& path) {
     return;
   }
 
-  const Json json = load_json(index);
-  require(json.is_object() && json.contains("weight_map") && json["weight_map"].is_object(),
-          ErrorCode::kData, index, ": expected an object with a 'weight_map' object");
-  std::map<std::string, const SafetensorsFile*> opened;
-  for (const auto& item : json["weight_map"].items()) {
-    require(item.value().is_string(), ErrorCode::kData, index, ": weight_map entry '", item.key(),
-            "': the shard must be a string, got ", item.value().type_name());
-    const std::string& shard = item.value().get_ref<const std::string&>();
-    const std::filesystem::path file = resolve_shard(index, item.key(), shard);
-    if (!opened.contains(shard)) {
+  std::map<std::filesystem::path, const SafetensorsFile*> opened;
+  for (const auto& [tensor, file] : read_shard_index(index, ".safetensors")) {
+    if (!opened.contains(file)) {
       add(std::make_unique<SafetensorsFile>(file));
-      opened.emplace(shard, files_.back().get());
+      opened.emplace(file, files_.back().get());
     }
-    require(opened[shard]->contains(item.key()), ErrorCode::kData, index.string(),
-            ": weight_map entry '", item.key(), "': no such tensor in ", shard);
+    require(opened[file]->contains(tensor), ErrorCode::kData, index.string(),
+            ": weight_map entry '", tensor, "': no such tensor in ", file.filename().string());
   }
 }
 

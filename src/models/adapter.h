@@ -12,26 +12,32 @@
 #include "config/fields.h"
 #include "models/decoder.h"
 #include "models/encoder.h"
+#include "models/encoder_decoder.h"
 #include "models/heads.h"
 #include "models/model.h"
+#include "models/tensor_layout.h"
 
 namespace llmctl {
 
-/// A tensor of the file and the parameter that it is: "body.layer0.attention.query.weight" of the
-/// body, "head.weight" of the head.
-struct TensorRule {
-  std::string file_name, parameter;
+/// How fresh matrices are drawn, all from normal distributions.
+enum class Initialization {
+  kNormal,          ///< deviation initializer_range
+  kScaledResidual,  ///< and 1/√(2 layers) of it where a block adds to its input (Radford et al.,
+                    ///< 2019)
+  kT5               ///< by the width of what each matrix reads, times initializer_range (Raffel et
+                    ///< al., 2020)
 };
 
 /// A model as its configuration describes it, in our terms.
 struct ModelPlan {
   ModelFacts facts;
-  std::variant<DecoderConfig, EncoderConfig> body;
+  std::variant<DecoderConfig, EncoderConfig, EncoderDecoderConfig> body;
   std::optional<LmHeadConfig> lm;  ///< at most one of lm and classifier
   std::optional<ClassifierConfig> classifier;
   std::vector<TensorRule> tensors;   ///< in the order of saving
   std::string prefix;                ///< of the body's tensors, as in "bert."
   std::vector<std::string> ignored;  ///< parts of names of copies and buffers in files
+  Initialization initialization = Initialization::kNormal;
   double initializer_range = 0.02;
   bool sinusoidal_positions = false;  ///< a new table of positions starts as sinusoids
 };
@@ -40,6 +46,9 @@ struct ModelPlan {
 struct HeadClass {
   HeadKind head;
   std::string name;
+  /// Beginnings of the names of tensors that only this class has and we have no use for: a
+  /// directory of the class keeps them.
+  std::vector<std::string> carried = {};
 };
 
 class Adapter {
@@ -65,6 +74,12 @@ const std::vector<const Adapter*>& adapters();
 const Adapter* find_adapter(const std::string& model_type);
 
 const Adapter& llama_adapter();
+const Adapter& qwen2_adapter();
+const Adapter& qwen3_adapter();
+const Adapter& gpt2_adapter();
 const Adapter& bert_adapter();
+const Adapter& roberta_adapter();
+const Adapter& marian_adapter();
+const Adapter& t5_adapter();
 
 }  // namespace llmctl

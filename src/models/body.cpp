@@ -6,6 +6,10 @@
 
 namespace llmctl {
 
+at::Tensor Body::encode(const Sequence&, const Context&) const {
+  fail(ErrorCode::kInternal, "the model has no encoder beside its decoder");
+}
+
 at::Tensor positions_of(const Sequence& input) {
   if (input.positions.defined()) return input.positions;
   return at::arange(input.length(), input.ids.options());
@@ -23,7 +27,7 @@ void check_ids(const at::Tensor& ids, std::int64_t limit, const char* what) {
 }
 
 void tap_hidden(const Context& context, std::int64_t index, const at::Tensor& value) {
-  if (context.tap) (*context.tap)("hidden_states." + std::to_string(index), value);
+  if (context.tap) (*context.tap)(concat(context.tap_prefix, "hidden_states.", index), value);
 }
 
 }  // namespace llmctl

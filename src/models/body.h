@@ -14,7 +14,9 @@ namespace llmctl {
 
 class Body : public torch::nn::Module {
  public:
-  /// [B, T, D] fp32 after the last norm.
+  /// Of encoder-decoders: the encoder's states [B, S, D] fp32.
+  virtual at::Tensor encode(const Sequence& source, const Context& context) const;
+  /// [B, T, D] fp32 after the last norm; of encoder-decoders the decoder's, over context.memory.
   virtual at::Tensor forward(const Sequence& input, const Context& context) const = 0;
   /// [V, D]; tied heads use it.
   virtual const at::Tensor& word_embeddings() const = 0;

@@ -1,14 +1,13 @@
-// The decoder body: a causal Transformer with the norms before the blocks (Llama and its kin).
+// The decoder body: a causal Transformer with the norms before the blocks (GPT-2, Llama and their
+// kin).
 #pragma once
 
 #include <optional>
 #include <vector>
 
+#include "models/block.h"
 #include "models/body.h"
-#include "nn/attention.h"
 #include "nn/embedding.h"
-#include "nn/feed_forward.h"
-#include "nn/norm.h"
 #include "nn/rope.h"
 
 namespace llmctl {
@@ -17,25 +16,17 @@ namespace llmctl {
 struct DecoderConfig {
   std::int64_t vocab_size = 0, hidden_size = 0, layers = 0, max_positions = 0;
   std::int64_t padding_id = -1;  ///< its embedding gets no gradient; -1: none
-  AttentionConfig attention;
-  FeedForwardConfig feed_forward;
-  NormKind norm = NormKind::kRms;
-  double norm_eps = 1e-6;
-  RopeConfig rope;
-};
+  BlockConfig block;
+  std::optional<RopeConfig> rope;  ///< without it positions have vectors of their own
+  double embedding_dropout = 0;
+  /// Tokens that each layer's attention looks back, itself included; 0 or no entry: all.
+  std::vector<std::int64_t> windows;
+  bool scale_by_layer = false;  ///< layer i divides QKᵀ by i + 1 (GPT-2's option)
 
-/// y = x + attention(norm(x)); z = y + feed_forward(norm(y)).
-class DecoderLayer : public torch::nn::Module {
- public:
-  DecoderLayer(const DecoderConfig& config, const at::TensorOptions& options);
-  at::Tensor forward(const at::Tensor& x, const AttentionInputs& inputs, std::int64_t index,
-                     const Context& context) const;
-
- private:
-  double attention_dropout_;
-  std::shared_ptr<Norm> attention_norm_, feed_forward_norm_;
-  std::shared_ptr<Attention> attention_;
-  std::shared_ptr<FeedForward> feed_forward_;
+  std::int64_t window(std::int64_t layer) const {
+    const auto index = static_cast<std::size_t>(layer);
+    return index < windows.size() ? windows[index] : 0;
+  }
 };
 
 class Decoder : public Body {
@@ -45,10 +36,15 @@ class Decoder : public Body {
   const at::Tensor& word_embeddings() const override { return embedding_->weight; }
 
  private:
+  at::Tensor embed(const Sequence& input, const at::Tensor& positions,
+                   const Context& context) const;
+  AttentionInputs attention_inputs(const Sequence& input, const at::Tensor& positions,
+                                   std::int64_t window, const Context& context) const;
+
   DecoderConfig config_;
-  RotaryEmbedding rope_;
-  std::shared_ptr<Embedding> embedding_;
-  std::vector<std::shared_ptr<DecoderLayer>> layers_;
+  std::optional<RotaryEmbedding> rope_;
+  std::shared_ptr<Embedding> embedding_, positions_;
+  std::vector<std::shared_ptr<Block>> layers_;
   std::shared_ptr<Norm> norm_;
 };
 

@@ -4,36 +4,21 @@
 
 #include <vector>
 
+#include "models/block.h"
 #include "models/body.h"
-#include "nn/attention.h"
 #include "nn/embedding.h"
-#include "nn/feed_forward.h"
-#include "nn/norm.h"
 
 namespace llmctl {
 
 /// The switches of an encoder.
 struct EncoderConfig {
-  std::int64_t vocab_size = 0, hidden_size = 0, layers = 0, max_positions = 0, token_types = 0;
-  std::int64_t padding_id = -1;  ///< its embedding gets no gradient; -1: none
-  AttentionConfig attention;
-  FeedForwardConfig feed_forward;
-  double norm_eps = 1e-12;
-  double dropout = 0;  ///< of the embeddings and of what each block adds
-};
-
-/// y = norm(x + dropout(attention(x))); z = norm(y + dropout(feed_forward(y))).
-class EncoderLayer : public torch::nn::Module {
- public:
-  EncoderLayer(const EncoderConfig& config, const at::TensorOptions& options);
-  at::Tensor forward(const at::Tensor& x, const AttentionInputs& inputs, std::int64_t index,
-                     const Context& context) const;
-
- private:
-  double dropout_, attention_dropout_;
-  std::shared_ptr<Attention> attention_;
-  std::shared_ptr<Norm> attention_norm_, feed_forward_norm_;
-  std::shared_ptr<FeedForward> feed_forward_;
+  std::int64_t vocab_size = 0, hidden_size = 0, layers = 0;
+  std::int64_t max_positions = 0;  ///< rows of the table of positions
+  std::int64_t token_types = 0;    ///< 1: all tokens are of one type, whatever is asked for
+  std::int64_t padding_id = -1;    ///< its embedding gets no gradient; -1: none
+  BlockConfig block;
+  std::int64_t first_position = 0;  ///< row of the table that position 0 takes
+  double embedding_dropout = 0;
 };
 
 class Encoder : public Body {
@@ -48,7 +33,7 @@ class Encoder : public Body {
   EncoderConfig config_;
   std::shared_ptr<Embedding> words_, positions_, types_;
   std::shared_ptr<Norm> embedding_norm_;
-  std::vector<std::shared_ptr<EncoderLayer>> layers_;
+  std::vector<std::shared_ptr<Block>> layers_;
 };
 
 }  // namespace llmctl

@@ -20,10 +20,15 @@ LmHead::LmHead(const LmHeadConfig& config, const at::TensorOptions& options) : c
     weight =
         register_parameter("weight", at::empty({config.vocab_size, config.hidden_size}, options));
   }
-  if (config.bias) bias = register_parameter("bias", at::empty({config.vocab_size}, options));
+  if (config.constant_bias) {
+    bias = register_buffer("bias", at::empty({1, config.vocab_size}, options));
+  } else if (config.bias) {
+    bias = register_parameter("bias", at::empty({config.vocab_size}, options));
+  }
 }
 
 at::Tensor LmHead::transformed(const at::Tensor& rows, const Context& context) const {
+  if (config_.input_scale != 1) return rows * config_.input_scale;
   if (!config_.transform) return rows;
   return norm_->forward(activate(*config_.transform, dense_->forward(rows, context)),
                         context.compute);
@@ -40,8 +45,9 @@ at::Tensor LmHead::forward(const at::Tensor& rows, const at::Tensor& embeddings,
 at::Tensor LmHead::loss(const at::Tensor& rows, const at::Tensor& embeddings,
                         const at::Tensor& labels, const Context& context,
                         at::Tensor* per_row) const {
-  return linear_cross_entropy(transformed(rows, context), config_.tied ? embeddings : weight, bias,
-                              labels, context.compute, per_row);
+  return linear_cross_entropy(transformed(rows, context), config_.tied ? embeddings : weight,
+                              bias.defined() ? bias.reshape({-1}) : bias, labels, context.compute,
+                              per_row);
 }
 
 Classifier::Classifier(const ClassifierConfig& config, const at::TensorOptions& options)
@@ -56,8 +62,9 @@ Classifier::Classifier(const ClassifierConfig& config, const at::TensorOptions& 
 
 at::Tensor Classifier::forward(const at::Tensor& rows, const Context& context) const {
   at::Tensor x = rows;
+  seed_dropout(context, kHeadBlock, x.device());
+  if (config_.dropout_before_pooler) x = dropout(x, config_.dropout, context);
   if (pooler_) x = activate(Activation::kTanh, pooler_->forward(x, context));
-  seed_dropout(context, kHeadBlock, config_.dropout, x.device());
   return output_->forward(dropout(x, config_.dropout, context), context).to(at::kFloat);
 }
 

@@ -20,6 +20,8 @@ struct LmHeadConfig {
   bool bias = false;
   std::optional<Activation> transform;
   double norm_eps = 1e-12;
+  bool constant_bias = false;  ///< the bias [1, V] is no parameter (Marian's final_logits_bias)
+  double input_scale = 1;      ///< of the hidden states (T5 with tied embeddings: 1/√D)
 };
 
 class LmHead : public torch::nn::Module {
@@ -43,12 +45,14 @@ class LmHead : public torch::nn::Module {
   std::shared_ptr<Norm> norm_;
 };
 
-/// Scores of classes: an optional pooler (dense, tanh), dropout, a linear map.
+/// Scores of classes: an optional pooler (dense, tanh; in RoBERTa's with dropout before it too),
+/// dropout, a linear map.
 struct ClassifierConfig {
   std::int64_t hidden_size = 0, outputs = 0;
   bool pooler = false;
   bool bias = true;
   double dropout = 0;
+  bool dropout_before_pooler = false;
 };
 
 class Classifier : public torch::nn::Module {

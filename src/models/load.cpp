@@ -7,13 +7,14 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "io/safetensors.h"
 #include "models/labels.h"
 #include "models/rope_keys.h"
 #include "models/transformer_model.h"
+#include "models/weight_files.h"
 #include "nn/initialize.h"
-#include "nn/tensor_file.h"
 
 namespace llmctl {
 namespace {
@@ -41,27 +42,66 @@ const Adapter& adapter_of(const ConfigNode& config) {
   return *adapter;
 }
 
-const std::string& class_name(const Adapter& adapter, HeadKind head, const ConfigNode& config) {
+const HeadClass& class_of(const Adapter& adapter, HeadKind head, const ConfigNode& config) {
   for (const auto& entry : adapter.classes()) {
-    if (entry.head == head) return entry.name;
+    if (entry.head == head) return entry;
   }
   config.fail("model_type", concat("'", adapter.model_type(), "' has no such head"));
 }
 
-/// The head that a directory's "architectures" names; the type's natural one when it names none.
-HeadKind head_of(const Adapter& adapter, const ConfigNode& config) {
+/// What a directory's "architectures" names; the type's natural class when it names none.
+const HeadClass& class_of(const Adapter& adapter, const ConfigNode& config) {
   const Json& architectures = config.child("architectures").value();
-  if (architectures.is_null() || architectures.empty()) return adapter.classes().front().head;
+  if (architectures.is_null() || architectures.empty()) return adapter.classes().front();
   if (!architectures.is_array() || !architectures.front().is_string()) {
     config.fail("architectures", concat("expected a list of strings, got ", architectures.dump()));
   }
   const auto name = architectures.front().get<std::string>();
   std::string known;
   for (const auto& entry : adapter.classes()) {
-    if (entry.name == name) return entry.head;
+    if (entry.name == name) return entry;
     known += (known.empty() ? "" : ", ") + entry.name;
   }
   config.fail("architectures", concat("'", name, "' is not supported, expected one of ", known));
+}
+
+bool ends_with_any(const std::string& text, std::initializer_list<const char*> ends) {
+  return std::any_of(ends.begin(), ends.end(),
+                     [&](const char* end) { return text.ends_with(end); });
+}
+
+/// T5's deviations, which make up for attention that divides by nothing.
+double t5_deviation(const std::string& parameter, const EncoderDecoderConfig& body) {
+  const auto root = [](std::int64_t width) { return 1 / std::sqrt(static_cast<double>(width)); };
+  const AttentionConfig& attention = body.decoder.attention;
+  if (ends_with_any(parameter, {"embedding.weight", "head.weight"})) return 1;
+  if (parameter.ends_with("attention.query.weight")) {
+    return root(attention.hidden_size * attention.head_size);
+  }
+  if (parameter.ends_with("attention.output.weight")) {
+    return root(attention.heads * attention.head_size);
+  }
+  if (parameter.ends_with("feed_forward.down.weight")) {
+    return root(body.decoder.feed_forward.intermediate_size);
+  }
+  return root(attention.hidden_size);
+}
+
+/// Standard deviation of a fresh matrix.
+double deviation(const TensorRule& rule, const ModelPlan& plan) {
+  switch (plan.initialization) {
+    case Initialization::kNormal:
+      break;
+    case Initialization::kScaledResidual:
+      if (ends_with_any(rule.parameter, {"attention.output.weight", "feed_forward.down.weight"})) {
+        return plan.initializer_range / std::sqrt(2.0 * static_cast<double>(plan.facts.layers));
+      }
+      break;
+    case Initialization::kT5:
+      return plan.initializer_range *
+             t5_deviation(rule.parameter, std::get<EncoderDecoderConfig>(plan.body));
+  }
+  return plan.initializer_range;
 }
 
 void initialize(const TensorRule& rule, at::Tensor& parameter, const ModelPlan& plan,
@@ -80,7 +120,7 @@ void initialize(const TensorRule& rule, at::Tensor& parameter, const ModelPlan& 
         fill_sinusoids(parameter, 2 * std::sqrt(2.0) * plan.initializer_range);
         return;
       }
-      fill_normal(parameter, plan.initializer_range, seed, rule.file_name);
+      fill_normal(parameter, deviation(rule, plan), seed, rule.name());
   }
   // The vector of padding starts as nothing, and stays so where it gets no gradient.
   const std::int64_t padding =
@@ -95,9 +135,9 @@ void initialize(const TensorRule& rule, at::Tensor& parameter, const ModelPlan& 
 /// bodies), or with the norms' old "gamma" and "beta".
 class FileNames {
  public:
-  FileNames(const SafetensorsSet& files, const ModelPlan& plan) : files_(files) {
-    for (const auto& adapter_prefix :
-         {plan.prefix, std::string("model."), std::string("bert."), std::string("transformer.")}) {
+  FileNames(const WeightFiles& files, const ModelPlan& plan) : files_(files) {
+    for (const auto& adapter_prefix : {plan.prefix, std::string("model."), std::string("bert."),
+                                       std::string("roberta."), std::string("transformer.")}) {
       if (!adapter_prefix.empty()) prefixes_.insert(adapter_prefix);
     }
     own_prefix_ = plan.prefix;
@@ -106,7 +146,8 @@ class FileNames {
   /// The file's name for `name`, or nothing.
   std::optional<std::string> find(const std::string& name, bool in_body) const {
     if (const auto found = with_old_norms(name)) return found;
-    if (!in_body) return std::nullopt;
+    // Poolers are parts of Hugging Face's bodies and of our heads.
+    if (!in_body && (own_prefix_.empty() || !name.starts_with(own_prefix_))) return std::nullopt;
     const std::string bare = name.substr(own_prefix_.size());
     if (const auto found = with_old_norms(bare)) return found;
     for (const auto& prefix : prefixes_) {
@@ -127,7 +168,7 @@ class FileNames {
     return std::nullopt;
   }
 
-  const SafetensorsSet& files_;
+  const WeightFiles& files_;
   std::set<std::string> prefixes_;
   std::string own_prefix_;
 };
@@ -140,18 +181,24 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return text + "]";
 }
 
-bool is_float(DType dtype) {
-  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16 ||
-         dtype == DType::kF64;
+/// Of a tensor in a file, which may begin at any byte.
+bool is_aligned(const at::Tensor& tensor) {
+  const auto address = reinterpret_cast<std::uintptr_t>(tensor.const_data_ptr());
+  return address % tensor.element_size() == 0;
+}
+
+bool is_float(at::ScalarType dtype) {
+  return dtype == at::kFloat || dtype == at::kHalf || dtype == at::kBFloat16 ||
+         dtype == at::kDouble;
 }
 
 /// For each rule of the plan the name in the file; "" for a head's tensor that is not there or,
-/// with `new_labels`, has another number of classes.
-std::vector<std::string> match_tensors(const ModelPlan& plan, const SafetensorsSet& files,
-                                       const fs::path& directory, bool new_labels,
+/// where labels are asked for, has another number of classes.
+std::vector<std::string> match_tensors(const ModelPlan& plan, const WeightFiles& files,
+                                       const fs::path& directory, const ModelRequest& request,
                                        LoadReport& report) {
   const FileNames names(files, plan);
-  const auto shapes = parameter_shapes(plan);
+  const auto shapes = tensor_shapes(plan);
   std::vector<std::string> found(plan.tensors.size());
   std::vector<std::string> body_missing;
   for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
@@ -162,27 +209,72 @@ std::vector<std::string> match_tensors(const ModelPlan& plan, const SafetensorsS
       (in_body ? body_missing : report.missing).push_back(rule.file_name);
       continue;
     }
-    const TensorInfo& info = files.info(*name);
-    if (info.shape != shapes[i].second) {
-      if (new_labels && rule.parameter.starts_with("head.output.")) continue;
+    const at::Tensor& stored = files.tensors().at(*name);
+    const auto shape = file_shape(rule, shapes[i]);
+    if (stored.sizes() != at::IntArrayRef(shape)) {
+      if (!request.labels.empty() && rule.parameter.starts_with("head.output.")) continue;
       fail(ErrorCode::kData, directory.string(), ": tensor ", *name, " has shape ",
-           shape_text(info.shape), ", config.json asks for ", shape_text(shapes[i].second));
+           shape_text(stored.sizes().vec()), ", config.json asks for ", shape_text(shape));
     }
-    require(is_float(info.dtype), ErrorCode::kData, directory.string(), ": tensor ", *name,
-            " has dtype ", dtype_name(info.dtype), ", expected F32, F16, BF16 or F64");
+    require(is_float(stored.scalar_type()), ErrorCode::kData, directory.string(), ": tensor ",
+            *name, " has dtype ", at::toString(stored.scalar_type()),
+            ", expected float32, float16, bfloat16 or float64");
     found[i] = *name;
   }
   require(body_missing.empty(), ErrorCode::kData, directory.string(), ": ", body_missing.size(),
           " tensors are missing, the first is ", body_missing.empty() ? "" : body_missing.front());
 
   std::set<std::string> used(found.begin(), found.end());
-  for (const auto& [name, file] : files.tensors()) {
+  for (const auto& [name, tensor] : files.tensors()) {
     const bool ignored =
         std::any_of(plan.ignored.begin(), plan.ignored.end(),
                     [&](const std::string& part) { return name.find(part) != std::string::npos; });
     if (!used.contains(name) && !ignored) report.unexpected.push_back(name);
   }
   return found;
+}
+
+/// Takes the unexpected tensors that a directory of the class carries along.
+std::vector<std::pair<std::string, at::Tensor>> take_carried(const HeadClass& head,
+                                                             const WeightFiles& files,
+                                                             LoadReport& report) {
+  std::vector<std::pair<std::string, at::Tensor>> carried;
+  std::erase_if(report.unexpected, [&](const std::string& name) {
+    const bool keep =
+        std::any_of(head.carried.begin(), head.carried.end(),
+                    [&](const std::string& begin) { return name.starts_with(begin); });
+    if (keep) carried.emplace_back(name, files.tensors().at(name));
+    return keep;
+  });
+  return carried;
+}
+
+/// Copies a directory's tensors into the parameters, or lets these be the mapped tensors.
+void fill(TransformerModel& model, const std::vector<std::string>& names, const WeightFiles& files,
+          const std::vector<std::int64_t>& label_order, const ModelRequest& request,
+          LoadReport& report) {
+  const c10::AutoGradMode no_grad(false);
+  for (std::size_t i = 0; i < model.tensors().size(); ++i) {
+    at::Tensor parameter = model.tensors()[i];
+    const TensorRule& rule = model.plan().tensors[i];
+    if (names[i].empty()) {
+      initialize(rule, parameter, model.plan(), request.seed);
+      report.initialized.push_back(rule.name());
+      continue;
+    }
+    const at::Tensor stored = parameter_of_file(rule, files.tensors().at(names[i]));
+    if (rule.parameter.starts_with("head.output.") && !label_order.empty()) {
+      for (std::size_t row = 0; row < label_order.size(); ++row) {
+        parameter.select(0, static_cast<std::int64_t>(row))
+            .copy_(stored.select(0, label_order[row]));
+      }
+    } else if (request.mapped && stored.scalar_type() == parameter.scalar_type() &&
+               stored.is_contiguous() && is_aligned(stored)) {
+      parameter.set_data(stored);
+    } else {
+      parameter.copy_(stored);
+    }
+  }
 }
 
 void say(const LoadReport& report, const fs::path& directory) {
@@ -207,7 +299,7 @@ void say(const LoadReport& report, const fs::path& directory) {
 struct DirectoryConfig {
   JsonDocument document;
   const Adapter* adapter = nullptr;
-  HeadKind head = HeadKind::kNone;
+  HeadClass head;
 };
 
 DirectoryConfig read_directory_config(const fs::path& directory, const ModelRequest& request,
@@ -219,7 +311,10 @@ DirectoryConfig read_directory_config(const fs::path& directory, const ModelRequ
   require(value.is_object(), ErrorCode::kData, path.string(), ": expected an object");
   const ConfigNode node(&value, "", &config.document, ErrorCode::kData);
   config.adapter = &adapter_of(node);
-  config.head = request.head == HeadKind::kNone ? head_of(*config.adapter, node) : request.head;
+  config.head = class_of(*config.adapter, node);
+  if (request.head != HeadKind::kNone && request.head != config.head.head) {
+    config.head = class_of(*config.adapter, request.head, node);
+  }
   if (!overrides.empty()) {
     config.adapter->check_overrides(ConfigNode(&overrides, "model", nullptr), value);
     // A stretched length is told in one spelling; the other one must not contradict it.
@@ -241,43 +336,51 @@ std::unique_ptr<Model> create_model(const ConfigNode& section, std::int64_t toke
   // The user's section has the places; the completed one has the values.
   ModelPlan plan =
       adapter.plan(section.with_value(&config), head, static_cast<std::int64_t>(labels.size()));
-  plan.facts.architecture = class_name(adapter, head, section);
+  plan.facts.architecture = class_of(adapter, head, section).name;
   write_rope(config);
   config["architectures"] = Json::array({plan.facts.architecture});
   if (plan.classifier && head != HeadKind::kSpan) write_labels(config, labels);
   auto model = std::make_unique<TransformerModel>(std::move(plan), std::move(config),
                                                   Json::object(), request.dtype);
-  const auto parameters = model->parameters();
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    at::Tensor parameter = parameters[i].second;
+  for (std::size_t i = 0; i < model->tensors().size(); ++i) {
+    at::Tensor parameter = model->tensors()[i];
     initialize(model->plan().tensors[i], parameter, model->plan(), request.seed);
   }
   return model;
 }
 
-std::unique_ptr<Model> load_model(const fs::path& directory, const ModelRequest& request,
-                                  const Json& overrides, LoadReport* report) {
+namespace {
+
+std::unique_ptr<TransformerModel> load_base(const fs::path& directory, const ModelRequest& request,
+                                            const Json& overrides, LoadReport* report) {
   DirectoryConfig read = read_directory_config(directory, request, overrides);
   Json& config = read.document.value;
   const ConfigNode node(&config, "", &read.document, ErrorCode::kData);
   const std::vector<std::string> before = read_labels(node);
   const std::vector<std::string> labels = choose_labels(request.labels, node);
-  ModelPlan plan = read.adapter->plan(node, read.head, static_cast<std::int64_t>(labels.size()));
-  plan.facts.architecture = class_name(*read.adapter, read.head, node);
+  const auto make_plan = [&] {
+    ModelPlan plan =
+        read.adapter->plan(node, read.head.head, static_cast<std::int64_t>(labels.size()));
+    plan.facts.architecture = read.head.name;
+    return plan;
+  };
+  ModelPlan plan = make_plan();
 
-  const auto files = std::make_shared<const SafetensorsSet>(directory);
-  if (plan.lm && !plan.lm->tied && plan.facts.causal && !files->contains("lm_head.weight")) {
+  const WeightFiles files(directory);
+  if (plan.lm && !plan.lm->tied && plan.facts.causal && !files.contains("lm_head.weight")) {
     // A file without the matrix means the tied one.
     config["tie_word_embeddings"] = true;
-    plan = read.adapter->plan(node, read.head, static_cast<std::int64_t>(labels.size()));
-    plan.facts.architecture = class_name(*read.adapter, read.head, node);
+    plan = make_plan();
   }
   LoadReport found;
-  const std::vector<std::string> names =
-      match_tensors(plan, *files, directory, !request.labels.empty(), found);
+  const std::vector<std::string> names = match_tensors(plan, files, directory, request, found);
+  auto carried = take_carried(read.head, files, found);
+  if (carried.empty() && !read.head.carried.empty()) {
+    plan.facts.architecture = class_of(*read.adapter, read.head.head, node).name;
+  }
   write_rope(config);
   config["architectures"] = Json::array({plan.facts.architecture});
-  if (plan.classifier && read.head != HeadKind::kSpan) write_labels(config, labels);
+  if (plan.classifier && read.head.head != HeadKind::kSpan) write_labels(config, labels);
   Json generation = Json::object();
   if (const fs::path path = directory / "generation_config.json"; fs::exists(path)) {
     generation = load_json(path);
@@ -285,29 +388,89 @@ std::unique_ptr<Model> load_model(const fs::path& directory, const ModelRequest&
   }
   auto model = std::make_unique<TransformerModel>(std::move(plan), std::move(config),
                                                   std::move(generation), request.dtype);
-  const c10::AutoGradMode no_grad(false);
-  const std::vector<std::int64_t> order = label_order(before, labels);
-  const auto parameters = model->parameters();
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    at::Tensor parameter = parameters[i].second;
-    const TensorRule& rule = model->plan().tensors[i];
-    if (names[i].empty()) {
-      initialize(rule, parameter, model->plan(), request.seed);
-      found.initialized.push_back(rule.file_name);
-      continue;
-    }
-    const at::Tensor stored = map_tensor(files->info(names[i]), files->bytes(names[i]), files);
-    if (rule.parameter.starts_with("head.output.") && !order.empty()) {
-      for (std::size_t row = 0; row < order.size(); ++row) {
-        parameter.select(0, static_cast<std::int64_t>(row)).copy_(stored.select(0, order[row]));
-      }
-    } else {
-      parameter.copy_(stored);
-    }
-  }
+  model->carry(std::move(carried));
+  fill(*model, names, files, label_order(before, labels), request, found);
   say(found, directory);
   if (report) *report = std::move(found);
   return model;
+}
+
+/// Fresh maps: B is zero, so that the model is what it was; A is drawn with the deviation that
+/// PEFT's uniform draws have.
+void initialize_maps(TransformerModel& model, std::uint64_t seed) {
+  const c10::AutoGradMode no_grad(false);
+  for (std::size_t i = 0; i < model.adapter_rules().size(); ++i) {
+    const TensorRule& rule = model.adapter_rules()[i];
+    at::Tensor tensor = model.adapter_tensors()[i];
+    if (rule.parameter.ends_with(".a.weight")) {
+      const auto width = static_cast<double>(tensor.size(1));
+      fill_normal(tensor, 1 / std::sqrt(3 * width), seed, rule.name());
+    } else if (rule.parameter.ends_with(".b.weight")) {
+      tensor.zero_();
+    }
+  }
+}
+
+/// An adapter's base with the adapter.
+std::unique_ptr<Model> load_adapted(const fs::path& directory, const ModelRequest& request,
+                                    const Json& overrides, LoadReport* report) {
+  const fs::path file = directory / kAdapterConfig;
+  const JsonDocument document = parse_json_document(read_file(file), file.string());
+  const LoraConfig config = read_lora_config(document);
+  const fs::path base = adapter_base(directory);
+  ModelRequest wanted = request;
+  wanted.mapped = false;
+  if (wanted.head == HeadKind::kNone) {
+    wanted.head = adapter_head(document.value);
+    if (wanted.labels.empty()) wanted.labels = adapter_labels(directory);
+  }
+  auto model = load_base(base, wanted, overrides, report);
+  require(model->add_lora(config, base.string()), ErrorCode::kData, file,
+          ": target_modules: no layer of ", base.string(), " has such a name");
+  const SafetensorsFile weights(directory / kAdapterWeights);
+  const auto trained_on = weights.metadata().find(kBaseFingerprint);
+  if (trained_on != weights.metadata().end() && trained_on->second != weights_fingerprint(base)) {
+    log_warning(directory.string(), ": the adapter was trained on other weights than those that ",
+                base.string(), " has now");
+  }
+  model->load_weights(directory);
+  if (!request.train_adapter) model->merge_lora();
+  return model;
+}
+
+}  // namespace
+
+std::unique_ptr<Model> load_model(const fs::path& directory, const ModelRequest& request,
+                                  const Json& overrides, LoadReport* report) {
+  if (is_adapter_directory(directory)) return load_adapted(directory, request, overrides, report);
+  return load_base(directory, request, overrides, report);
+}
+
+void add_lora(Model& model, const LoraConfig& config, const ConfigNode& node, const fs::path& base,
+              std::uint64_t seed) {
+  auto* const transformer = dynamic_cast<TransformerModel*>(&model);
+  require(transformer != nullptr, ErrorCode::kInternal, "a model without layers to adapt");
+  LoraConfig whole = config;
+  if (transformer->plan().classifier) {
+    // A task's own head is trained as it is.
+    if (whole.modules_to_save.is_null()) whole.modules_to_save = Json::array();
+    for (const TensorRule& rule : transformer->plan().tensors) {
+      const std::string module = rule.file_name.substr(0, rule.file_name.rfind('.'));
+      if (rule.parameter.starts_with("head.") && !whole.saves(module)) {
+        whole.modules_to_save.push_back(module);
+      }
+    }
+  }
+  if (!transformer->add_lora(whole, base.string())) {
+    const auto& rules = transformer->plan().tensors;
+    const auto example = std::find_if(rules.begin(), rules.end(), [](const TensorRule& rule) {
+      return rule.parameter.ends_with("attention.query.weight");
+    });
+    node.fail("target_modules",
+              concat(config.target_modules.dump(), " names no layer; there is, for example, ",
+                     example->file_name.substr(0, example->file_name.rfind('.'))));
+  }
+  initialize_maps(*transformer, seed);
 }
 
 }  // namespace llmctl

@@ -13,6 +13,7 @@
 
 #include "config/fields.h"
 #include "data/batch.h"
+#include "io/shard_index.h"
 #include "nn/context.h"
 #include "nn/kv_cache.h"
 
@@ -23,6 +24,7 @@ enum class HeadKind {
   kNone,
   kCausalLm,
   kMaskedLm,
+  kSeq2SeqLm,  ///< of encoder-decoders
   kSpan,
   kSequenceClassification,
   kTokenClassification
@@ -35,8 +37,10 @@ struct ModelFacts {
   HeadKind head = HeadKind::kNone;
   std::int64_t vocab_size = 0, hidden_size = 0, layers = 0, heads = 0, kv_heads = 0, head_size = 0,
                max_positions = 0;
-  std::int64_t labels = 0;  ///< outputs of a classification head
-  bool causal = false;
+  std::int64_t labels = 0;         ///< outputs of a classification head
+  bool causal = false;             ///< decoders, those of encoder-decoders too
+  bool encoder_decoder = false;    ///< prompts go to the encoder
+  std::int64_t decoder_start = 0;  ///< the id that an encoder-decoder's text begins with
 };
 
 /// Reports of loading: names of tensors.
@@ -53,7 +57,9 @@ class Model {
   virtual const Json& config() const = 0;
   virtual Json& config() = 0;
 
-  /// Hidden states [B, T, D] after the final norm.
+  /// Of encoder-decoders: the encoder's states [B, S, D], to be context.memory of what follows.
+  virtual at::Tensor encode(const Sequence& source, const Context& context) = 0;
+  /// Hidden states [B, T, D] after the final norm; of encoder-decoders the decoder's.
   virtual at::Tensor hidden(const Sequence& input, const Context& context) = 0;
   /// The head on chosen rows [N, D] → [N, V] logits, [N, 2] span scores or [N, labels].
   /// Classification heads take the row of `pooled_position`.
@@ -66,8 +72,13 @@ class Model {
   /// the last token for decoders).
   virtual at::Tensor pooled_position(const Sequence& input) const = 0;
 
-  /// Parameters under their Hugging Face names, in the order in which they are saved.
+  /// Parameters under their Hugging Face names, in the order in which they are saved; those of
+  /// which the file keeps several in one tensor have ".0", ".1", … behind its name.
   virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;
+  /// Values that stand beside parameters() (these themselves, gradients, …) as the file keeps them:
+  /// transposed and joined where it does that.
+  virtual std::vector<std::pair<std::string, at::Tensor>> in_file_layout(
+      const std::vector<at::Tensor>& values) const = 0;
   /// The table of token embeddings [V, D].
   virtual at::Tensor word_embeddings() const = 0;
   /// True for parameters that weight decay spares (biases, norms).
@@ -80,10 +91,13 @@ class Model {
   virtual std::unique_ptr<KvCache> make_cache(std::int64_t rows, std::int64_t slots,
                                               const Context& context) const = 0;
 
-  /// Writes config.json, model.safetensors and, for causal models, generation_config.json, in
-  /// `dtype`.
-  virtual void save(const std::filesystem::path& directory,
-                    at::ScalarType dtype = at::kFloat) const = 0;
+  /// Writes config.json, model.safetensors (files of at most `max_shard_bytes` and their index
+  /// where it would be larger) and, for causal models, generation_config.json, in `dtype`.
+  virtual void save(const std::filesystem::path& directory, at::ScalarType dtype = at::kFloat,
+                    std::uint64_t max_shard_bytes = kMaxShardBytes) const = 0;
+
+  /// Reads back the parameters that save() wrote into `directory`. kMissing, kData.
+  virtual void load_weights(const std::filesystem::path& directory) = 0;
 
   std::int64_t parameter_count() const;
 };
@@ -94,6 +108,12 @@ struct ModelRequest {
   std::vector<std::string> labels;    ///< names for classification heads; empty: the directory's
   std::uint64_t seed = 1234;          ///< of newly initialised tensors
   at::ScalarType dtype = at::kFloat;  ///< of the parameters in memory
+  /// For models that are not trained: parameters that the file keeps as they are in memory stay in
+  /// it, mapped. Nothing may write to them.
+  bool mapped = false;
+  /// The low-rank maps of an adapter's directory stay apart, to be trained further, instead of
+  /// being merged into the weights.
+  bool train_adapter = false;
 };
 
 /// From a `model` section (Hugging Face keys; unknown ones are errors with did-you-mean) with fresh
@@ -102,22 +122,31 @@ struct ModelRequest {
 std::unique_ptr<Model> create_model(const ConfigNode& section, std::int64_t tokenizer_vocab_size,
                                     const ModelRequest& request);
 
-/// From a model directory. Keys of `overrides` (a `model` section beside init_from) replace those
-/// of config.json where they change no shape. Missing body tensors are kData; a head that the file
-/// lacks is initialised and reported.
+/// From a model directory, or that of a PEFT adapter: its base with the adapter. Keys of
+/// `overrides` (a `model` section beside init_from) replace those of config.json where they change
+/// no shape. Missing body tensors are kData; a head that the file lacks is initialised and
+/// reported.
 std::unique_ptr<Model> load_model(const std::filesystem::path& directory,
                                   const ModelRequest& request,
                                   const Json& overrides = Json::object(),
                                   LoadReport* report = nullptr);
+
+struct LoraConfig;
+/// Freezes a model of create_model() or load_model() and puts low-rank maps, zero at first, beside
+/// the layers that the configuration names: parameters() are then these and the layers trained
+/// whole, and save() writes a PEFT adapter directory that names `base`. kConfig at `node` when no
+/// layer has such a name.
+void add_lora(Model& model, const LoraConfig& config, const ConfigNode& node,
+              const std::filesystem::path& base, std::uint64_t seed);
 
 /// Model types that can be made, for did-you-mean and the schema.
 std::vector<std::string> model_types();
 /// JSON Schema of a type's section.
 Json model_schema(const std::string& model_type);
 
-/// -m DIR: a model directory, a checkpoint, or a run directory (its best, else last, checkpoint);
-/// or an org/name in the local Hugging Face cache. kMissing, with the download command when it
-/// looks like a name.
+/// -m DIR: a model directory, an adapter's, a checkpoint, or a run directory (its best, else last,
+/// checkpoint); or an org/name in the local Hugging Face cache. kMissing, with the download command
+/// when it looks like a name.
 std::filesystem::path resolve_model_directory(const std::string& text);
 
 }  // namespace llmctl

@@ -4,7 +4,9 @@
 namespace llmctl {
 
 const std::vector<const Adapter*>& adapters() {
-  static const std::vector<const Adapter*> list = {&llama_adapter(), &bert_adapter()};
+  static const std::vector<const Adapter*> list = {
+      &llama_adapter(), &qwen2_adapter(),   &qwen3_adapter(),  &gpt2_adapter(),
+      &bert_adapter(),  &roberta_adapter(), &marian_adapter(), &t5_adapter()};
   return list;
 }
 

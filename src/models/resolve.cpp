@@ -1,10 +1,14 @@
 // -m: what users call a model → its directory.
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "models/lora.h"
 #include "models/model.h"
+#include "models/weight_files.h"
 
 namespace llmctl {
 namespace {
@@ -28,7 +32,9 @@ fs::path hub_cache() {
     const char* const value = std::getenv(name);
     return std::string(value ? value : "");
   };
-  if (const std::string cache = variable("HF_HUB_CACHE"); !cache.empty()) return cache;
+  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {
+    if (const std::string cache = variable(name); !cache.empty()) return cache;
+  }
   if (const std::string home = variable("HF_HOME"); !home.empty()) return fs::path(home) / "hub";
   if (const std::string cache = variable("XDG_CACHE_HOME"); !cache.empty()) {
     return fs::path(cache) / "huggingface" / "hub";
@@ -36,19 +42,40 @@ fs::path hub_cache() {
   return fs::path(variable("HOME")) / ".cache" / "huggingface" / "hub";
 }
 
-/// The snapshot of a name's main branch in the cache, or an empty path.
+/// The name with the organisation that the hub has since put before models of its first years.
+std::string full_name(const std::string& name) {
+  if (name.find('/') != std::string::npos) return name;
+  constexpr std::pair<const char*, const char*> kOwners[] = {
+      {"bert-", "google-bert"},      {"gpt2", "openai-community"},
+      {"roberta-", "FacebookAI"},    {"t5-", "google-t5"},
+      {"distilgpt2", "distilbert"},  {"distilroberta-", "distilbert"},
+      {"distilbert-", "distilbert"}, {"xlm-roberta-", "FacebookAI"},
+      {"albert-", "albert"}};
+  for (const auto& [begin, owner] : kOwners) {
+    if (name.starts_with(begin)) return concat(owner, "/", name);
+  }
+  return name;
+}
+
+/// The snapshot of a name's main branch in the cache, or its only one; else an empty path.
 fs::path find_in_cache(std::string name) {
   for (std::size_t at; (at = name.find('/')) != std::string::npos;) name.replace(at, 1, "--");
   const fs::path model = hub_cache() / ("models--" + name);
-  const fs::path reference = model / "refs" / "main";
-  if (!fs::is_regular_file(reference)) return {};
-  std::string commit = read_file(reference, 4096);
-  commit.erase(
-      std::find_if(commit.begin(), commit.end(), [](unsigned char c) { return std::isspace(c); }),
-      commit.end());
-  if (!is_name_part(commit)) return {};
-  const fs::path snapshot = model / "snapshots" / commit;
-  return fs::exists(snapshot / "config.json") ? snapshot : fs::path();
+  std::error_code ignored;
+  std::vector<fs::path> snapshots;
+  if (const fs::path reference = model / "refs" / "main"; fs::is_regular_file(reference)) {
+    std::string commit = read_file(reference, 4096);
+    commit.erase(
+        std::find_if(commit.begin(), commit.end(), [](unsigned char c) { return std::isspace(c); }),
+        commit.end());
+    if (is_name_part(commit)) snapshots.push_back(model / "snapshots" / commit);
+  } else {
+    for (const auto& entry : fs::directory_iterator(model / "snapshots", ignored)) {
+      snapshots.push_back(entry.path());
+    }
+  }
+  const bool found = snapshots.size() == 1 && fs::exists(snapshots[0] / "config.json", ignored);
+  return found ? snapshots[0] : fs::path();
 }
 
 }  // namespace
@@ -57,23 +84,30 @@ fs::path resolve_model_directory(const std::string& text) {
   require(!text.empty(), ErrorCode::kUsage, "the model has no name");
   const fs::path path = text;
   if (fs::is_directory(path)) {
-    if (fs::exists(path / "config.json")) return path;
+    if (fs::exists(path / "config.json") || is_adapter_directory(path)) return path;
     if (fs::exists(path / "run.json")) {
       for (const char* link : {"best", "last"}) {
         const fs::path checkpoint = path / link;
-        if (fs::exists(checkpoint / "config.json")) return fs::canonical(checkpoint);
+        if (fs::exists(checkpoint / "config.json") || is_adapter_directory(checkpoint)) {
+          return fs::canonical(checkpoint);
+        }
       }
       fail(ErrorCode::kMissing, text, ": the run has no checkpoint yet");
     }
+    refuse_other_formats(path);
     fail(ErrorCode::kMissing, text,
          ": neither a model directory (no config.json) nor a run directory (no run.json)");
   }
-  require(!fs::exists(path), ErrorCode::kMissing, text, ": expected a directory, got a file");
+  if (fs::exists(path)) {
+    refuse_other_formats(path);
+    fail(ErrorCode::kMissing, text, ": expected a directory, got a file");
+  }
   require(looks_like_name(text), ErrorCode::kMissing, text, ": no such directory");
-  const fs::path cached = find_in_cache(text);
+  fs::path cached = find_in_cache(text);
+  if (cached.empty()) cached = find_in_cache(full_name(text));
   require(!cached.empty(), ErrorCode::kMissing, text,
           ": no such directory, nor in the Hugging Face cache ", hub_cache().string(),
-          "; to download it: huggingface-cli download ", text);
+          "; to download it: hf download ", full_name(text));
   return cached;
 }
 

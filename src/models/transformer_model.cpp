@@ -1,12 +1,20 @@
 #include "models/transformer_model.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/error.h"
 #include "base/files.h"
+#include "io/safetensors.h"
+#include "models/labels.h"
+#include "models/weight_files.h"
 #include "nn/tensor_file.h"
 
 namespace llmctl {
@@ -20,13 +28,15 @@ struct Parts {
   std::shared_ptr<Body> body;
   std::shared_ptr<LmHead> lm;
   std::shared_ptr<Classifier> classifier;
-  std::vector<std::pair<std::string, at::Tensor>> parameters;
+  std::vector<at::Tensor> tensors;  // in the order of the plan's rules
 };
 
 Parts build(const ModelPlan& plan, const at::TensorOptions& options) {
   Parts parts;
   if (const auto* decoder = std::get_if<DecoderConfig>(&plan.body)) {
     parts.body = std::make_shared<Decoder>(*decoder, options);
+  } else if (const auto* both = std::get_if<EncoderDecoderConfig>(&plan.body)) {
+    parts.body = std::make_shared<EncoderDecoder>(*both, options);
   } else {
     parts.body = std::make_shared<Encoder>(std::get<EncoderConfig>(plan.body), options);
   }
@@ -36,6 +46,7 @@ Parts build(const ModelPlan& plan, const at::TensorOptions& options) {
   std::map<std::string, at::Tensor> ours;
   const auto collect = [&](const std::string& prefix, const torch::nn::Module& module) {
     for (const auto& item : module.named_parameters()) ours[prefix + item.key()] = item.value();
+    for (const auto& item : module.named_buffers()) ours[prefix + item.key()] = item.value();
   };
   collect("body.", *parts.body);
   if (parts.lm) collect("head.", *parts.lm);
@@ -44,7 +55,7 @@ Parts build(const ModelPlan& plan, const at::TensorOptions& options) {
     const auto found = ours.find(rule.parameter);
     require(found != ours.end(), ErrorCode::kInternal, "no parameter ", rule.parameter, " for ",
             rule.file_name);
-    parts.parameters.emplace_back(rule.file_name, found->second);
+    parts.tensors.push_back(found->second);
     ours.erase(found);
   }
   require(ours.empty(), ErrorCode::kInternal, "no name in files for parameter ",
@@ -69,11 +80,10 @@ const char* dtype_text(at::ScalarType dtype) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::vector<std::int64_t>>> parameter_shapes(
-    const ModelPlan& plan) {
-  std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
-  for (const auto& [name, tensor] : build(plan, at::TensorOptions().device(at::kMeta)).parameters) {
-    shapes.emplace_back(name, tensor.sizes().vec());
+std::vector<std::vector<std::int64_t>> tensor_shapes(const ModelPlan& plan) {
+  std::vector<std::vector<std::int64_t>> shapes;
+  for (const auto& tensor : build(plan, at::TensorOptions().device(at::kMeta)).tensors) {
+    shapes.push_back(tensor.sizes().vec());
   }
   return shapes;
 }
@@ -90,7 +100,37 @@ TransformerModel::TransformerModel(ModelPlan plan, Json config, Json generation,
   body_ = std::move(parts.body);
   lm_ = std::move(parts.lm);
   classifier_ = std::move(parts.classifier);
-  parameters_ = std::move(parts.parameters);
+  tensors_ = std::move(parts.tensors);
+}
+
+std::pair<std::vector<TensorRule>, std::vector<at::Tensor>> TransformerModel::trained() const {
+  if (adapter_) return {adapter_->rules, adapter_->tensors};
+  std::pair<std::vector<TensorRule>, std::vector<at::Tensor>> result;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    if (!plan_.tensors[i].trained) continue;
+    result.first.push_back(plan_.tensors[i]);
+    result.second.push_back(tensors_[i]);
+  }
+  return result;
+}
+
+std::vector<std::pair<std::string, at::Tensor>> TransformerModel::parameters() const {
+  const auto [rules, tensors] = trained();
+  std::vector<std::pair<std::string, at::Tensor>> parameters;
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    parameters.emplace_back(rules[i].name(), tensors[i]);
+  }
+  return parameters;
+}
+
+std::vector<std::pair<std::string, at::Tensor>> TransformerModel::in_file_layout(
+    const std::vector<at::Tensor>& values) const {
+  const std::vector<TensorRule> rules = trained().first;
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+  for (std::size_t i = 0; i < rules.size(); i += static_cast<std::size_t>(rules[i].parts)) {
+    tensors.emplace_back(rules[i].file_name, tensor_of_file(rules, values, i));
+  }
+  return tensors;
 }
 
 at::Tensor TransformerModel::hidden(const Sequence& input, const Context& context) {
@@ -118,15 +158,17 @@ at::Tensor TransformerModel::pooled_position(const Sequence& input) const {
 }
 
 bool TransformerModel::decay_exempt(const std::string& name) const {
-  for (const auto& rule : plan_.tensors) {
-    if (rule.file_name == name) return parameter_kind(rule.parameter) != ParameterKind::kMatrix;
+  for (const auto& rule : trained().first) {
+    if (rule.name() == name) return parameter_kind(rule.parameter) != ParameterKind::kMatrix;
   }
   fail(ErrorCode::kInternal, "no parameter ", name);
 }
 
 void TransformerModel::to(const at::Device& device) {
   const c10::AutoGradMode no_grad(false);
-  for (auto& [name, parameter] : parameters_) parameter.set_data(parameter.to(device));
+  for (at::Tensor& tensor : tensors_) tensor.set_data(tensor.to(device));
+  if (!adapter_) return;
+  for (at::Tensor& tensor : adapter_->tensors) tensor.set_data(tensor.to(device));
 }
 
 std::unique_ptr<KvCache> TransformerModel::make_cache(std::int64_t rows, std::int64_t slots,
@@ -137,12 +179,30 @@ std::unique_ptr<KvCache> TransformerModel::make_cache(std::int64_t rows, std::in
                                    attention_dtype(context.compute, device()), device());
 }
 
-void TransformerModel::save(const std::filesystem::path& directory, at::ScalarType dtype) const {
+namespace {
+
+/// What a file holds, each tensor made when it is written.
+std::vector<TensorSource> file_sources(const std::vector<TensorRule>& rules,
+                                       const std::vector<at::Tensor>& tensors) {
+  std::vector<TensorSource> sources;
+  for (std::size_t i = 0; i < rules.size(); i += static_cast<std::size_t>(rules[i].parts)) {
+    sources.push_back({rules[i].file_name, file_shape(rules[i], tensors[i].sizes().vec()),
+                       [&rules, &tensors, i] { return tensor_of_file(rules, tensors, i); }});
+  }
+  return sources;
+}
+
+}  // namespace
+
+void TransformerModel::save(const std::filesystem::path& directory, at::ScalarType dtype,
+                            std::uint64_t max_shard_bytes) const {
   make_directories(directory);
-  const c10::AutoGradMode no_grad(false);
-  std::vector<std::pair<std::string, at::Tensor>> tensors;
-  for (const auto& [name, parameter] : parameters_) tensors.emplace_back(name, parameter.to(dtype));
-  write_tensors(directory / "model.safetensors", tensors);
+  if (adapter_) return save_adapter(directory, dtype);
+  std::vector<TensorSource> sources = file_sources(plan_.tensors, tensors_);
+  for (const auto& [name, tensor] : carried_) {
+    sources.push_back({name, tensor.sizes().vec(), [&held = tensor] { return held; }});
+  }
+  write_model_files(directory, sources, dtype, max_shard_bytes);
 
   Json config = config_;
   config.erase("dtype");
@@ -152,7 +212,8 @@ void TransformerModel::save(const std::filesystem::path& directory, at::ScalarTy
   }
   if (plan_.lm && plan_.facts.causal) {
     Json generation = generation_;
-    for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
+    for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id",
+                            "decoder_start_token_id", "forced_eos_token_id"}) {
       if (config.contains(key) && !config[key].is_null() && !generation.contains(key)) {
         generation[key] = config[key];
       }
@@ -162,6 +223,133 @@ void TransformerModel::save(const std::filesystem::path& directory, at::ScalarTy
   }
   // Last: a directory without config.json is no model directory.
   write_file(directory / "config.json", dump_json(config, 2) + "\n");
+}
+
+void TransformerModel::save_adapter(const std::filesystem::path& directory,
+                                    at::ScalarType dtype) const {
+  const LoraState& state = *adapter_;
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+  for (std::size_t i = 0; i < state.rules.size();
+       i += static_cast<std::size_t>(state.rules[i].parts)) {
+    tensors.emplace_back(state.rules[i].file_name,
+                         tensor_of_file(state.rules, state.tensors, i).to(dtype));
+  }
+  std::map<std::string, std::string> metadata = {{kBaseFingerprint, state.base_fingerprint}};
+  if (plan_.classifier && plan_.facts.head != HeadKind::kSpan) {
+    metadata["labels"] = dump_json(Json(read_labels(ConfigNode(&config_, "", nullptr))));
+  }
+  write_tensors(directory / kAdapterWeights, tensors, metadata);
+  const Json config =
+      lora_config_json(state.config, state.base, plan_.facts.head, state.transposed);
+  // Last: a directory without it is no adapter.
+  write_file(directory / kAdapterConfig, dump_json(config, 2) + "\n");
+}
+
+void TransformerModel::load_weights(const std::filesystem::path& directory) {
+  const auto [rules, tensors] = trained();
+  std::map<std::string, at::Tensor> stored;
+  if (adapter_) {
+    const auto file = std::make_shared<const SafetensorsFile>(directory / kAdapterWeights);
+    for (const auto& [name, info] : file->tensors()) {
+      stored.emplace(name, map_tensor(info, file->bytes(name), file));
+    }
+  } else {
+    stored = WeightFiles(directory).tensors();
+  }
+  const c10::AutoGradMode no_grad(false);
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const TensorRule& rule = rules[i];
+    const auto found = stored.find(rule.file_name);
+    require(found != stored.end(), ErrorCode::kData, directory, ": no tensor '", rule.file_name,
+            "'");
+    const auto shape = file_shape(rule, tensors[i].sizes().vec());
+    require(found->second.sizes() == at::IntArrayRef(shape), ErrorCode::kData, directory,
+            ": tensor '", rule.file_name, "' has shape ", found->second.sizes(),
+            ", the model's is ", at::IntArrayRef(shape));
+    at::Tensor parameter = tensors[i];
+    parameter.copy_(parameter_of_file(rule, found->second));
+  }
+}
+
+std::map<std::string, Linear*> TransformerModel::linear_layers() const {
+  std::map<std::string, Linear*> layers;
+  const auto collect = [&](const std::string& prefix, const torch::nn::Module& module) {
+    for (const auto& item : module.named_modules("", /*include_self=*/false)) {
+      if (auto* const linear = dynamic_cast<Linear*>(item.value().get())) {
+        layers[prefix + item.key() + ".weight"] = linear;
+      }
+    }
+  };
+  collect("body.", *body_);
+  if (lm_) collect("head.", *lm_);
+  if (classifier_) collect("head.", *classifier_);
+  return layers;
+}
+
+bool TransformerModel::add_lora(const LoraConfig& config, const std::string& base) {
+  LoraState state;
+  state.config = config;
+  state.base = base;
+  const std::map<std::string, Linear*> layers = linear_layers();
+  const std::string kPrefix = "base_model.model.";
+  const auto module_of = [](const std::string& file_name) {
+    return file_name.substr(0, file_name.rfind('.'));
+  };
+  Json modules = Json::array();
+  at::Tensor a;  // of all parts of one tensor
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    tensors_[i].set_requires_grad(false);
+    const TensorRule& rule = plan_.tensors[i];
+    const std::string module = module_of(rule.file_name);
+    if (rule.trained && config.saves(module)) {
+      TensorRule saved = rule;
+      saved.file_name = kPrefix + rule.file_name;
+      state.rules.push_back(saved);
+      state.tensors.push_back(tensors_[i].set_requires_grad(true));
+      continue;
+    }
+    const auto layer = layers.find(rule.parameter);
+    if (layer == layers.end()) continue;
+    const bool plain = !rule.parameter.starts_with("head.output.");
+    if (!config.targets(module, plain)) continue;
+    if (rule.part == 0) modules.push_back(module);
+    const std::int64_t rank = config.rank_of(module);
+    const auto options = tensors_[i].options();
+    if (rule.part == 0) {
+      a = at::empty({rank, tensors_[i].size(1)}, options).set_requires_grad(true);
+      state.rules.push_back({.file_name = kPrefix + module + ".lora_A.weight",
+                             .parameter = rule.parameter + ".a.weight"});
+      state.tensors.push_back(a);
+    }
+    const at::Tensor b = at::empty({tensors_[i].size(0), rank}, options).set_requires_grad(true);
+    state.rules.push_back({.file_name = kPrefix + module + ".lora_B.weight",
+                           .parameter = rule.parameter + ".b.weight",
+                           .part = rule.part,
+                           .parts = rule.parts});
+    state.tensors.push_back(b);
+    layer->second->low_rank = LowRank{a, b, config.scale_of(module), config.lora_dropout};
+    state.adapted.push_back(layer->second);
+    state.transposed = rule.transposed;
+  }
+  if (state.adapted.empty()) return false;
+  state.base_fingerprint = weights_fingerprint(base);
+  // As PEFT keeps it: what "all" were does not depend on what a library takes for linear.
+  if (config.target_modules == "all-linear") state.config.target_modules = modules;
+  adapter_ = std::move(state);
+  return true;
+}
+
+void TransformerModel::merge_lora() {
+  const c10::AutoGradMode no_grad(false);
+  for (Linear* layer : adapter_->adapted) {
+    const LowRank& maps = *layer->low_rank;
+    layer->weight.add_(at::mm(maps.b, maps.a), maps.scale);
+    layer->low_rank.reset();
+  }
+  adapter_.reset();
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    tensors_[i].set_requires_grad(plan_.tensors[i].trained);
+  }
 }
 
 std::int64_t Model::parameter_count() const {

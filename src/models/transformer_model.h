@@ -2,15 +2,19 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "models/adapter.h"
+#include "models/lora.h"
 #include "models/model.h"
 
 namespace llmctl {
 
-/// The parameters of a plan and their shapes, in the plan's order, without memory for their values.
-std::vector<std::pair<std::string, std::vector<std::int64_t>>> parameter_shapes(
-    const ModelPlan& plan);
+/// The shapes of what a plan's rules stand for, in their order, without memory for values.
+std::vector<std::vector<std::int64_t>> tensor_shapes(const ModelPlan& plan);
 
 class TransformerModel : public Model {
  public:
@@ -23,29 +27,67 @@ class TransformerModel : public Model {
   const ModelFacts& facts() const override { return plan_.facts; }
   const Json& config() const override { return config_; }
   Json& config() override { return config_; }
+  at::Tensor encode(const Sequence& source, const Context& context) override {
+    return body_->encode(source, context);
+  }
   at::Tensor hidden(const Sequence& input, const Context& context) override;
   at::Tensor head(const at::Tensor& rows, const Context& context) override;
   at::Tensor lm_loss(const at::Tensor& rows, const at::Tensor& labels, const Context& context,
                      at::Tensor* per_row) override;
   at::Tensor pooled_position(const Sequence& input) const override;
-  std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
-    return parameters_;
-  }
+  std::vector<std::pair<std::string, at::Tensor>> parameters() const override;
+  /// What the plan's rules stand for, in their order: parameters and constants.
+  const std::vector<at::Tensor>& tensors() const { return tensors_; }
+  std::vector<std::pair<std::string, at::Tensor>> in_file_layout(
+      const std::vector<at::Tensor>& values) const override;
   at::Tensor word_embeddings() const override { return body_->word_embeddings(); }
   bool decay_exempt(const std::string& name) const override;
   void to(const at::Device& device) override;
-  at::Device device() const override { return parameters_.front().second.device(); }
+  at::Device device() const override { return tensors_.front().device(); }
   std::unique_ptr<KvCache> make_cache(std::int64_t rows, std::int64_t slots,
                                       const Context& context) const override;
-  void save(const std::filesystem::path& directory, at::ScalarType dtype) const override;
+  void save(const std::filesystem::path& directory, at::ScalarType dtype,
+            std::uint64_t max_shard_bytes) const override;
+  void load_weights(const std::filesystem::path& directory) override;
+
+  /// As llmctl::add_lora; false when no layer has such a name. The maps have undefined values.
+  bool add_lora(const LoraConfig& config, const std::string& base);
+  /// The adapter's tensors, in the order of adapter_rules().
+  const std::vector<TensorRule>& adapter_rules() const { return adapter_->rules; }
+  const std::vector<at::Tensor>& adapter_tensors() const { return adapter_->tensors; }
+  /// Adds the maps to the weights that they stand beside; the model is then one without an adapter.
+  void merge_lora();
+
+  /// Tensors that are saved with the model and have no other part in it.
+  void carry(std::vector<std::pair<std::string, at::Tensor>> tensors) {
+    carried_ = std::move(tensors);
+  }
 
  private:
+  /// Low-rank maps and the layers that are trained whole beside them.
+  struct LoraState {
+    LoraConfig config;
+    std::string base, base_fingerprint;
+    std::vector<TensorRule> rules;
+    std::vector<at::Tensor> tensors;
+    std::vector<Linear*> adapted;
+    bool transposed = false;  ///< the file keeps the layers' matrices transposed
+  };
+
+  /// What is trained: rules and tensors side by side.
+  std::pair<std::vector<TensorRule>, std::vector<at::Tensor>> trained() const;
+  /// Our linear layers by the path of their weight: "body.layer0.attention.query.weight".
+  std::map<std::string, Linear*> linear_layers() const;
+  void save_adapter(const std::filesystem::path& directory, at::ScalarType dtype) const;
+
   ModelPlan plan_;
   Json config_, generation_;
   std::shared_ptr<Body> body_;
   std::shared_ptr<LmHead> lm_;
   std::shared_ptr<Classifier> classifier_;
-  std::vector<std::pair<std::string, at::Tensor>> parameters_;  // Hugging Face name, in order
+  std::vector<at::Tensor> tensors_;
+  std::vector<std::pair<std::string, at::Tensor>> carried_;
+  std::optional<LoraState> adapter_;
 };
 
 /// What a parameter is, for its first value and for weight decay: by the last parts of our names.

@@ -6,9 +6,9 @@ namespace llmctl {
 
 const std::vector<std::string>& descriptive_keys() {
   static const std::vector<std::string> keys = {
-      "architectures", "torch_dtype", "dtype",         "transformers_version",
-      "_name_or_path", "use_cache",   "id2label",      "label2id",
-      "problem_type",  "num_labels",  "pretraining_tp"};
+      "architectures", "torch_dtype", "dtype",          "transformers_version",
+      "_name_or_path", "use_cache",   "id2label",       "label2id",
+      "problem_type",  "num_labels",  "pretraining_tp", "task_specific_params"};
   return keys;
 }
 
@@ -34,6 +34,24 @@ void require_values(const ConfigNode& config,
                          ? concat("models with this key are not supported, got ", got.dump())
                          : concat(got.dump(), " is not supported, only ", value.dump()));
   }
+}
+
+void refuse_quantized(const ConfigNode& config) {
+  constexpr const char* kKey = "quantization_config";
+  if (!config.has(kKey)) return;
+  const Json& value = config.child(kKey).value();
+  if (value.is_null()) return;
+  std::string method = "an unnamed method";
+  if (value.is_object() && value.contains("quant_method") && value["quant_method"].is_string()) {
+    method = value["quant_method"].get<std::string>();
+    for (char& letter : method) {
+      if (letter >= 'a' && letter <= 'z') letter = static_cast<char>(letter - 'a' + 'A');
+    }
+  }
+  config.fail(kKey, concat("weights quantised by ", method,
+                           " are not supported; get the model that they were made from (its page "
+                           "names it; often the same name without -",
+                           method, ")"));
 }
 
 std::int64_t choose_vocab_size(const ConfigNode& section, std::optional<std::int64_t> given,

@@ -12,18 +12,27 @@ namespace llmctl {
 
 /// Keys that every type has. What only describes the file is accepted, so that a config.json can be
 /// pasted into a `model` section, and left out of what we write.
-struct CommonConfig {
+struct TokenConfig {
   std::optional<std::int64_t> vocab_size, pad_token_id;
   Json bos_token_id, eos_token_id;
-  double initializer_range = 0.02;
 
   template <class Self, class Visitor>
-  static void common_fields(Self& self, Visitor& visit) {
+  static void token_fields(Self& self, Visitor& visit) {
     visit("vocab_size", self.vocab_size, "Tokens of the vocabulary; the tokenizer's by default.",
           Range<std::int64_t>{1, 1 << 28});
     visit("pad_token_id", self.pad_token_id, "Id of padding.", Range<std::int64_t>{-1, 1 << 28});
     visit("bos_token_id", self.bos_token_id, "Id that begins a text.");
     visit("eos_token_id", self.eos_token_id, "Id that ends a text, or a list of ids.");
+  }
+};
+
+/// And those of types with one deviation for all matrices.
+struct CommonConfig : TokenConfig {
+  double initializer_range = 0.02;
+
+  template <class Self, class Visitor>
+  static void common_fields(Self& self, Visitor& visit) {
+    token_fields(self, visit);
     visit("initializer_range", self.initializer_range,
           "Standard deviation of freshly initialised matrices.", Range<double>{0, 1});
   }
@@ -41,6 +50,9 @@ void require_keys(const ConfigNode& section, const std::vector<std::string>& req
 /// Fails for keys whose value is neither absent, null, nor the only one supported.
 void require_values(const ConfigNode& config,
                     const std::vector<std::pair<std::string, Json>>& supported);
+
+/// Fails for a directory whose weights are quantised (GPTQ, AWQ, …).
+void refuse_quantized(const ConfigNode& config);
 
 /// The vocabulary of a fresh model: the section's size, which must hold the tokenizer's.
 std::int64_t choose_vocab_size(const ConfigNode& section, std::optional<std::int64_t> given,
@@ -83,6 +95,7 @@ class TypedAdapter : public Adapter {
   }
 
   ModelPlan plan(const ConfigNode& node, HeadKind head, std::int64_t labels) const override {
+    refuse_quantized(node);
     require_values(node, Config::supported_values());
     Config config;
     read_config(node, config, all_keys(node.value()));

@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/dropout.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/ones.h>
@@ -9,6 +10,7 @@
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/tril.h>
+#include <ATen/ops/triu.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -16,6 +18,7 @@
 #include <limits>
 
 #include "base/cpu.h"
+#include "base/error.h"
 #include "ops/rotary.h"
 
 namespace llmctl {
@@ -40,11 +43,11 @@ bool is_right_padded(const at::Tensor& documents) {
 }
 
 /// Probabilities [B, H, T, S], in full: for those who look at them.
-at::Tensor attention_map(const at::Tensor& q, const at::Tensor& k, const AttentionMask& mask) {
+at::Tensor attention_map(const at::Tensor& q, const at::Tensor& k, double scale,
+                         const AttentionMask& mask) {
   const std::int64_t group = q.size(1) / k.size(1);
   const at::Tensor keys = group > 1 ? at::repeat_interleave(k, group, 1) : k;
-  at::Tensor scores = at::matmul(q.to(at::kFloat), keys.to(at::kFloat).transpose(2, 3)) /
-                      std::sqrt(static_cast<double>(q.size(3)));
+  at::Tensor scores = at::matmul(q.to(at::kFloat), keys.to(at::kFloat).transpose(2, 3)) * scale;
   if (mask.bias.defined()) scores = scores + mask.bias;
   if (mask.causal) {
     scores =
@@ -55,10 +58,19 @@ at::Tensor attention_map(const at::Tensor& q, const at::Tensor& k, const Attenti
 
 }  // namespace
 
-AttentionMask sequence_mask(const at::Tensor& documents, bool causal) {
-  if (!documents.defined()) return {causal, {}};
+AttentionMask sequence_mask(const at::Tensor& ids, const at::Tensor& documents, bool causal,
+                            std::int64_t window) {
+  const std::int64_t length = ids.size(1);
+  const bool windowed = window > 0 && window < length;
   // Behind a causal mask padding on the right is never seen by the tokens before it.
-  if (causal && documents.is_cpu() && is_right_padded(documents)) return {true, {}};
+  const bool one_document =
+      !documents.defined() || (causal && documents.is_cpu() && is_right_padded(documents));
+  if (one_document && !windowed) return {causal, {}};
+  if (one_document) {
+    at::Tensor seen = at::ones({1, 1, length, length}, ids.options().dtype(at::kBool));
+    if (causal) seen = at::tril(seen);
+    return {false, additive(at::triu(seen, 1 - window))};
+  }
   // Padding asks like everybody's: it sees all that is no padding, as in Hugging Face's models. A
   // row of nothing else sees itself, so that no softmax is empty.
   const at::Tensor real = documents.ge(0);
@@ -68,20 +80,32 @@ AttentionMask sequence_mask(const at::Tensor& documents, bool causal) {
                         .logical_and(real.unsqueeze(1))
                         .logical_or(real.any(1).logical_not().view({-1, 1, 1}));
   if (causal) seen = at::tril(seen);
+  if (windowed) seen = at::triu(seen, 1 - window);
   return {false, additive(seen.unsqueeze(1))};
 }
 
-AttentionMask cache_mask(const KvCache& cache, std::int64_t new_tokens, const at::Device& device) {
+AttentionMask cache_mask(const KvCache& cache, std::int64_t new_tokens, const at::Device& device,
+                         std::int64_t window) {
   const auto& lengths = cache.lengths();
+  const auto longest = lengths.empty() ? 0 : *std::max_element(lengths.begin(), lengths.end());
+  const bool windowed = window > 0 && window < longest + new_tokens;
   const bool equal = std::all_of(lengths.begin(), lengths.end(),
-                                 [&](std::int64_t length) { return length == lengths.front(); });
-  if (equal && !lengths.empty() && lengths.front() == 0) return {true, {}};
-  if (equal && new_tokens == 1) return {false, {}};
-  return {false, additive(cache.mask().to(device))};
+                                 [&](std::int64_t length) { return length == longest; });
+  if (equal && !windowed && longest == 0) return {true, {}};
+  if (equal && !windowed && new_tokens == 1) return {false, {}};
+  return {false, additive(cache.mask(windowed ? window : 0).to(device))};
+}
+
+AttentionMask memory_mask(const Memory& memory) {
+  if (!memory.documents.defined()) return {};
+  const at::Tensor real = memory.documents.ge(0);
+  const at::Tensor seen = real.logical_or(real.any(1, /*keepdim=*/true).logical_not());
+  return {false, additive(seen.unsqueeze(1).unsqueeze(1))};
 }
 
 Attention::Attention(const AttentionConfig& config, const at::TensorOptions& options)
-    : config_(config) {
+    : config_(config),
+      scale_(config.scale.value_or(1 / std::sqrt(static_cast<double>(config.head_size)))) {
   const std::int64_t heads = config.heads * config.head_size;
   const std::int64_t kv_heads = config.kv_heads * config.head_size;
   const auto make = [&](const char* name, std::int64_t inputs, std::int64_t outputs, bool bias) {
@@ -91,6 +115,14 @@ Attention::Attention(const AttentionConfig& config, const at::TensorOptions& opt
   key = make("key", config.hidden_size, kv_heads, config.bias);
   value = make("value", config.hidden_size, kv_heads, config.bias);
   output = make("output", heads, config.hidden_size, config.output_bias);
+  if (config.head_norm_eps) {
+    const auto norm = [&](const char* name) {
+      return register_module(name, std::make_shared<Norm>(NormKind::kRms, config.head_size,
+                                                          *config.head_norm_eps, options));
+    };
+    query_norm_ = norm("query_norm");
+    key_norm_ = norm("key_norm");
+  }
 }
 
 at::Tensor Attention::forward(const at::Tensor& x, const AttentionInputs& inputs,
@@ -101,6 +133,10 @@ at::Tensor Attention::forward(const at::Tensor& x, const AttentionInputs& inputs
   at::Tensor q = projected[0].view({rows, length, config_.heads, config_.head_size});
   at::Tensor k = projected[1].view({rows, length, config_.kv_heads, config_.head_size});
   at::Tensor v = projected[2].view({rows, length, config_.kv_heads, config_.head_size});
+  if (query_norm_) {
+    q = query_norm_->forward(q, context.compute);
+    k = key_norm_->forward(k, context.compute);
+  }
   if (inputs.cosines.defined()) {
     q = rotary(q, inputs.cosines, inputs.sines);
     k = rotary(k, inputs.cosines, inputs.sines);
@@ -110,16 +146,51 @@ at::Tensor Attention::forward(const at::Tensor& x, const AttentionInputs& inputs
   k = k.to(type).transpose(1, 2);
   v = v.to(type).transpose(1, 2);
   if (context.cache) std::tie(k, v) = context.cache->append(layer, k, v);
-  if (context.tap) {
-    (*context.tap)("attentions." + std::to_string(layer), attention_map(q, k, inputs.mask));
+  return mix(q, k, v, inputs.mask, concat(context.tap_prefix, "attentions.", layer), context);
+}
+
+at::Tensor Attention::forward_memory(const at::Tensor& x, const AttentionMask& mask,
+                                     std::int64_t layer, const Context& context) const {
+  require(context.memory != nullptr, ErrorCode::kInternal, "no encoder's states to attend to");
+  const at::ScalarType type = attention_dtype(context.compute, x.device());
+  const auto heads = [&](const at::Tensor& projected, std::int64_t count) {
+    return projected.view({projected.size(0), projected.size(1), count, config_.head_size})
+        .to(type)
+        .transpose(1, 2);
+  };
+  const at::Tensor q = heads(query->forward(x, context), config_.heads);
+  std::pair<at::Tensor, at::Tensor> kept;
+  if (context.cache) kept = context.cache->memory(layer);
+  if (!kept.first.defined()) {
+    const std::vector<at::Tensor> projected =
+        forward_each({key.get(), value.get()}, context.memory->states, context);
+    kept = {heads(projected[0], config_.kv_heads), heads(projected[1], config_.kv_heads)};
+    if (context.cache) context.cache->keep_memory(layer, kept.first, kept.second);
   }
-  std::optional<at::Tensor> bias;
-  if (inputs.mask.bias.defined()) bias = inputs.mask.bias.to(type);
-  const at::Tensor mixed = at::scaled_dot_product_attention(
-      q, k, v, bias, context.train ? config_.dropout : 0.0, inputs.mask.causal, std::nullopt,
-      /*enable_gqa=*/config_.kv_heads != config_.heads);
+  return mix(q, kept.first, kept.second, mask, concat("cross_attentions.", layer), context);
+}
+
+at::Tensor Attention::mix(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                          const AttentionMask& mask, const std::string& map_name,
+                          const Context& context) const {
+  if (context.tap) (*context.tap)(map_name, attention_map(q, k, scale_, mask));
+  const double drop = context.train ? config_.dropout : 0.0;
+  at::Tensor mixed;
+  if (mask.bias.defined() && mask.bias.requires_grad()) {
+    // LibTorch's fused kernels give no gradient of a bias.
+    const at::Tensor seen = at::dropout(attention_map(q, k, scale_, mask), drop, context.train);
+    const std::int64_t group = config_.heads / config_.kv_heads;
+    mixed =
+        at::matmul(seen.to(v.scalar_type()), group > 1 ? at::repeat_interleave(v, group, 1) : v);
+  } else {
+    std::optional<at::Tensor> bias;
+    if (mask.bias.defined()) bias = mask.bias.to(q.scalar_type());
+    mixed = at::scaled_dot_product_attention(q, k, v, bias, drop, mask.causal, scale_,
+                                             /*enable_gqa=*/config_.kv_heads != config_.heads);
+  }
   return output->forward(
-      mixed.transpose(1, 2).reshape({rows, length, config_.heads * config_.head_size}), context);
+      mixed.transpose(1, 2).reshape({q.size(0), q.size(2), config_.heads * config_.head_size}),
+      context);
 }
 
 at::ScalarType attention_dtype(at::ScalarType compute, const at::Device& device) {

@@ -4,9 +4,13 @@
 
 #include <torch/nn/module.h>
 
+#include <optional>
+#include <string>
+
 #include "nn/context.h"
 #include "nn/kv_cache.h"
 #include "nn/linear.h"
+#include "nn/norm.h"
 
 namespace llmctl {
 
@@ -14,19 +18,29 @@ namespace llmctl {
 /// itself at least (padding sees padding), so that no row of a softmax is empty.
 struct AttentionMask {
   bool causal = false;  ///< token t sees tokens 0 … t, with no tensor
-  at::Tensor bias;  ///< [B or 1, 1, T, S] fp32: 0 where seen, -inf elsewhere; undefined: all seen
+  /// [B or 1, 1 or H, T, S] fp32, added to the scores: 0, or what positions add, where seen, -inf
+  /// elsewhere; undefined: all seen.
+  at::Tensor bias;
 };
 
-/// For whole sequences. `documents` [B, T] as in Sequence, or undefined: tokens see their own
-/// document (padding all documents of its row), and with `causal` nothing later.
-AttentionMask sequence_mask(const at::Tensor& documents, bool causal);
+/// For whole sequences of ids [B, T]. `documents` [B, T] as in Sequence, or undefined: tokens see
+/// their own document (padding all documents of its row), and with `causal` nothing later. With a
+/// `window` W > 0 a token sees the last W tokens, itself included (Beltagy et al., 2020).
+AttentionMask sequence_mask(const at::Tensor& ids, const at::Tensor& documents, bool causal,
+                            std::int64_t window = 0);
 
 /// For new tokens behind what a cache holds.
-AttentionMask cache_mask(const KvCache& cache, std::int64_t new_tokens, const at::Device& device);
+AttentionMask cache_mask(const KvCache& cache, std::int64_t new_tokens, const at::Device& device,
+                         std::int64_t window = 0);
+
+/// For attention to an encoder's states: all that is no padding is seen, and in a row of nothing
+/// else everything.
+AttentionMask memory_mask(const Memory& memory);
 
 /// What all layers of one forward share.
 struct AttentionInputs {
   AttentionMask mask;
+  AttentionMask memory_mask;  ///< of attention to an encoder's states
   at::Tensor cosines, sines;  ///< rotary angles [T, K/2] or [B, T, K/2]; undefined without
 };
 
@@ -35,6 +49,10 @@ struct AttentionConfig {
   bool bias = false;         ///< of the query, key and value maps
   bool output_bias = false;  ///< of the output map
   double dropout = 0;        ///< of the attention probabilities
+  /// RMSNorm of each head's query and key before the rotation (Qwen3), with this epsilon.
+  std::optional<double> head_norm_eps;
+  /// What QKᵀ is multiplied by; 1/√K by default.
+  std::optional<double> scale;
 };
 
 /// Multi-head attention as in Vaswani et al., 2017 ("Attention Is All You Need", section 3.2): each
@@ -50,10 +68,21 @@ class Attention : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& x, const AttentionInputs& inputs, std::int64_t layer,
                      const Context& context) const;
 
+  /// Keys and values from context.memory; with a cache they are computed once and kept there.
+  at::Tensor forward_memory(const at::Tensor& x, const AttentionMask& mask, std::int64_t layer,
+                            const Context& context) const;
+
   std::shared_ptr<Linear> query, key, value, output;
 
  private:
+  /// q [B, H, T, K], k and v [B, G, S, K] → [B, T, D].
+  at::Tensor mix(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                 const AttentionMask& mask, const std::string& map_name,
+                 const Context& context) const;
+
   AttentionConfig config_;
+  double scale_;
+  std::shared_ptr<Norm> query_norm_, key_norm_;
 };
 
 /// Dtype of attention's own products (QKᵀ and PV) and of the cache: `compute` on GPUs and on

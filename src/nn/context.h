@@ -12,8 +12,15 @@ namespace llmctl {
 
 class KvCache;
 
+/// What an encoder made of its sequences, for a decoder's attention to it.
+struct Memory {
+  at::Tensor states;     ///< [B, S, D] fp32
+  at::Tensor documents;  ///< [B, S], -1 on padding; undefined: no padding
+};
+
 /// Receives hidden states and attention maps while a forward runs; names are "hidden_states.I" and
-/// "attentions.I".
+/// "attentions.I", of encoder-decoders with "encoder_" or "decoder_" before them, and
+/// "cross_attentions.I".
 using Tap = std::function<void(const std::string& name, const at::Tensor& value)>;
 
 /// One forward pass: mode, dropout's random key, cache, taps. Cheap to copy.
@@ -21,11 +28,16 @@ struct Context {
   bool train = false;  ///< dropout on
   /// Of this micro-batch; each block seeds LibTorch's generator from it and its own index.
   std::uint64_t dropout_seed = 0;
+  /// Training: keep only what enters each block, and compute the rest again in the backward pass.
+  bool recompute = false;
   /// Decoding: keys and values so far; null: the whole sequence is given.
   KvCache* cache = nullptr;
+  /// Of encoder-decoders' decoders: what they attend to.
+  const Memory* memory = nullptr;
   /// Dtype of matrix products; norms, softmax and losses stay in fp32.
   at::ScalarType compute = at::kFloat;
   const Tap* tap = nullptr;
+  const char* tap_prefix = "";
 };
 
 }  // namespace llmctl

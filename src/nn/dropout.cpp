@@ -7,9 +7,8 @@
 
 namespace llmctl {
 
-void seed_dropout(const Context& context, std::int64_t block, double probability,
-                  const at::Device& device) {
-  if (!context.train || probability == 0) return;
+void seed_dropout(const Context& context, std::int64_t block, const at::Device& device) {
+  if (!context.train) return;
   Random random(random_key(context.dropout_seed, "dropout", static_cast<std::uint64_t>(block)));
   seed_generator(device, random.next());
 }

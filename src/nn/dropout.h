@@ -9,9 +9,8 @@ namespace llmctl {
 inline constexpr std::int64_t kEmbeddingBlock = -1, kHeadBlock = -2;
 
 /// Seeds LibTorch's generator of the device for the draws of one block, from context.dropout_seed
-/// and the block's index; nothing outside of training or when `probability` is 0.
-void seed_dropout(const Context& context, std::int64_t block, double probability,
-                  const at::Device& device);
+/// and the block's index; nothing outside of training.
+void seed_dropout(const Context& context, std::int64_t block, const at::Device& device);
 
 /// x with elements set to zero with the probability and the others scaled up; x itself outside of
 /// training or at 0.

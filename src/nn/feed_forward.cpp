@@ -1,5 +1,7 @@
 #include "nn/feed_forward.h"
 
+#include "nn/dropout.h"
+
 namespace llmctl {
 
 FeedForward::FeedForward(const FeedForwardConfig& config, const at::TensorOptions& options)
@@ -13,11 +15,14 @@ FeedForward::FeedForward(const FeedForwardConfig& config, const at::TensorOption
 }
 
 at::Tensor FeedForward::forward(const at::Tensor& x, const Context& context) const {
-  if (!config_.gated) {
-    return down->forward(activate(config_.activation, up->forward(x, context)), context);
+  at::Tensor inner;
+  if (config_.gated) {
+    const std::vector<at::Tensor> both = forward_each({gate.get(), up.get()}, x, context);
+    inner = gated_product(config_.activation, both[0], both[1]);
+  } else {
+    inner = activate(config_.activation, up->forward(x, context));
   }
-  const std::vector<at::Tensor> inner = forward_each({gate.get(), up.get()}, x, context);
-  return down->forward(gated_product(config_.activation, inner[0], inner[1]), context);
+  return down->forward(dropout(inner, config_.dropout, context), context);
 }
 
 }  // namespace llmctl

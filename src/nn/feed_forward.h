@@ -14,6 +14,7 @@ struct FeedForwardConfig {
   bool gated = false;  ///< down(act(gate(x)) · up(x)) (Shazeer, 2020), else down(act(up(x)))
   bool bias = false;
   Activation activation = Activation::kGelu;
+  double dropout = 0;  ///< of the inner values
 };
 
 class FeedForward : public torch::nn::Module {

@@ -17,4 +17,8 @@ void fill_normal(at::Tensor& tensor, double deviation, std::uint64_t seed, const
 /// columns 2i and 2i+1 are `amplitude` times the sine and cosine of position / 10000^(2i/D).
 void fill_sinusoids(at::Tensor& table, double amplitude);
 
+/// The same with all sines in the first half of the columns and the cosines in the second, of
+/// amplitude 1, as Marian lays them out.
+void fill_half_sinusoids(at::Tensor& table);
+
 }  // namespace llmctl

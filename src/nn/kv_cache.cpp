@@ -23,6 +23,8 @@ KvCache::KvCache(std::int64_t layers, std::int64_t rows, std::int64_t heads, std
     keys_.push_back(at::zeros({rows, heads, slots_, head_size}, options));
     values_.push_back(at::zeros({rows, heads, slots_, head_size}, options));
   }
+  memory_keys_.resize(keys_.size());
+  memory_values_.resize(keys_.size());
 }
 
 std::int64_t KvCache::rows() const {
@@ -39,8 +41,7 @@ void KvCache::begin(std::int64_t new_tokens) {
   equal_ = std::all_of(lengths_.begin(), lengths_.end(),
                        [&](std::int64_t length) { return length == lengths_.front(); });
   if (equal_) return;
-  const at::Tensor starts = at::tensor(lengths_, at::kLong).unsqueeze(1);
-  slots_of_new_ = (starts + at::arange(new_tokens, at::kLong)).to(keys_.front().device());
+  slots_of_new_ = slots_of_new().to(keys_.front().device());
 }
 
 void KvCache::grow(std::int64_t slots) {
@@ -95,16 +96,34 @@ void KvCache::select(const std::vector<std::int64_t>& index) {
   }
   if (same) return;
   const at::Tensor rows = at::tensor(index, at::kLong).to(keys_.front().device());
-  for (auto* tensors : {&keys_, &values_}) {
-    for (auto& tensor : *tensors) tensor = tensor.index_select(0, rows);
+  for (auto* tensors : {&keys_, &values_, &memory_keys_, &memory_values_}) {
+    for (auto& tensor : *tensors) {
+      if (tensor.defined()) tensor = tensor.index_select(0, rows);
+    }
   }
   lengths_ = std::move(lengths);
 }
 
-at::Tensor KvCache::mask() const {
-  const at::Tensor last = at::tensor(lengths_, at::kLong).view({-1, 1, 1, 1}) +
-                          at::arange(new_tokens_, at::kLong).view({-1, 1});
-  return at::arange(used(), at::kLong).le(last);
+std::pair<at::Tensor, at::Tensor> KvCache::memory(std::int64_t layer) const {
+  const auto index = static_cast<std::size_t>(layer);
+  return {memory_keys_[index], memory_values_[index]};
+}
+
+void KvCache::keep_memory(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values) {
+  const auto index = static_cast<std::size_t>(layer);
+  memory_keys_[index] = keys;
+  memory_values_[index] = values;
+}
+
+at::Tensor KvCache::slots_of_new() const {
+  return at::tensor(lengths_, at::kLong).unsqueeze(1) + at::arange(new_tokens_, at::kLong);
+}
+
+at::Tensor KvCache::mask(std::int64_t window) const {
+  const at::Tensor last = slots_of_new().unsqueeze(1).unsqueeze(3);
+  const at::Tensor slots = at::arange(used(), at::kLong);
+  const at::Tensor seen = slots.le(last);
+  return window > 0 ? seen.logical_and(slots.gt(last - window)) : seen;
 }
 
 }  // namespace llmctl

@@ -32,14 +32,20 @@ class KvCache {
   /// The caller's, after the forward: row b keeps kept[b] of its T new tokens (right padding is
   /// dropped).
   void end(const std::vector<std::int64_t>& kept);
+  /// Keys and values [B, G, S, K] of an encoder's states, kept by layer `layer` for the steps to
+  /// come; undefined before keep_memory().
+  std::pair<at::Tensor, at::Tensor> memory(std::int64_t layer) const;
+  void keep_memory(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values);
   /// Keeps the rows in `index` (finished rows leave; beams reorder), in that order.
   void select(const std::vector<std::int64_t>& index);
 
-  /// [B, 1, T, S'] bool: may new token t of row b see slot j? Valid between begin() and end().
-  at::Tensor mask() const;
+  std::int64_t used() const;        ///< S': slots in use, those of the new tokens included
+  at::Tensor slots_of_new() const;  ///< [B, T] int64 on the CPU: the slot of each new token
+  /// [B, 1, T, S'] bool: may new token t of row b see slot j? With a `window` W > 0 only the last W
+  /// slots up to its own. Valid between begin() and end().
+  at::Tensor mask(std::int64_t window = 0) const;
 
  private:
-  std::int64_t used() const;  // S'
   void grow(std::int64_t slots);
 
   std::int64_t slots_ = 0, new_tokens_ = 0;
@@ -47,6 +53,7 @@ class KvCache {
   at::Tensor slots_of_new_;  // [B, T] when they have not
   std::vector<std::int64_t> lengths_;
   std::vector<at::Tensor> keys_, values_;  // one pair per layer, [B, G, S, K]
+  std::vector<at::Tensor> memory_keys_, memory_values_;
 };
 
 }  // namespace llmctl

@@ -1,10 +1,25 @@
 #include "nn/linear.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 
+#include "nn/dropout.h"
 #include "ops/linear.h"
 
 namespace llmctl {
+
+namespace {
+
+/// What a layer's low-rank maps add to y.
+at::Tensor add_low_rank(const Linear& layer, const at::Tensor& y, const at::Tensor& x,
+                        const Context& context) {
+  if (!layer.low_rank) return y;
+  const LowRank& maps = *layer.low_rank;
+  const at::Tensor inner = linear(dropout(x, maps.dropout, context), maps.a, {}, context.compute);
+  return y + linear(inner, maps.b, {}, context.compute) * maps.scale;
+}
+
+}  // namespace
 
 Linear::Linear(std::int64_t inputs, std::int64_t outputs, bool with_bias,
                const at::TensorOptions& options) {
@@ -13,7 +28,7 @@ Linear::Linear(std::int64_t inputs, std::int64_t outputs, bool with_bias,
 }
 
 at::Tensor Linear::forward(const at::Tensor& x, const Context& context) const {
-  return linear(x, weight, bias, context.compute);
+  return add_low_rank(*this, linear(x, weight, bias, context.compute), x, context);
 }
 
 std::vector<at::Tensor> forward_each(const std::vector<const Linear*>& layers, const at::Tensor& x,
@@ -23,7 +38,11 @@ std::vector<at::Tensor> forward_each(const std::vector<const Linear*>& layers, c
     weights.push_back(layer->weight);
     biases.push_back(layer->bias);
   }
-  return linear_each(x, weights, biases, context.compute);
+  std::vector<at::Tensor> outputs = linear_each(x, weights, biases, context.compute);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    outputs[i] = add_low_rank(*layers[i], outputs[i], x, context);
+  }
+  return outputs;
 }
 
 }  // namespace llmctl

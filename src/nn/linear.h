@@ -3,9 +3,17 @@
 
 #include <torch/nn/module.h>
 
+#include <optional>
+
 #include "nn/context.h"
 
 namespace llmctl {
+
+/// Low-rank maps beside a layer's matrix (Hu et al., 2021): they add scale · B·A·x.
+struct LowRank {
+  at::Tensor a, b;  ///< [r, I], [O, r]
+  double scale = 1, dropout = 0;
+};
 
 /// Owns weight [O, I] and, when asked for, bias [O].
 class Linear : public torch::nn::Module {
@@ -16,6 +24,7 @@ class Linear : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& x, const Context& context) const;
 
   at::Tensor weight, bias;  ///< bias is undefined without one
+  std::optional<LowRank> low_rank;
 };
 
 /// Maps of one input side by side (query, key, value; gate, up): x is cast once, and its gradient

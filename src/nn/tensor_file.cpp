@@ -3,7 +3,12 @@
 #include <ATen/ops/from_blob.h>
 #include <c10/core/GradMode.h>
 
+#include <cstdio>
+#include <set>
+
 #include "base/error.h"
+#include "base/files.h"
+#include "config/json.h"
 
 namespace llmctl {
 
@@ -69,19 +74,101 @@ at::Tensor map_tensor(const TensorInfo& info, std::span<const std::byte> bytes,
       at::TensorOptions().dtype(to_scalar_type(info.dtype)));
 }
 
+at::Tensor map_tensor(const StridedTensor& tensor, std::shared_ptr<const void> owner) {
+  void* const data = const_cast<std::byte*>(tensor.data());
+  return at::from_blob(
+      data, tensor.shape, tensor.strides, [owner = std::move(owner)](void*) {},
+      at::TensorOptions().dtype(to_scalar_type(tensor.dtype)));
+}
+
+namespace {
+
+std::uint64_t bytes_of(const TensorSource& tensor, at::ScalarType dtype) {
+  std::uint64_t bytes = c10::elementSize(dtype);
+  for (const std::int64_t size : tensor.shape) bytes *= static_cast<std::uint64_t>(size);
+  return bytes;
+}
+
+void write_one_file(const std::filesystem::path& path, std::span<const TensorSource> tensors,
+                    at::ScalarType dtype) {
+  std::vector<TensorSpec> specs;
+  for (const TensorSource& tensor : tensors) {
+    specs.push_back({tensor.name, to_dtype(dtype), tensor.shape});
+  }
+  at::Tensor held;
+  write_safetensors(path, specs, [&](std::size_t i) -> const void* {
+    const c10::AutoGradMode no_grad(false);
+    held = tensors[i].make().detach().to(at::kCPU, dtype).contiguous();
+    return held.numel() == 0 ? nullptr : held.const_data_ptr();
+  });
+}
+
+std::string shard_name(std::size_t shard, std::size_t shards) {
+  char name[64];
+  std::snprintf(name, sizeof name, "model-%05zu-of-%05zu.safetensors", shard + 1, shards);
+  return name;
+}
+
+}  // namespace
+
+void write_model_files(const std::filesystem::path& directory,
+                       const std::vector<TensorSource>& tensors, at::ScalarType dtype,
+                       std::uint64_t max_shard_bytes) {
+  std::vector<std::size_t> begins{0};  // of the shards, in `tensors`
+  std::uint64_t total = 0, in_shard = 0;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const std::uint64_t bytes = bytes_of(tensors[i], dtype);
+    if (in_shard > 0 && in_shard + bytes > max_shard_bytes) {
+      begins.push_back(i);
+      in_shard = 0;
+    }
+    in_shard += bytes;
+    total += bytes;
+  }
+  begins.push_back(tensors.size());
+  const std::size_t shards = begins.size() - 1;
+  constexpr const char* kSingle = "model.safetensors";
+  constexpr const char* kIndex = "model.safetensors.index.json";
+  std::set<std::string> written{shards == 1 ? kSingle : kIndex};
+  Json places = Json::object();
+  for (std::size_t shard = 0; shard < shards; ++shard) {
+    const std::string name = shards == 1 ? kSingle : shard_name(shard, shards);
+    const auto part = std::span(tensors).subspan(begins[shard], begins[shard + 1] - begins[shard]);
+    write_one_file(directory / name, part, dtype);
+    for (const TensorSource& tensor : part) places[tensor.name] = name;
+    written.insert(name);
+  }
+  if (shards > 1) {
+    const Json index = {{"metadata", {{"total_size", total}}}, {"weight_map", places}};
+    write_file(directory / kIndex, dump_json(index, 2) + "\n");
+  }
+  // What an earlier model left here would be read before, or beside, these files.
+  std::vector<std::filesystem::path> stale;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    const bool ours = name == kSingle || name == kIndex ||
+                      (name.starts_with("model-") && name.ends_with(".safetensors"));
+    if (ours && !written.contains(name)) stale.push_back(entry.path());
+  }
+  for (const auto& path : stale) std::filesystem::remove(path);
+}
+
 void write_tensors(const std::filesystem::path& path,
                    const std::vector<std::pair<std::string, at::Tensor>>& tensors,
                    const std::map<std::string, std::string>& metadata) {
   const c10::AutoGradMode no_grad(false);
-  std::vector<at::Tensor> held;  // contiguous copies on the CPU; no copy where that is so already
-  std::vector<TensorBytes> entries;
+  std::vector<TensorSpec> specs;
   for (const auto& [name, tensor] : tensors) {
-    held.push_back(tensor.detach().to(at::kCPU).contiguous());
-    const at::Tensor& bytes = held.back();
-    entries.push_back({name, to_dtype(bytes.scalar_type()), bytes.sizes().vec(),
-                       bytes.numel() == 0 ? nullptr : bytes.const_data_ptr()});
+    specs.push_back({name, to_dtype(tensor.scalar_type()), tensor.sizes().vec()});
   }
-  write_safetensors(path, entries, metadata);
+  at::Tensor held;
+  write_safetensors(
+      path, specs,
+      [&](std::size_t i) -> const void* {
+        held = tensors[i].second.detach().to(at::kCPU).contiguous();
+        return held.numel() == 0 ? nullptr : held.const_data_ptr();
+      },
+      metadata);
 }
 
 }  // namespace llmctl

@@ -4,7 +4,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "io/safetensors.h"
+#include "io/torch_file.h"
 
 namespace llmctl {
 
@@ -22,6 +25,21 @@ DType to_dtype(at::ScalarType type);
 /// A tensor over the file's own bytes, without a copy; `owner` is kept alive by it.
 at::Tensor map_tensor(const TensorInfo& info, std::span<const std::byte> bytes,
                       std::shared_ptr<const void> owner);
+at::Tensor map_tensor(const StridedTensor& tensor, std::shared_ptr<const void> owner);
+
+/// Tensors to be written, made when their turn comes: only one is held at a time.
+struct TensorSource {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  std::function<at::Tensor()> make;  ///< of that shape, on any device, any strides
+};
+
+/// Writes model.safetensors into `directory`, its tensors as `dtype`; or, where they take more than
+/// `max_shard_bytes`, model-00001-of-0000N.safetensors, … and model.safetensors.index.json, each
+/// file at most that large unless it holds one tensor. Files of an earlier model are removed.
+void write_model_files(const std::filesystem::path& directory,
+                       const std::vector<TensorSource>& tensors, at::ScalarType dtype,
+                       std::uint64_t max_shard_bytes);
 
 /// Writes named tensors (made contiguous on the CPU, one at a time) to a safetensors file.
 void write_tensors(const std::filesystem::path& path,

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "data/collate.h"
+#include "ops/gather_rows.h"
 
 namespace llmctl {
 
@@ -66,7 +67,7 @@ LabelledRows labelled_rows(Model& model, const Batch& batch, const Context& cont
                               ? found->second
                               : at::nonzero(labels.ne(kIgnoreLabel)).reshape({-1});
   if (rows.numel() == labels.numel()) return {all, labels};
-  return {at::index_select(all, 0, rows), at::index_select(labels, 0, rows)};
+  return {gather_rows(all, rows), at::index_select(labels, 0, rows)};
 }
 
 std::unique_ptr<Loss> make_lm_loss(Model& model) {

@@ -1,5 +1,6 @@
 #include "ops/activation.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/gelu.h>
@@ -12,7 +13,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "ops/simd.h"
+#include "ops/grain.h"
 
 namespace llmctl {
 namespace {
@@ -33,56 +34,48 @@ const std::vector<std::pair<std::string, Activation>>& table() {
   return names;
 }
 
-LLMCTL_SIMD void swiglu_forward(const float* gate, const float* up, float* out, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    out[i] = gate[i] / (1.0f + simd::exp(-gate[i])) * up[i];
-  }
-}
-
-LLMCTL_SIMD void swiglu_backward(const float* gradient, const float* gate, const float* up,
-                                 float* gate_gradient, float* up_gradient, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    const float sigmoid = 1.0f / (1.0f + simd::exp(-gate[i]));
-    const float silu = gate[i] * sigmoid;
-    up_gradient[i] = gradient[i] * silu;
-    gate_gradient[i] = gradient[i] * up[i] * (sigmoid + silu * (1.0f - sigmoid));
-  }
-}
-
-constexpr std::int64_t kGrain = 8192;  // elements worth a task
-
-/// silu(gate) · up in fp32 on the CPU, one pass each way, keeping nothing but the inputs.
-class SwigluCpu : public torch::autograd::Function<SwigluCpu> {
+/// activation(x), times a factor where there is one: fp32 on the CPU in one pass each way, keeping
+/// nothing but the inputs.
+class ActivationCpu : public torch::autograd::Function<ActivationCpu> {
  public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& gate,
-                            const at::Tensor& up) {
-    const at::Tensor a = gate.contiguous(), b = up.contiguous();
-    at::Tensor output = at::empty_like(a);
-    const float* const g = a.const_data_ptr<float>();
-    const float* const u = b.const_data_ptr<float>();
-    float* const out = output.mutable_data_ptr<float>();
-    at::parallel_for(0, a.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-      swiglu_forward(g + begin, u + begin, out + begin, end - begin);
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& given,
+                            const std::optional<at::Tensor>& given_factor, Activation activation) {
+    const at::Tensor x = given.contiguous();
+    const at::Tensor factor = given_factor ? given_factor->contiguous() : at::Tensor();
+    const at::Tensor y = at::empty_like(x);
+    const float* const in = x.const_data_ptr<float>();
+    const float* const by = factor.defined() ? factor.const_data_ptr<float>() : nullptr;
+    float* const out = y.mutable_data_ptr<float>();
+    at::parallel_for(0, x.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+      kernels::activation_forward(activation, in + begin, by ? by + begin : nullptr, out + begin,
+                                  end - begin);
     });
-    context->save_for_backward({a, b});
-    return output;
+    context->save_for_backward({x, factor});
+    context->saved_data["activation"] = static_cast<std::int64_t>(activation);
+    return y;
   }
+
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
+    const at::Tensor &x = saved[0], &factor = saved[1];
+    const auto activation = static_cast<Activation>(context->saved_data["activation"].toInt());
     const at::Tensor gradient = gradients[0].contiguous();
-    at::Tensor gate_gradient = at::empty_like(saved[0]), up_gradient = at::empty_like(saved[1]);
+    const at::Tensor x_gradient = at::empty_like(x);
+    const at::Tensor factor_gradient = factor.defined() ? at::empty_like(factor) : at::Tensor();
     const float* const d = gradient.const_data_ptr<float>();
-    const float* const g = saved[0].const_data_ptr<float>();
-    const float* const u = saved[1].const_data_ptr<float>();
-    float* const dg = gate_gradient.mutable_data_ptr<float>();
-    float* const du = up_gradient.mutable_data_ptr<float>();
-    at::parallel_for(0, gradient.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-      swiglu_backward(d + begin, g + begin, u + begin, dg + begin, du + begin, end - begin);
+    const float* const in = x.const_data_ptr<float>();
+    const float* const by = factor.defined() ? factor.const_data_ptr<float>() : nullptr;
+    float* const dx = x_gradient.mutable_data_ptr<float>();
+    float* const df = factor.defined() ? factor_gradient.mutable_data_ptr<float>() : nullptr;
+    at::parallel_for(0, x.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+      kernels::activation_backward(activation, d + begin, in + begin, by ? by + begin : nullptr,
+                                   dx + begin, df ? df + begin : nullptr, end - begin);
     });
-    return {gate_gradient, up_gradient};
+    return {x_gradient, factor_gradient, at::Tensor()};
   }
 };
 
+/// By LibTorch's own functions: any device, fp64, and the reference of the kernels' tests.
 at::Tensor apply(Activation activation, const at::Tensor& x) {
   switch (activation) {
     case Activation::kGelu:
@@ -106,6 +99,10 @@ at::ScalarType wide(at::ScalarType type) {
   return type == at::kDouble ? at::kDouble : at::kFloat;
 }
 
+bool has_kernel(const at::Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0;
+}
+
 }  // namespace
 
 std::optional<Activation> find_activation(const std::string& name) {
@@ -125,16 +122,16 @@ const std::vector<std::string>& activation_names() {
 }
 
 at::Tensor activate(Activation activation, const at::Tensor& x) {
-  return apply(activation, x.to(wide(x.scalar_type()))).to(x.scalar_type());
+  const at::Tensor input = x.to(wide(x.scalar_type()));
+  if (!has_kernel(input)) return apply(activation, input).to(x.scalar_type());
+  return ActivationCpu::apply(input, std::nullopt, activation).to(x.scalar_type());
 }
 
 at::Tensor gated_product(Activation activation, const at::Tensor& gate, const at::Tensor& up) {
-  const at::ScalarType type = gate.scalar_type(), compute = wide(type);
-  const at::Tensor a = gate.to(compute), b = up.to(compute);
-  if (activation == Activation::kSilu && a.is_cpu() && compute == at::kFloat) {
-    return SwigluCpu::apply(a, b).to(type);
-  }
-  return (apply(activation, a) * b).to(type);
+  const at::ScalarType type = gate.scalar_type();
+  const at::Tensor a = gate.to(wide(type)), b = up.to(wide(type));
+  if (!has_kernel(a)) return (apply(activation, a) * b).to(type);
+  return ActivationCpu::apply(a, std::optional<at::Tensor>(b), activation).to(type);
 }
 
 }  // namespace llmctl

@@ -7,16 +7,9 @@
 #include <string>
 #include <vector>
 
-namespace llmctl {
+#include "ops/kernels/activation.h"
 
-enum class Activation {
-  kGelu,       ///< x/2 · (1 + erf(x/√2)): "gelu"
-  kGeluTanh,   ///< x/2 · (1 + tanh(√(2/π)(x + 0.044715x³))): "gelu_new", "gelu_pytorch_tanh"
-  kSilu,       ///< x·σ(x): "silu", "swish"
-  kRelu,       ///< max(x, 0): "relu"
-  kQuickGelu,  ///< x·σ(1.702x): "quick_gelu"
-  kTanh        ///< "tanh"
-};
+namespace llmctl {
 
 std::optional<Activation> find_activation(const std::string& name);
 const std::vector<std::string>& activation_names();

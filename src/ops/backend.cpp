@@ -44,8 +44,8 @@ bool says_out_of_memory(const std::string& text) {
 
 [[noreturn]] void fail_out_of_memory(const std::string& detail) {
   fail(ErrorCode::kInternal, "out of memory", detail.empty() ? "" : ": ", detail,
-       "; lower train.micro_batch_size, generation.batch_size or data.sequence_length, or take a "
-       "smaller model");
+       "; lower train.micro_batch_size, generation.batch_size or data.sequence_length, set "
+       "train.activation_checkpointing, or take a smaller model");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "ops/cross_entropy.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
@@ -8,66 +9,16 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <cmath>
-
 #include "base/error.h"
 #include "ops/gemm.h"
-#include "ops/simd.h"
+#include "ops/grain.h"
+#include "ops/kernels/softmax.h"
 
 namespace llmctl {
 namespace {
 
-using simd::kLanes;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-/// For each row of logits [rows, n]: the loss of its label, and, when `differentiate`, the logits
-/// replaced by softmax - onehot.
-LLMCTL_SIMD void softmax_rows(float* logits, const std::int64_t* labels, float* losses,
-                              std::int64_t rows, std::int64_t n, bool differentiate) {
-  for (std::int64_t row = 0; row < rows; ++row, logits += n) {
-    float lanes[kLanes];
-    for (float& lane : lanes) lane = logits[0];
-    std::int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) {
-      for (std::int64_t j = 0; j < kLanes; ++j) {
-        lanes[j] = logits[i + j] > lanes[j] ? logits[i + j] : lanes[j];
-      }
-    }
-    for (; i < n; ++i) lanes[0] = logits[i] > lanes[0] ? logits[i] : lanes[0];
-    float largest = lanes[0];
-    for (float lane : lanes) largest = lane > largest ? lane : largest;
-
-    const float wanted = logits[labels[row]];
-    for (float& lane : lanes) lane = 0;
-    if (differentiate) {
-      for (i = 0; i + kLanes <= n; i += kLanes) {
-        for (std::int64_t j = 0; j < kLanes; ++j) {
-          const float e = simd::exp(logits[i + j] - largest);
-          logits[i + j] = e;
-          lanes[j] += e;
-        }
-      }
-      for (; i < n; ++i) {
-        logits[i] = simd::exp(logits[i] - largest);
-        lanes[0] += logits[i];
-      }
-    } else {
-      for (i = 0; i + kLanes <= n; i += kLanes) {
-        for (std::int64_t j = 0; j < kLanes; ++j) lanes[j] += simd::exp(logits[i + j] - largest);
-      }
-      for (; i < n; ++i) lanes[0] += simd::exp(logits[i] - largest);
-    }
-    float sum = 0;
-    for (float lane : lanes) sum += lane;
-    losses[row] = largest + std::log(sum) - wanted;
-    if (differentiate) {
-      const float scale = 1.0f / sum;
-      for (i = 0; i < n; ++i) logits[i] *= scale;
-      logits[labels[row]] -= 1.0f;
-    }
-  }
-}
 
 /// Losses [n] of logits [n, V] fp32 or fp64; with `differentiate` the logits become the gradient.
 at::Tensor softmax_losses(at::Tensor& logits, const at::Tensor& labels, bool differentiate) {
@@ -77,9 +28,9 @@ at::Tensor softmax_losses(at::Tensor& logits, const at::Tensor& labels, bool dif
     float* const data = logits.mutable_data_ptr<float>();
     float* const out = losses.mutable_data_ptr<float>();
     const std::int64_t* const wanted = labels.const_data_ptr<std::int64_t>();
-    at::parallel_for(0, rows, simd::row_grain(columns), [&](std::int64_t begin, std::int64_t end) {
-      softmax_rows(data + begin * columns, wanted + begin, out + begin, end - begin, columns,
-                   differentiate);
+    at::parallel_for(0, rows, row_grain(columns), [&](std::int64_t begin, std::int64_t end) {
+      kernels::softmax_losses(data + begin * columns, wanted + begin, out + begin, end - begin,
+                              columns, differentiate);
     });
     return losses;
   }

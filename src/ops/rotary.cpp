@@ -1,5 +1,6 @@
 #include "ops/rotary.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cos.h>
@@ -7,7 +8,8 @@
 #include <ATen/ops/sin.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "ops/simd.h"
+#include "ops/grain.h"
+#include "ops/kernels/rotary.h"
 
 namespace llmctl {
 namespace {
@@ -15,39 +17,21 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Turns the heads of `tokens` tokens; `sign` -1 turns back. Angles repeat every `period` tokens.
-LLMCTL_SIMD void rotate_tokens(const float* x, const float* cosines, const float* sines, float* y,
-                               std::int64_t begin, std::int64_t end, std::int64_t period,
-                               std::int64_t heads, std::int64_t half, float sign) {
-  for (std::int64_t token = begin; token < end; ++token) {
-    const float* const c = cosines + token % period * half;
-    const float* const s = sines + token % period * half;
-    for (std::int64_t head = 0; head < heads; ++head) {
-      const std::int64_t offset = (token * heads + head) * 2 * half;
-      const float* const in = x + offset;
-      float* const out = y + offset;
-      for (std::int64_t i = 0; i < half; ++i) {
-        const float a = in[i], b = in[half + i], turn = sign * s[i];
-        out[i] = a * c[i] - b * turn;
-        out[half + i] = b * c[i] + a * turn;
-      }
-    }
-  }
-}
-
 at::Tensor rotate_cpu(const at::Tensor& x, const at::Tensor& cosines, const at::Tensor& sines,
                       float sign) {
-  const std::int64_t heads = x.size(2), half = x.size(3) / 2, tokens = x.size(0) * x.size(1);
-  const std::int64_t period = cosines.numel() / half;
-  const at::Tensor input = x.contiguous();
-  at::Tensor output = at::empty_like(input);
+  const at::Tensor input = x.contiguous(), output = at::empty_like(input);
+  kernels::Rotation rotation;
+  rotation.heads = x.size(2);
+  rotation.half = x.size(3) / 2;
+  rotation.period = cosines.numel() / rotation.half;
+  rotation.sign = sign;
+  rotation.cosines = cosines.const_data_ptr<float>();
+  rotation.sines = sines.const_data_ptr<float>();
   const float* const in = input.const_data_ptr<float>();
-  const float* const c = cosines.const_data_ptr<float>();
-  const float* const s = sines.const_data_ptr<float>();
   float* const out = output.mutable_data_ptr<float>();
-  at::parallel_for(0, tokens, simd::row_grain(heads * half * 2),
+  at::parallel_for(0, x.size(0) * x.size(1), row_grain(x.size(2) * x.size(3)),
                    [&](std::int64_t begin, std::int64_t end) {
-                     rotate_tokens(in, c, s, out, begin, end, period, heads, half, sign);
+                     kernels::rotate(rotation, in, out, begin, end);
                    });
   return output;
 }

@@ -1,5 +1,6 @@
 #include "prompt/generate.h"
 
+#include <numeric>
 #include <utility>
 
 #include "base/error.h"
@@ -42,11 +43,34 @@ std::vector<std::int64_t> stop_ids_of(const GenerationConfig& config, const Mode
   return ids;
 }
 
-EncodedPrompt encode_prompt(const Tokenizer& tokenizer, const std::string& prompt,
-                            std::size_t number) {
+namespace {
+
+void require_utf8(const std::string& prompt, std::size_t number) {
   if (const auto offset = find_invalid_utf8(prompt)) {
     fail(ErrorCode::kData, "prompt ", number, ": byte ", *offset, " is not UTF-8");
   }
+}
+
+}  // namespace
+
+EncodedPrompt encode_source(const Tokenizer& tokenizer, const std::string& text,
+                            std::size_t number) {
+  require_utf8(text, number);
+  std::vector<TokenId> ids = tokenizer.with_special(tokenizer.encode(text));
+  require(!ids.empty(), ErrorCode::kData, "prompt ", number, " is empty");
+  return {std::move(ids), false};
+}
+
+Json generated_json(const GeneratedText& text) {
+  return {{"generated_text", text.text},
+          {"finish_reason", text.finish_reason},
+          {"tokens", text.ids.size()},
+          {"logprob", std::accumulate(text.logprobs.begin(), text.logprobs.end(), 0.0)}};
+}
+
+EncodedPrompt encode_prompt(const Tokenizer& tokenizer, const std::string& prompt,
+                            std::size_t number) {
+  require_utf8(prompt, number);
   std::vector<TokenId> ids = tokenizer.encode(prompt);
   const std::size_t own = ids.size();
   ids = tokenizer.with_special(ids);
@@ -71,7 +95,10 @@ std::vector<std::vector<GeneratedText>> generate_texts(
     const TextCallback& on_text, std::size_t first_prompt) {
   std::vector<EncodedPrompt> encoded;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    encoded.push_back(encode_prompt(*tokenizer, prompts[i], first_prompt + i + 1));
+    const std::size_t number = first_prompt + i + 1;
+    encoded.push_back(model.facts().encoder_decoder
+                          ? encode_source(*tokenizer, prompts[i], number)
+                          : encode_prompt(*tokenizer, prompts[i], number));
   }
   return generate_texts(model, tokenizer, encoded, config, context, on_text, first_prompt);
 }
@@ -80,7 +107,9 @@ std::vector<std::vector<GeneratedText>> generate_texts(
     Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
     const std::vector<EncodedPrompt>& prompts, const GenerationConfig& config,
     const Context& context, const TextCallback& on_text, std::size_t first_prompt) {
-  const std::vector<std::int64_t> stop_ids = stop_ids_of(config, model, *tokenizer);
+  // What the model writes may be in other words than what it reads.
+  const std::shared_ptr<const Tokenizer> target(tokenizer, &tokenizer->target());
+  const std::vector<std::int64_t> stop_ids = stop_ids_of(config, model, *target);
   const auto samples = static_cast<std::size_t>(config.num_return_sequences);
 
   const std::vector<GenerationRequest> requests =
@@ -88,7 +117,7 @@ std::vector<std::vector<GeneratedText>> generate_texts(
   std::vector<GrowingText> texts;
   for (const EncodedPrompt& prompt : prompts) {
     for (std::size_t s = 0; s < samples; ++s) {
-      texts.emplace_back(tokenizer, prompt.continues, config.stop);
+      texts.emplace_back(target, prompt.continues, config.stop);
     }
   }
 
@@ -101,8 +130,8 @@ std::vector<std::vector<GeneratedText>> generate_texts(
     show(row);
     return done;
   };
-  std::vector<GeneratedTokens> tokens = generate_tokens(model, requests, config, stop_ids,
-                                                        tokenizer->vocab_size(), context, on_token);
+  std::vector<GeneratedTokens> tokens =
+      generate_tokens(model, requests, config, stop_ids, target->vocab_size(), context, on_token);
 
   std::vector<std::vector<GeneratedText>> results(prompts.size());
   for (std::size_t row = 0; row < tokens.size(); ++row) {

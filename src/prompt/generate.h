@@ -19,6 +19,10 @@ struct GeneratedText {
   std::string finish_reason;  ///< "stop" or "length"
 };
 
+/// What `generate --json` says of it: generated_text, finish_reason, tokens (how many) and logprob
+/// (the sum of theirs).
+Json generated_json(const GeneratedText& text);
+
 /// What stands before an answer.
 struct EncodedPrompt {
   std::vector<TokenId> ids;
@@ -30,11 +34,16 @@ struct EncodedPrompt {
 EncodedPrompt encode_prompt(const Tokenizer& tokenizer, const std::string& prompt,
                             std::size_t number);
 
+/// The text as an encoder reads it, with all that the tokenizer puts around a text. kData likewise.
+EncodedPrompt encode_source(const Tokenizer& tokenizer, const std::string& text,
+                            std::size_t number);
+
 /// Sees the text of a row (prompt · num_return_sequences + sample) as it grows, in complete
 /// characters.
 using TextCallback = std::function<void(std::size_t row, const std::string& piece)>;
 
-/// Continues prompts with a causal model: result[i][s] is sample s of prompt i. A text ends with a
+/// Continues prompts with a causal model, or answers them with an encoder-decoder (in the
+/// tokenizer's target vocabulary): result[i][s] is sample s of prompt i. A text ends with a
 /// token of config.eos_token_id (empty: those of the model's config.json, else the tokenizer's), at
 /// a string of config.stop wherever it falls in the tokens, or by length. `first_prompt` is the
 /// index of the first prompt, for draws (each prompt of a file has its own, however the file is

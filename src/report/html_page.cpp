@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "report/table.h"
 
 namespace llmctl {
 namespace {
@@ -88,6 +89,35 @@ void HtmlPage::bars(const std::string& caption, const std::vector<Bar>& bars) {
     y += kRow;
   }
   body_ += "</svg>\n";
+}
+
+void HtmlPage::heat_map(const std::string& caption, const std::vector<std::string>& rows,
+                        const std::vector<std::string>& columns, const std::vector<float>& values) {
+  constexpr std::size_t kCell = 16, kLabels = 120;
+  const std::size_t width = kLabels + kCell * columns.size() + 4,
+                    height = kLabels + kCell * rows.size() + 4;
+  body_ += concat("<figure><figcaption>", escape_html(caption),
+                  "</figcaption>\n<svg role=\"img\" aria-label=\"", escape_html(caption),
+                  "\" viewBox=\"0 0 ", width, " ", height, "\" width=\"", width, "\" height=\"",
+                  height, "\">\n");
+  for (std::size_t column = 0; column < columns.size(); ++column) {
+    const std::size_t x = kLabels + kCell * column + kCell / 2 + 4;
+    body_ += concat("<text transform=\"translate(", x, ",", kLabels - 4, ") rotate(-90)\">",
+                    escape_html(columns[column]), "</text>\n");
+  }
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const std::size_t y = kLabels + kCell * row;
+    body_ += concat("<text x=\"", kLabels - 4, "\" y=\"", y + 13, "\" text-anchor=\"end\">",
+                    escape_html(rows[row]), "</text>\n");
+    for (std::size_t column = 0; column < columns.size(); ++column) {
+      const double value = values[row * columns.size() + column];
+      body_ += concat("<rect x=\"", kLabels + kCell * column, "\" y=\"", y, "\" width=\"", kCell,
+                      "\" height=\"", kCell, "\" fill-opacity=\"", format_number(value, 3),
+                      "\"><title>", escape_html(rows[row]), " → ", escape_html(columns[column]),
+                      ": ", format_number(value, 3), "</title></rect>\n");
+    }
+  }
+  body_ += "</svg></figure>\n";
 }
 
 std::string HtmlPage::text() const {

@@ -28,6 +28,10 @@ class HtmlPage {
              const std::vector<std::vector<std::string>>& rows);
   /// Horizontal bars as inline SVG, with the caption as its accessible name.
   void bars(const std::string& caption, const std::vector<Bar>& bars);
+  /// A cell for each value (row by row, 0 to 1), the darker the larger, in inline SVG; the value is
+  /// told where one points at it.
+  void heat_map(const std::string& caption, const std::vector<std::string>& rows,
+                const std::vector<std::string>& columns, const std::vector<float>& values);
   /// The whole document; follows the reader's light or dark theme.
   std::string text() const;
 

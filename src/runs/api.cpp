@@ -210,11 +210,12 @@ void export_model(const std::string& model, const std::filesystem::path& directo
                   const std::string& dtype) {
   require(dtype == "fp32" || dtype == "bf16" || dtype == "fp16", ErrorCode::kUsage, "dtype ", dtype,
           ": expected fp32, bf16 or fp16");
-  translate_torch_errors([&] { export_model_directory(model, directory, dtype, false); });
+  translate_torch_errors(
+      [&] { export_model_directory(model, directory, dtype, kMaxShardBytes, false); });
 }
 
 std::string inspect(const std::string& path) {
-  return dump_json(inspect_path(path, false).json, 2);
+  return dump_json(inspect_path(path, Listing::kGroups, false).json, 2);
 }
 
 }  // namespace llmctl

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <numeric>
 
+#include "base/files.h"
 #include "base/log.h"
 #include "base/threads.h"
 #include "data/prepare/word_vectors.h"
@@ -40,7 +41,7 @@ std::shared_ptr<const Tokenizer> assemble_tokenizer(const ConfigNode& root,
     root.fail("tokenizer.path",
               "missing; train one with llmctl tokenizer train and name its directory");
   }
-  return load_tokenizer(directory);
+  return load_tokenizer_of(directory);
 }
 
 std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer& tokenizer,
@@ -50,20 +51,14 @@ std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer
   request.head = head;
   request.labels = labels;
   request.seed = seed;
+  request.train_adapter = true;
   std::unique_ptr<Model> model;
   if (section.has("init_from")) {
     const auto directory =
         resolve_model_directory(section.child("init_from").value().get<std::string>());
     Json overrides = section.value();
     overrides.erase("init_from");
-    LoadReport report;
-    model = load_model(directory, request, overrides, &report);
-    if (!report.initialized.empty()) {
-      log_info("new in this model (not in ", directory.string(), "): ", report.initialized.size(),
-               " tensors, ", report.initialized.front(),
-               report.initialized.size() > 1 ? ", …" : "");
-    }
-    for (const auto& name : report.unexpected) log_debug("not used: ", name);
+    model = load_model(directory, request, overrides);
   } else {
     model = create_model(section, tokenizer.vocab_size(), request);
     Json& config = model->config();
@@ -129,6 +124,28 @@ void begin_with_vectors(Model& model, const Tokenizer& tokenizer, const ConfigNo
            " pieces begin with vectors of ", section.vectors);
 }
 
+void adapt(Model& model, const ConfigNode& root, const std::optional<LoraConfig>& lora,
+           std::uint64_t seed) {
+  if (!lora) return;
+  const fs::path base = initial_directory(root);
+  if (base.empty()) {
+    root.fail("lora", "a new model has nothing to adapt; name a trained one in model.init_from");
+  }
+  if (is_adapter_directory(base)) {
+    root.fail("lora", concat(base.string(),
+                             " is an adapter already; export it (llmctl export) and "
+                             "adapt the result, or leave lora out"));
+  }
+  add_lora(model, *lora, root.child("lora"), fs::absolute(base).lexically_normal(), seed);
+}
+
+std::shared_ptr<const Tokenizer> load_tokenizer_of(const fs::path& directory) {
+  const auto has = [&](const char* name) { return fs::exists(directory / name); };
+  const bool own = !is_adapter_directory(directory) || has("tokenizer_config.json") ||
+                   has("tokenizer.json") || has("tokenizer.model");
+  return load_tokenizer(own ? directory : adapter_base(directory));
+}
+
 Compute assemble_compute(const std::string& device, const std::string& precision,
                          std::int64_t threads) {
   Compute compute;
@@ -163,8 +180,10 @@ LoadedModel load_for_use(const std::string& init_from, const Compute& compute) {
           "no model given: use -m DIR or the key model.init_from");
   LoadedModel loaded;
   loaded.directory = resolve_model_directory(init_from);
-  loaded.tokenizer = load_tokenizer(loaded.directory);
-  loaded.model = load_model(loaded.directory, ModelRequest{});
+  loaded.tokenizer = load_tokenizer_of(loaded.directory);
+  ModelRequest request;
+  request.mapped = compute.device.is_cpu();
+  loaded.model = load_model(loaded.directory, request);
   const auto vocab_size = loaded.model->facts().vocab_size;
   require(vocab_size >= loaded.tokenizer->vocab_size(), ErrorCode::kData, loaded.directory.string(),
           ": the model has ", vocab_size, " tokens, its tokenizer ",

@@ -36,6 +36,14 @@ std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer
 void begin_with_vectors(Model& model, const Tokenizer& tokenizer, const ConfigNode& root,
                         const TokenizerSection& section);
 
+/// Trains low-rank maps instead of the weights where the section "lora" is there. kConfig for a
+/// model that is new.
+void adapt(Model& model, const ConfigNode& root, const std::optional<LoraConfig>& lora,
+           std::uint64_t seed);
+
+/// The tokenizer of a model directory; an adapter's may be its base's.
+std::shared_ptr<const Tokenizer> load_tokenizer_of(const std::filesystem::path& directory);
+
 /// Device, dtype of matrix products and threads of a command.
 struct Compute {
   at::Device device = at::kCPU;

@@ -2,12 +2,12 @@
 
 #include <chrono>
 #include <iostream>
-#include <numeric>
 
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "io/text_source.h"
+#include "models/lora.h"
 #include "prompt/batch_file.h"
 #include "prompt/fill_masks.h"
 #include "prompt/generate.h"
@@ -19,7 +19,7 @@ namespace {
 /// The model's generation_config.json (and config.json's eos_token_id), with the user's keys over
 /// it.
 GenerationConfig generation_config(const fs::path& directory, const Json& config, const Json& own) {
-  Json merged = generation_defaults(directory);
+  Json merged = generation_defaults(config_directory(directory));
   if (!merged.contains("eos_token_id") && config.contains("eos_token_id")) {
     const Json& eos = config["eos_token_id"];
     if (eos.is_number_integer()) merged["eos_token_id"] = Json::array({eos});
@@ -122,6 +122,7 @@ Answerer::Answerer(const std::string& model, const Compute& compute, const Answe
   const Json& config = loaded_.model->config();
   switch (facts.head) {
     case HeadKind::kCausalLm:
+    case HeadKind::kSeq2SeqLm:
       kind_ = AnswerKind::kText;
       break;
     case HeadKind::kMaskedLm:
@@ -187,8 +188,10 @@ std::vector<EncodedPrompt> Answerer::encode(std::span<const Json> inputs, std::s
     const Json& input = inputs[i];
     const bool has_messages = input.contains("messages");
     if (!has_messages && !options_.chat) {
-      prompts.push_back(
-          encode_prompt(*loaded_.tokenizer, member(input, {"prompt", "text"}), first + i + 1));
+      const std::string& text = member(input, {"prompt", "text"});
+      const auto encode_text =
+          loaded_.model->facts().encoder_decoder ? encode_source : encode_prompt;
+      prompts.push_back(encode_text(*loaded_.tokenizer, text, first + i + 1));
       continue;
     }
     require_conversations();
@@ -237,7 +240,7 @@ std::string Answerer::digest() const {
   // Hashing the weights would take as long as reading them; a trained model's files are new.
   std::string weights;
   for (const auto& entry : fs::directory_iterator(loaded_.directory)) {
-    if (entry.path().extension() != ".safetensors") continue;
+    if (entry.path().extension() != ".safetensors" && entry.path().extension() != ".bin") continue;
     const auto time = entry.last_write_time().time_since_epoch().count();
     weights += concat(entry.path().filename().string(), " ", entry.file_size(), " ", time, "\n");
   }
@@ -274,24 +277,13 @@ std::vector<Json> Answerer::answer(std::span<const Json> inputs, std::size_t fir
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     grouped.push_back(inputs[i]);
     for (std::size_t s = 0; s < samples; ++s) {
-      const Json& answer = answers[i * samples + s];
-      grouped.back()["samples"].push_back(Json{{"generated_text", answer["generated_text"]},
-                                               {"finish_reason", answer["finish_reason"]}});
+      Json sample = std::move(answers[i * samples + s]);
+      for (const auto& [key, value] : inputs[i].items()) sample.erase(key);
+      grouped.back()["samples"].push_back(std::move(sample));
     }
   }
   return grouped;
 }
-
-namespace {
-
-Json described(const GeneratedText& text) {
-  return {{"generated_text", text.text},
-          {"finish_reason", text.finish_reason},
-          {"tokens", text.ids.size()},
-          {"logprob", std::accumulate(text.logprobs.begin(), text.logprobs.end(), 0.0)}};
-}
-
-}  // namespace
 
 std::vector<Json> Answerer::answer_texts(std::span<const Json> inputs, std::size_t first,
                                          const std::function<void(const std::string&)>& on_text) {
@@ -306,10 +298,10 @@ std::vector<Json> Answerer::answer_texts(std::span<const Json> inputs, std::size
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Json answer = inputs[i];
     if (results[i].size() == 1) {
-      answer.update(described(results[i].front()));
+      answer.update(generated_json(results[i].front()));
     } else {
       answer["samples"] = Json::array();
-      for (const auto& sample : results[i]) answer["samples"].push_back(described(sample));
+      for (const auto& sample : results[i]) answer["samples"].push_back(generated_json(sample));
     }
     answers.push_back(std::move(answer));
   }
@@ -400,9 +392,9 @@ std::vector<std::pair<std::string, std::string>> plan_generation(const JsonDocum
   require(!config.model.init_from.empty(), ErrorCode::kUsage,
           "no model given: use -m DIR or the key model.init_from");
   const fs::path directory = resolve_model_directory(config.model.init_from);
-  const Json model = load_json(directory / "config.json");
+  const Json model = load_json(config_directory(directory) / "config.json");
   const GenerationConfig generation = generation_config(directory, model, config.generation);
-  const auto tokenizer = load_tokenizer(directory);
+  const auto tokenizer = load_tokenizer_of(directory);
   if (!config.input.file.empty() && config.input.file != "-") expand_paths({config.input.file});
   return {
       {"model", directory.string()},

@@ -20,9 +20,22 @@ struct Inspection {
   Json json;                                    ///< the same for machines
 };
 
-/// A model, checkpoint or run directory, a shard directory, a .safetensors file, or a tokenizer.
-/// `all`: every tensor instead of one line per group of layers. kMissing, kData.
-Inspection inspect_path(const std::string& path, bool all);
+/// How tensors are listed.
+enum class Listing {
+  kGroups,   ///< a line per kind, whatever its layer
+  kTensors,  ///< every tensor
+  kTree      ///< modules within modules, with what they hold
+};
+
+/// A model, checkpoint, run or adapter directory, a shard directory, a .safetensors or .bin file,
+/// or a tokenizer. With `statistics` of each tensor (mean, deviation, least, most, zeros, what is
+/// not finite), which takes reading them. kMissing, kData.
+Inspection inspect_path(const std::string& path, Listing listing, bool statistics);
+
+/// What differs between the tensors of two model directories or files: names and shapes, and for
+/// tensors in both the largest and the root-mean-square difference, the largest first. kMissing,
+/// kData.
+Inspection compare_models(const std::string& first, const std::string& second);
 
 struct ExportReport {
   std::filesystem::path source, directory;
@@ -32,11 +45,12 @@ struct ExportReport {
   Json to_json() const;
 };
 
-/// Writes config.json, model.safetensors in `dtype` ("fp32", "bf16", "fp16") and the tokenizer's
-/// files to a directory that does not exist yet or is empty; it appears whole or not at all.
-/// kCannotCreate, kMissing, kData, kIo.
+/// Writes config.json, the weights in `dtype` ("fp32", "bf16", "fp16"; in files of at most
+/// `max_shard_bytes`) and the tokenizer's files to a directory that does not exist yet or is empty;
+/// it appears whole or not at all. kCannotCreate, kMissing, kData, kIo.
 ExportReport export_model_directory(const std::string& model,
                                     const std::filesystem::path& directory,
-                                    const std::string& dtype, bool dry_run);
+                                    const std::string& dtype, std::uint64_t max_shard_bytes,
+                                    bool dry_run);
 
 }  // namespace llmctl

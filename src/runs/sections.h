@@ -10,6 +10,7 @@
 
 #include "config/fields.h"
 #include "infer/engine.h"
+#include "models/lora.h"
 #include "optim/optimizer.h"
 #include "train/loop.h"
 
@@ -119,6 +120,7 @@ struct TaskDataSection {
 struct PretrainConfig {
   RunSection run;
   Json model = Json::object();
+  std::optional<LoraConfig> lora;
   TokenizerSection tokenizer;
   CorpusSection data;
   Json objective = Json::object();
@@ -132,6 +134,7 @@ struct PretrainConfig {
     visit("run", self.run, "The run as a whole.");
     visit("model", self.model,
           "Hugging Face keys of a new model (model_type first), or init_from: a model directory.");
+    visit("lora", self.lora, "Low-rank adaptation of model.init_from, with PEFT's keys.");
     visit("tokenizer", self.tokenizer, "The tokenizer.");
     visit("data", self.data, "The text.");
     visit("objective", self.objective,
@@ -148,6 +151,7 @@ struct PretrainConfig {
 struct FinetuneConfig {
   RunSection run;
   Json model = Json::object();
+  std::optional<LoraConfig> lora;
   TokenizerSection tokenizer;
   TaskDataSection data;
   Json task = Json::object();
@@ -161,6 +165,7 @@ struct FinetuneConfig {
     visit("run", self.run, "The run as a whole.");
     visit("model", self.model,
           "init_from: a model directory (or a run's), or Hugging Face keys of a new model.");
+    visit("lora", self.lora, "Low-rank adaptation of model.init_from, with PEFT's keys.");
     visit("tokenizer", self.tokenizer, "The tokenizer.");
     visit("data", self.data, "The labelled files.");
     visit("task", self.task,

@@ -102,7 +102,8 @@ class TrainingSetup {
     train.device = compute_.device.str();
     Json essential = resolved;
     for (const char* section : {"log", "eval", "checkpoint", "run"}) essential.erase(section);
-    for (const char* key : {"device", "threads", "patience", "max_skipped"})
+    for (const char* key :
+         {"device", "threads", "patience", "max_skipped", "activation_checkpointing"})
       essential["train"].erase(key);
     essential["data"].erase("cache");
     TrainingRun run{.model = model,
@@ -217,6 +218,7 @@ TrainingReport run_pretrain(const JsonDocument& document, const RunOptions& opti
   auto model = assemble_model(model_node, *tokenizer, objective->head(), {},
                               static_cast<std::uint64_t>(config.run.seed));
   begin_with_vectors(*model, *tokenizer, root, config.tokenizer);
+  adapt(*model, root, config.lora, static_cast<std::uint64_t>(config.run.seed));
   checked_length(root, config.data.sequence_length, model->facts(), false);
 
   TrainingReport report =
@@ -301,6 +303,7 @@ TrainingReport run_finetune(const JsonDocument& document, const RunOptions& opti
   auto model = assemble_model(model_node, *tokenizer, task->head(), task->labels(),
                               static_cast<std::uint64_t>(config.run.seed));
   begin_with_vectors(*model, *tokenizer, root, config.tokenizer);
+  adapt(*model, root, config.lora, static_cast<std::uint64_t>(config.run.seed));
   const auto length = checked_length(root, config.data.sequence_length, model->facts(), true);
   if (length != files.sequence_length) {
     files.sequence_length = length;

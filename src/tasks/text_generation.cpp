@@ -12,6 +12,7 @@
 #include "metrics/answers.h"
 #include "metrics/perplexity.h"
 #include "objectives/lm_loss.h"
+#include "prompt/generate.h"
 #include "prompt/growing_text.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/dialogues.h"
@@ -102,16 +103,13 @@ class TextGeneration : public Task {
 
  private:
   friend class GenerationValidator;
-  struct Generated {
-    std::string text, finish_reason;
-  };
 
   DialogueEncoder encoder(const Model* model) const;
   Rows encode(const std::vector<Dialogue>& dialogues, const DialogueEncoder& encoder,
               std::int64_t sequence_length) const;
   /// Answers the last prompts of some dialogues.
-  std::vector<Generated> generate(Model& model, const std::vector<const Dialogue*>& dialogues,
-                                  const PredictOptions& options) const;
+  std::vector<GeneratedText> generate(Model& model, const std::vector<const Dialogue*>& dialogues,
+                                      const PredictOptions& options) const;
   std::vector<Dialogue> read_references(const std::vector<std::filesystem::path>& files) const;
   TokenId pad() const { return pad_token(*tokenizer_); }
 
@@ -202,9 +200,9 @@ std::unique_ptr<Source> TextGeneration::source(const Batching& batching) const {
       digest.hex());
 }
 
-std::vector<TextGeneration::Generated> TextGeneration::generate(
-    Model& model, const std::vector<const Dialogue*>& dialogues,
-    const PredictOptions& options) const {
+std::vector<GeneratedText> TextGeneration::generate(Model& model,
+                                                    const std::vector<const Dialogue*>& dialogues,
+                                                    const PredictOptions& options) const {
   GenerationConfig generation;
   if (options.generation) {
     generation = *options.generation;
@@ -228,13 +226,14 @@ std::vector<TextGeneration::Generated> TextGeneration::generate(
   }
   std::vector<std::int64_t> ends = generation.eos_token_id;
   if (ends.empty()) ends.push_back(rows_of.end());
-  const std::vector<GeneratedTokens> tokens =
+  std::vector<GeneratedTokens> tokens =
       generate_tokens(model, requests, generation, ends, tokenizer_->vocab_size(), options.context,
                       [&](std::size_t row, TokenId id) { return texts[row].push(id); });
-  std::vector<Generated> out;
+  std::vector<GeneratedText> out;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     texts[i].finish();
-    out.push_back({std::string(trim(texts[i].text())),
+    out.push_back({std::string(trim(texts[i].text())), std::move(tokens[i].ids),
+                   std::move(tokens[i].logprobs),
                    tokens[i].reason == FinishReason::kStop ? "stop" : "length"});
   }
   return out;
@@ -316,7 +315,7 @@ TaskEvaluation TextGeneration::evaluate(Model& model,
       total_loss(model, rows, pad(), options.batch_size, options.context, *make_local_world());
   std::vector<const Dialogue*> all;
   for (const Dialogue& dialogue : dialogues) all.push_back(&dialogue);
-  const std::vector<Generated> answers = generate(model, all, options);
+  const std::vector<GeneratedText> answers = generate(model, all, options);
   TaskEvaluation evaluation;
   AnswerTotals totals(parse_answer_metric(config_.metric));
   evaluation.predictions = Json::array();
@@ -367,11 +366,10 @@ std::vector<Json> TextGeneration::answer(Model& model, const std::vector<Json>& 
     dialogues.push_back(read_prompt_input(inputs[i], i + 1, config_));
   std::vector<const Dialogue*> all;
   for (const Dialogue& dialogue : dialogues) all.push_back(&dialogue);
-  const std::vector<Generated> generated = generate(model, all, options);
+  const std::vector<GeneratedText> generated = generate(model, all, options);
   std::vector<Json> answers = inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    answers[i]["generated_text"] = generated[i].text;
-    answers[i]["finish_reason"] = generated[i].finish_reason;
+    answers[i].update(generated_json(generated[i]));
   }
   return answers;
 }

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/terminal.h"
 #include "io/safetensors.h"
+#include "models/lora.h"
 #include "nn/tensor_file.h"
 
 namespace llmctl {
@@ -102,7 +103,9 @@ Manifest read_manifest(const fs::path& checkpoint) {
   const auto manifest = read_json_file<Manifest>(path);
   require(manifest.format == kManifestFormat, ErrorCode::kData, path.string(), ": format ",
           manifest.format, " is not known, expected ", kManifestFormat);
-  for (const char* name : {"config.json", kOptimizerName, kTrainerName}) {
+  const bool adapter = manifest.files.contains(kAdapterConfig);
+  for (const char* name :
+       {adapter ? kAdapterConfig : "config.json", kOptimizerName, kTrainerName}) {
     require(manifest.files.contains(name), ErrorCode::kData, path.string(), ": names no ", name);
   }
   return manifest;
@@ -148,18 +151,6 @@ void link_to_step(const fs::path& run_directory, const char* name, std::int64_t 
     replace_symlink(link, fs::path("checkpoints") / step_name(step));
   } else if (fs::is_symlink(link) && !fs::exists(link)) {
     fs::remove(link);
-  }
-}
-
-void load_parameters(const fs::path& checkpoint, Model& model) {
-  const auto files = std::make_shared<const SafetensorsSet>(checkpoint);
-  at::NoGradGuard no_grad;
-  for (auto& [name, parameter] : model.parameters()) {
-    const TensorInfo& info = files->info(name);
-    const at::Tensor saved = map_tensor(info, files->bytes(name), files);
-    require(saved.sizes() == parameter.sizes(), ErrorCode::kData, checkpoint.string(), ": tensor '",
-            name, "' has shape ", saved.sizes(), ", the model's is ", parameter.sizes());
-    parameter.copy_(saved);
   }
 }
 
@@ -226,7 +217,7 @@ TrainerState read_trainer_state(const fs::path& checkpoint) {
 void load_checkpoint(const fs::path& checkpoint, Model& model, Optimizer& optimizer,
                      TrainerState& state) {
   state = read_trainer_state(checkpoint);
-  load_parameters(checkpoint, model);
+  model.load_weights(checkpoint);
   const auto file = std::make_shared<const SafetensorsFile>(checkpoint / kOptimizerName);
   NamedTensors tensors;
   for (const auto& [name, info] : file->tensors()) {

@@ -309,7 +309,8 @@ void Trainer::skip(const StepResult& result) {
 
 void Trainer::record_step(const StepResult& result, double lr) {
   const bool epoch_ends = state_.step % steps_per_epoch_ == 0 || state_.step == total_;
-  if (state_.step % run_.log.every == 0 || state_.step == total_) {
+  const bool due = state_.step % run_.log.every == 0;
+  if (due || state_.step == total_) {
     Json record = {{"step", state_.step}, {"epoch", epoch()}, {"split", "train"}};
     window_.describe(record);
     record["lr"] = lr;
@@ -317,7 +318,8 @@ void Trainer::record_step(const StepResult& result, double lr) {
     record["tokens"] = state_.tokens;
     record["tokens_per_second"] = window_.tokens_per_second();
     record["seconds"] = seconds();
-    if (main_) {
+    // The last step of a run in epochs gets the epoch's line.
+    if (main_ && (due || !run_.train.epochs)) {
       log_info("step ", state_.step, "/", total_, "  loss ", fixed(window_.loss()), "  lr ",
                short_number(lr), "  grad norm ", short_number(result.gradient_norm), "  ",
                format_rate(window_.tokens_per_second()));

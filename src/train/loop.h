@@ -30,6 +30,7 @@ struct TrainConfig {
   std::int64_t threads = 0;
   std::int64_t patience = 0;
   std::int64_t max_skipped = 10;
+  bool activation_checkpointing = false;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
@@ -42,6 +43,9 @@ struct TrainConfig {
     visit("micro_batch_size", self.micro_batch_size,
           "Sequences per forward pass; 0: batch_size. Lower it when memory runs out.",
           Range<std::int64_t>{0, 1'000'000});
+    visit("activation_checkpointing", self.activation_checkpointing,
+          "Keep only what enters each block and compute the rest again in the backward pass: less "
+          "memory, a third more work.");
     visit("precision", self.precision,
           "Matrix products in fp32 or bf16; weights are kept in fp32. auto: bf16 where the "
           "hardware multiplies it faster.",

@@ -64,6 +64,7 @@ StepResult compute_gradients(const TrainingRun& run, const NamedTensors& paramet
     Context context;
     context.train = true;
     context.compute = compute;
+    context.recompute = run.train.activation_checkpointing;
     context.dropout_seed = Random(random_key(run.seed, "dropout", static_cast<std::uint64_t>(step),
                                              micro, static_cast<std::uint64_t>(run.world.rank())))
                                .next();

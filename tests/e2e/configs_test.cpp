@@ -45,8 +45,12 @@ TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
       arguments.insert(arguments.end(), more);
     };
     if (command == "pretrain") {
-      add({"--set", corpus, "--set",
-           std::string("tokenizer.path=tokenizer-") + (masked ? "masked" : "causal")});
+      add({"--set", corpus});
+      if (file.find("classic") != std::string::npos) {
+        add({"-m", masked ? "masked" : "causal", "--set", "data.sequence_length=64"});
+      } else {
+        add({"--set", std::string("tokenizer.path=tokenizer-") + (masked ? "masked" : "causal")});
+      }
     } else if (command == "finetune") {
       add({"-m", masked ? "masked" : "causal"});
       if (file.ends_with("/qa.json"))

@@ -15,11 +15,9 @@ std::vector<TokenId> ids_of(const SafetensorsFile& file, const std::string& name
   return {values, values + file.info(name).elements()};
 }
 
-void expect_greedy_texts(const std::string& which) {
-  const auto directory = parity_dir() / "models" / which;
+void expect_greedy_texts(const std::filesystem::path& directory, const SafetensorsFile& expected) {
   auto model = load_model(directory, {});
   model->to(at::Device(test_device()));
-  const SafetensorsFile expected(directory / "expected.safetensors");
   const Json defaults = generation_defaults(directory);
   GenerationConfig config;
   read_config(ConfigNode(&defaults, "generation", nullptr), config);
@@ -35,18 +33,22 @@ void expect_greedy_texts(const std::string& which) {
   for (std::size_t p = 0; p < texts.size(); ++p) {
     std::vector<TokenId> text = texts[p];  // its stop token included
     if (results[p].reason == FinishReason::kStop) text.pop_back();
-    EXPECT_EQ(results[p].ids, text) << which << ", prompt " << p;
+    EXPECT_EQ(results[p].ids, text) << "prompt " << p;
   }
 }
 
-TEST(EngineParity, Llama) {
-  LLMCTL_NEEDS_PARITY("models/llama");
-  expect_greedy_texts("llama");
-}
-
-TEST(EngineParity, LlamaWithScaledRotaryPositions) {
-  LLMCTL_NEEDS_PARITY("models/llama_rope3");
-  expect_greedy_texts("llama_rope3");
+/// Every golden model that generates: the greedy ids of three prompts.
+TEST(EngineParity, GreedyTextsOfGoldenModels) {
+  LLMCTL_NEEDS_PARITY("models");
+  int cases = 0;
+  for (const auto& directory : parity_cases("models")) {
+    const SafetensorsFile expected(directory / "expected.safetensors");
+    if (!expected.contains("greedy.0.ids")) continue;
+    SCOPED_TRACE(directory.filename().string());
+    expect_greedy_texts(directory, expected);
+    ++cases;
+  }
+  EXPECT_GT(cases, 0);
 }
 
 }  // namespace

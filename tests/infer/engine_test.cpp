@@ -156,6 +156,25 @@ TEST_F(Engine, HoldsStopTokensBackForAWhile) {
   EXPECT_NE(results[0].ids[1], 9);
 }
 
+TEST_F(Engine, EndsTheLongestTextAsForced) {
+  config.max_new_tokens = 3;
+  config.forced_eos_token_id = {9};
+  const auto results = generate({{1}, {7}});
+  EXPECT_EQ(results[0].ids, (Ids{2, 3}));
+  EXPECT_EQ(results[0].reason, FinishReason::kStop);
+  EXPECT_EQ(results[1].ids, (Ids{8}));
+}
+
+TEST_F(Engine, WritesNoBadWords) {
+  config.max_new_tokens = 4;
+  config.bad_words_ids = {{3, 4}, {6}};
+  const auto results = generate({{2}, {5}});
+  EXPECT_EQ(results[0].ids[0], 3);
+  EXPECT_NE(results[0].ids[1], 4);
+  for (const auto& result : results)
+    EXPECT_THAT(result.ids, ::testing::Not(::testing::Contains(6)));
+}
+
 TEST_F(Engine, GivesNoTokenBeyondTheTokenizer) {
   vocab_limit = 6;
   stop = {5};
@@ -218,6 +237,8 @@ TEST(GenerationSection, RefusesWhatMakesNoSense) {
   EXPECT_THAT(read(R"({"num_return_sequences": 3})"), HasSubstr("num_return_sequences"));
   EXPECT_THAT(read(R"({"stop": [""]})"), HasSubstr("stop"));
   EXPECT_THAT(read(R"({"eos_token_id": [-1]})"), HasSubstr("eos_token_id"));
+  EXPECT_THAT(read(R"({"bad_words_ids": [[]]})"), HasSubstr("bad_words_ids"));
+  EXPECT_THAT(read(R"({"forced_eos_token_id": [-2]})"), HasSubstr("forced_eos_token_id"));
   for (const char* text :
        {R"({"temperature": -1})", R"({"temperature": 0})", R"({"temperature": 1e9})",
         R"({"top_p": 0})", R"({"top_p": 2})", R"({"top_k": -1})", R"({"max_new_tokens": 0})",

@@ -78,6 +78,33 @@ TEST(Sampler, ForbidsStopTokensAtFirst) {
   EXPECT_FALSE(sampler.changes_logits(2));
 }
 
+TEST(Sampler, NeverCompletesBadWords) {
+  GenerationConfig config;
+  config.bad_words_ids = {{2}, {0, 1}};
+  EXPECT_EQ(kept(config, {0, 0, 0, 0}), (std::vector<TokenId>{0, 1, 3}));
+  EXPECT_EQ(kept(config, {0, 0, 0, 0}, {3, 0}), (std::vector<TokenId>{0, 3}));
+  EXPECT_EQ(kept(config, {0, 0, 0, 0}, {0, 3}), (std::vector<TokenId>{0, 1, 3}));
+  Sampler sampler(config, kStop);
+  EXPECT_TRUE(sampler.changes_logits(10));
+  EXPECT_EQ(sampler.choose(std::vector<float>{1, 5, 9, 2}, std::vector<TokenId>{0}, 1, {}), 3);
+  EXPECT_EQ(sampler.choose(std::vector<float>{1, 5, 9, 2}, std::vector<TokenId>{1}, 1, {}), 1);
+  config.bad_words_ids = {{99}};  // of no such vocabulary
+  EXPECT_EQ(kept(config, {0, 0, 0, 0}).size(), 4u);
+}
+
+TEST(Sampler, ForcesTheLastTokenOfTheLongestText) {
+  GenerationConfig config;
+  config.forced_eos_token_id = {3};
+  const std::vector<float> logits = {0, 9, 2, -5};
+  Sampler sampler(config, kStop, 4);
+  EXPECT_EQ(sampler.choose(logits, {}, 2, {}), 1);
+  EXPECT_EQ(sampler.choose(logits, {}, 3, {}), 3);
+  EXPECT_FALSE(sampler.changes_logits(2));
+  EXPECT_TRUE(sampler.changes_logits(3));
+  Sampler endless(config, kStop);
+  EXPECT_EQ(endless.choose(logits, {}, 3, {}), 1);
+}
+
 TEST(Sampler, PenalizesEachSeenTokenOnce) {
   GenerationConfig config;
   config.repetition_penalty = 2;

@@ -17,26 +17,39 @@
 
 namespace llmctl::test {
 
-/// Writes expected.safetensors into a model's directory, for load_models.py: an input [B, T] with
-/// documents -1 in the padding, and the logits that the model makes of it.
-inline void write_expected(const std::filesystem::path& directory, Model& model,
-                           const Sequence& input) {
+/// The logits that a model makes of rows [B, T] with documents -1 in the padding: [B, T, …], of a
+/// classifier of sequences [B, labels]. An encoder-decoder is given the same tokens on both sides.
+inline at::Tensor logits_of(Model& model, const Sequence& input) {
   const c10::AutoGradMode no_grad(false);
   const std::int64_t count = input.rows(), length = input.length();
-  const at::Tensor hidden = model.hidden(input, {});
+  Context context;
+  Memory memory;
+  if (model.facts().encoder_decoder) {
+    memory = {model.encode(input, context), input.documents};
+    context.memory = &memory;
+  }
+  const at::Tensor hidden = model.hidden(input, context);
   const at::Tensor rows = hidden.reshape({count * length, hidden.size(2)});
-  at::Tensor logits;
   if (model.facts().head == HeadKind::kSequenceClassification) {
     const at::Tensor index = at::arange(count, at::kLong) * length + model.pooled_position(input);
-    logits = model.head(rows.index_select(0, index), {});
-  } else {
-    logits = model.head(rows, {}).view({count, length, -1});
+    return model.head(rows.index_select(0, index), {});
   }
+  return model.head(rows, {}).view({count, length, -1});
+}
+
+/// Writes expected.safetensors into a model's directory, for load_models.py: the input and
+/// logits_of().
+inline void write_expected(const std::filesystem::path& directory, Model& model,
+                           const Sequence& input) {
+  const at::Tensor logits = logits_of(model, input);
   std::vector<std::pair<std::string, at::Tensor>> tensors{
       {"input_ids", input.ids},
       {"attention_mask", input.documents.ge(0).to(at::kLong)},
       {"logits", logits.contiguous()}};
-  if (!model.facts().causal) tensors.emplace_back("token_type_ids", input.token_types);
+  if (model.facts().model_type == "bert") {
+    tensors.emplace_back("token_type_ids", input.token_types);
+  }
+  if (model.facts().encoder_decoder) tensors.emplace_back("decoder_input_ids", input.ids.clone());
   write_tensors(directory / "expected.safetensors", tensors);
 }
 

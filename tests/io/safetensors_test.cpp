@@ -308,9 +308,6 @@ TEST_F(SafetensorsIndex, EachFaultIsNamed) {
 TEST_F(SafetensorsIndex, WhatIsMissingIsSaid) {
   fs::create_directory(dir_ / "m");
   expect_error(ErrorCode::kMissing, {"no model.safetensors"}, [&] { SafetensorsSet{dir_ / "m"}; });
-  dir_.write("m/pytorch_model.bin", "x");
-  expect_error(ErrorCode::kMissing, {"pytorch_model.bin", "convert"},
-               [&] { SafetensorsSet{dir_ / "m"}; });
   expect_error(ErrorCode::kMissing, {"absent"}, [&] { SafetensorsSet{dir_ / "absent"}; });
 }
 

@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "golden.h"
 #include "io/safetensors.h"
 #include "nn/tensor_file.h"
 #include "support/temp_dir.h"
+#include "support/torch_archive.h"
 #include "tiny_models.h"
 
 namespace llmctl {
@@ -77,7 +79,8 @@ TEST(LoadModel, ReadsBackWhatWasSaved) {
       EXPECT_EQ(loaded->facts().labels, model->facts().labels);
     }
     EXPECT_TRUE(report.missing.empty() && report.unexpected.empty() && report.initialized.empty());
-    EXPECT_EQ(fs::exists(directory / "generation_config.json"), kind.head == HeadKind::kCausalLm);
+    EXPECT_EQ(fs::exists(directory / "generation_config.json"),
+              kind.head == HeadKind::kCausalLm || kind.head == HeadKind::kSeq2SeqLm);
     // Saved again, the files are the same.
     const TempDir second;
     loaded->save(second.path());
@@ -254,7 +257,7 @@ TEST(LoadModel, NamesTheTensorAtFault) {
       [&](NamedTensors& tensors) {
         at_name(tensors, query) = at::zeros({16, 16}, at::kLong);
       },
-      {query, "I64"});
+      {query, "dtype Long"});
 }
 
 TEST(LoadModel, RefusesConfigurationsThatItDoesNotCompute) {
@@ -278,6 +281,142 @@ TEST(LoadModel, RefusesConfigurationsThatItDoesNotCompute) {
   refuse("bert", "id2label", {{"0", "a"}, {"2", "b"}}, {"id2label", "none for 1"});
   refuse("bert", "num_labels", -1, {"num_labels"});
   refuse("llama", "hidden_size", 32, {"model.embed_tokens.weight", "[40, 16]", "[40, 32]"});
+}
+
+/// The same tensors as model.safetensors has, as torch.save writes them.
+std::string as_torch_archive(const NamedTensors& tensors) {
+  std::vector<test::TorchTensor> entries;
+  for (const auto& [name, tensor] : tensors) {
+    const at::Tensor values = tensor.contiguous();
+    entries.push_back({name, values.sizes().vec(),
+                       std::string(static_cast<const char*>(values.const_data_ptr()),
+                                   static_cast<std::size_t>(values.numel()) * 4)});
+  }
+  return test::torch_archive(entries);
+}
+
+TEST(LoadModel, ReadsFilesOfTorchSave) {
+  const TempDir directory;
+  const auto model = saved(directory, "bert");
+  const NamedTensors tensors = read_tensors(directory.path());
+  fs::remove(directory / "model.safetensors");
+  directory.write("pytorch_model.bin", as_torch_archive(tensors));
+  expect_equal(*model, *load_model(directory.path(), {}));
+
+  // In two files, by their index.
+  fs::remove(directory / "pytorch_model.bin");
+  Json places = Json::object();
+  std::map<std::string, NamedTensors> shards;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const std::string shard = i % 2 ? "pytorch_model-2.bin" : "pytorch_model-1.bin";
+    places[tensors[i].first] = shard;
+    shards[shard].push_back(tensors[i]);
+  }
+  for (const auto& [name, shard] : shards) directory.write(name, as_torch_archive(shard));
+  directory.write("pytorch_model.bin.index.json", Json{{"weight_map", places}}.dump());
+  expect_equal(*model, *load_model(directory.path(), {}));
+  places[tensors[0].first] = "pytorch_model-2.bin";
+  directory.write("pytorch_model.bin.index.json", Json{{"weight_map", places}}.dump());
+  expect_error(ErrorCode::kData, {tensors[0].first, "no such tensor in pytorch_model-2.bin"},
+               [&] { load_model(directory.path(), {}); });
+}
+
+TEST(LoadModel, CarriesThePartsOfAClassThatItDoesNotUse) {
+  const TempDir directory, second;
+  saved(directory, "bert");
+  rewrite(directory.path(), [](NamedTensors& tensors) {
+    tensors.emplace_back("bert.pooler.dense.weight", at::full({16, 16}, 0.5));
+    tensors.emplace_back("bert.pooler.dense.bias", at::full({16}, 0.25));
+    tensors.emplace_back("cls.seq_relationship.weight", at::full({2, 16}, 2.0));
+    tensors.emplace_back("cls.seq_relationship.bias", at::full({2}, 3.0));
+  });
+  edit_config(directory.path(),
+              [](Json& config) { config["architectures"] = {"BertForPreTraining"}; });
+  LoadReport report;
+  const auto model = load_model(directory.path(), {}, Json::object(), &report);
+  EXPECT_EQ(model->facts().architecture, "BertForPreTraining");
+  EXPECT_TRUE(report.unexpected.empty());
+  model->save(second.path());
+  EXPECT_EQ(load_json(second / "config.json").at("architectures"), Json{"BertForPreTraining"});
+  const auto before = read_tensors(directory.path()), after = read_tensors(second.path());
+  ASSERT_EQ(before.size(), after.size());
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    EXPECT_EQ(before[i].first, after[i].first);
+    EXPECT_TRUE(before[i].second.equal(after[i].second)) << before[i].first;
+  }
+  // A classifier takes the pooler.
+  ModelRequest request;
+  request.head = HeadKind::kSequenceClassification;
+  request.labels = {"a", "b"};
+  load_model(directory.path(), request, Json::object(), &report);
+  EXPECT_EQ(report.initialized, (std::vector<std::string>{"classifier.weight", "classifier.bias"}));
+  // Without them the class is the one that has none.
+  saved(directory, "bert");
+  edit_config(directory.path(),
+              [](Json& config) { config["architectures"] = {"BertForPreTraining"}; });
+  EXPECT_EQ(load_model(directory.path(), {})->facts().architecture, "BertForMaskedLM");
+}
+
+TEST(LoadModel, StaysInItsFileWhereThatIsAskedFor) {
+  const TempDir directory;
+  for (const char* type : {"llama", "gpt2"}) {
+    const auto model = saved(directory, type);
+    ModelRequest request;
+    request.mapped = true;
+    expect_equal(*model, *load_model(directory.path(), request));
+    // A file of another precision is converted.
+    model->save(directory.path(), at::kBFloat16);
+    EXPECT_EQ(load_model(directory.path(), request)->parameters()[0].second.scalar_type(),
+              at::kFloat);
+  }
+}
+
+TEST(SaveModel, SpreadsLargeModelsOverFiles) {
+  for (const char* type : {"llama", "gpt2"}) {
+    const TempDir directory;
+    const auto model = create(tiny_section(type));
+    model->save(directory.path(), at::kFloat, 6000);
+    EXPECT_FALSE(fs::exists(directory / "model.safetensors"));
+    const Json index = load_json(directory / "model.safetensors.index.json");
+    std::set<std::string> names;
+    for (const auto& item : index.at("weight_map").items()) names.insert(item.value());
+    EXPECT_GT(names.size(), 2u);
+    EXPECT_TRUE(names.contains(concat("model-00001-of-0000", names.size(), ".safetensors")));
+    for (const auto& name : names) EXPECT_LT(fs::file_size(directory / name), 6000u + 2000u);
+    expect_equal(*model, *load_model(directory.path(), {}));
+    // A smaller model in the same place leaves none of these.
+    model->save(directory.path(), at::kFloat);
+    EXPECT_TRUE(fs::exists(directory / "model.safetensors"));
+    EXPECT_FALSE(fs::exists(directory / "model.safetensors.index.json"));
+    EXPECT_FALSE(fs::exists(directory / *names.begin()));
+    expect_equal(*model, *load_model(directory.path(), {}));
+  }
+}
+
+TEST(LoadModel, NamesFormatsThatItDoesNotRead) {
+  const TempDir directory;
+  directory.write("model-q4.gguf", "GGUF");
+  expect_error(ErrorCode::kData, {"model-q4.gguf", "llama.cpp", "Hugging Face directory"},
+               [&] { resolve_model_directory((directory / "model-q4.gguf").string()); });
+  expect_error(ErrorCode::kData, {"model-q4.gguf", "GGUF"},
+               [&] { resolve_model_directory(directory.path().string()); });
+  saved(directory, "llama");
+  for (const char* method : {"gptq", "awq"}) {
+    edit_config(directory.path(), [&](Json& config) {
+      config["quantization_config"] = {{"quant_method", method}, {"bits", 4}};
+    });
+    expect_error(
+        ErrorCode::kData,
+        {"quantization_config", method == std::string("awq") ? "AWQ" : "GPTQ", "made from"},
+        [&] { load_model(directory.path(), {}); });
+  }
+  saved(directory, "llama");
+  fs::remove(directory / "model.safetensors");
+  expect_error(ErrorCode::kData, {"model-q4.gguf"}, [&] { load_model(directory.path(), {}); });
+  fs::remove(directory / "model-q4.gguf");
+  directory.write("tf_model.h5", "x");
+  expect_error(ErrorCode::kData, {"tf_model.h5", "another framework"},
+               [&] { load_model(directory.path(), {}); });
 }
 
 TEST(LoadModel, MissingFiles) {

@@ -39,8 +39,7 @@ TEST_F(ResolveModelDirectory, TakesTheBestThenTheLastCheckpointOfARun) {
 }
 
 TEST_F(ResolveModelDirectory, LooksIntoTheCache) {
-  expect_error(ErrorCode::kMissing,
-               {"huggingface-cli download org/some-model", cache_.path().string()},
+  expect_error(ErrorCode::kMissing, {"hf download org/some-model", cache_.path().string()},
                [&] { resolve_model_directory("org/some-model"); });
   cache_.write("models--org--some-model/refs/main", "abc123\n");
   cache_.write("models--org--some-model/snapshots/abc123/config.json", "{}");
@@ -49,6 +48,11 @@ TEST_F(ResolveModelDirectory, LooksIntoTheCache) {
   cache_.write("models--bert-base-uncased/refs/main", "d4");
   cache_.write("models--bert-base-uncased/snapshots/d4/config.json", "{}");
   EXPECT_EQ(resolve_model_directory("bert-base-uncased").filename(), "d4");
+  // Names of the hub's first years stand for the organisations' of today.
+  expect_error(ErrorCode::kMissing, {"hf download openai-community/gpt2"},
+               [] { resolve_model_directory("gpt2"); });
+  cache_.write("models--google-bert--bert-base-chinese/snapshots/e5/config.json", "{}");
+  EXPECT_EQ(resolve_model_directory("bert-base-chinese").filename(), "e5");
   cache_.write("models--evil/refs/main", "../../..");
   expect_error(ErrorCode::kMissing, {"download evil"}, [] { resolve_model_directory("evil"); });
 }

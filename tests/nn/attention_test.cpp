@@ -79,7 +79,7 @@ TEST(Attention, IsTheFormulaOfThePaper) {
   const at::Tensor x = at::randn({2, 6, 12}, on_device());
   for (std::int64_t kv_heads : {4, 2, 1}) {
     for (bool bias : {false, true}) {
-      const AttentionConfig config{12, 4, kv_heads, 6, bias, bias, 0};
+      const AttentionConfig config{12, 4, kv_heads, 6, bias, bias, 0, {}, {}};
       const auto attention = make(config);
       for (bool causal : {false, true}) {
         for (bool packed : {false, true}) {
@@ -90,7 +90,7 @@ TEST(Attention, IsTheFormulaOfThePaper) {
           seen = seen.logical_and(d.ge(0).unsqueeze(1));
           if (causal) seen = seen.tril();
           AttentionInputs inputs;
-          inputs.mask = sequence_mask(packed ? d : at::Tensor(), causal);
+          inputs.mask = sequence_mask(d, packed ? d : at::Tensor(), causal);
           const at::Tensor got = attention->forward(x, inputs, 0, {});
           EXPECT_LE(distance(got, reference(*attention, config, x, seen)), 2e-5)
               << kv_heads << bias << causal << packed;
@@ -112,24 +112,56 @@ TEST(Attention, IsTheFormulaOfThePaper) {
 }
 
 TEST(AttentionMask, NeedsNoTensorWhereACausalOneWillDo) {
-  EXPECT_TRUE(sequence_mask({}, true).causal);
-  EXPECT_FALSE(sequence_mask({}, true).bias.defined());
-  EXPECT_FALSE(sequence_mask({}, false).causal);
+  const at::Tensor ids = at::zeros({2, 3}, at::kLong);
+  EXPECT_TRUE(sequence_mask(ids, {}, true).causal);
+  EXPECT_FALSE(sequence_mask(ids, {}, true).bias.defined());
+  EXPECT_FALSE(sequence_mask(ids, {}, false).causal);
   const at::Tensor padded = at::tensor({0, 0, 0, 0, -1, -1}, at::kLong).view({2, 3});
-  EXPECT_FALSE(sequence_mask(padded, true).bias.defined());
-  EXPECT_TRUE(sequence_mask(padded, false).bias.defined());
+  EXPECT_FALSE(sequence_mask(padded, padded, true).bias.defined());
+  EXPECT_TRUE(sequence_mask(padded, padded, false).bias.defined());
   const at::Tensor packed = at::tensor({0, 1, -1}, at::kLong).view({1, 3});
-  EXPECT_TRUE(sequence_mask(packed, true).bias.defined());
+  EXPECT_TRUE(sequence_mask(packed, packed, true).bias.defined());
+  // A window as long as the text changes nothing.
+  EXPECT_TRUE(sequence_mask(ids, {}, true, 3).causal);
+}
+
+TEST(AttentionMask, WindowsEndAtTheTokenItself) {
+  const at::Tensor ids = at::zeros({1, 5}, at::kLong);
+  const at::Tensor one = at::zeros({1, 5}, at::kLong);
+  const at::Tensor two = at::tensor({0, 0, 0, 1, 1}, at::kLong).view({1, 5});
+  for (const at::Tensor& documents : {at::Tensor(), one, two}) {
+    const AttentionMask mask = sequence_mask(ids, documents, true, 2);
+    ASSERT_FALSE(mask.causal);
+    for (std::int64_t token = 0; token < 5; ++token) {
+      for (std::int64_t other = 0; other < 5; ++other) {
+        const bool near = other <= token && other > token - 2;
+        const bool same = !documents.defined() ||
+                          documents[0][token].item<int>() == documents[0][other].item<int>();
+        EXPECT_EQ(mask.bias[0][0][token][other].item<float>() == 0, near && same)
+            << token << " sees " << other;
+      }
+    }
+  }
+}
+
+TEST(AttentionMask, OfMemoryLeavesOutItsPadding) {
+  const at::Tensor states = at::zeros({2, 3, 4});
+  const at::Tensor documents = at::tensor({0, 0, -1, -1, -1, -1}, at::kLong).view({2, 3});
+  const AttentionMask mask = memory_mask({states, documents});
+  EXPECT_EQ(mask.bias[0][0][0][1].item<float>(), 0);
+  EXPECT_LT(mask.bias[0][0][0][2].item<float>(), -1e30);
+  // Nothing but padding: everything is seen, so that no softmax is empty.
+  EXPECT_EQ(mask.bias[1].abs().max().item<float>(), 0);
 }
 
 TEST(Attention, PaddingGivesNumbersAndNoGradient) {
-  const AttentionConfig config{8, 2, 2, 4, false, false, 0};
+  const AttentionConfig config{8, 2, 2, 4, false, false, 0, {}, {}};
   const auto attention = make(config);
   const at::Tensor x = at::randn({1, 4, 8}, on_device()).set_requires_grad(true);
   AttentionInputs inputs;
-  inputs.mask = sequence_mask(
-      at::tensor({0, 0, -1, -1}, at::kLong).view({1, 4}).to(at::Device(test::test_device())),
-      false);
+  const at::Tensor documents =
+      at::tensor({0, 0, -1, -1}, at::kLong).view({1, 4}).to(at::Device(test::test_device()));
+  inputs.mask = sequence_mask(documents, documents, false);
   const at::Tensor y = attention->forward(x, inputs, 0, {});
   EXPECT_TRUE(y.isfinite().all().item<bool>());
   y.narrow(1, 0, 2).sum().backward();
@@ -138,16 +170,16 @@ TEST(Attention, PaddingGivesNumbersAndNoGradient) {
 }
 
 TEST(Attention, DropsProbabilitiesInTrainingOnly) {
-  const AttentionConfig config{8, 2, 2, 4, false, false, 0.5};
+  const AttentionConfig config{8, 2, 2, 4, false, false, 0.5, {}, {}};
   const auto attention = make(config);
   const at::Tensor x = at::randn({1, 4, 8}, on_device());
   AttentionInputs inputs;
-  inputs.mask = sequence_mask({}, true);
+  inputs.mask = sequence_mask(at::zeros({1, 4}, on_device().dtype(at::kLong)), {}, true);
   const auto run = [&](bool train, std::uint64_t seed) {
     Context context;
     context.train = train;
     context.dropout_seed = seed;
-    seed_dropout(context, 0, config.dropout, x.device());
+    seed_dropout(context, 0, x.device());
     return attention->forward(x, inputs, 0, context);
   };
   EXPECT_TRUE(run(true, 1).equal(run(true, 1)));
@@ -161,7 +193,7 @@ TEST(Dropout, DependsOnSeedAndBlockAlone) {
     Context context;
     context.train = train;
     context.dropout_seed = seed;
-    seed_dropout(context, block, p, x.device());
+    seed_dropout(context, block, x.device());
     return dropout(x, p, context);
   };
   EXPECT_TRUE(run(1, 0).equal(run(1, 0)));

@@ -3,22 +3,29 @@
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/isnan.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/silu.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
+
+#include <limits>
 
 #include "base/error.h"
 #include "gradient_check.h"
 #include "ops/activation.h"
 #include "ops/backend.h"
 #include "ops/cross_entropy.h"
+#include "ops/gather_rows.h"
 #include "ops/linear.h"
-#include "ops/rms_norm.h"
+#include "ops/norm.h"
 #include "ops/rotary.h"
 #include "support/device.h"
 
@@ -53,40 +60,129 @@ void compare(const std::function<at::Tensor(const Tensors&)>& function,
   }
 }
 
-class Operations : public ::testing::Test {
+/// Each test runs once for every instruction set that this machine has kernels for.
+class Operations : public ::testing::TestWithParam<std::int64_t> {
  protected:
-  void SetUp() override { seed_generator(at::Device(test::test_device()), 7); }
+  void SetUp() override {
+    choose(GetParam());
+    seed_generator(at::Device(test::test_device()), 7);
+  }
+  void TearDown() override { choose(0); }
+
+ private:
+  static void choose(std::int64_t target) {
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  }
 };
 
-TEST_F(Operations, RmsNorm) {
-  const auto reference = [](const Tensors& in) {
-    const at::Tensor& x = in[0];
-    return x / ((x * x).mean({-1}, true) + 1e-3).sqrt() * in[1];
-  };
-  const auto ours = [](const Tensors& in) {
-    return rms_norm(in[0], in[1], 1e-3, in[0].scalar_type());
-  };
-  // Widths below, at and beside the kernels' steps, and shapes of several axes.
-  for (const std::vector<std::int64_t>& shape :
-       {std::vector<std::int64_t>{3, 5}, {2, 3, 16}, {7, 33}, {1, 300}}) {
-    compare(ours, reference,
-            {at::randn(shape, options(at::kFloat)), at::randn({shape.back()}, options(at::kFloat))},
-            2e-5);
+INSTANTIATE_TEST_SUITE_P(Kernels, Operations,
+                         ::testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),
+                         [](const auto& target) { return hwy::TargetName(target.param); });
+
+/// x / sqrt(mean(x²) + eps) · weight, or with a bias (x - mean) / sqrt(variance + eps) · weight +
+/// bias.
+at::Tensor reference_norm(at::Tensor x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (bias.defined()) x = x - x.mean({-1}, true);
+  const at::Tensor scaled = x / ((x * x).mean({-1}, true) + 1e-3).sqrt() * weight;
+  return bias.defined() ? scaled + bias : scaled;
+}
+
+NormParameters parameters(const at::Tensor& weight, const at::Tensor& bias) {
+  return {weight, bias, 1e-3};
+}
+
+// Widths below, at and beside the kernels' steps, and shapes of several axes.
+const std::vector<std::vector<std::int64_t>> kNormShapes = {
+    {3, 5}, {2, 3, 16}, {7, 33}, {1, 300}, {40, 1}};
+
+TEST_P(Operations, Norm) {
+  for (bool centred : {false, true}) {
+    const auto ours = [&](const Tensors& in) {
+      return norm(in[0], parameters(in[1], centred ? in[2] : at::Tensor()), in[0].scalar_type());
+    };
+    const auto reference = [&](const Tensors& in) {
+      return reference_norm(in[0], in[1], centred ? in[2] : at::Tensor());
+    };
+    const auto inputs = [&](const std::vector<std::int64_t>& shape, at::ScalarType type) {
+      Tensors in{at::randn(shape, options(type)) + 1, at::randn({shape.back()}, options(type))};
+      if (centred) in.push_back(at::randn({shape.back()}, options(type)));
+      return in;
+    };
+    for (const auto& shape : kNormShapes) compare(ours, reference, inputs(shape, at::kFloat), 3e-5);
+    check_gradients(ours, inputs({3, 5}, at::kDouble));
   }
-  check_gradients(ours,
-                  {at::randn({3, 5}, options(at::kDouble)), at::randn({5}, options(at::kDouble))});
 }
 
-TEST_F(Operations, RmsNormOfTransposedInput) {
+TEST_P(Operations, AddNorm) {
+  for (bool centred : {false, true}) {
+    for (bool sum_used : {false, true}) {
+      const auto bias = [&](const Tensors& in) { return centred ? in[3] : at::Tensor(); };
+      const auto ours = [&](const Tensors& in) {
+        const auto [sum, normed] =
+            add_norm(in[0], in[1], parameters(in[2], bias(in)), in[0].scalar_type());
+        return sum_used ? at::cat({sum, normed}) : normed;
+      };
+      const auto reference = [&](const Tensors& in) {
+        const at::Tensor sum = in[0] + in[1], normed = reference_norm(sum, in[2], bias(in));
+        return sum_used ? at::cat({sum, normed}) : normed;
+      };
+      const auto inputs = [&](const std::vector<std::int64_t>& shape, at::ScalarType type) {
+        Tensors in{at::randn(shape, options(type)) + 1, at::randn(shape, options(type)),
+                   at::randn({shape.back()}, options(type))};
+        if (centred) in.push_back(at::randn({shape.back()}, options(type)));
+        return in;
+      };
+      for (const auto& shape : kNormShapes) {
+        compare(ours, reference, inputs(shape, at::kFloat), 3e-5);
+      }
+      check_gradients(ours, inputs({3, 5}, at::kDouble));
+    }
+  }
+}
+
+TEST_P(Operations, AddNormWhoseNormIsNotUsed) {
+  const at::Tensor x = at::randn({2, 3}, options(at::kFloat)).set_requires_grad(true);
+  const at::Tensor weight = at::randn({3}, options(at::kFloat)).set_requires_grad(true);
+  add_norm(x, x, {weight, {}, 1e-3}, at::kFloat).first.sum().backward();
+  EXPECT_LE(distance(x.grad(), at::ones_like(x) * 2), 0);
+}
+
+TEST_P(Operations, NormOfTransposedInput) {
   const at::Tensor x = at::randn({6, 4}, options(at::kFloat)).t();
-  const at::Tensor weight = at::randn({6}, options(at::kFloat));
-  EXPECT_LE(distance(rms_norm(x, weight, 1e-6, at::kFloat),
-                     rms_norm(x.contiguous(), weight, 1e-6, at::kFloat)),
-            0);
-  EXPECT_EQ(rms_norm(x, weight, 1e-6, at::kBFloat16).scalar_type(), at::kBFloat16);
+  const NormParameters given{at::randn({6}, options(at::kFloat)), {}, 1e-6};
+  EXPECT_LE(distance(norm(x, given, at::kFloat), norm(x.contiguous(), given, at::kFloat)), 0);
+  EXPECT_EQ(norm(x, given, at::kBFloat16).scalar_type(), at::kBFloat16);
 }
 
-TEST_F(Operations, Rotary) {
+TEST_P(Operations, GatherRows) {
+  const auto rows_of = [](std::vector<std::int64_t> rows) {
+    return at::tensor(rows, at::kLong).to(at::Device(test::test_device()));
+  };
+  for (std::int64_t columns : {1, 5, 16, 70}) {
+    // The first and the last row, a row twice, none at all.
+    for (const auto& rows : {std::vector<std::int64_t>{0, 2, 2, 3, 8}, {7}, {}}) {
+      const at::Tensor picked = rows_of(rows);
+      const auto ours = [&](const Tensors& in) { return gather_rows(in[0], picked); };
+      compare(
+          ours, [&](const Tensors& in) { return at::index_select(in[0], 0, picked); },
+          {at::randn({9, columns}, options(at::kFloat))}, 1e-6);
+    }
+  }
+  check_gradients(
+      [&](const Tensors& in) {
+        return gather_rows(in[0], rows_of({0, 1, 1}));
+      },
+      {at::randn({4, 2}, options(at::kDouble))});
+  if (test::test_device() == "cpu") {
+    const at::Tensor x = at::randn({4, 2}, options(at::kFloat));
+    for (const auto& rows : {std::vector<std::int64_t>{2, 1}, {4}, {-1}}) {
+      EXPECT_THROW(gather_rows(x, rows_of(rows)), Error);
+    }
+  }
+}
+
+TEST_P(Operations, Rotary) {
   const at::Tensor frequencies = at::randn({4}, options(at::kFloat)).abs();
   for (bool own_positions : {false, true}) {
     const at::Tensor positions = own_positions ? at::randint(0, 50, {2, 3}, options(at::kLong))
@@ -107,7 +203,7 @@ TEST_F(Operations, Rotary) {
   }
 }
 
-TEST_F(Operations, RotaryKeepsLengthsAndRelativePositions) {
+TEST_P(Operations, RotaryKeepsLengthsAndRelativePositions) {
   const at::Tensor frequencies = at::randn({4}, options(at::kFloat)).abs();
   const at::Tensor q = at::randn({1, 1, 1, 8}, options(at::kFloat));
   const at::Tensor k = at::randn({1, 1, 1, 8}, options(at::kFloat));
@@ -121,12 +217,15 @@ TEST_F(Operations, RotaryKeepsLengthsAndRelativePositions) {
               (at_position(q, 25) * at_position(k, 20)).sum().item<double>(), 1e-4);
 }
 
-TEST_F(Operations, GatedProduct) {
+TEST_P(Operations, GatedProduct) {
   for (const std::string& name : activation_names()) {
     SCOPED_TRACE(name);
     const Activation activation = *find_activation(name);
     const auto ours = [&](const Tensors& in) { return gated_product(activation, in[0], in[1]); };
     const auto reference = [&](const Tensors& in) { return activate(activation, in[0]) * in[1]; };
+    const auto alone = [&](const Tensors& in) { return activate(activation, in[0]); };
+    compare(alone, alone, {at::randn({7, 37}, options(at::kFloat)) * 4}, 3e-5);
+    check_gradients(alone, {at::randn({2, 3}, options(at::kDouble))});
     compare(ours, reference,
             {at::randn({7, 37}, options(at::kFloat)) * 4, at::randn({7, 37}, options(at::kFloat))},
             3e-5);
@@ -136,7 +235,24 @@ TEST_F(Operations, GatedProduct) {
   EXPECT_FALSE(find_activation("swoosh"));
 }
 
-TEST_F(Operations, SwigluFarFromZero) {
+TEST_P(Operations, WhatIsNotANumberStaysVisible) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const at::Tensor x = at::zeros({40}, options(at::kFloat)).add_(nan);
+  for (const std::string& name : activation_names()) {
+    EXPECT_TRUE(activate(*find_activation(name), x).isnan().all().item<bool>()) << name;
+  }
+  const at::Tensor rows = at::ones({1, 1}, options(at::kFloat));
+  for (std::int64_t place : {0, 20, 36}) {
+    at::Tensor weight = at::randn({37, 1}, options(at::kFloat));
+    weight[place].fill_(nan);
+    const at::Tensor labels = at::zeros({1}, options(at::kLong)).add_(5);
+    EXPECT_TRUE(
+        std::isnan(linear_cross_entropy(rows, weight, {}, labels, at::kFloat).item<double>()))
+        << place;
+  }
+}
+
+TEST_P(Operations, SwigluFarFromZero) {
   const at::Tensor gate = at::cat({at::zeros({1}, options(at::kFloat)).add_(200.0),
                                    at::zeros({1}, options(at::kFloat)).sub_(200.0)});
   const at::Tensor out = gated_product(Activation::kSilu, gate, at::ones_like(gate));
@@ -144,7 +260,7 @@ TEST_F(Operations, SwigluFarFromZero) {
   EXPECT_NEAR(out[1].item<float>(), 0.0f, 1e-30f);
 }
 
-TEST_F(Operations, ActivationsAreTheirDefinitions) {
+TEST_P(Operations, ActivationsAreTheirDefinitions) {
   const at::Tensor x = at::arange(-40, 41, options(at::kDouble)) / 8;
   const auto expect = [&](const char* name, const at::Tensor& wanted) {
     EXPECT_LE(distance(activate(*find_activation(name), x), wanted), 1e-12) << name;
@@ -161,7 +277,7 @@ TEST_F(Operations, ActivationsAreTheirDefinitions) {
   expect("tanh", x.tanh());
 }
 
-TEST_F(Operations, LinearEach) {
+TEST_P(Operations, LinearEach) {
   for (bool bias : {false, true}) {
     const auto split = [&](const Tensors& in, const auto& each) {
       Tensors biases{bias ? in[3] : at::Tensor(), bias ? in[4] : at::Tensor()};
@@ -196,7 +312,7 @@ TEST_F(Operations, LinearEach) {
   }
 }
 
-TEST_F(Operations, LinearInBf16KeepsTheTypesOfItsInputs) {
+TEST_P(Operations, LinearInBf16KeepsTheTypesOfItsInputs) {
   const at::Tensor x = at::randn({9, 16}, options(at::kFloat)).set_requires_grad(true);
   const at::Tensor w = at::randn({8, 16}, options(at::kFloat)).set_requires_grad(true);
   const at::Tensor b = at::randn({8}, options(at::kFloat)).set_requires_grad(true);
@@ -208,7 +324,7 @@ TEST_F(Operations, LinearInBf16KeepsTheTypesOfItsInputs) {
   EXPECT_LE(distance(b.grad(), at::zeros({8}, options(at::kFloat)).add_(9.0)), 0);
 }
 
-TEST_F(Operations, LinearOfFrozenWeight) {
+TEST_P(Operations, LinearOfFrozenWeight) {
   const at::Tensor x = at::randn({9, 4}, options(at::kFloat)).set_requires_grad(true);
   const at::Tensor w = at::randn({3, 4}, options(at::kFloat));
   linear(x, w, {}, at::kFloat).sum().backward();
@@ -222,7 +338,7 @@ at::Tensor reference_loss(const Tensors& in, const at::Tensor& labels) {
   return -at::log_softmax(logits, -1).gather(1, labels.unsqueeze(1)).sum();
 }
 
-TEST_F(Operations, LinearCrossEntropy) {
+TEST_P(Operations, LinearCrossEntropy) {
   // The second shape takes several chunks of rows.
   for (const auto& [rows, vocabulary] :
        {std::pair<std::int64_t, std::int64_t>{5, 37}, {200, 40000}}) {
@@ -250,7 +366,7 @@ TEST_F(Operations, LinearCrossEntropy) {
        at::randn({7}, options(at::kDouble))});
 }
 
-TEST_F(Operations, LinearCrossEntropyByRow) {
+TEST_P(Operations, LinearCrossEntropyByRow) {
   const at::Tensor rows = at::randn({6, 8}, options(at::kFloat)).set_requires_grad(true);
   const at::Tensor weight = at::randn({50, 8}, options(at::kFloat));
   const at::Tensor labels = at::randint(0, 50, {6}, options(at::kLong));
@@ -270,7 +386,7 @@ TEST_F(Operations, LinearCrossEntropyByRow) {
   EXPECT_FALSE(weight.grad().defined());
 }
 
-TEST_F(Operations, LinearCrossEntropyOfLargeLogits) {
+TEST_P(Operations, LinearCrossEntropyOfLargeLogits) {
   const at::Tensor rows = at::zeros({1, 1}, options(at::kFloat)).add_(1000.0);
   const at::Tensor weight = at::arange(3, options(at::kFloat)).view({3, 1});
   const at::Tensor best = at::zeros({1}, options(at::kLong)).add_(2);
@@ -279,7 +395,7 @@ TEST_F(Operations, LinearCrossEntropyOfLargeLogits) {
               1e-2);
 }
 
-TEST_F(Operations, LinearCrossEntropyInBf16) {
+TEST_P(Operations, LinearCrossEntropyInBf16) {
   const at::Tensor rows = at::randn({40, 32}, options(at::kFloat)).set_requires_grad(true);
   const at::Tensor weight =
       (at::randn({90, 32}, options(at::kFloat)) * 0.1).set_requires_grad(true);
@@ -292,7 +408,7 @@ TEST_F(Operations, LinearCrossEntropyInBf16) {
   EXPECT_EQ(rows.grad().scalar_type(), at::kFloat);
 }
 
-TEST_F(Operations, LinearCrossEntropyRefusesLabelsOutside) {
+TEST_P(Operations, LinearCrossEntropyRefusesLabelsOutside) {
   if (test::test_device() != "cpu") GTEST_SKIP() << "GPU kernels check labels by themselves";
   const at::Tensor rows = at::randn({2, 4}), weight = at::randn({5, 4});
   for (std::int64_t label : {-100, 5}) {

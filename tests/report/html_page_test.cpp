@@ -36,5 +36,20 @@ TEST(HtmlPage, ChartsOfNothing) {
   EXPECT_THAT(page.text(), HasSubstr("</html>"));
 }
 
+TEST(HtmlPage, HeatMapsTellEachCell) {
+  HtmlPage page("maps");
+  page.heat_map("head 0", {"<s>", "猫"}, {"a", "b", "c"}, {1, 0, 0, 0.25, 0.5, 0.25});
+  const std::string text = page.text();
+  std::size_t cells = 0;
+  for (std::size_t at = text.find("<rect"); at != std::string::npos;
+       at = text.find("<rect", at + 1))
+    ++cells;
+  EXPECT_EQ(cells, 6u);
+  EXPECT_THAT(text, HasSubstr("fill-opacity=\"0.500\"><title>猫 → b: 0.500</title>"));
+  EXPECT_THAT(text, HasSubstr("<title>&lt;s&gt; → a: 1.000</title>"));
+  EXPECT_THAT(text, HasSubstr(">head 0</figcaption>"));
+  EXPECT_THAT(text, Not(HasSubstr("http")));
+}
+
 }  // namespace
 }  // namespace llmctl

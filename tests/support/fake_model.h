@@ -15,6 +15,7 @@
 #include "io/safetensors.h"
 #include "models/model.h"
 #include "nn/kv_cache.h"
+#include "nn/tensor_file.h"
 
 namespace llmctl::test {
 
@@ -50,6 +51,7 @@ class FakeModel : public Model {
   const Json& config() const override { return config_; }
   Json& config() override { return config_; }
 
+  at::Tensor encode(const Sequence&, const Context&) override { return {}; }
   at::Tensor hidden(const Sequence& input, const Context&) override {
     ++forwards_;
     most_tokens_ = std::max(most_tokens_, input.ids.numel());
@@ -71,6 +73,10 @@ class FakeModel : public Model {
   std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
     return {{"table.weight", table_}};
   }
+  std::vector<std::pair<std::string, at::Tensor>> in_file_layout(
+      const std::vector<at::Tensor>& values) const override {
+    return {{"table.weight", values.front()}};
+  }
   at::Tensor word_embeddings() const override { return table_; }
   bool decay_exempt(const std::string&) const override { return false; }
 
@@ -85,11 +91,20 @@ class FakeModel : public Model {
     fail(ErrorCode::kInternal, "the fake model has no cache");
   }
 
-  void save(const std::filesystem::path& directory, at::ScalarType) const override {
+  void save(const std::filesystem::path& directory, at::ScalarType, std::uint64_t) const override {
     const at::Tensor table = table_.detach().cpu().contiguous();
     write_safetensors(directory / "model.safetensors",
                       {{"table.weight", DType::kF32, table.sizes().vec(), table.const_data_ptr()}});
     write_file(directory / "config.json", dump_json(config_, 2) + "\n");
+  }
+
+  void load_weights(const std::filesystem::path& directory) override {
+    const auto file = std::make_shared<const SafetensorsFile>(directory / "model.safetensors");
+    const TensorInfo& info = file->info("table.weight");
+    require(table_.sizes() == c10::IntArrayRef(info.shape), ErrorCode::kData, file->path().string(),
+            ": table.weight is ", at::IntArrayRef(info.shape), ", expected ", table_.sizes());
+    const c10::AutoGradMode no_grad(false);
+    table_.copy_(map_tensor(info, file->bytes("table.weight"), file));
   }
 
  private:

@@ -28,7 +28,7 @@ ProcessOptions quiet_python() {
 std::string find_what_is_missing() {
   try {
     const auto result = run_process(
-        {interop_python(), "-c", "import torch, transformers, sentencepiece, safetensors"},
+        {interop_python(), "-c", "import torch, transformers, sentencepiece, safetensors, peft"},
         quiet_python());
     if (result.status == 0) return "";
     const auto line = result.err.rfind('\n', result.err.size() - 2);

@@ -141,6 +141,8 @@ TEST(Learning, TextGeneration) {
   const auto single = task->answer(*model, {Json{{"prompt", "多少 0"}}}, options());
   EXPECT_EQ(single[0].at("generated_text"), "one");
   EXPECT_EQ(single[0].at("finish_reason"), "stop");
+  EXPECT_GT(single[0].at("tokens"), 0);
+  EXPECT_LE(single[0].at("logprob"), 0);
   PredictOptions brief = options();
   brief.generation.emplace();
   brief.generation->max_new_tokens = 2;

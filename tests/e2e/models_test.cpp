@@ -1,0 +1,349 @@
+// Models as Hugging Face's tools know them, through the binary: looked into, adapted, translating.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <sstream>
+
+#include "io/safetensors.h"
+#include "support/llmctl.h"
+#include "support/paths.h"
+
+namespace llmctl::test {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+namespace fs = std::filesystem;
+
+/// A model that transformers made.
+std::string golden(const std::string& name) {
+  return (source_dir() / "tests/parity/models" / name).string();
+}
+
+std::vector<json> json_lines(const std::string& text) {
+  std::vector<json> rows;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) rows.push_back(json::parse(line));
+  return rows;
+}
+
+template <class T>
+std::span<const T> values(const SafetensorsFile& file, const std::string& name) {
+  const auto bytes = file.bytes(name);
+  return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
+}
+
+TEST(Inspect, ShowsModulesWithinModules) {
+  Workbench bench;
+  const auto tree = bench.run({"inspect", golden("llama"), "--tree"}).out;
+  for (const char* part : {"LlamaForCausalLM", "layers", "self_attn", "q_proj", "elements"}) {
+    EXPECT_THAT(tree, HasSubstr(part));
+  }
+  const auto described =
+      json::parse(bench.run({"inspect", golden("llama"), "--all", "--stats", "--json"}).out);
+  std::int64_t elements = 0;
+  bool found = false;
+  for (const auto& tensor : described["tensors"]) {
+    std::int64_t product = 1;
+    for (const std::int64_t size : tensor["shape"]) product *= size;
+    elements += product;
+    if (tensor["name"] != "model.norm.weight") continue;
+    found = true;
+    EXPECT_LE(tensor["min"], tensor["mean"]);
+    EXPECT_GE(tensor["max"], tensor["mean"]);
+    EXPECT_EQ(tensor["not_finite"], 0);
+  }
+  EXPECT_TRUE(found) << described;
+  EXPECT_EQ(elements, described["elements"]);
+}
+
+TEST(Inspect, ForwardWritesWhatTheModelComputes) {
+  Workbench bench;
+  const SafetensorsFile expected(fs::path(golden("llama")) / "expected.safetensors");
+  const auto ids = values<std::int64_t>(expected, "input_ids");
+  const auto mask = values<std::int64_t>(expected, "attention_mask");
+  const std::int64_t length = expected.info("input_ids").shape[1];
+  std::string list;
+  std::int64_t real = 0;
+  for (; real < length && mask[static_cast<std::size_t>(real)] != 0; ++real) {
+    list += (real == 0 ? "" : ",") + std::to_string(ids[static_cast<std::size_t>(real)]);
+  }
+  const auto report = json::parse(
+      bench
+          .run({"inspect", "forward", "-m", golden("llama"), "--ids", list, "-o",
+                "forward.safetensors", "--html", "attention.html", "--json", "--device", "cpu"})
+          .out);
+  const SafetensorsFile written(bench / "forward.safetensors");
+  for (const auto& [name, shape] : report["tensors"].items()) {
+    EXPECT_EQ(written.info(name).shape, shape.get<std::vector<std::int64_t>>()) << name;
+  }
+  const auto hidden = values<float>(written, "hidden_states.1");
+  const auto golden_hidden = values<float>(expected, "hidden_states.1");
+  ASSERT_GT(hidden.size(), 0u);
+  for (std::size_t i = 0; i < hidden.size(); ++i) {
+    ASSERT_NEAR(hidden[i], golden_hidden[i], 1e-4) << i;
+  }
+  // Attention: each query's weights add up to 1, none looks ahead.
+  const auto maps = values<float>(written, "attentions.0");
+  const auto size = static_cast<std::size_t>(real);
+  for (std::size_t row = 0; row < maps.size() / size; ++row) {
+    const auto weights = maps.subspan(row * size, size);
+    EXPECT_NEAR(std::accumulate(weights.begin(), weights.end(), 0.0), 1, 1e-5);
+    for (std::size_t key = row % size + 1; key < size; ++key) EXPECT_EQ(weights[key], 0);
+  }
+  EXPECT_EQ(written.info("logits").shape[1], real);
+  const std::string page = slurp(bench / "attention.html");
+  EXPECT_THAT(page, HasSubstr("attentions.0"));
+  EXPECT_THAT(page, HasSubstr("<svg"));
+  EXPECT_THAT(page, Not(HasSubstr("http")));
+
+  bench.run({"inspect", "forward", "-m", golden("bert_mlm"), "--text", "The [MASK] sat.", "-o",
+             "bert.safetensors"});
+  EXPECT_TRUE(SafetensorsFile(bench / "bert.safetensors").contains("logits"));
+  bench.run({"inspect", "forward", "-m", golden("marian"), "--text", "A house.", "--target", "Ein",
+             "-o", "marian.safetensors"});
+  EXPECT_TRUE(SafetensorsFile(bench / "marian.safetensors").contains("cross_attentions.1"));
+
+  expect_one_line_error(
+      bench.run({"inspect", "forward", "-m", golden("llama"), "-o", "x.safetensors"}, 64),
+      {"--text", "--ids"});
+  expect_one_line_error(bench.run({"inspect", "forward", "-m", golden("llama"), "--ids", "1,99999",
+                                   "-o", "x.safetensors"},
+                                  65),
+                        {"99999"});
+  EXPECT_FALSE(fs::exists(bench / "x.safetensors"));
+}
+
+TEST(Inspect, EmbedsSentences) {
+  Workbench bench;
+  const std::vector<std::string> texts = {"A dog barks.", "A dog barks.", "股市下跌。"};
+  const auto run = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"inspect", "embed", "-m", golden("bert_mlm"), "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    arguments.insert(arguments.end(), texts.begin(), texts.end());
+    return json::parse(bench.run(arguments).out);
+  };
+  const json mean = run({});
+  ASSERT_EQ(mean["embeddings"].size(), 3u);
+  double length = 0;
+  for (const double value : mean["embeddings"][2]) length += value * value;
+  EXPECT_NEAR(length, 1, 1e-5);
+  EXPECT_NEAR(mean["cosines"][0][1], 1, 1e-6);
+  EXPECT_LT(mean["cosines"][0][2], 0.999);
+  EXPECT_EQ(mean["cosines"][0][2], mean["cosines"][2][0]);
+  EXPECT_NE(run({"--pooling", "cls"})["embeddings"], mean["embeddings"]);
+  EXPECT_NE(run({"--raw"})["embeddings"], mean["embeddings"]);
+  EXPECT_THAT(bench.run({"inspect", "embed", "-m", golden("bert_mlm"), "one", "two"}).out,
+              HasSubstr("1.0000"));
+}
+
+TEST(Inspect, TellsWhatDiffers) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 10);
+  const auto between = [&](const char* first, const char* second) {
+    return json::parse(bench.run({"inspect", "diff", first, second, "--json"}).out);
+  };
+  const json same = between("run/last", "run");
+  EXPECT_TRUE(same["differences"].empty() || same["equal"] > 0) << same;
+  const json changed = between("run/checkpoints/step-00000005", "run/checkpoints/step-00000010");
+  ASSERT_FALSE(changed["differences"].empty());
+  EXPECT_THAT(bench.run({"inspect", "diff", "run/checkpoints/step-00000005", "run"}).out,
+              HasSubstr("model."));
+  expect_one_line_error(bench.run({"inspect", "diff", "run", "nowhere"}, 66), {"nowhere"});
+}
+
+TEST(Lora, AdaptsResumesAndMerges) {
+  Workbench bench;
+  bench.pretrain("causal", "base", 6);
+  const auto before = weights_hash(bench / "base");
+  bench.write(
+      "pairs.jsonl",
+      "{\"prompt\": \"Hello\", \"answer\": \"Hi there.\"}\n{\"prompt\": \"1加1等于多少？\", "
+      "\"answer\": \"2。\"}\n");
+  bench.write("adapt.json", R"({
+    "run": {"dir": "adapter"}, "model": {"init_from": "base"}, "task": {"type": "text_generation"},
+    "lora": {"r": 4, "lora_alpha": 8, "lora_dropout": 0.1, "target_modules": ["q_proj", "v_proj"]},
+    "data": {"train": "pairs.jsonl", "valid": ["pairs.jsonl"], "sequence_length": 64},
+    "train": {"steps": 8, "batch_size": 2}, "checkpoint": {"every": 4, "keep_last": 3},
+    "optim": {"lr": 0.02, "weight_decay": 0}})");
+  bench.run({"finetune", "-c", "adapt.json"});
+  EXPECT_EQ(weights_hash(bench / "base"), before);
+  const fs::path last = bench / "adapter/last";
+  const json config = json::parse(slurp(last / "adapter_config.json"));
+  EXPECT_EQ(config["peft_type"], "LORA");
+  EXPECT_EQ(config["r"], 4);
+  EXPECT_FALSE(fs::exists(last / "model.safetensors"));
+  const SafetensorsFile weights(last / "adapter_model.safetensors");
+  EXPECT_EQ(weights.tensors().size(), 4u);  // a and b of two layers
+  EXPECT_EQ(weights.info("base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight").shape,
+            (std::vector<std::int64_t>{4, 32}));
+  EXPECT_THAT(bench.run({"inspect", "adapter"}).out, HasSubstr("lora_A"));
+
+  // Going on from the middle gives the same maps.
+  const std::string adapted = slurp(last / "adapter_model.safetensors");
+  fs::remove_all(bench / "adapter/checkpoints/step-00000008");
+  bench.run({"finetune", "-c", "adapt.json"});
+  EXPECT_EQ(slurp(last / "adapter_model.safetensors"), adapted);
+
+  // The adapter and the model that it is merged into give the same text.
+  const auto answer = [&](const char* model) {
+    return json::parse(
+        bench.run({"generate", "-m", model, "-p", "Hello", "--greedy", "-n", "12", "--json"})
+            .out)["generated_text"];
+  };
+  bench.run({"export", "-m", "adapter", "-o", "merged"});
+  EXPECT_TRUE(fs::exists(bench / "merged/model.safetensors"));
+  EXPECT_FALSE(fs::exists(bench / "merged/adapter_config.json"));
+  EXPECT_EQ(answer("merged"), answer("adapter"));
+  bench.run({"eval", "-m", "adapter", "--json"});
+
+  expect_one_line_error(bench.run({"finetune", "-c", "adapt.json", "-o", "other", "--set",
+                                   R"(lora.target_modules=["nothing"])"},
+                                  78),
+                        {"lora", "nothing"});
+  expect_one_line_error(
+      bench.run({"finetune", "-c", "adapt.json", "-o", "other", "-m", "adapter"}, 78),
+      {"lora", "llmctl export"});
+  EXPECT_FALSE(fs::exists(bench / "other"));
+}
+
+TEST(ActivationCheckpointing, ChangesNoNumber) {
+  Workbench bench;
+  bench.train_tokenizer();
+  const auto config = bench.write_config("causal", "plain", 4);
+  bench.run({"pretrain", "-c", config, "--set", "model.attention_dropout=0.1"});
+  bench.run({"pretrain", "-c", config, "--set", "model.attention_dropout=0.1", "-o", "recomputed",
+             "--set", "train.activation_checkpointing=true"});
+  EXPECT_EQ(weights_hash(bench / "recomputed"), weights_hash(bench / "plain"));
+}
+
+TEST(Marian, TranslatesAFile) {
+  Workbench bench;
+  std::vector<json> examples =
+      json_lines(slurp(fs::path(golden("marian")) / "golden_tokens.jsonl"));
+  ASSERT_GE(examples.size(), 4u);
+  examples.resize(4);
+  std::string lines;
+  for (const auto& example : examples) {
+    std::string text = example["text"];
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    lines += text + "\n";
+  }
+  bench.write("source.txt", lines);
+  bench.run({"generate", "-m", golden("marian"), "-f", "source.txt", "-o", "target.jsonl",
+             "--device", "cpu", "-n", "12"});
+  const auto rows = json_lines(slurp(bench / "target.jsonl"));
+  ASSERT_EQ(rows.size(), 4u);
+  // Each line as it is translated alone.
+  std::istringstream sources(lines);
+  for (const auto& row : rows) {
+    std::string source;
+    std::getline(sources, source);
+    EXPECT_EQ(row["prompt"], source);
+    EXPECT_EQ(json::parse(bench
+                              .run({"generate", "-m", golden("marian"), "-p", source, "--json",
+                                    "--device", "cpu", "-n", "12"})
+                              .out)["generated_text"],
+              row["generated_text"]);
+    EXPECT_LE(row["tokens"], 12);
+  }
+}
+
+TEST(Export, SpreadsALargeModelOverFiles) {
+  Workbench bench;
+  bench.run({"export", "-m", golden("llama"), "-o", "whole"});
+  bench.run({"export", "-m", golden("llama"), "-o", "parts", "--max-shard-size", "40kB"});
+  EXPECT_TRUE(fs::exists(bench / "parts/model.safetensors.index.json"));
+  EXPECT_FALSE(fs::exists(bench / "parts/model.safetensors"));
+  EXPECT_TRUE(fs::exists(bench / "parts/model-00002-of-00002.safetensors") ||
+              fs::exists(bench / "parts/model-00003-of-00003.safetensors") ||
+              fs::exists(bench / "parts/model-00004-of-00004.safetensors"));
+  EXPECT_EQ(
+      json::parse(bench.run({"inspect", "diff", "parts", "whole", "--json"}).out)["differences"]
+          .size(),
+      0u);
+  expect_one_line_error(
+      bench.run({"export", "-m", golden("llama"), "-o", "bad", "--max-shard-size", "much"}, 64),
+      {"--max-shard-size"});
+}
+
+/// The program that many begin with: a pretrained model of the Hugging Face hub reads on in plain
+/// text, learns labelled questions, is saved, loaded again and used.
+class Classic : public ::testing::Test {
+ protected:
+  Workbench bench;
+
+  std::string config(const std::string& name) const {
+    return (source_dir() / "configs" / name).string();
+  }
+  /// The lines that tell a training loss.
+  static std::vector<std::string> losses_of(const std::string& log) {
+    std::vector<std::string> out;
+    std::istringstream lines(log);
+    for (std::string line; std::getline(lines, line);) {
+      if (line.find("  loss ") != std::string::npos &&
+          line.find("validation") == std::string::npos) {
+        out.push_back(line);
+      }
+    }
+    return out;
+  }
+};
+
+TEST_F(Classic, BertFromAPretrainedModelToFilledMasks) {
+  bench.run({"pretrain", "-c", config("pretrain/classic-bert.json"), "-m", golden("bert_mlm"),
+             "--set", R"(data.train=["en.txt"])", "--set", "data.sequence_length=64"});
+  bench.write("questions.json", R"({"version": "1.1", "data": [{"title": "t", "paragraphs": [
+    {"context": "Ada lives in Oakford. Her cat is called Tom.", "qas": [
+      {"id": "1", "question": "Where does Ada live?", "answers": [{"text": "Oakford", "answer_start": 13}]},
+      {"id": "2", "question": "What is the cat called?", "answers": [{"text": "Tom", "answer_start": 40}]}]}]}]})");
+  const auto qa = bench.run(
+      {"finetune", "-c", config("finetune/classic-qa.json"), "--set", "data.train=questions.json",
+       "--set", R"(data.valid=["questions.json"])", "--set", "data.sequence_length=64"});
+  const auto losses = losses_of(qa.err);
+  ASSERT_EQ(losses.size(), 3u) << qa.err;
+  EXPECT_THAT(losses[0], HasSubstr("epoch 1/3  loss "));
+  EXPECT_THAT(losses[2], HasSubstr("epoch 3/3  loss "));
+  bench.run({"export", "-m", "runs/classic-bert", "-o", "saved"});
+  const json filled = json::parse(
+      bench.run({"generate", "-m", "saved", "-p", "The [MASK] was [MASK].", "--json"}).out);
+  ASSERT_EQ(filled["masks"].size(), 2u);
+  EXPECT_THAT(filled["filled"].get<std::string>(), Not(HasSubstr("[MASK]")));
+  const json answer =
+      json::parse(bench
+                      .run({"generate", "-m", "runs/classic-qa", "--question",
+                            "Where does Ada live?", "--context", "Ada lives in Oakford.", "--json"})
+                      .out);
+  EXPECT_THAT(std::string("Ada lives in Oakford."), HasSubstr(answer["answer"].get<std::string>()));
+}
+
+TEST_F(Classic, Gpt2FromAPretrainedModelToText) {
+  bench.run({"pretrain", "-c", config("pretrain/classic-gpt2.json"), "-m", golden("gpt2"), "--set",
+             R"(data.train=["en.txt"])", "--set", "data.sequence_length=64"});
+  bench.write("questions.jsonl",
+              "{\"question\": \"Where does Ada live?\", \"answer\": \"In Oakford.\"}\n"
+              "{\"question\": \"What is the cat called?\", \"answer\": \"Tom.\"}\n");
+  const auto tuned =
+      bench.run({"finetune", "-c", config("finetune/classic-answers.json"), "--set",
+                 "data.train=questions.jsonl", "--set", R"(data.valid=["questions.jsonl"])",
+                 "--set", "data.sequence_length=64"});
+  EXPECT_EQ(losses_of(tuned.err).size(), 3u) << tuned.err;
+  bench.run({"export", "-m", "runs/classic-answers", "-o", "saved"});
+  EXPECT_TRUE(fs::exists(bench / "saved/tokenizer.json"));
+  // A model as young as this one may end its text at once.
+  const json text =
+      json::parse(bench
+                      .run({"generate", "-c", config("generate/classic.json"), "-m", "saved",
+                            "--set", "generation.min_new_tokens=2", "--json"})
+                      .out);
+  EXPECT_GT(text["tokens"], 0);
+  EXPECT_LE(text["tokens"], 20);
+}
+
+}  // namespace
+}  // namespace llmctl::test
