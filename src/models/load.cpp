@@ -226,9 +226,9 @@ std::vector<std::string> match_tensors(const ModelPlan& plan, const WeightFiles&
 
   std::set<std::string> used(found.begin(), found.end());
   for (const auto& [name, tensor] : files.tensors()) {
-    const bool ignored =
-        std::any_of(plan.ignored.begin(), plan.ignored.end(),
-                    [&](const std::string& part) { return name.find(part) != std::string::npos; });
+    const bool ignored = std::any_of(
+        plan.ignored.begin(), plan.ignored.end(),
+        [&name = name](const std::string& part) { return name.find(part) != std::string::npos; });
     if (!used.contains(name) && !ignored) report.unexpected.push_back(name);
   }
   return found;

@@ -58,8 +58,10 @@ def train_on(model, inputs, directory):
     output = model.train()(**inputs)
     sum(value.float().square().mean() for key, value in output.items() if "logits" in key).backward()
     with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.grad is not None:
+        for name, parameter in model.named_parameters():
+            # Marian's sinusoids come to life trainable, but are not saved.
+            sinusoids = model.config.model_type == "marian" and "embed_positions" in name
+            if parameter.grad is not None and not sinusoids:
                 parameter -= 1e-3 * parameter.grad.sign()
     again, pickled = directory / "trained", directory / "pickled"
     model.eval().save_pretrained(again)
