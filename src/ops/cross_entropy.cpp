@@ -44,10 +44,10 @@ at::Tensor softmax_losses(at::Tensor& logits, const at::Tensor& labels, bool dif
   return losses;
 }
 
-/// Rows whose logits are held at once: about 8 MB on the CPU, where they should stay in the cache,
-/// and 256 MB on a GPU, where a product should be large.
+/// Rows whose logits are held at once: 64 MB of them on the CPU and 256 MB on a GPU. Each chunk
+/// reads and writes the weight's whole gradient, which the products must outweigh.
 std::int64_t chunk_rows(const at::Tensor& rows, std::int64_t vocabulary) {
-  const std::int64_t elements = rows.is_cpu() ? 2 << 20 : 64 << 20;
+  const std::int64_t elements = rows.is_cpu() ? 16 << 20 : 64 << 20;
   return std::max<std::int64_t>(64, elements / std::max<std::int64_t>(vocabulary, 1));
 }
 

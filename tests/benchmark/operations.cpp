@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "ops/activation.h"
+#include "ops/backend.h"
 #include "ops/cross_entropy.h"
 #include "ops/gather_rows.h"
 #include "ops/norm.h"
@@ -253,5 +254,6 @@ int main(int argc, char** argv) {
   const auto argument = [&](int i, std::int64_t fallback) {
     return argc > i ? std::max<std::int64_t>(std::atoll(argv[i]), 64) : fallback;
   };
+  llmctl::initialize_backend(0);  // as a command that computes does
   llmctl::run(argument(1, 8192), argument(2, 1024));
 }
