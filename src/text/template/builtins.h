@@ -1,4 +1,5 @@
-// What the template language brings along: filters, tests, methods, global functions.
+// What the template language brings along: filters and tests (filters.cpp), methods, operations and
+// global functions.
 #pragma once
 
 #include <string>
