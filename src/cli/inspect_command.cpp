@@ -36,6 +36,16 @@ std::vector<std::int64_t> parse_ids(const std::string& text) {
   return ids;
 }
 
+/// -m, --device and --precision, into the members of an options struct.
+template <class Options>
+void add_model_options(CLI::App& command, Options& options) {
+  command.add_option("-m,--model", options.model, "Model or run directory")
+      ->option_text("DIR")
+      ->required();
+  command.add_option("--device", options.device, "auto, cpu, cuda or cuda:N");
+  command.add_option("--precision", options.precision, "fp32 or bf16");
+}
+
 void add_forward_command(CLI::App& inspect, const CommandContext& context) {
   auto options = std::make_shared<ForwardOptions>();
   auto ids = std::make_shared<std::string>();
@@ -44,9 +54,7 @@ void add_forward_command(CLI::App& inspect, const CommandContext& context) {
       "Write the logits, hidden states and attention maps of a text to a safetensors file",
       "  llmctl inspect forward -m runs/masked --text 'The [MASK] sat.' -o forward.safetensors\n"
       "  llmctl inspect forward -m runs/causal --ids 1,17,4 -o forward.safetensors --html a.html");
-  command->add_option("-m,--model", options->model, "Model or run directory")
-      ->option_text("DIR")
-      ->required();
+  add_model_options(*command, *options);
   command->add_option("--text", options->text, "A text; special tokens are put around it");
   command->add_option("--ids", *ids, "Token ids, as they are")->option_text("N,N,…");
   command->add_option("--target", options->target,
@@ -56,8 +64,6 @@ void add_forward_command(CLI::App& inspect, const CommandContext& context) {
       ->required();
   command->add_option("--html", options->picture, "A page with the attention maps")
       ->option_text("FILE.html");
-  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N");
-  command->add_option("--precision", options->precision, "fp32 or bf16");
   command->callback([options, ids, context] {
     context.action = [options, ids, context] {
       if (!ids->empty()) options->ids = parse_ids(*ids);
@@ -77,17 +83,13 @@ void add_embed_command(CLI::App& inspect, const CommandContext& context) {
       "Sentence embeddings of texts, and how alike they are (cosines)",
       "  llmctl inspect embed -m runs/masked 'A dog barks.' 'A cat purrs.' '股市下跌。'\n"
       "  llmctl --json inspect embed -m all-MiniLM-L6-v2 'A dog barks.'");
-  command->add_option("-m,--model", options->model, "Model or run directory")
-      ->option_text("DIR")
-      ->required();
+  add_model_options(*command, *options);
   command->add_option("texts", options->texts, "Texts")->option_text("TEXT…")->required();
   command
       ->add_option("--pooling", options->pooling,
                    "mean of the tokens' last hidden states, that of the first (cls) or of the last")
       ->check(CLI::IsMember({"mean", "cls", "last"}));
   command->add_flag("--raw", *raw, "Do not scale the vectors to length 1");
-  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N");
-  command->add_option("--precision", options->precision, "fp32 or bf16");
   command->callback([options, raw, context] {
     context.action = [options, raw, context] {
       options->normalize = !*raw;

@@ -3,12 +3,11 @@
 Arguments: directories. Prints one line per directory; exit status 1 when one of them differs.
 """
 import json
-import pathlib
-import sys
 
 import peft
 import torch
 import transformers
+from directories import main
 from safetensors.torch import load_file
 
 AUTO = {
@@ -37,13 +36,4 @@ def check(directory):
     return "" if worst <= 1e-4 * (1 + wanted.abs().max().item()) else f"logits differ by {worst}"
 
 
-def main():
-    failed = False
-    for name in sys.argv[1:]:
-        problem = check(pathlib.Path(name))
-        failed |= bool(problem)
-        print(f"{name}: {problem or 'ok'}")
-    sys.exit(failed)
-
-
-main()
+main(check)

@@ -3,11 +3,10 @@
 Arguments: directories. Prints one line per directory; exit status 1 when one of them differs.
 """
 import json
-import pathlib
-import sys
 
 import torch
 import transformers
+from directories import main
 from safetensors.torch import load_file, save_file
 
 AUTO = {
@@ -74,13 +73,4 @@ def train_on(model, inputs, directory):
     return "" if (again / "model.safetensors").exists() else "nothing saved"
 
 
-def main():
-    failed = False
-    for name in sys.argv[1:]:
-        problem = check(pathlib.Path(name))
-        failed |= bool(problem)
-        print(f"{name}: {problem or 'ok'}")
-    sys.exit(failed)
-
-
-main()
+main(check)
