@@ -4,7 +4,7 @@
 
 #include "infer/engine.h"
 #include "models/model.h"
-#include "objectives/objective.h"
+#include "tasks/objective.h"
 #include "runs/data_runs.h"
 #include "runs/sections.h"
 #include "tasks/task.h"

@@ -11,7 +11,7 @@
 #include "base/world.h"
 #include "data/shards.h"
 #include "io/text_source.h"
-#include "objectives/objective.h"
+#include "tasks/objective.h"
 #include "ops/backend.h"
 #include "runs/assembly.h"
 #include "runs/build_facts.h"

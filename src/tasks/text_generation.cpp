@@ -11,7 +11,7 @@
 #include "data/collate.h"
 #include "metrics/answers.h"
 #include "metrics/perplexity.h"
-#include "objectives/lm_loss.h"
+#include "tasks/lm_loss.h"
 #include "prompt/generate.h"
 #include "prompt/growing_text.h"
 #include "tasks/bucketed_source.h"

@@ -1,4 +1,4 @@
-// The three things that a run brings to the training loop; objectives and tasks implement them.
+// The three things that a run brings to the training loop; tasks implement them.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,4 +1,4 @@
-#include "objectives/masked_lm.h"
+#include "tasks/masked_lm.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/argmax.h>
@@ -12,8 +12,8 @@
 
 #include "base/error.h"
 #include "data/prepare/chinese_words.h"
-#include "objectives/lm_loss.h"
-#include "objectives/rows.h"
+#include "tasks/lm_loss.h"
+#include "tasks/lm_rows.h"
 
 namespace llmctl {
 

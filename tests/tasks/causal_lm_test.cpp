@@ -1,4 +1,4 @@
-#include "objectives/causal_lm.h"
+#include "tasks/causal_lm.h"
 
 #include <ATen/ops/randn.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "objectives/objective_fixture.h"
+#include "tasks/objective_fixture.h"
 #include "support/device.h"
 #include "support/expect_error.h"
 #include "support/fake_model.h"

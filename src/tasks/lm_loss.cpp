@@ -1,4 +1,4 @@
-#include "objectives/lm_loss.h"
+#include "tasks/lm_loss.h"
 
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/nonzero.h>

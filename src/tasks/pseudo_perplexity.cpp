@@ -1,4 +1,4 @@
-#include "objectives/pseudo_perplexity.h"
+#include "tasks/pseudo_perplexity.h"
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/GradMode.h>
@@ -9,9 +9,9 @@
 
 #include "base/error.h"
 #include "data/collate.h"
-#include "objectives/lm_loss.h"
-#include "objectives/masked_lm.h"
-#include "objectives/rows.h"
+#include "tasks/lm_loss.h"
+#include "tasks/masked_lm.h"
+#include "tasks/lm_rows.h"
 
 namespace llmctl {
 

@@ -1,4 +1,4 @@
-#include "objectives/masked_lm.h"
+#include "tasks/masked_lm.h"
 
 #include <ATen/ops/randn.h>
 #include <gtest/gtest.h>
@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "objectives/objective_fixture.h"
-#include "objectives/pseudo_perplexity.h"
+#include "tasks/objective_fixture.h"
+#include "tasks/pseudo_perplexity.h"
 #include "support/device.h"
 #include "support/expect_error.h"
 #include "support/fake_model.h"

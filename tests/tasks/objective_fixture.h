@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "objectives/objective.h"
+#include "tasks/objective.h"
 #include "support/byte_tokenizer.h"
 
 namespace llmctl::test {

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "base/error.h"
-#include "objectives/causal_lm.h"
-#include "objectives/masked_lm.h"
-#include "objectives/objective.h"
+#include "tasks/causal_lm.h"
+#include "tasks/masked_lm.h"
+#include "tasks/objective.h"
 
 namespace llmctl {
 

@@ -1,4 +1,4 @@
-#include "objectives/causal_lm.h"
+#include "tasks/causal_lm.h"
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/GradMode.h>
@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "base/error.h"
-#include "objectives/lm_loss.h"
-#include "objectives/rows.h"
+#include "tasks/lm_loss.h"
+#include "tasks/lm_rows.h"
 
 namespace llmctl {
 

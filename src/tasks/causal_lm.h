@@ -8,7 +8,7 @@
 
 #include "data/collate.h"
 #include "data/row_plan.h"
-#include "objectives/objective.h"
+#include "tasks/objective.h"
 
 namespace llmctl {
 

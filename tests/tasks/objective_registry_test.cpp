@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "objectives/objective.h"
-#include "objectives/objective_fixture.h"
+#include "tasks/objective.h"
+#include "tasks/objective_fixture.h"
 #include "support/expect_error.h"
 
 namespace llmctl {

@@ -1,4 +1,4 @@
-#include "objectives/rows.h"
+#include "tasks/lm_rows.h"
 
 #include <algorithm>
 #include <cmath>
