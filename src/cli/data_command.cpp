@@ -6,7 +6,7 @@
 #include "base/files.h"
 #include "base/terminal.h"
 #include "cli/commands.h"
-#include "data/prepare/word_vectors.h"
+#include "corpus/word_vectors.h"
 #include "report/table.h"
 #include "runs/data_runs.h"
 #include "runs/sections.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/files.h"
-#include "data/shards.h"
+#include "io/shards.h"
 
 namespace llmctl {
 

@@ -8,7 +8,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/threads.h"
-#include "data/prepare/word_vectors.h"
+#include "corpus/word_vectors.h"
 #include "ops/backend.h"
 
 namespace llmctl {

@@ -4,9 +4,9 @@
 
 #include "infer/engine.h"
 #include "models/model.h"
-#include "tasks/objective.h"
 #include "runs/data_runs.h"
 #include "runs/sections.h"
+#include "tasks/objective.h"
 #include "tasks/task.h"
 
 namespace llmctl {

@@ -1,6 +1,6 @@
 #include "runs/data_runs.h"
 
-#include "data/shard_writer.h"
+#include "io/shard_writer.h"
 #include "runs/sections.h"
 
 namespace llmctl {

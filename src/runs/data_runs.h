@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "config/json.h"
-#include "data/prepare/prepare.h"
-#include "data/prepare/stats.h"
+#include "corpus/prepare.h"
+#include "corpus/stats.h"
 
 namespace llmctl {
 

@@ -10,8 +10,8 @@
 
 #include "base/files.h"
 #include "base/terminal.h"
-#include "data/shards.h"
 #include "io/safetensors.h"
+#include "io/shards.h"
 #include "io/torch_file.h"
 #include "models/lora.h"
 #include "models/model.h"

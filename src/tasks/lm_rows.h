@@ -14,7 +14,7 @@
 #include "base/world.h"
 #include "data/batching.h"
 #include "data/collate.h"
-#include "data/packing.h"
+#include "data/mixture.h"
 #include "train/interfaces.h"
 
 namespace llmctl {

@@ -11,9 +11,9 @@
 #include <utility>
 
 #include "base/error.h"
-#include "data/prepare/chinese_words.h"
 #include "tasks/lm_loss.h"
 #include "tasks/lm_rows.h"
+#include "text/chinese_words.h"
 
 namespace llmctl {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "base/world.h"
-#include "data/shards.h"
+#include "io/shards.h"
 #include "models/model.h"
 #include "text/tokenizer.h"
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "data/shard_writer.h"
-#include "data/shards.h"
+#include "io/shard_writer.h"
+#include "io/shards.h"
 
 namespace llmctl::test {
 

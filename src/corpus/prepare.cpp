@@ -1,0 +1,588 @@
+#include "corpus/prepare.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <unordered_set>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/signals.h"
+#include "base/terminal.h"
+#include "base/threads.h"
+#include "base/utf8.h"
+#include "corpus/cleaner.h"
+#include "corpus/duplicates.h"
+#include "corpus/readers.h"
+#include "corpus/shingles.h"
+#include "io/shard_writer.h"
+#include "io/text_source.h"
+#include "text/tokenizer.h"
+#include "text/unicode.h"
+
+namespace llmctl {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kBatchBytes = std::size_t{4} << 20;  // text that is worked on at a time
+constexpr std::uint64_t kShardBytes = std::uint64_t{1} << 30;
+constexpr const char* kKeyFile = "key";
+constexpr const char* kSplits[] = {"train", "valid", "test"};
+
+void stop_if_asked() {
+  require(stop_requested() == 0, ErrorCode::kTemporary,
+          "interrupted; the same command goes on where it was");
+}
+
+/// Paragraphs of a text: parts between line ends.
+template <class Use>
+void for_each_paragraph(std::string_view text, const Use& use) {
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    use(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+}
+
+/// Runs of words that texts of evaluations have.
+class Contamination {
+ public:
+  explicit Contamination(const ContaminationConfig& config)
+      : n_(static_cast<std::size_t>(config.ngram)) {
+    for (const auto& path : expand_paths(config.against)) {
+      const std::string extension = text_extension(path);
+      if (extension == ".json") {
+        add(load_json(path));
+      } else if (extension == ".jsonl" || extension == ".csv" || extension == ".tsv") {
+        for_each_record(path, [&](std::uint64_t, const Json& record) {
+          add(record);
+          return true;
+        });
+      } else {
+        for_each_document(path, DocumentSplit::kBlankLine, [&](std::string_view text) {
+          add_text(text);
+          return true;
+        });
+      }
+    }
+  }
+
+  bool empty() const { return runs_.empty(); }
+  bool touches(std::string_view text) const {
+    const auto words = shingles(text, n_);
+    return std::any_of(words.begin(), words.end(),
+                       [&](std::uint64_t run) { return runs_.contains(run); });
+  }
+
+ private:
+  void add(const Json& value) {
+    if (value.is_string()) add_text(value.get_ref<const std::string&>());
+    if (value.is_structured()) {
+      for (const Json& inner : value) add(inner);
+    }
+  }
+  void add_text(std::string_view text) {
+    // A text shorter than a run says nothing by being found.
+    if (word_hashes(text).size() < n_) return;
+    for (const std::uint64_t run : shingles(text, n_)) runs_.insert(run);
+  }
+
+  std::size_t n_;
+  std::unordered_set<std::uint64_t> runs_;
+};
+
+/// A document after cleaning.
+struct Cleaned {
+  std::string text;
+  bool kept = false, contaminated = false;
+  std::uint64_t key = 0;
+  Signature signature;
+  std::vector<std::uint64_t> paragraphs;
+};
+
+/// Counts of a segment of the work.
+struct SegmentCounts {
+  std::uint64_t read = 0, bytes = 0, kept = 0, contaminated = 0;
+  CleanCounts clean{};
+  Json to_json() const {
+    return {{"read", read},
+            {"bytes", bytes},
+            {"kept", kept},
+            {"contaminated", contaminated},
+            {"clean", clean.to_json()}};
+  }
+};
+
+/// The files of one segment in the work directory: texts with their lengths, and numbers.
+class SegmentFiles {
+ public:
+  SegmentFiles(const fs::path& directory, std::size_t number)
+      : stem_(directory / concat("segment-", number)) {}
+  fs::path texts() const { return stem_.string() + ".texts"; }
+  fs::path keys() const { return stem_.string() + ".keys"; }
+  fs::path signatures() const { return stem_.string() + ".signatures"; }
+  fs::path paragraphs() const { return stem_.string() + ".paragraphs"; }
+  fs::path counts() const { return stem_.string() + ".json"; }
+  bool complete() const { return fs::exists(counts()); }
+
+ private:
+  fs::path stem_;
+};
+
+class Preparation {
+ public:
+  Preparation(const PrepareConfig& config, const PrepareOptions& options)
+      : config_(config),
+        options_(options),
+        output_(config.output),
+        work_(config.output + ".partial"),
+        files_(source_files(config.input)),
+        cleaner_(config.clean),
+        contamination_(config.contamination) {
+    if (!config.tokenizer.empty()) tokenizer_ = load_tokenizer(config.tokenizer);
+    clean_.clean = cleaner_.new_counts();
+  }
+
+  Json run() {
+    const auto begin = std::chrono::steady_clock::now();
+    open_work();
+    clean_all();
+    find_duplicates();
+    Json manifest = write_all();
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    std::error_code ignored;
+    fs::remove_all(work_, ignored);
+    manifest["seconds"] = seconds.count();
+    return manifest;
+  }
+
+ private:
+  bool wants_signatures() const { return config_.deduplicate.near; }
+
+  // --- the work directory ---
+
+  void identify() {
+    std::uint64_t total = 0;
+    for (const SourceFile& file : files_) {
+      total += fs::file_size(file.path);
+    }
+    source_bytes_ = total;
+    sources_ = Json::array();
+    for (const SourceFile& file : files_) {
+      sources_.push_back({{"path", file.path.string()},
+                          {"format", file.how.format},
+                          {"bytes", fs::file_size(file.path)},
+                          {"sha256", ""}});
+    }
+    parallel_for(files_.size(),
+                 [&](std::size_t i) { sources_[i]["sha256"] = sha256_file(files_[i].path); });
+  }
+
+  Json settings() const {
+    Json settings = config_to_json(config_);
+    settings.erase("output");
+    return settings;
+  }
+
+  std::string key() const {
+    Json sources = Json::array();
+    for (const Json& source : sources_) sources.push_back({source["sha256"], source["format"]});
+    return sha256_hex(concat("prepare 1\n", dump_json(settings()), "\n", dump_json(sources), "\n",
+                             tokenizer_ ? tokenizer_->fingerprint() : "", "\n",
+                             options_.segment_bytes));
+  }
+
+  void open_work() {
+    require(!output_.empty(), ErrorCode::kUsage,
+            "no output directory: use -o DIR or the key output");
+    require(!files_.empty(), ErrorCode::kUsage, "no input: name files or the key input");
+    if (fs::exists(output_) && !fs::is_empty(output_)) {
+      require(options_.overwrite && fs::exists(output_ / kShardManifest), ErrorCode::kCannotCreate,
+              output_,
+              options_.overwrite ? ": is no prepared data, which --overwrite replaces"
+                                 : ": is not empty; --overwrite replaces prepared data");
+    }
+    identify();
+    const std::string own = key();
+    if (fs::exists(work_ / kKeyFile) && read_file(work_ / kKeyFile) == own) {
+      log_info("going on with ", work_);
+      return;
+    }
+    require(!fs::exists(work_) || fs::exists(work_ / kKeyFile) || fs::is_empty(work_),
+            ErrorCode::kCannotCreate, work_, ": is in the way; remove it");
+    if (fs::exists(work_ / kKeyFile)) {
+      log_info(work_, " is of other settings or sources: begun anew");
+      fs::remove_all(work_);
+    }
+    make_directories(work_);
+    write_file(work_ / kKeyFile, own);
+  }
+
+  // --- cleaning ---
+
+  /// Texts of one segment, until it is complete.
+  struct Segment {
+    std::vector<std::string> texts;
+    std::size_t batch_bytes = 0;
+    SegmentCounts counts;
+    std::unique_ptr<AtomicFile> text_file, key_file, signature_file, paragraph_file;
+  };
+
+  void clean_all() {
+    std::size_t number = 0;
+    Segment segment;
+    open_segment(segment, number);
+    Progress progress("cleaning", source_bytes_);
+    std::uint64_t done_files = 0, seen = 0;
+    for (const SourceFile& file : files_) {
+      const std::uint64_t size = fs::file_size(file.path);
+      std::uint64_t here = 0;
+      for_each_source_document(file, [&](std::string_view text) {
+        ++segment.counts.read;
+        segment.counts.bytes += text.size();
+        here += text.size();
+        if (++seen % 1024 == 0) {
+          progress.update(std::min(done_files + std::min(here, size), source_bytes_));
+          stop_if_asked();
+        }
+        if (segment.text_file) {
+          segment.texts.emplace_back(text);
+          segment.batch_bytes += text.size();
+          if (segment.batch_bytes >= kBatchBytes) clean_batch(segment);
+        }
+        if (segment.counts.bytes >= options_.segment_bytes) {
+          close_segment(segment, number);
+          open_segment(segment, ++number);
+        }
+        return true;
+      });
+      done_files += size;
+    }
+    close_segment(segment, number);
+    segments_ = number + 1;
+    progress.finish();
+    require(clean_.read > 0, ErrorCode::kData, files_.front().path, ": no document in the sources");
+  }
+
+  void open_segment(Segment& segment, std::size_t number) {
+    segment = Segment();
+    segment.counts.clean = cleaner_.new_counts();
+    const SegmentFiles files(work_, number);
+    if (files.complete()) return;  // its documents are counted, not cleaned
+    segment.text_file = std::make_unique<AtomicFile>(files.texts());
+    segment.key_file = std::make_unique<AtomicFile>(files.keys());
+    if (wants_signatures()) {
+      segment.signature_file = std::make_unique<AtomicFile>(files.signatures());
+    }
+    if (config_.deduplicate.paragraphs) {
+      segment.paragraph_file = std::make_unique<AtomicFile>(files.paragraphs());
+    }
+  }
+
+  void close_segment(Segment& segment, std::size_t number) {
+    const SegmentFiles files(work_, number);
+    if (segment.text_file) {
+      clean_batch(segment);
+      for (auto* file : {&segment.text_file, &segment.key_file, &segment.signature_file,
+                         &segment.paragraph_file}) {
+        if (*file) (*file)->commit();
+      }
+      write_file(files.counts(), dump_json(segment.counts.to_json()));
+    }
+    const Json counts = load_json(files.counts());
+    const auto count = [&](const char* name) { return counts.at(name).get<std::uint64_t>(); };
+    clean_.read += count("read");
+    clean_.bytes += count("bytes");
+    clean_.kept += count("kept");
+    clean_.contaminated += count("contaminated");
+    clean_.clean.add(CleanCounts::from_json(counts.at("clean")));
+  }
+
+  void clean_batch(Segment& segment) {
+    stop_if_asked();
+    std::vector<Cleaned> cleaned(segment.texts.size());
+    constexpr std::size_t kGroup = 32;  // documents that share counts
+    const std::size_t groups = (cleaned.size() + kGroup - 1) / kGroup;
+    std::vector<CleanCounts> counts(groups, cleaner_.new_counts());
+    parallel_for(groups, [&](std::size_t g) {
+      for (std::size_t i = g * kGroup; i < std::min(cleaned.size(), (g + 1) * kGroup); ++i) {
+        cleaned[i].text = std::move(segment.texts[i]);
+        examine(cleaned[i], counts[g]);
+      }
+    });
+    for (const CleanCounts& some : counts) segment.counts.clean.add(some);
+    for (const Cleaned& document : cleaned) {
+      segment.counts.contaminated += document.contaminated;
+      if (!document.kept) continue;
+      ++segment.counts.kept;
+      const auto size = static_cast<std::uint32_t>(document.text.size());
+      segment.text_file->write(&size, sizeof size);
+      segment.text_file->write(document.text);
+      segment.key_file->write(&document.key, sizeof document.key);
+      if (segment.signature_file) {
+        segment.signature_file->write(&document.signature, sizeof document.signature);
+      }
+      if (segment.paragraph_file) {
+        segment.paragraph_file->write(document.paragraphs.data(),
+                                      document.paragraphs.size() * sizeof(std::uint64_t));
+      }
+    }
+    segment.texts.clear();
+    segment.batch_bytes = 0;
+  }
+
+  void examine(Cleaned& document, CleanCounts& counts) const {
+    document.kept = cleaner_.clean(document.text, counts);
+    if (!document.kept) return;
+    if (!contamination_.empty() && contamination_.touches(document.text)) {
+      document.contaminated = true;
+      document.kept = config_.contamination.action == "report";
+      if (!document.kept) return;
+    }
+    document.key = hash64(document.text);
+    if (wants_signatures()) {
+      document.signature = signature_of(
+          shingles(document.text, static_cast<std::size_t>(config_.deduplicate.ngram)));
+    }
+    if (config_.deduplicate.paragraphs) {
+      for_each_paragraph(document.text, [&](std::string_view paragraph) {
+        if (is_long(paragraph)) document.paragraphs.push_back(hash64(paragraph));
+      });
+    }
+  }
+
+  bool is_long(std::string_view paragraph) const {
+    return count_code_points(paragraph) >=
+           static_cast<std::size_t>(config_.deduplicate.min_paragraph);
+  }
+
+  // --- duplicates ---
+
+  /// The segments' files of one kind as one, mapped.
+  MappedFile joined(const char* name, const std::function<fs::path(const SegmentFiles&)>& part) {
+    const fs::path path = work_ / name;
+    AtomicFile file(path);
+    for (std::size_t i = 0; i < segments_; ++i) {
+      for_each_chunk(part(SegmentFiles(work_, i)), [&](std::string_view chunk) {
+        file.write(chunk);
+        return true;
+      });
+    }
+    file.commit();
+    return MappedFile(path);
+  }
+
+  template <class Value>
+  static std::span<const Value> values(const MappedFile& file) {
+    return {reinterpret_cast<const Value*>(file.data()), file.size() / sizeof(Value)};
+  }
+
+  void find_duplicates() {
+    stop_if_asked();
+    dropped_.assign(clean_.kept, false);
+    if (clean_.kept == 0) return;
+    const MappedFile keys = joined("keys", [](const SegmentFiles& files) { return files.keys(); });
+    if (config_.deduplicate.exact) dropped_ = repeated_keys(values<std::uint64_t>(keys));
+    exact_ = static_cast<std::uint64_t>(std::count(dropped_.begin(), dropped_.end(), true));
+    if (wants_signatures()) {
+      const MappedFile signatures =
+          joined("signatures", [](const SegmentFiles& files) { return files.signatures(); });
+      mark_near_duplicates(values<Signature>(signatures), config_.deduplicate.threshold, dropped_);
+      near_ =
+          static_cast<std::uint64_t>(std::count(dropped_.begin(), dropped_.end(), true)) - exact_;
+    }
+    if (config_.deduplicate.paragraphs) {
+      const MappedFile paragraphs =
+          joined("paragraphs", [](const SegmentFiles& files) { return files.paragraphs(); });
+      repeated_paragraphs_ = repeated_keys(values<std::uint64_t>(paragraphs));
+    }
+  }
+
+  // --- writing ---
+
+  struct Split {
+    std::unique_ptr<ShardWriter> shards;
+    std::unique_ptr<AtomicFile> texts;
+    std::uint64_t documents = 0, bytes = 0;
+    std::vector<std::string> batch;
+  };
+
+  Json write_all() {
+    AtomicDirectory building(output_);
+    Split splits[3];
+    const bool text_too = config_.write_text.value_or(false) || !tokenizer_;
+    for (int s = 0; s < 3; ++s) {
+      const double share = s == 1 ? config_.split.valid : s == 2 ? config_.split.test : 1;
+      if (share == 0) continue;
+      if (tokenizer_) {
+        const fs::path directory = building.path() / kSplits[s];
+        make_directories(directory);
+        const SpecialTokens& special = tokenizer_->special();
+        splits[s].shards =
+            std::make_unique<ShardWriter>(directory, tokenizer_->vocab_size(),
+                                          special.eos ? special.eos : special.sep, kShardBytes);
+      }
+      if (text_too) {
+        splits[s].texts =
+            std::make_unique<AtomicFile>(building.path() / concat(kSplits[s], ".jsonl"));
+      }
+    }
+    Progress progress("writing", clean_.kept);
+    std::uint64_t place = 0, paragraph = 0, bytes = 0;
+    for (std::size_t i = 0; i < segments_; ++i) {
+      const MappedFile texts(SegmentFiles(work_, i).texts());
+      std::string_view rest = texts.view();
+      while (!rest.empty()) {
+        std::uint32_t size = 0;
+        std::memcpy(&size, rest.data(), sizeof size);
+        std::string text(rest.substr(sizeof size, size));
+        rest.remove_prefix(sizeof size + size);
+        const bool dropped = dropped_[place++];
+        if (config_.deduplicate.paragraphs) text = without_repeated(text, paragraph);
+        if (dropped || text.empty()) continue;
+        Split& split = splits[split_of(text)];
+        bytes += text.size();
+        split.batch.push_back(std::move(text));
+        if (bytes >= kBatchBytes) {
+          for (Split& one : splits) flush(one);
+          bytes = 0;
+          progress.update(place);
+        }
+      }
+    }
+    for (Split& one : splits) flush(one);
+    progress.finish();
+    Json manifest = describe(splits);
+    require(splits[0].documents > 0, ErrorCode::kData, files_.front().path,
+            ": no document is left for training of ", clean_.read,
+            " read; see the counts: ", dump_json(clean_.clean.to_json()));
+    for (int s = 0; s < 3; ++s) {
+      if (splits[s].shards && splits[s].documents > 0) {
+        splits[s].shards->finish({{"tokenizer", tokenizer_->fingerprint()},
+                                  {"tokenizer_description", tokenizer_->description()},
+                                  {"prepared", key()}});
+      } else if (splits[s].shards) {
+        splits[s].shards.reset();
+        fs::remove_all(building.path() / kSplits[s]);
+      }
+      if (splits[s].texts) splits[s].texts->commit();
+    }
+    write_file(building.path() / kShardManifest, dump_json(manifest, 2) + "\n");
+    if (options_.overwrite) {
+      std::error_code ignored;
+      fs::remove_all(output_, ignored);
+    }
+    building.commit();
+    return manifest;
+  }
+
+  /// The text without paragraphs that were there before; `paragraph` counts the long ones.
+  std::string without_repeated(const std::string& text, std::uint64_t& paragraph) {
+    std::string out;
+    for_each_paragraph(text, [&](std::string_view part) {
+      if (is_long(part) && repeated_paragraphs_[paragraph++]) {
+        ++paragraphs_;
+        return;
+      }
+      if (!out.empty() || !part.empty()) {
+        if (!out.empty()) out += '\n';
+        out += part;
+      }
+    });
+    return std::string(trim(out));
+  }
+
+  /// By the hash of the text: equal texts stay together, and new ones move none.
+  std::size_t split_of(const std::string& text) const {
+    const double place = static_cast<double>(hash64(text, 1) >> 11) * 0x1p-53;
+    if (place < config_.split.valid) return 1;
+    return place < config_.split.valid + config_.split.test ? 2 : 0;
+  }
+
+  void flush(Split& split) {
+    stop_if_asked();
+    if (split.batch.empty()) return;
+    if (split.shards) {
+      const auto ids = tokenizer_->encode_batch(split.batch);
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (!ids[i].empty()) split.shards->add(ids[i], split.batch[i].size());
+      }
+    }
+    for (const std::string& text : split.batch) {
+      split.bytes += text.size();
+      ++split.documents;
+      if (split.texts) split.texts->write(dump_json(Json{{"text", text}}) + "\n");
+    }
+    split.batch.clear();
+  }
+
+  Json describe(const Split (&splits)[3]) const {
+    Json parts = Json::object();
+    for (int s = 0; s < 3; ++s) {
+      if (!splits[s].shards && !splits[s].texts) continue;
+      parts[kSplits[s]] = {{"documents", splits[s].documents}, {"bytes", splits[s].bytes}};
+      if (splits[s].shards) parts[kSplits[s]]["tokens"] = splits[s].shards->tokens();
+    }
+    return {{"format", "llmctl prepared data"},
+            {"version", 1},
+            {"documents_read", clean_.read},
+            {"bytes_read", clean_.bytes},
+            {"steps", clean_.clean.to_json()},
+            {"contaminated", clean_.contaminated},
+            {"exact_duplicates", exact_},
+            {"near_duplicates", near_},
+            {"repeated_paragraphs", paragraphs_},
+            {"splits", std::move(parts)},
+            {"tokenizer", tokenizer_ ? Json(tokenizer_->fingerprint()) : Json()},
+            {"sources", sources_},
+            {"settings", settings()}};
+  }
+
+  const PrepareConfig& config_;
+  PrepareOptions options_;
+  fs::path output_, work_;
+  std::vector<SourceFile> files_;
+  Cleaner cleaner_;
+  Contamination contamination_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  Json sources_;
+  std::uint64_t source_bytes_ = 0;
+  SegmentCounts clean_;
+  std::size_t segments_ = 0;
+  std::vector<bool> dropped_, repeated_paragraphs_;
+  std::uint64_t exact_ = 0, near_ = 0, paragraphs_ = 0;
+};
+
+}  // namespace
+
+Json prepare_data(const PrepareConfig& config, const PrepareOptions& options) {
+  return Preparation(config, options).run();
+}
+
+Json plan_preparation(const PrepareConfig& config) {
+  Json files = Json::array();
+  for (const SourceFile& file : source_files(config.input)) {
+    files.push_back({{"path", file.path.string()},
+                     {"format", file.how.format},
+                     {"bytes", fs::file_size(file.path)}});
+  }
+  require(!files.empty(), ErrorCode::kUsage, "no input: name files or the key input");
+  Json steps = Json::array();
+  const CleanCounts counts = Cleaner(config.clean).new_counts();
+  for (const std::string& name : counts.names()) steps.push_back(name);
+  if (!config.contamination.against.empty()) steps.push_back("contamination");
+  if (config.deduplicate.exact) steps.push_back("exact duplicates");
+  if (config.deduplicate.near) steps.push_back("near duplicates");
+  if (config.deduplicate.paragraphs) steps.push_back("repeated paragraphs");
+  std::string tokenizer = "none: text only";
+  if (!config.tokenizer.empty()) tokenizer = load_tokenizer(config.tokenizer)->description();
+  return {{"files", std::move(files)}, {"steps", std::move(steps)}, {"tokenizer", tokenizer}};
+}
+
+}  // namespace llmctl

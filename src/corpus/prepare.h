@@ -1,0 +1,33 @@
+// A raw corpus becomes clean, deduplicated training data.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "config/json.h"
+#include "corpus/prepare_config.h"
+
+namespace llmctl {
+
+struct PrepareOptions {
+  bool overwrite = false;  ///< prepared data that the directory holds is replaced
+  /// Text of the sources that is cleaned before the work so far is made safe.
+  std::uint64_t segment_bytes = std::uint64_t{32} << 20;
+};
+
+/// Reads the sources, cleans each document on several threads, finds duplicates over all of them,
+/// splits and tokenizes. The directory `config.output` appears when all is done:
+///   manifest.json   counts of every step, sources with SHA-256, settings
+///   train/, valid/, test/   shards, with a tokenizer
+///   train.jsonl, …  {"text": …} a line, without one or with write_text
+/// The result is the same whatever the number of threads. Until then the work stands in
+/// OUTPUT.partial, where the same call goes on after an interruption. Memory: some tens of
+/// megabytes, and 32 bytes for each document (48 while near duplicates are looked for). Returns the
+/// manifest. kConfig, kMissing, kData, kCannotCreate, kIo, kTemporary when interrupted.
+Json prepare_data(const PrepareConfig& config, const PrepareOptions& options = {});
+
+/// What would be done: the files, and the steps in order.
+Json plan_preparation(const PrepareConfig& config);
+
+}  // namespace llmctl

@@ -1,0 +1,66 @@
+// Rows of a mixture of corpora.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/row_plan.h"
+#include "io/shards.h"
+
+namespace llmctl {
+
+/// One corpus of the mixture. Weight: passes per epoch (1 once, 0.5 every second document by hash,
+/// 2.5 twice and every second document a third time).
+struct WeightedShards {
+  std::shared_ptr<const Shards> shards;
+  double weight = 1.0;
+};
+
+/// How documents are cut into rows of `sequence_length` tokens.
+struct PackingOptions {
+  std::string packing = "best_fit";  ///< a name of packing_of()
+  std::int64_t sequence_length = 512;
+};
+
+/// What an objective puts around each piece of text.
+struct RowFormat {
+  std::int64_t overhead = 0;  ///< special tokens
+  bool drop_end = false;      ///< leave the document's own end token out
+};
+
+/// All rows of an epoch, corpus after corpus.
+class Mixture {
+ public:
+  /// Plans are cached in `cache`. kData when there is no row at all.
+  Mixture(std::vector<WeightedShards> corpora, const PackingOptions& packing,
+          const RowFormat& format, std::uint64_t seed, const std::filesystem::path& cache);
+
+  std::uint64_t rows() const { return rows_; }
+
+  struct Row {
+    const Shards* shards = nullptr;
+    std::vector<RowPiece> pieces;
+  };
+  Row row(std::uint64_t index) const;
+  std::int64_t row_length(std::uint64_t index) const;
+
+  /// Of the contents, the weights and how rows are cut.
+  const std::string& fingerprint() const { return fingerprint_; }
+
+ private:
+  struct Part {
+    std::shared_ptr<const Shards> shards;
+    std::shared_ptr<const RowPlan> plan;
+    std::uint64_t first = 0;  ///< index of its first row
+  };
+  const Part& part_of(std::uint64_t index) const;
+
+  std::vector<Part> parts_;
+  std::uint64_t rows_ = 0;
+  std::string fingerprint_;
+};
+
+}  // namespace llmctl
