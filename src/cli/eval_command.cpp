@@ -25,11 +25,14 @@ std::string evaluation_text(const EvaluationReport& report) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& entry : report.entries) {
     for (const Score& score : entry.scores) {
-      const Score* baseline = entry.baseline.find(score.kind.name);
-      const bool shown = baseline && score.kind.better != Direction::kNone;
-      rows.push_back(
-          {entry.name, score.kind.name, format_score(score),
-           shown ? format_score(*baseline) + " (" + entry.baseline_rule + ")" : std::string()});
+      std::string beside;
+      for (const Baseline& baseline : entry.baselines) {
+        const Score* reached = baseline.scores.find(score.kind.name);
+        if (reached == nullptr || score.kind.better == Direction::kNone) continue;
+        beside +=
+            (beside.empty() ? "" : ", ") + format_score(*reached) + " (" + baseline.rule + ")";
+      }
+      rows.push_back({entry.name, score.kind.name, format_score(score), beside});
     }
   }
   const bool any_baseline =

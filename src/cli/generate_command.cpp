@@ -59,47 +59,6 @@ int converse(const CommonOptions& common, const JsonDocument& document) {
   return 0;
 }
 
-std::string percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%5.1f %%", 100 * share);
-  return text;
-}
-
-/// An answer for people.
-std::string answer_text(AnswerKind kind, const Json& answer) {
-  switch (kind) {
-    case AnswerKind::kText: {
-      if (!answer.contains("samples")) {
-        return escape_control(answer["generated_text"].get<std::string>()) + "\n";
-      }
-      std::string text;
-      for (const auto& sample : answer["samples"]) {
-        text += escape_control(sample["generated_text"].get<std::string>()) + "\n";
-      }
-      return text;
-    }
-    case AnswerKind::kMasks: {
-      std::string text = escape_control(answer["filled"].get<std::string>()) + "\n";
-      for (const auto& words : answer["masks"]) {
-        text += " ";
-        for (const auto& choice : words) {
-          text += " " + escape_control(choice["word"].get<std::string>()) +
-                  percent(choice["probability"].get<double>());
-        }
-        text += "\n";
-      }
-      return text;
-    }
-    case AnswerKind::kSpan:
-      return escape_control(answer["answer"].get<std::string>()) + "\n";
-    case AnswerKind::kLabel: {
-      const auto label = answer["label"].get<std::string>();
-      return escape_control(label) + " " + percent(answer["scores"].value(label, 0.0)) + "\n";
-    }
-  }
-  return {};
-}
-
 void check_argument(const char* flag, const std::string& text) {
   if (const auto bad = find_invalid_utf8(text)) {
     fail(ErrorCode::kData, flag, ": invalid UTF-8 at byte ", *bad,
@@ -177,8 +136,8 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
     return 0;
   }
   std::string text;
-  for (const Json& answer : report.answers) text += answer_text(report.kind, answer);
-  print_result(common, report.answers.size() == 1 ? report.answers.front() : Json(report.answers),
+  for (const std::string& answer : report.texts) text += escape_control(answer) + "\n";
+  print_result(common, report.records.size() == 1 ? report.records.front() : Json(report.records),
                text);
   return 0;
 }

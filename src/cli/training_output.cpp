@@ -22,17 +22,6 @@ void add_training_options(CLI::App& command, TrainingCommandOptions& options) {
                    "Remove the run that the directory holds and start anew");
 }
 
-namespace {
-
-std::string next_command(const TrainingReport& report) {
-  const std::string use = "llmctl generate -m " + report.directory.string();
-  if (report.kind == "masked_lm") return use + " -p \"… [MASK] …\"";
-  if (report.kind == "extractive_qa") return use + " --question \"…\" --context \"…\"";
-  return use + " -p \"…\"";
-}
-
-}  // namespace
-
 std::string training_table(const TrainingReport& report) {
   const TrainingOutcome& outcome = report.outcome;
   std::vector<std::pair<std::string, std::string>> rows;
@@ -50,13 +39,13 @@ std::string training_table(const TrainingReport& report) {
   }
   rows.emplace_back("load", outcome.best_directory.empty() ? outcome.last_directory.string()
                                                            : outcome.best_directory.string());
-  rows.emplace_back("next", next_command(report));
+  rows.emplace_back(
+      "next", "llmctl generate -m " + report.directory.string() + " " + report.generate_flags);
   return render_facts(STDOUT_FILENO, report.command + ": " + report.directory.string(), rows);
 }
 
-int run_training_command(
-    const CommonOptions& common, TrainingCommandOptions options,
-    const std::function<TrainingReport(const JsonDocument&, const RunOptions&)>& run) {
+int run_training_command(const CommonOptions& common, TrainingCommandOptions options,
+                         const std::string& command) {
   ConfigOptions& config = options.config;
   if (!options.model.empty()) set_string(config, "model.init_from", options.model);
   if (!options.run_dir.empty()) set_string(config, "run.dir", options.run_dir);
@@ -65,8 +54,8 @@ int run_training_command(
   require(!config.files.empty() || !config.sets.empty(), ErrorCode::kUsage,
           "no configuration given: use -c FILE (llmctl config init writes one)");
   const JsonDocument document = load_run_document(config.files, config.sets, config.unsets);
-  const TrainingReport report =
-      run(document, {options.overwrite, config.dry_run, common.command_line});
+  const TrainingReport report = train_from_config(
+      command, document, {options.overwrite, config.dry_run, common.command_line});
   const std::string text =
       config.dry_run ? render_facts(STDOUT_FILENO, "plan of " + report.command, report.plan)
                      : training_table(report);

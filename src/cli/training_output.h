@@ -1,7 +1,6 @@
 // What `pretrain` and `finetune` have in common on the command line: flags and the closing table.
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "cli/command.h"
@@ -19,9 +18,8 @@ void add_training_options(CLI::App& command, TrainingCommandOptions& options);
 
 /// Runs it and prints the plan or the closing table (best step, scores, the directory to load, the
 /// next command).
-int run_training_command(
-    const CommonOptions& common, TrainingCommandOptions options,
-    const std::function<TrainingReport(const JsonDocument&, const RunOptions&)>& run);
+int run_training_command(const CommonOptions& common, TrainingCommandOptions options,
+                         const std::string& command);
 
 /// The closing table of a run.
 std::string training_table(const TrainingReport& report);

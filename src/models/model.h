@@ -30,6 +30,13 @@ enum class HeadKind {
   kTokenClassification
 };
 
+/// What the outputs of a sequence classification mean (Hugging Face's "problem_type").
+enum class ProblemType {
+  kSingleLabel,  ///< one of the classes: softmax
+  kMultiLabel,   ///< each class for itself: sigmoid
+  kRegression    ///< the outputs are the values themselves
+};
+
 /// What users of a model need to know about it, whatever its kind.
 struct ModelFacts {
   std::string model_type;    ///< Hugging Face's: "llama", "bert", …
@@ -37,7 +44,8 @@ struct ModelFacts {
   HeadKind head = HeadKind::kNone;
   std::int64_t vocab_size = 0, hidden_size = 0, layers = 0, heads = 0, kv_heads = 0, head_size = 0,
                max_positions = 0;
-  std::int64_t labels = 0;         ///< outputs of a classification head
+  std::int64_t labels = 0;                               ///< outputs of a classification head
+  ProblemType problem_type = ProblemType::kSingleLabel;  ///< of a sequence classification
   bool causal = false;             ///< decoders, those of encoder-decoders too
   bool encoder_decoder = false;    ///< prompts go to the encoder
   std::int64_t decoder_start = 0;  ///< the id that an encoder-decoder's text begins with

@@ -36,16 +36,17 @@ std::string with_own_mask(std::string text, const std::string& own_mask) {
   return text;
 }
 
-MaskedText encode_text(const Tokenizer& tokenizer, const std::string& text, std::size_t number) {
+MaskedText encode_text(const Tokenizer& tokenizer, const std::string& text,
+                       const std::string& place) {
   if (const auto offset = find_invalid_utf8(text)) {
-    fail(ErrorCode::kData, "text ", number, ": byte ", *offset, " is not UTF-8");
+    fail(ErrorCode::kData, place, ": byte ", *offset, " is not UTF-8");
   }
   const TokenId mask = *tokenizer.special().mask;
   const std::vector<TokenId> ids =
       tokenizer.encode_with_special_pieces(with_own_mask(text, tokenizer.piece(mask)), {&mask, 1})
           .ids;
-  require(std::find(ids.begin(), ids.end(), mask) != ids.end(), ErrorCode::kData, "text ", number,
-          " has no mask to fill, expected ", kMask, " in it");
+  require(std::find(ids.begin(), ids.end(), mask) != ids.end(), ErrorCode::kData, place,
+          ": no mask to fill, expected ", kMask, " in the text");
   MaskedText result;
   result.ids = tokenizer.with_special(ids, nullptr, &result.types);
   for (std::size_t i = 0; i < result.ids.size(); ++i) {
@@ -120,22 +121,36 @@ at::Tensor mask_probabilities(Model& model, const std::vector<const MaskedText*>
   return at::softmax(model.head(hidden, context).to(at::kFloat), -1).cpu();
 }
 
-}  // namespace
-
-std::vector<FilledMasks> fill_masks(Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
-                                    const std::vector<std::string>& texts, std::int64_t top,
-                                    std::int64_t batch_size, const Context& context) {
+std::vector<MaskedText> encode_texts(const Model& model, const Tokenizer& tokenizer,
+                                     const std::vector<std::string>& texts,
+                                     const std::vector<std::string>& places) {
   require(model.facts().head == HeadKind::kMaskedLm, ErrorCode::kData, model.facts().architecture,
           " fills no masks, expected a masked language model");
-  const SpecialTokens& special = tokenizer->special();
-  require(special.mask.has_value(), ErrorCode::kData, "the tokenizer has no mask token");
+  require(tokenizer.special().mask.has_value(), ErrorCode::kData,
+          "the tokenizer has no mask token");
   std::vector<MaskedText> masked;
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    masked.push_back(encode_text(*tokenizer, texts[i], i + 1));
+    const std::string place = i < places.size() ? places[i] : concat("text ", i + 1);
+    masked.push_back(encode_text(tokenizer, texts[i], place));
     const auto length = static_cast<std::int64_t>(masked.back().ids.size());
-    require(length <= model.facts().max_positions, ErrorCode::kData, "text ", i + 1, " has ",
+    require(length <= model.facts().max_positions, ErrorCode::kData, place, ": the text has ",
             length, " tokens, the model takes ", model.facts().max_positions, "; shorten it");
   }
+  return masked;
+}
+
+}  // namespace
+
+void check_masks(const Model& model, const Tokenizer& tokenizer,
+                 const std::vector<std::string>& texts, const std::vector<std::string>& places) {
+  encode_texts(model, tokenizer, texts, places);
+}
+
+std::vector<FilledMasks> fill_masks(Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
+                                    const std::vector<std::string>& texts,
+                                    const MaskOptions& options,
+                                    const std::vector<std::string>& places) {
+  const std::vector<MaskedText> masked = encode_texts(model, *tokenizer, texts, places);
   std::vector<std::size_t> order(texts.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -143,7 +158,7 @@ std::vector<FilledMasks> fill_masks(Model& model, const std::shared_ptr<const To
   });
 
   std::vector<FilledMasks> results(texts.size());
-  const auto batch = static_cast<std::size_t>(std::max<std::int64_t>(batch_size, 1));
+  const auto batch = static_cast<std::size_t>(std::max<std::int64_t>(options.batch_size, 1));
   translate_torch_errors([&] {
     const at::NoGradGuard no_grad;
     for (std::size_t begin = 0; begin < order.size(); begin += batch) {
@@ -151,13 +166,13 @@ std::vector<FilledMasks> fill_masks(Model& model, const std::shared_ptr<const To
       std::vector<const MaskedText*> rows;
       for (std::size_t i = begin; i < end; ++i) rows.push_back(&masked[order[i]]);
       const at::Tensor probabilities =
-          mask_probabilities(model, rows, special.pad.value_or(0), context);
+          mask_probabilities(model, rows, tokenizer->special().pad.value_or(0), options.context);
       std::int64_t next = 0;
       for (std::size_t i = begin; i < end; ++i) {
         FilledMasks& result = results[order[i]];
         std::vector<TokenId> ids = masked[order[i]].ids;
         for (const std::int64_t position : masked[order[i]].masks) {
-          result.choices.push_back(best_words(*tokenizer, probabilities[next++], top));
+          result.choices.push_back(best_words(*tokenizer, probabilities[next++], options.top));
           if (!result.choices.back().empty()) {
             ids[static_cast<std::size_t>(position)] = result.choices.back().front().id;
           }

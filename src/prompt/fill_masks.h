@@ -24,11 +24,23 @@ struct FilledMasks {
   std::string filled;
 };
 
-/// Fills "[MASK]" (or the tokenizer's own mask piece) in each text, `batch_size` texts at a time,
-/// with the `top` best words; special tokens are no words. kData, naming the text: not UTF-8, no
-/// mask, or longer than the model takes.
+struct MaskOptions {
+  std::int64_t top = 5;          ///< words for each mask
+  std::int64_t batch_size = 32;  ///< texts per forward pass
+  Context context;
+};
+
+/// Fills "[MASK]" (or the tokenizer's own mask piece) in each text with the best words; special
+/// tokens are no words. kData, naming the text by its place ("text N" where none is given): not
+/// UTF-8, no mask, or longer than the model takes.
 std::vector<FilledMasks> fill_masks(Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
-                                    const std::vector<std::string>& texts, std::int64_t top,
-                                    std::int64_t batch_size, const Context& context);
+                                    const std::vector<std::string>& texts,
+                                    const MaskOptions& options,
+                                    const std::vector<std::string>& places = {});
+
+/// Refuses what fill_masks() would refuse, before any work.
+void check_masks(const Model& model, const Tokenizer& tokenizer,
+                 const std::vector<std::string>& texts,
+                 const std::vector<std::string>& places = {});
 
 }  // namespace llmctl

@@ -12,6 +12,10 @@
 #include "runs/model_directory.h"
 #include "runs/sections.h"
 #include "runs/training.h"
+#include "tasks/extractive_qa.h"
+#include "tasks/masked_lm.h"
+#include "tasks/sequence_classification.h"
+#include "tasks/text_answers.h"
 
 namespace llmctl {
 
@@ -58,11 +62,13 @@ std::string configuration_schema(const std::string& command) {
 
 namespace {
 
-TrainingResult train(TrainingReport (*run)(const JsonDocument&, const RunOptions&),
-                     const Configuration& configuration, const TrainingOptions& options) {
+TrainingResult train(const char* command, const Configuration& configuration,
+                     const TrainingOptions& options) {
   TrainingReport report;
   const JsonDocument document = finish_run_document(configuration.impl().document);
-  translate_torch_errors([&] { report = run(document, {options.overwrite, options.dry_run, {}}); });
+  translate_torch_errors([&] {
+    report = train_from_config(command, document, {options.overwrite, options.dry_run, {}});
+  });
   TrainingResult result;
   result.directory = report.directory;
   result.best = report.outcome.best_directory;
@@ -78,11 +84,11 @@ TrainingResult train(TrainingReport (*run)(const JsonDocument&, const RunOptions
 }  // namespace
 
 TrainingResult pretrain(const Configuration& configuration, const TrainingOptions& options) {
-  return train(run_pretrain, configuration, options);
+  return train("pretrain", configuration, options);
 }
 
 TrainingResult finetune(const Configuration& configuration, const TrainingOptions& options) {
-  return train(run_finetune, configuration, options);
+  return train("finetune", configuration, options);
 }
 
 EvaluationResult evaluate(const Configuration& configuration) {
@@ -94,49 +100,52 @@ EvaluationResult evaluate(const Configuration& configuration) {
   return result;
 }
 
+struct Generator::Impl {
+  GenerateConfig config;
+  AnsweringModel answering;
+  std::string generation = "{}";
+
+  /// Settings of generated text for the next answers; the model stays.
+  void use(const std::string& keys) {
+    if (keys == generation) return;
+    config.generation = parse_json(keys, "generation", {.code = ErrorCode::kConfig});
+    answering.responder =
+        make_responder(*answering.loaded.model, answering.loaded.tokenizer,
+                       answer_options(config, {}, answering.loaded, answering.compute));
+    generation = keys;
+  }
+
+  AnswerList answer(const std::vector<AnswerInput>& inputs, const TextStream& on_text = {}) {
+    AnswerList answers;
+    translate_torch_errors([&] { answers = answering.responder->answer(inputs, 0, on_text); });
+    return answers;
+  }
+
+  /// The one answer to an input, of the kind that the caller expects.
+  template <class Kind>
+  std::unique_ptr<Answer> answer_as(const Json& record, const char* what,
+                                    const TextStream& on_text = {}) {
+    AnswerList answers = answer({{record, "input"}}, on_text);
+    require(dynamic_cast<const Kind*>(answers.front().get()) != nullptr, ErrorCode::kUsage,
+            config.model.init_from, ": this kind of model does not ", what);
+    return std::move(answers.front());
+  }
+};
+
 namespace {
 
-/// The text of an answer, the first one of several samples.
-std::string first_text(const Json& answer) {
-  const Json& one = answer.contains("samples") ? answer["samples"][0] : answer;
-  return one["generated_text"].get<std::string>();
+template <class Kind>
+const Kind& as(const std::unique_ptr<Answer>& answer) {
+  return dynamic_cast<const Kind&>(*answer);
 }
 
 }  // namespace
 
-struct Generator::Impl {
-  std::string model;
-  Compute compute;
-  std::string generation = "{}";
-  std::unique_ptr<Answerer> answerer;
-
-  /// The answerer for these generation keys; the model is loaded again only when they change.
-  Answerer& with(const std::string& keys) {
-    if (!answerer || keys != generation) {
-      AnswererOptions options;
-      options.generation = parse_json(keys, "generation", {.code = ErrorCode::kConfig});
-      answerer = std::make_unique<Answerer>(model, compute, options);
-      generation = keys;
-    }
-    return *answerer;
-  }
-
-  Json answer(AnswerKind kind, const char* what, const Json& input) {
-    require(with(generation).kind() == kind, ErrorCode::kUsage, model,
-            ": this kind of model does not ", what);
-    Json out;
-    translate_torch_errors([&] { out = answerer->answer(std::vector<Json>{input}).front(); });
-    return out;
-  }
-};
-
 Generator::Generator(const std::string& model, const std::string& device)
     : impl_(std::make_unique<Impl>()) {
-  impl_->model = model;
-  translate_torch_errors([&] {
-    impl_->compute = assemble_compute(device, "auto", 0);
-    impl_->with("{}");
-  });
+  impl_->config.model.init_from = model;
+  impl_->config.compute.device = device;
+  translate_torch_errors([&] { impl_->answering = load_answering(impl_->config, {}); });
 }
 Generator::~Generator() = default;
 Generator::Generator(Generator&&) noexcept = default;
@@ -144,48 +153,42 @@ Generator& Generator::operator=(Generator&&) noexcept = default;
 
 std::vector<std::string> Generator::generate(const std::vector<std::string>& prompts,
                                              const std::string& generation) {
+  impl_->use(generation);
+  std::vector<AnswerInput> inputs;
+  for (const std::string& prompt : prompts)
+    inputs.push_back({{{"prompt", prompt}}, concat("prompt ", inputs.size() + 1)});
   std::vector<std::string> texts;
-  translate_torch_errors([&] {
-    Answerer& answerer = impl_->with(generation);
-    require(answerer.kind() == AnswerKind::kText, ErrorCode::kUsage, impl_->model,
+  for (const auto& answer : impl_->answer(inputs)) {
+    const auto* text = dynamic_cast<const TextAnswer*>(answer.get());
+    require(text != nullptr, ErrorCode::kUsage, impl_->config.model.init_from,
             ": this kind of model writes no text");
-    std::vector<Json> inputs;
-    for (const auto& prompt : prompts) inputs.push_back({{"prompt", prompt}});
-    for (const Json& answer : answerer.answer(inputs)) {
-      texts.push_back(first_text(answer));
-    }
-  });
+    texts.push_back(text->samples().front().text);
+  }
   return texts;
 }
 
 std::string Generator::generate(const std::string& prompt, const std::string& generation,
                                 const std::function<void(const std::string&)>& on_text) {
-  std::string text;
-  translate_torch_errors([&] {
-    Answerer& answerer = impl_->with(generation);
-    require(answerer.kind() == AnswerKind::kText, ErrorCode::kUsage, impl_->model,
-            ": this kind of model writes no text");
-    const Json input = {{"prompt", prompt}};
-    text = first_text(answerer.answer(std::vector<Json>{input}, 0, on_text).front());
-  });
-  return text;
+  impl_->use(generation);
+  const auto answer = impl_->answer_as<TextAnswer>({{"prompt", prompt}}, "write text", on_text);
+  return as<TextAnswer>(answer).samples().front().text;
 }
 
 std::string Generator::fill_masks(const std::string& text) {
-  return impl_->answer(AnswerKind::kMasks, "fill masks", {{"text", text}})["filled"]
-      .get<std::string>();
+  return as<MaskAnswer>(impl_->answer_as<MaskAnswer>({{"text", text}}, "fill masks"))
+      .filled()
+      .filled;
 }
 
 std::string Generator::answer(const std::string& question, const std::string& context) {
-  return impl_
-      ->answer(AnswerKind::kSpan, "answer questions",
-               {{"question", question}, {"context", context}})["answer"]
-      .get<std::string>();
+  const Json record = {{"question", question}, {"context", context}};
+  return as<QaAnswer>(impl_->answer_as<QaAnswer>(record, "answer questions")).span().text;
 }
 
 std::string Generator::classify(const std::string& text) {
-  return impl_->answer(AnswerKind::kLabel, "classify", {{"text", text}})["label"]
-      .get<std::string>();
+  const auto answer = impl_->answer_as<ClassAnswer>({{"text", text}}, "classify");
+  const std::vector<std::string> names = as<ClassAnswer>(answer).chosen();
+  return names.empty() ? "" : names.front();
 }
 
 void set_verbosity(Verbosity verbosity) {

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <numeric>
 
 #include "base/files.h"
 #include "base/log.h"
 #include "base/threads.h"
 #include "corpus/word_vectors.h"
+#include "models/adapter.h"
 #include "ops/backend.h"
 
 namespace llmctl {
@@ -76,6 +78,25 @@ std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer
                                       "; use the tokenizer that the model was trained with"));
   }
   return model;
+}
+
+std::int64_t model_positions(const ConfigNode& section, const Tokenizer& tokenizer, HeadKind head) {
+  JsonDocument document;
+  const bool made = section.has("init_from");
+  if (made) {
+    const auto directory =
+        resolve_model_directory(section.child("init_from").value().get<std::string>());
+    document.value = load_json(config_directory(directory) / "config.json");
+  } else {
+    document.value = section.value();
+  }
+  const ConfigNode config(&document.value, "config.json", &document, ErrorCode::kData);
+  const Json& type = config.child("model_type").value();
+  const Adapter* adapter = type.is_string() ? find_adapter(type.get<std::string>()) : nullptr;
+  constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
+  if (adapter == nullptr) return kUnlimited;  // making the model says what is wrong
+  if (!made) document.value = adapter->complete(section, tokenizer.vocab_size());
+  return adapter->plan(config, head, 2).facts.max_positions;
 }
 
 void begin_with_vectors(Model& model, const Tokenizer& tokenizer, const ConfigNode& root,

@@ -29,6 +29,10 @@ std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer
                                       HeadKind head, const std::vector<std::string>& labels,
                                       std::uint64_t seed);
 
+/// Positions of the model that section "model" describes, without making it: what a task needs
+/// before the names of its classes are known. kConfig, kData.
+std::int64_t model_positions(const ConfigNode& section, const Tokenizer& tokenizer, HeadKind head);
+
 /// Puts the vectors of tokenizer.vectors, where the section names a file, into the model's token
 /// embedding: all of them scaled so that they spread as the fresh rows do, whose place they take;
 /// pieces without a vector keep theirs. kConfig for a model that is not new or of another hidden

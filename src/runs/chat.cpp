@@ -5,46 +5,49 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "runs/generation.h"
+#include "tasks/text_answers.h"
 
 namespace llmctl {
 namespace {
 
 class Conversation {
  public:
-  Conversation(Answerer& answerer, const ChatConsole& console)
-      : answerer_(answerer), console_(console) {}
+  Conversation(TextResponder& responder, const ChatConsole& console)
+      : responder_(responder), console_(console) {}
 
   void say(const std::string& line) {
     messages_.push_back({{"role", "user"}, {"content", line}});
     shorten();
-    const Json input = {{"messages", messages_}};
-    const Json answer = answerer_.answer(std::span(&input, 1), turn_++, console_.piece).front();
-    messages_.push_back({{"role", "assistant"}, {"content", answer["generated_text"]}});
-    console_.answer({{"role", "assistant"},
-                     {"content", answer["generated_text"]},
-                     {"finish_reason", answer["finish_reason"]}});
+    const AnswerInput input = this->input();
+    const AnswerList answers = responder_.answer(std::span(&input, 1), turn_++, console_.piece);
+    const GeneratedText& answer =
+        dynamic_cast<const TextAnswer&>(*answers.front()).samples().front();
+    messages_.push_back({{"role", "assistant"}, {"content", answer.text}});
+    console_.answer(
+        {{"role", "assistant"}, {"content", answer.text}, {"finish_reason", answer.finish_reason}});
   }
 
   void reset() { messages_ = Json::array(); }
 
  private:
-  /// Leaves the oldest turns out until the prompt fits; a task does so by itself.
+  AnswerInput input() const { return {{{"messages", messages_}}, "the conversation"}; }
+
+  /// Leaves the oldest turns out until the prompt fits, where its form does not do so by itself.
   void shorten() {
-    if (answerer_.answers_by_task()) return;
+    if (responder_.form().shortens()) return;
     std::size_t dropped = 0;
-    while (messages_.size() > 1 &&
-           answerer_.prompt_tokens({{"messages", messages_}}) > answerer_.prompt_limit()) {
+    while (messages_.size() > 1 && responder_.prompt_tokens(input()) > responder_.prompt_limit()) {
       messages_.erase(messages_.begin(), messages_.begin() + 2);
       ++dropped;
     }
     if (dropped > 0) {
-      console_.note(concat("the conversation outgrew the model's ", answerer_.prompt_limit(),
+      console_.note(concat("the conversation outgrew the model's ", responder_.prompt_limit(),
                            " tokens: its ", dropped, " oldest turn", dropped > 1 ? "s" : "",
                            " left out"));
     }
   }
 
-  Answerer& answerer_;
+  TextResponder& responder_;
   const ChatConsole& console_;
   Json messages_ = Json::array();
   std::size_t turn_ = 0;  // each answer draws for itself
@@ -57,13 +60,12 @@ void run_chat(const JsonDocument& document, const ChatConsole& console) {
   read_config(root_node(document), config);
   require(config.input.prompt.empty() && config.input.file.empty() && config.input.question.empty(),
           ErrorCode::kUsage, "a conversation takes its lines from the terminal or standard input");
-  const Compute compute =
-      assemble_compute(config.compute.device, config.compute.precision, config.compute.threads);
-  Answerer answerer(config.model.init_from, compute,
-                    {config.generation, config.top, config.input.sequence_length, false, true,
-                     config.chat.chat_template, config.chat.system});
-  answerer.require_conversations();
-  Conversation conversation(answerer, console);
+  AnsweringModel answering = load_answering(config, {.raw = false, .chat = true});
+  auto* responder = dynamic_cast<TextResponder*>(answering.responder.get());
+  require(responder != nullptr && responder->form().holds_conversations(), ErrorCode::kUsage,
+          answering.loaded.directory.string(), ": a ", answering.loaded.model->facts().architecture,
+          " holds no conversations");
+  Conversation conversation(*responder, console);
   console.ask();
   for (std::string line; std::getline(console.in, line); console.ask()) {
     if (line.ends_with('\r')) line.pop_back();

@@ -83,6 +83,10 @@ void describe_as(Json& properties, const std::string& key, Json schema) {
   properties[key] = std::move(schema);
 }
 
+Json task_schema(const std::string& type) {
+  return find_task_kind(type)->schema();
+}
+
 Json training_schema(Json schema) {
   Json& properties = schema["properties"];
   Json from_directory = Json::parse(
@@ -148,19 +152,11 @@ std::vector<ConfigKey> config_keys(const std::string& command) {
 Json resolved_config(const std::string& command, const JsonDocument& document) {
   const std::string chosen = config_command(command, document);
   const ConfigNode root = root_node(document);
-  if (chosen == "pretrain") {
-    Json resolved = resolve<PretrainConfig>(document);
+  if (chosen == "pretrain" || chosen == "finetune") {
+    const TrainingConfig config = read_training_config(root);
     if (root.has("data") && root.child("data").has("valid"))
       read_held_out(root.child("data").child("valid"));
-    if (root.has("objective")) check_objective(root.child("objective"));
-    return resolved;
-  }
-  if (chosen == "finetune") {
-    Json resolved = resolve<FinetuneConfig>(document);
-    if (root.has("data") && root.child("data").has("valid"))
-      read_held_out(root.child("data").child("valid"));
-    if (root.has("task")) make_task(root.child("task"), nullptr);
-    return resolved;
+    return resolved_training_config(root, config);
   }
   if (chosen == "generate") {
     Json resolved = resolve<GenerateConfig>(document);
@@ -176,14 +172,11 @@ Json resolved_config(const std::string& command, const JsonDocument& document) {
 Json config_schema_of(const std::string& command) {
   const std::string chosen = config_command(command, JsonDocument{});
   Json schema;
-  if (chosen == "pretrain") {
-    schema = training_schema(config_schema<PretrainConfig>());
-    describe_as(schema["properties"], "objective",
-                chosen_section("type", objective_types(), objective_schema, nullptr));
-  } else if (chosen == "finetune") {
-    schema = training_schema(config_schema<FinetuneConfig>());
+  if (chosen == "pretrain" || chosen == "finetune") {
+    schema = training_schema(config_schema<TrainingConfig>());
     describe_as(schema["properties"], "task",
                 chosen_section("type", task_types(), task_schema, nullptr));
+    schema["properties"]["objective"] = {{"$ref", "#/properties/task"}};
   } else if (chosen == "generate") {
     schema = config_schema<GenerateConfig>();
     describe_as(schema["properties"], "generation", config_schema<GenerationConfig>());

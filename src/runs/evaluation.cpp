@@ -1,15 +1,11 @@
 #include "runs/evaluation.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include "base/files.h"
 #include "base/log.h"
 #include "base/terminal.h"
-#include "corpus/kneser_ney.h"
-#include "corpus/tokenize.h"
-#include "io/shards.h"
 #include "io/text_source.h"
 #include "runs/assembly.h"
 #include "runs/run_directory.h"
@@ -32,39 +28,35 @@ struct EntryConfig {
   std::int64_t sequence_length = 0;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
-    visit("type", self.type,
-          "causal_lm, masked_lm, or a task's type; empty: what the model was made for.");
+    visit("type", self.type, "The task's type; empty: what the model was made for.");
     visit("name", self.name, "Name of the scores; empty: the type.");
-    visit("data", self.data, "Text (LMs) or labelled files; empty: the run's own held-out data.");
+    visit("data", self.data,
+          "Raw text (language models) or labelled files; empty: the run's own held-out data.");
     visit("predictions", self.predictions, "Predictions file to score instead of a model.");
     visit("references", self.references, "Labelled files for it.");
-    visit("save_predictions", self.save_predictions, "Where the model's predictions go (JSON).");
+    visit("save_predictions", self.save_predictions,
+          "Where the model's predictions go: .jsonl, a record a line, else JSON.");
     visit("sequence_length", self.sequence_length,
           "Longest row in tokens; 0: the run's, else the model's limit.",
           Range<std::int64_t>{0, 1'000'000});
   }
 };
 
-/// Further keys of entries of the types causal_lm and masked_lm.
-struct LmEntryConfig {
+/// Further keys of entries whose task learns from raw text; what is absent is as in the run.
+struct TextEntryConfig {
   std::vector<std::string> train;
-  std::string split = "blank_line";
-  std::string packing = "best_fit";
+  std::optional<std::string> split, packing;
   std::int64_t max_tokens = 0;
-  bool pseudo_perplexity = false;
-  std::int64_t pseudo_perplexity_tokens = 20'000;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("train", self.train, "Text that n-gram baselines are trained on; empty: the run's.");
-    visit("split", self.split, "Where a document of a text file ends.",
+    visit("split", self.split,
+          "Where a document of a text file ends; absent: as in the run, else blank_line.",
           OneOf{{"blank_line", "line", "file"}});
-    visit("packing", self.packing, "As in pretraining.", OneOf{{"best_fit", "concat", "pad"}});
+    visit("packing", self.packing, "As in pretraining; absent: as in the run, else best_fit.",
+          OneOf{{"best_fit", "concat", "pad"}});
     visit("max_tokens", self.max_tokens, "Score at most this many tokens; 0: all.",
           Range<std::int64_t>{0, std::int64_t{1} << 40});
-    visit("pseudo_perplexity", self.pseudo_perplexity,
-          "Masked LMs: mask each token in turn (Salazar et al., 2020).");
-    visit("pseudo_perplexity_tokens", self.pseudo_perplexity_tokens,
-          "Tokens scored for it at most.", Range<std::int64_t>{1, std::int64_t{1} << 40});
   }
 };
 
@@ -91,8 +83,17 @@ std::string rule_name(std::string rule) {
   return rule;
 }
 
-bool is_lm(const std::string& type) {
-  return type == "causal_lm" || type == "masked_lm";
+std::string describe(const std::vector<std::filesystem::path>& files) {
+  if (files.size() == 1) return files.front().string();
+  return concat(files.front().string(), " and ", files.size() - 1, " more");
+}
+
+/// A model's own configuration: what its run learnt from and how.
+std::filesystem::path run_directory_of(const std::string& text,
+                                       const std::filesystem::path& checkpoint) {
+  std::error_code ignored;
+  if (std::filesystem::exists(std::filesystem::path(text) / "run.json", ignored)) return text;
+  return std::filesystem::weakly_canonical(checkpoint, ignored).parent_path().parent_path();
 }
 
 class Evaluation {
@@ -139,8 +140,7 @@ class Evaluation {
     EntryConfig common;
     const Json common_json = members(node.value(), common_keys, true);
     read_config(ConfigNode(&common_json, node.path(), &document_), common);
-    const Json own = members(node.value(), common_keys, false);
-    const ConfigNode own_node(&own, node.path(), &document_);
+    Json own = members(node.value(), common_keys, false);
 
     EvaluationEntry entry;
     const bool from_file = !common.predictions.empty();
@@ -151,11 +151,25 @@ class Evaluation {
     if (common.type.empty()) common.type = default_type();
     entry.type = common.type;
     entry.name = common.name.empty() ? common.type : common.name;
-    if (is_lm(common.type)) {
-      if (from_file) node.fail("predictions", "a language model has none; name a task's type");
-      run_lm(common, own_node, entry);
+
+    const Json named = {{"type", common.type}};
+    const TaskKind& kind = task_kind_of(ConfigNode(&named, node.path(), &document_));
+    static const auto text_keys = keys_of<TextEntryConfig>();
+    TextEntryConfig text;
+    if (kind.raw_text) {
+      const Json text_json = members(own, text_keys, true);
+      read_config(ConfigNode(&text_json, node.path(), &document_), text);
+      own = members(own, text_keys, false);
+    }
+    // A run's own options of the task come first, the entry's over them.
+    Json section = from_file ? named : run_section(common.type);
+    for (const auto& [key, value] : own.items()) section[key] = value;
+    const auto task = make_task(ConfigNode(&section, node.path(), &document_),
+                                from_file ? nullptr : loaded().tokenizer);
+    if (from_file) {
+      score_file(*task, common, entry);
     } else {
-      run_task(common, own, node, entry);
+      score_model(*task, common, text, entry);
     }
     report_.entries.push_back(std::move(entry));
   }
@@ -170,269 +184,130 @@ class Evaluation {
     return *loaded_;
   }
 
-  Context context() {
-    Context context;
-    context.compute = compute_.dtype;
-    return context;
+  /// The run's section of the task: "task" or "objective"; null where there is no run.
+  const Json* run_task() {
+    loaded();
+    for (const char* name : {"task", "objective"}) {
+      if (run_config_.is_object() && run_config_.contains(name)) return &run_config_[name];
+    }
+    return nullptr;
+  }
+
+  Json run_section(const std::string& type) {
+    const Json* section = run_task();
+    const bool same = section != nullptr && section->value("type", std::string()) == type;
+    return same ? *section : Json{{"type", type}};
   }
 
   std::string default_type() {
-    const ModelFacts& facts = loaded().model->facts();
-    if (run_config_.is_object() && run_config_.contains("task"))
-      return run_config_["task"].value("type", std::string());
-    if (facts.head == HeadKind::kCausalLm) return "causal_lm";
-    if (facts.head == HeadKind::kMaskedLm) return "masked_lm";
-    const std::string type = task_of(facts);
+    if (const Json* section = run_task()) return section->value("type", std::string());
+    const std::string type = task_of(*loaded().model);
     require(!type.empty(), ErrorCode::kUsage, loaded().directory.string(), ": a ",
-            facts.architecture, " has no task of its own; name one with --task");
+            loaded().model->facts().architecture, " has no task of its own; name one with --task");
     return type;
   }
 
-  /// The run's value of data.KEY when the entry names no data of its own.
-  Json run_data() const {
-    return run_config_.is_object() && run_config_.contains("data") ? run_config_["data"]
-                                                                   : Json::object();
-  }
-
-  std::int64_t row_length(std::int64_t asked, const Json& data) {
-    const auto limit = loaded().model->facts().max_positions;
-    if (asked > 0) return std::min(asked, limit);
-    return std::min(limit, data.value("sequence_length", limit));
-  }
-
-  void run_lm(const EntryConfig& common, const ConfigNode& own_node, EvaluationEntry& entry) {
-    LoadedModel& model = loaded();
-    const HeadKind wanted = common.type == "causal_lm" ? HeadKind::kCausalLm : HeadKind::kMaskedLm;
-    require(model.model->facts().head == wanted, ErrorCode::kUsage, "a ",
-            model.model->facts().architecture, " cannot be scored as ", common.type);
-    LmEntryConfig lm;
-    const bool own_data = !common.data.empty();
-    const Json data = own_data ? Json::object() : run_data();
-    lm.split = data.value("split", lm.split);
-    lm.packing = data.value("packing", lm.packing);
-    read_config(own_node, lm);
-    require(!lm.pseudo_perplexity || wanted == HeadKind::kMaskedLm, ErrorCode::kConfig,
-            own_node.path(),
-            ".pseudo_perplexity: only masked LMs have it; a causal LM has perplexity");
-    const LmTexts texts = lm_texts(common, lm, data);
-    entry.data = texts.description;
-    std::vector<int> orders;
-    for (const auto& baseline : config_.baselines)
-      orders.push_back(ngram_order(baseline, texts, entry));
-    Json section = {{"type", common.type}};
-    if (run_config_.is_object() && run_config_.contains("objective") &&
-        run_config_["objective"].value("type", std::string()) == common.type) {
-      section = run_config_["objective"];
+  /// What is scored: the entry's files, else what the run held out, with the run's way of cutting
+  /// where the entry has none of its own.
+  TaskData data_of(const Task& task, const EntryConfig& common, const TextEntryConfig& text) {
+    const Json* run = run_task();
+    const bool as_in_run = run != nullptr && run_config_.contains("data") &&
+                           run->value("type", std::string()) == task.type();
+    Json section = as_in_run ? run_config_["data"] : Json::object();
+    if (!common.data.empty()) {
+      section["valid"] = common.data;
+    } else {
+      require(section.contains("valid"), ErrorCode::kUsage,
+              "nothing to score is given: use --data FILE, or a run directory with held-out data");
     }
-    const JsonDocument section_document{section, {}};
-    const auto objective =
-        make_objective(ConfigNode(&section, "objective", &section_document), model.tokenizer);
+    if (!text.train.empty()) {
+      section["train"] = Json::array();
+      for (const std::string& path : text.train) section["train"].push_back({{"path", path}});
+    }
+    if (text.split) section["split"] = *text.split;
+    if (text.packing) section["packing"] = *text.packing;
+    section.erase("valid_tokens");
+    const JsonDocument document{section, {}};
+    const ConfigNode node(&document.value, "data", &document);
+    DataSection data_section;
+    read_config(node, data_section);
+    // Labelled files of the training are not needed where others are scored.
+    if (!common.data.empty() && !task.learns_from_text()) data_section.train.clear();
+    if (!common.data.empty() && config_.baselines.empty()) data_section.train.clear();
+    const bool raw_text = task.learns_from_text();
+    TaskData data =
+        find_task_data(node, data_section, raw_text,
+                       raw_text ? cache_directory(data_section.cache) : std::filesystem::path());
+    require(data.holds_out(), ErrorCode::kUsage,
+            "the run held nothing out: name files with --data FILE");
+    const std::int64_t limit = loaded().model->facts().max_positions;
+    if (!data_section.sequence_length) data.sequence_length = limit;
+    if (common.sequence_length > 0) data.sequence_length = common.sequence_length;
+    data.sequence_length = std::min(data.sequence_length, limit);
+    data.valid_tokens = text.max_tokens;
+    return data;
+  }
+
+  void score_model(const Task& task, const EntryConfig& common, const TextEntryConfig& text,
+                   EvaluationEntry& entry) {
+    LoadedModel& model = loaded();
+    require(model.model->facts().head == task.head(), ErrorCode::kUsage, "a ",
+            model.model->facts().architecture, " cannot do ", common.type);
+    const TaskData data = data_of(task, common, text);
+    entry.data = (data.valid.empty() ? "held out of " : "") + describe(data.scored_files());
+    for (const std::string& name : config_.baselines) task.check_baseline(name, data);
     if (planning_) {
-      promise(entry, objective->validation_scores());
-      if (lm.pseudo_perplexity) promise(entry, {perplexity_kind("pseudo_perplexity")});
-      for (const int order : orders)
-        promise(entry, {loss_kind(kLossName)}, concat("ngram", order));
+      promise(entry, task.evaluation_scores());
+      if (const std::string rule = task.baseline_rule(); !rule.empty())
+        promise(entry, task.evaluation_scores(), rule_name(rule));
+      for (const std::string& name : config_.baselines) {
+        std::string rule = name;  // "ngram:5" → "ngram5"
+        std::erase(rule, ':');
+        promise(entry, {loss_kind(kLossName)}, rule);
+      }
       return;
     }
+    EvaluateOptions options;
+    options.batch_size = config_.batch_size;
+    options.context.compute = compute_.dtype;
+    options.baselines = config_.baselines;
+    TaskEvaluation result = task.evaluate(*model.model, data, options);
+    if (!common.save_predictions.empty()) save_predictions(task, result, common.save_predictions);
+    take(std::move(result), entry);
+  }
 
-    const auto valid = tokenize_to_shards(texts.valid_files, *model.tokenizer, texts.valid_options,
-                                          cache_directory(""));
-    const PackingOptions packing{lm.packing, row_length(common.sequence_length, data)};
-    const auto world = make_local_world();
-    entry.scores =
-        objective
-            ->validator(*model.model, valid, packing, config_.batch_size, *world, lm.max_tokens)
-            ->validate(context())
-            .scores;
-    if (lm.pseudo_perplexity) {
-      const PseudoPerplexityOptions options{packing.sequence_length, config_.batch_size,
-                                            lm.pseudo_perplexity_tokens};
-      const PseudoPerplexity result =
-          pseudo_perplexity(*model.model, *model.tokenizer, *valid, options, context(), *world);
-      entry.scores.add(perplexity_score("pseudo_perplexity", result.perplexity,
-                                        static_cast<double>(result.tokens)));
+  void score_file(const Task& task, const EntryConfig& common, EvaluationEntry& entry) {
+    require(common.save_predictions.empty(), ErrorCode::kUsage,
+            "save_predictions: the predictions are in a file already");
+    const auto references = expand_paths(common.references);
+    entry.data = common.predictions + " against " + describe(references);
+    if (!planning_) {
+      take(task.score(common.predictions, references), entry);
+      return;
     }
-    for (const int order : orders) run_baseline(order, texts, *valid, *model.tokenizer, entry);
+    expand_paths({common.predictions});
+    promise(entry, task.evaluation_scores());
+    if (const std::string rule = task.baseline_rule(); !rule.empty())
+      promise(entry, task.evaluation_scores(), rule_name(rule));
   }
 
-  struct LmTexts {
-    std::vector<std::filesystem::path> valid_files, train_files;
-    TokenizeOptions valid_options, train_options;
-    std::string description;
-  };
+  static void take(TaskEvaluation result, EvaluationEntry& entry) {
+    entry.scores = std::move(result.scores);
+    entry.samples = std::move(result.samples);
+    entry.baselines = std::move(result.baselines);
+  }
 
-  /// The held-out text of an entry, and what its baselines are trained on.
-  LmTexts lm_texts(const EntryConfig& common, const LmEntryConfig& lm, const Json& data) {
-    LmTexts texts;
-    texts.valid_options.split = lm.split == "line"   ? DocumentSplit::kLine
-                                : lm.split == "file" ? DocumentSplit::kFile
-                                                     : DocumentSplit::kBlankLine;
-    texts.train_options = texts.valid_options;
-    std::vector<std::string> train = lm.train;
-    if (!common.data.empty()) {
-      texts.valid_files = expand_paths(common.data);
-      texts.description = describe(texts.valid_files);
-    } else {
-      require(data.contains("valid") && data.contains("train"), ErrorCode::kUsage,
-              "no text given: use --data FILE, or a run directory with held-out text");
-      if (train.empty()) train = train_paths(data);
-      const HeldOut held_out = held_out_of(data);
-      if (!held_out.paths.empty()) {
-        texts.valid_files = expand_paths(held_out.paths);
-        texts.description = describe(texts.valid_files);
-      } else {
-        require(held_out.tail > 0 || held_out.hash > 0, ErrorCode::kUsage,
-                "the run has no held-out text: name some with --data FILE");
-        using Kind = DocumentSelection::Kind;
-        const bool tail = held_out.tail > 0;
-        const double share = tail ? held_out.tail : held_out.hash;
-        texts.valid_options.selection = {tail ? Kind::kTail : Kind::kHashIn, share};
-        texts.train_options.selection = {tail ? Kind::kHead : Kind::kHashOut, share};
-        texts.valid_files = expand_paths(train);
-        texts.description = "held out of " + describe(texts.valid_files);
-      }
+  static void save_predictions(const Task& task, const TaskEvaluation& result,
+                               const std::filesystem::path& file) {
+    require(!result.predictions.empty(), ErrorCode::kUsage, "save_predictions: ", task.type(),
+            " has no predictions");
+    if (text_extension(file) != ".jsonl") {
+      write_file(file, dump_json(task.predictions_document(result.predictions), 2) + "\n");
+      return;
     }
-    if (!train.empty()) texts.train_files = expand_paths(train);
-    return texts;
-  }
-
-  static std::string describe(const std::vector<std::filesystem::path>& files) {
-    if (files.size() == 1) return files.front().string();
-    return concat(files.front().string(), " and ", files.size() - 1, " more");
-  }
-
-  /// The N of a baseline "ngram:N".
-  static int ngram_order(const std::string& name, const LmTexts& texts,
-                         const EvaluationEntry& entry) {
-    int order = 0;
-    const char* const end = name.data() + name.size();
-    constexpr std::string_view kPrefix = "ngram:";
-    const bool whole = name.starts_with(kPrefix) &&
-                       std::from_chars(name.data() + kPrefix.size(), end, order).ptr == end;
-    require(whole && order >= 1 && order <= 16, ErrorCode::kUsage, "baseline ", name,
-            ": expected ngram:N with N from 1 to 16");
-    require(entry.type == "causal_lm", ErrorCode::kUsage, "baseline ", name,
-            ": it compares with causal LMs only");
-    require(!texts.train_files.empty(), ErrorCode::kUsage, "baseline ", name,
-            ": name its training text (the key train of the task), or evaluate a run directory");
-    return order;
-  }
-
-  void run_baseline(int order, const LmTexts& texts, const Shards& valid,
-                    const Tokenizer& tokenizer, EvaluationEntry& entry) {
-    const SpecialTokens& special = tokenizer.special();
-    const auto start = special.eos ? special.eos : special.bos;
-    require(start.has_value(), ErrorCode::kUsage, "baseline ngram:", order,
-            ": the tokenizer has no end-of-text token");
-    const auto train =
-        tokenize_to_shards(texts.train_files, tokenizer, texts.train_options, cache_directory(""));
-    KneserNey::Builder builder(order, tokenizer.vocab_size(), *start);
-    for_each_shard_document(*train,
-                            [&](std::span<const std::int64_t> document) { builder.add(document); });
-    const KneserNey model = builder.build();
-    TokenLoss total;
-    for_each_shard_document(valid, [&](std::span<const std::int64_t> document) {
-      const TokenLoss loss = model.loss(document);
-      total.nats += loss.nats;
-      total.tokens += loss.tokens;
-    });
-    entry.baseline_rule = concat("ngram", order);
-    const auto tokens = static_cast<double>(std::max<std::uint64_t>(total.tokens, 1));
-    entry.baseline = {loss_score(kLossName, total.nats / tokens, tokens)};
-  }
-
-  static void for_each_shard_document(
-      const Shards& shards, const std::function<void(std::span<const std::int64_t>)>& use) {
-    std::vector<std::int64_t> tokens;
-    for (std::uint64_t i = 0; i < shards.documents(); ++i) {
-      tokens.resize(shards.document_start(i + 1) - shards.document_start(i));
-      shards.read(shards.document_start(i), tokens);
-      use(tokens);
-    }
-  }
-
-  void run_task(const EntryConfig& common, const Json& own, const ConfigNode& node,
-                EvaluationEntry& entry) {
-    const bool from_file = !common.predictions.empty();
-    Json section = {{"type", common.type}};
-    // A run's own options come first, the entry's over them.
-    if (!from_file) {
-      loaded();
-      if (run_config_.is_object() && run_config_.contains("task") &&
-          run_config_["task"].value("type", std::string()) == common.type) {
-        section = run_config_["task"];
-      }
-    }
-    for (const auto& [key, value] : own.items()) section[key] = value;
-    const ConfigNode section_node(&section, node.path(), &document_);
-    const auto task = make_task(section_node, from_file ? nullptr : loaded().tokenizer);
-    TaskEvaluation result;
-    if (from_file) {
-      const auto references = expand_paths(common.references);
-      if (planning_)
-        expand_paths({common.predictions});
-      else
-        result = task->score(common.predictions, references);
-      entry.data = common.predictions + " against " + describe(references);
-    } else {
-      LoadedModel& model = loaded();
-      require(model.model->facts().head == task->head(), ErrorCode::kUsage, "a ",
-              model.model->facts().architecture, " cannot do ", common.type);
-      PredictOptions options;
-      const auto files = task_files(common, options);
-      options.sequence_length = row_length(common.sequence_length, run_data());
-      options.batch_size = config_.batch_size;
-      options.context = context();
-      if (!planning_) result = task->evaluate(*model.model, files, options);
-      entry.data = (options.part ? "held out of " : "") + describe(files);
-    }
-    entry.scores = result.scores;
-    entry.samples = result.samples;
-    entry.baseline = result.baseline;
-    entry.baseline_rule = task->baseline_rule();
-    if (planning_) {
-      promise(entry, task->evaluation_scores());
-      promise(entry, task->evaluation_scores(), rule_name(entry.baseline_rule));
-    }
-    if (!common.save_predictions.empty()) {
-      require(!from_file, ErrorCode::kUsage,
-              "save_predictions: the predictions are in a file already");
-      if (planning_) return;
-      write_file(common.save_predictions, dump_json(result.predictions, 2) + "\n");
-    }
-  }
-
-  /// The labelled files of an entry; the run's own, of which `options` takes what it held out,
-  /// where none are named.
-  std::vector<std::filesystem::path> task_files(const EntryConfig& common,
-                                                PredictOptions& options) {
-    if (!common.data.empty()) return expand_paths(common.data);
-    const Json data = run_data();
-    require(data.contains("valid"), ErrorCode::kUsage, "no labelled files given: use --data FILE");
-    const HeldOut held_out = held_out_of(data);
-    if (!held_out.paths.empty()) return expand_paths(held_out.paths);
-    require(held_out.tail > 0 || held_out.hash > 0, ErrorCode::kUsage,
-            "the run held nothing out: name labelled files with --data FILE");
-    options.part = {held_out.hash, held_out.tail};
-    return expand_paths(train_paths(data));
-  }
-
-  /// What the run's section `data` holds out, and the files that it trains on.
-  static HeldOut held_out_of(const Json& data) {
-    const JsonDocument document{data.at("valid"), {}};
-    return read_held_out(ConfigNode(&document.value, "data.valid", &document));
-  }
-  static std::vector<std::string> train_paths(const Json& data) {
-    std::vector<std::string> paths;
-    for (const auto& one : data.at("train")) paths.push_back(one.at("path").get<std::string>());
-    return paths;
-  }
-
-  static std::filesystem::path run_directory_of(const std::string& text,
-                                                const std::filesystem::path& checkpoint) {
-    std::error_code ignored;
-    if (std::filesystem::exists(std::filesystem::path(text) / "run.json", ignored)) return text;
-    return std::filesystem::weakly_canonical(checkpoint, ignored).parent_path().parent_path();
+    std::string lines;
+    for (const Json& prediction : result.predictions) lines += dump_json(prediction) + "\n";
+    write_file(file, lines);
   }
 
   /// What scores of an entry are called in bounds: "NAME.METRIC", and "METRIC" when it is alone.
@@ -457,7 +332,8 @@ class Evaluation {
       if (kind == nullptr)
         root_.fail(key, "there is no such score" + did_you_mean(name, names_of(promised_)));
       if (const auto error = bound_error(*kind, bound); !error.empty()) root_.fail(key, error);
-      if (const auto doubt = bound_doubt(*kind, bound); !doubt.empty()) log_warning(key, ": ", doubt);
+      if (const auto doubt = bound_doubt(*kind, bound); !doubt.empty())
+        log_warning(key, ": ", doubt);
     }
   }
 
@@ -510,7 +386,8 @@ Scores EvaluationReport::flat() const {
   };
   for (const auto& entry : entries) {
     put(entry, entry.scores, "");
-    if (!entry.baseline.empty()) put(entry, entry.baseline, rule_name(entry.baseline_rule) + ".");
+    for (const Baseline& baseline : entry.baselines)
+      put(entry, baseline.scores, rule_name(baseline.rule) + ".");
   }
   return out;
 }
@@ -520,10 +397,12 @@ Json EvaluationReport::to_json() const {
   if (!model.empty()) json["model"] = model;
   json["results"] = Json::array();
   for (const auto& entry : entries) {
-    Json one = {
-        {"name", entry.name}, {"type", entry.type}, {"data", entry.data}, {"scores", entry.scores.values()}};
-    if (!entry.baseline_rule.empty())
-      one["baseline"] = {{"rule", entry.baseline_rule}, {"scores", entry.baseline.values()}};
+    Json one = {{"name", entry.name},
+                {"type", entry.type},
+                {"data", entry.data},
+                {"scores", entry.scores.values()}};
+    for (const Baseline& baseline : entry.baselines)
+      one["baselines"].push_back({{"rule", baseline.rule}, {"scores", baseline.scores.values()}});
     json["results"].push_back(one);
   }
   json["scores"] = flat().values();

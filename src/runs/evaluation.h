@@ -8,17 +8,17 @@
 
 #include "config/json.h"
 #include "metrics/score.h"
+#include "tasks/task.h"
 
 namespace llmctl {
 
 /// One thing that was scored.
 struct EvaluationEntry {
   std::string name;  ///< as the configuration calls it, else the type
-  std::string type;  ///< "causal_lm", "masked_lm", or a task's
+  std::string type;  ///< the task's
   std::string data;  ///< what it was scored on, for people
   Scores scores;
-  std::string baseline_rule;  ///< "word overlap", "ngram5", …; empty when there is none
-  Scores baseline;
+  std::vector<Baseline> baselines;  ///< what rules without a model reach on the same data
   std::vector<std::string> samples;
 };
 

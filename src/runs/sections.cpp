@@ -1,37 +1,34 @@
 #include "runs/sections.h"
 
 #include "config/load.h"
+#include "tasks/task.h"
 
 namespace llmctl {
 
-HeldOut read_held_out(const ConfigNode& node) {
-  HeldOut out;
-  const Json& value = node.value();
-  if (value.is_string()) {
-    out.paths.push_back(value.get<std::string>());
-    return out;
-  }
-  if (value.is_array()) {
-    for (std::size_t i = 0; i < value.size(); ++i) {
-      if (!value[i].is_string())
-        node.child(i).fail("", "expected a path, got " + dump_json(value[i]));
-      out.paths.push_back(value[i].get<std::string>());
-    }
-    return out;
-  }
-  if (!value.is_object() || value.size() != 1) {
-    node.fail("", "expected a list of paths, {\"tail\": SHARE} or {\"hash\": SHARE}, got " +
-                      dump_json(value));
-  }
-  const std::string& key = value.begin().key();
-  const Json& share = value.begin().value();
-  if (key != "tail" && key != "hash")
-    node.fail(key, "unknown key" + did_you_mean(key, {"tail", "hash"}));
-  if (!share.is_number() || share.get<double>() <= 0 || share.get<double>() >= 1) {
-    node.fail(key, "expected a share between 0 and 1, got " + dump_json(share));
-  }
-  (key == "tail" ? out.tail : out.hash) = share.get<double>();
-  return out;
+std::string task_section_name(const ConfigNode& root) {
+  if (root.has("objective") && root.has("task"))
+    root.fail("objective", "is the same section as task; give one of them");
+  return root.has("objective") ? "objective" : "task";
+}
+
+TrainingConfig read_training_config(const ConfigNode& root) {
+  TrainingConfig config;
+  read_config(root, config, {"objective"});
+  const std::string name = task_section_name(root);
+  if (name == "objective") config.task = root.child(name).value();
+  return config;
+}
+
+Json resolved_training_config(const ConfigNode& root, const TrainingConfig& config) {
+  Json resolved = config_to_json(config);
+  const std::string name = task_section_name(root);
+  const TaskKind* kind = root.has(name) ? &task_kind_of(root.child(name)) : nullptr;
+  resolved["data"] = resolved_data(config.data, kind == nullptr || kind->raw_text);
+  if (kind != nullptr) resolved["task"] = kind->resolve(root.child(name));
+  if (name == "task") return resolved;
+  Json spelled = Json::object();  // under the name and in the place that it was given
+  for (auto& [key, value] : resolved.items()) spelled[key == "task" ? name : key] = value;
+  return spelled;
 }
 
 namespace {

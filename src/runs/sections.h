@@ -12,6 +12,7 @@
 #include "infer/engine.h"
 #include "models/lora.h"
 #include "optim/optimizer.h"
+#include "tasks/task_data.h"
 #include "train/loop.h"
 
 namespace llmctl {
@@ -46,114 +47,14 @@ struct TokenizerSection {
   }
 };
 
-/// One entry of data.train; a plain string is its path.
-struct DataEntry {
-  std::string path;
-  double weight = 1.0;
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor& visit) {
-    visit("path", self.path, "File, folder or glob.");
-    visit("weight", self.weight, "Passes per epoch: 1 once, 0.5 every second document by hash.",
-          Range<double>{0, 1000});
-  }
-};
-
-/// data.valid: files, or a share of the training data held out.
-struct HeldOut {
-  std::vector<std::string> paths;
-  double tail = 0;  ///< the last share of each file
-  double hash = 0;  ///< a share by hash of the document
-};
-
-/// Section "data" of `pretrain`.
-struct CorpusSection {
-  std::vector<DataEntry> train;
-  Json valid = Json::array();
-  std::string split = "blank_line";
-  std::int64_t sequence_length = 512;
-  std::string packing = "best_fit";
-  std::int64_t valid_tokens = 0;
-  std::string cache;
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor& visit) {
-    visit("train", self.train,
-          "Corpora: paths, or objects with path and weight. Text, .jsonl with a member \"text\", "
-          "plain or compressed.");
-    visit("valid", self.valid,
-          "Held-out text: a list of paths, {\"tail\": 0.1} (the last tenth of each file) or "
-          "{\"hash\": 0.01} (documents by hash).");
-    visit("split", self.split, "Where a document of a text file ends.",
-          OneOf{{"blank_line", "line", "file"}});
-    visit("sequence_length", self.sequence_length, "Tokens of a row.",
-          Range<std::int64_t>{2, 1'000'000});
-    visit("packing", self.packing,
-          "best_fit: whole documents side by side, unseen by each other; concat: one stream, cut "
-          "anywhere; pad: one document per row.",
-          OneOf{{"best_fit", "concat", "pad"}});
-    visit("valid_tokens", self.valid_tokens, "Validate on at most this many tokens; 0: all.",
-          Range<std::int64_t>{0, std::int64_t{1} << 40});
-    visit("cache", self.cache,
-          "Where tokenized text is kept; empty: $LLMCTL_CACHE, else $XDG_CACHE_HOME/llmctl, else "
-          "~/.cache/llmctl.");
-  }
-};
-
-/// Section "data" of `finetune`.
-struct TaskDataSection {
-  std::vector<DataEntry> train;
-  Json valid = Json::array();
-  std::int64_t sequence_length = 384;
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor& visit) {
-    visit("train", self.train,
-          "Labelled files in the task's format: paths, or objects with path and weight.");
-    visit("valid", self.valid,
-          "Held-out files: a list of paths, {\"tail\": 0.1} or {\"hash\": 0.1} of the training "
-          "records.");
-    visit("sequence_length", self.sequence_length,
-          "Longest row in tokens; the model's limit when that is less.",
-          Range<std::int64_t>{8, 1'000'000});
-  }
-};
-
-/// Root of `pretrain`.
-struct PretrainConfig {
+/// Root of `pretrain` and `finetune`. The task's section may be spelled "objective", too, as is
+/// usual where its labels come from raw text.
+struct TrainingConfig {
   RunSection run;
   Json model = Json::object();
   std::optional<LoraConfig> lora;
   TokenizerSection tokenizer;
-  CorpusSection data;
-  Json objective = Json::object();
-  OptimConfig optim;
-  TrainConfig train;
-  EvalScheduleConfig eval;
-  CheckpointConfig checkpoint;
-  LogConfig log;
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor& visit) {
-    visit("run", self.run, "The run as a whole.");
-    visit("model", self.model,
-          "Hugging Face keys of a new model (model_type first), or init_from: a model directory.");
-    visit("lora", self.lora, "Low-rank adaptation of model.init_from, with PEFT's keys.");
-    visit("tokenizer", self.tokenizer, "The tokenizer.");
-    visit("data", self.data, "The text.");
-    visit("objective", self.objective,
-          "What is predicted: type causal_lm or masked_lm, and its options.");
-    visit("optim", self.optim, "Optimiser and learning rate.");
-    visit("train", self.train, "Length, batch and device.");
-    visit("eval", self.eval, "When to validate.");
-    visit("checkpoint", self.checkpoint, "When to save and what to keep.");
-    visit("log", self.log, "How often to report.");
-  }
-};
-
-/// Root of `finetune`.
-struct FinetuneConfig {
-  RunSection run;
-  Json model = Json::object();
-  std::optional<LoraConfig> lora;
-  TokenizerSection tokenizer;
-  TaskDataSection data;
+  DataSection data;
   Json task = Json::object();
   OptimConfig optim;
   TrainConfig train;
@@ -163,14 +64,17 @@ struct FinetuneConfig {
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("run", self.run, "The run as a whole.");
-    visit("model", self.model,
-          "init_from: a model directory (or a run's), or Hugging Face keys of a new model.");
+    visit(
+        "model", self.model,
+        "Hugging Face keys of a new model (model_type first), or init_from: a model directory (or "
+        "a run's).");
     visit("lora", self.lora, "Low-rank adaptation of model.init_from, with PEFT's keys.");
     visit("tokenizer", self.tokenizer, "The tokenizer.");
-    visit("data", self.data, "The labelled files.");
-    visit("task", self.task,
-          "What is learnt: type extractive_qa, sequence_classification or text_generation, and its "
-          "options.");
+    visit("data", self.data, "What is learnt from.");
+    visit(
+        "task", self.task,
+        "What is learnt: type causal_lm or masked_lm (of raw text; the section may be called "
+        "objective), extractive_qa, sequence_classification or text_generation, and its options.");
     visit("optim", self.optim, "Optimiser and learning rate.");
     visit("train", self.train, "Length, batch and device.");
     visit("eval", self.eval, "When to validate.");
@@ -178,6 +82,13 @@ struct FinetuneConfig {
     visit("log", self.log, "How often to report.");
   }
 };
+
+/// How a document spells the task's section: "objective" or "task".
+std::string task_section_name(const ConfigNode& root);
+/// Reads the sections of `pretrain` and `finetune`. kConfig.
+TrainingConfig read_training_config(const ConfigNode& root);
+/// Every key of them with its value, those of the task included.
+Json resolved_training_config(const ConfigNode& root, const TrainingConfig& config);
 
 /// Section "compute" of `generate` and `eval`.
 struct ComputeSection {
@@ -296,9 +207,6 @@ struct EvalConfig {
     visit("batch_size", self.batch_size, "Rows per forward pass.", Range<std::int64_t>{1, 100'000});
   }
 };
-
-/// data.valid as it was written. kConfig.
-HeldOut read_held_out(const ConfigNode& node);
 
 /// Files, then --unset and --set, plain strings of data.train turned into objects; the document
 /// that the sections' nodes point into.

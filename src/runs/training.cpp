@@ -9,15 +9,14 @@
 #include "base/log.h"
 #include "base/terminal.h"
 #include "base/world.h"
-#include "corpus/tokenize.h"
-#include "io/shards.h"
 #include "io/text_source.h"
 #include "ops/backend.h"
 #include "runs/assembly.h"
 #include "runs/build_facts.h"
 #include "runs/run_directory.h"
-#include "tasks/objective.h"
+#include "runs/sections.h"
 #include "tasks/task.h"
+#include "text/tokenizer_json.h"
 #include "train/run_lock.h"
 
 namespace llmctl {
@@ -93,11 +92,8 @@ class TrainingSetup {
   }
 
   /// Runs the loop with precision and device as they were resolved.
-  TrainingOutcome run(Model& model, const Tokenizer& tokenizer, Source& source, Loss& loss,
-                      Validator* validator, const OptimConfig& optim,
-                      const EvalScheduleConfig& eval, const CheckpointConfig& checkpoint,
-                      const LogConfig& log, std::int64_t seed, const Json& resolved,
-                      const std::string& best_score) {
+  TrainingOutcome run(const TrainingConfig& config, const Json& resolved, const Task& task,
+                      Model& model, const Tokenizer& tokenizer) {
     TrainConfig train = train_;
     train.precision = precision_name(compute_.dtype);
     train.device = compute_.device.str();
@@ -107,23 +103,30 @@ class TrainingSetup {
          {"device", "threads", "patience", "max_skipped", "activation_checkpointing"})
       essential["train"].erase(key);
     essential["data"].erase("cache");
+    const auto source = task.source(batching(config.run.seed));
+    task.describe(model.config());
+    model.to(compute_.device);
+    const auto loss = task.loss(model);
+    const auto validator = task.validator(model, train_.micro_batch_size, *world_);
     TrainingRun run{.model = model,
-                    .source = source,
-                    .loss = loss,
-                    .validator = validator,
+                    .source = *source,
+                    .loss = *loss,
+                    .validator = validator.get(),
                     .world = *world_,
-                    .optim = optim,
+                    .optim = config.optim,
                     .train = train,
-                    .eval = eval,
-                    .checkpoint = checkpoint,
-                    .log = log,
-                    .seed = static_cast<std::uint64_t>(seed),
+                    .eval = config.eval,
+                    .checkpoint = config.checkpoint,
+                    .log = config.log,
+                    .seed = static_cast<std::uint64_t>(config.run.seed),
                     .directory = directory_,
-                    .best_score = best_score,
+                    .best_score = task.best_score(),
                     .resume = true,
                     .save_extras =
                         [&](const std::filesystem::path& checkpoint_directory) {
                           tokenizer.save(checkpoint_directory, model.facts().max_positions);
+                          if (const auto chat = task.chat_template())
+                            replace_chat_template(checkpoint_directory, *chat);
                         },
                     .identity = essential,
                     .reduce_gradients = {},
@@ -144,11 +147,11 @@ class TrainingSetup {
 
 /// That the score which decides what is best, and when to stop early, is one that the validations
 /// give, and that there are such validations.
-template <class Config>
-void check_best_score(const ConfigNode& root, const Config& config, const std::string& own,
-                      const std::vector<ScoreKind>& kinds, bool validated) {
+void check_best_score(const ConfigNode& root, const TrainingConfig& config, const Task& task,
+                      bool validated) {
+  const std::vector<ScoreKind> kinds = task.validation_scores();
   const std::string& keep_best = config.checkpoint.keep_best;
-  const std::string name = best_score_of(config.checkpoint, own);
+  const std::string name = best_score_of(config.checkpoint, task.best_score());
   const ScoreKind* kind = find_kind(kinds, name);
   if (kind == nullptr) {
     std::vector<std::string> known;
@@ -157,8 +160,9 @@ void check_best_score(const ConfigNode& root, const Config& config, const std::s
       known.push_back("valid/" + one.name);
       list += (list.empty() ? "" : ", ") + known.back();
     }
-    root.fail("checkpoint.keep_best", concat("no validation gives ", keep_best, ", expected one of ",
-                                             list, did_you_mean(keep_best, known)));
+    root.fail("checkpoint.keep_best",
+              concat("no validation gives ", keep_best, ", expected one of ", list,
+                     did_you_mean(keep_best, known)));
   }
   const bool only_at_end = config.eval.every == 0 && !config.train.epochs;
   const auto require_validation = [&](const char* key, bool asked, bool at_end_will_do) {
@@ -171,17 +175,6 @@ void check_best_score(const ConfigNode& root, const Config& config, const std::s
   };
   require_validation("checkpoint.keep_best", !keep_best.empty(), true);
   require_validation("train.patience", config.train.patience > 0, false);
-}
-
-TrainingReport start_report(const char* command, const std::string& kind, const Model& model,
-                            const TrainingSetup& setup) {
-  TrainingReport report;
-  report.command = command;
-  report.kind = kind;
-  report.directory = setup.directory();
-  report.facts = model.facts();
-  report.parameters = model.parameter_count();
-  return report;
 }
 
 /// The lines of a dry run that need no data.
@@ -213,152 +206,66 @@ std::vector<std::pair<std::string, std::string>> plan_of(const TrainingReport& r
   };
 }
 
-std::int64_t checked_length(const ConfigNode& root, std::int64_t sequence_length,
-                            const ModelFacts& facts, bool clamp) {
-  if (sequence_length <= facts.max_positions) return sequence_length;
-  if (clamp) return facts.max_positions;
-  root.fail("data.sequence_length",
-            concat(sequence_length, " is more than the model's ", facts.max_positions,
-                   " positions (max_position_embeddings)"));
-}
-
-DocumentSplit split_of(const std::string& name) {
-  if (name == "line") return DocumentSplit::kLine;
-  return name == "file" ? DocumentSplit::kFile : DocumentSplit::kBlankLine;
+/// Tokens of a row: as asked for, at most what the model takes. Rows of raw text that shall be
+/// longer than that are an error, since their number would change without a word.
+std::int64_t row_length(const ConfigNode& root, const TaskData& data, const DataSection& section,
+                        bool raw_text, std::int64_t positions) {
+  if (data.sequence_length <= positions) return data.sequence_length;
+  if (raw_text && section.sequence_length) {
+    root.fail("data.sequence_length", concat(data.sequence_length, " is more than the model's ",
+                                             positions, " positions (max_position_embeddings)"));
+  }
+  return positions;
 }
 
 }  // namespace
 
-TrainingReport run_pretrain(const JsonDocument& document, const RunOptions& options) {
+TrainingReport train_from_config(const std::string& command, const JsonDocument& document,
+                                 const RunOptions& options) {
   const ConfigNode root = root_node(document);
-  PretrainConfig config;
-  read_config(root, config);
-  const ConfigNode objective_node = required_section(root, "objective", R"({"type": "causal_lm"})");
-  const ConfigNode model_node =
-      required_section(root, "model", R"({"model_type": "llama", "hidden_size": 256})");
-  if (config.data.train.empty()) root.fail("data.train", "missing; name the text to train on");
-  HeldOut held_out;
-  if (root.child("data").has("valid")) held_out = read_held_out(root.child("data").child("valid"));
-  std::vector<std::vector<std::filesystem::path>> files;
-  for (const auto& entry : config.data.train) files.push_back(expand_paths({entry.path}));
-  if (!held_out.paths.empty()) expand_paths(held_out.paths);
-
-  TrainingSetup setup(root, config.run, config.train, options);
-  const auto tokenizer = assemble_tokenizer(root, config.tokenizer);
-  const auto objective = make_objective(objective_node, tokenizer);
-  auto model = assemble_model(model_node, *tokenizer, objective->head(), {},
-                              static_cast<std::uint64_t>(config.run.seed));
-  begin_with_vectors(*model, *tokenizer, root, config.tokenizer);
-  adapt(*model, root, config.lora, static_cast<std::uint64_t>(config.run.seed));
-  checked_length(root, config.data.sequence_length, model->facts(), false);
-
-  TrainingReport report =
-      start_report("pretrain", config.objective.value("type", std::string()), *model, setup);
-  check_best_score(root, config, kLossName, objective->validation_scores(),
-                   !held_out.paths.empty() || held_out.tail > 0 || held_out.hash > 0);
-  if (options.dry_run) {
-    report.plan = plan_of(report, setup, *tokenizer, config.data.sequence_length);
-    return report;
-  }
-  const Json resolved = config_to_json(config);
-  setup.open_directory(resolved, config.run.resume);
-
-  const auto cache = cache_directory(config.data.cache);
-  TokenizeOptions tokenize;
-  tokenize.split = split_of(config.data.split);
-  const auto select = [&](DocumentSelection::Kind for_tail, DocumentSelection::Kind for_hash) {
-    TokenizeOptions selected = tokenize;
-    if (held_out.tail > 0) selected.selection = {for_tail, held_out.tail};
-    if (held_out.hash > 0) selected.selection = {for_hash, held_out.hash};
-    return selected;
-  };
-  std::vector<WeightedShards> corpora;
-  std::vector<std::filesystem::path> all_files;
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    corpora.push_back(
-        {tokenize_to_shards(
-             files[i], *tokenizer,
-             select(DocumentSelection::Kind::kHead, DocumentSelection::Kind::kHashOut), cache),
-         config.data.train[i].weight});
-    all_files.insert(all_files.end(), files[i].begin(), files[i].end());
-  }
-  std::shared_ptr<const Shards> valid;
-  if (!held_out.paths.empty()) {
-    valid = tokenize_to_shards(expand_paths(held_out.paths), *tokenizer, tokenize, cache);
-  } else if (held_out.tail > 0 || held_out.hash > 0) {
-    valid = tokenize_to_shards(
-        all_files, *tokenizer,
-        select(DocumentSelection::Kind::kTail, DocumentSelection::Kind::kHashIn), cache);
-  }
-  const PackingOptions packing{config.data.packing, config.data.sequence_length};
-  const auto source = objective->source(corpora, packing, setup.batching(config.run.seed), cache);
-  model->to(setup.compute().device);
-  const auto loss = objective->loss(*model);
-  std::unique_ptr<Validator> validator;
-  if (valid) {
-    validator = objective->validator(*model, valid, packing, setup.train().micro_batch_size,
-                                     setup.world(), config.data.valid_tokens);
-  }
-  report.outcome =
-      setup.run(*model, *tokenizer, *source, *loss, validator.get(), config.optim, config.eval,
-                config.checkpoint, config.log, config.run.seed, resolved, kLossName);
-  return report;
-}
-
-TrainingReport run_finetune(const JsonDocument& document, const RunOptions& options) {
-  const ConfigNode root = root_node(document);
-  FinetuneConfig config;
-  read_config(root, config);
-  const ConfigNode task_node = required_section(root, "task", R"({"type": "extractive_qa"})");
-  const ConfigNode model_node =
-      required_section(root, "model", R"({"init_from": "runs/masked-lm"})");
-  if (config.data.train.empty())
-    root.fail("data.train", "missing; name the labelled files to train on");
-  HeldOut held_out;
-  if (root.child("data").has("valid")) held_out = read_held_out(root.child("data").child("valid"));
-  TaskFiles files;
-  for (const auto& entry : config.data.train) {
-    for (const auto& path : expand_paths({entry.path}))
-      files.train.emplace_back(path, entry.weight);
-  }
-  if (!held_out.paths.empty()) files.valid = expand_paths(held_out.paths);
-  files.held_out = {held_out.hash, held_out.tail};
+  TrainingConfig config = read_training_config(root);
+  const std::string task_name = task_section_name(root);
+  const bool pretrains = command == "pretrain";
+  const ConfigNode task_node =
+      required_section(root, root.has(task_name) || !pretrains ? task_name : "objective",
+                       pretrains ? R"({"type": "causal_lm"})" : R"({"type": "extractive_qa"})");
+  const ConfigNode model_node = required_section(
+      root, "model",
+      pretrains ? R"({"model_type": "llama", "hidden_size": 256})" : R"({"init_from": "DIR"})");
+  if (config.data.train.empty()) root.fail("data.train", "missing; name what is to be learnt from");
+  const bool raw_text = task_kind_of(task_node).raw_text;
+  TaskData data =
+      find_task_data(root.child("data"), config.data, raw_text,
+                     raw_text ? cache_directory(config.data.cache) : std::filesystem::path());
 
   TrainingSetup setup(root, config.run, config.train, options);
   const auto tokenizer = assemble_tokenizer(root, config.tokenizer);
   const auto task = make_task(task_node, tokenizer);
-  // The limit of the model is not known before its labels are, and labels come from the data: rows
-  // are cut once for the length asked for, so the model's limit is read from its configuration
-  // first.
-  files.sequence_length = config.data.sequence_length;
-  task->read(files);
-  auto model = assemble_model(model_node, *tokenizer, task->head(), task->labels(),
-                              static_cast<std::uint64_t>(config.run.seed));
+  data.sequence_length = row_length(root, data, config.data, raw_text,
+                                    model_positions(model_node, *tokenizer, task->head()));
+  // The classes of a task are those of its data; text becomes shards when the run begins.
+  if (!raw_text) task->read(data);
+  const auto seed = static_cast<std::uint64_t>(config.run.seed);
+  auto model = assemble_model(model_node, *tokenizer, task->head(), task->labels(), seed);
   begin_with_vectors(*model, *tokenizer, root, config.tokenizer);
-  adapt(*model, root, config.lora, static_cast<std::uint64_t>(config.run.seed));
-  const auto length = checked_length(root, config.data.sequence_length, model->facts(), true);
-  if (length != files.sequence_length) {
-    files.sequence_length = length;
-    task->read(files);
-  }
+  adapt(*model, root, config.lora, seed);
+  check_best_score(root, config, *task, data.holds_out());
 
-  TrainingReport report = start_report("finetune", task->type(), *model, setup);
-  check_best_score(root, config, task->best_score(), task->validation_scores(),
-                   !held_out.paths.empty() || held_out.tail > 0 || held_out.hash > 0);
+  TrainingReport report;
+  report.command = command;
+  report.kind = task->type();
+  report.directory = setup.directory();
+  report.facts = model->facts();
+  report.parameters = model->parameter_count();
+  report.generate_flags = task->generate_flags();
   if (options.dry_run) {
-    report.plan = plan_of(report, setup, *tokenizer, length);
+    report.plan = plan_of(report, setup, *tokenizer, data.sequence_length);
     return report;
   }
-  const Json resolved = config_to_json(config);
+  const Json resolved = resolved_training_config(root, config);
   setup.open_directory(resolved, config.run.resume);
-  const auto source = task->source(setup.batching(config.run.seed));
-  task->describe(model->config());
-  model->to(setup.compute().device);
-  const auto loss = task->loss(*model);
-  const auto validator = task->validator(*model, setup.train().micro_batch_size, setup.world());
-  report.outcome = setup.run(*model, *tokenizer, *source, *loss, validator.get(), config.optim,
-                             config.eval, config.checkpoint, config.log, config.run.seed, resolved,
-                             task->best_score());
+  if (raw_text) task->read(data);
+  report.outcome = setup.run(config, resolved, *task, *model, *tokenizer);
   return report;
 }
 

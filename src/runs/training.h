@@ -22,17 +22,20 @@ struct RunOptions {
 /// What a training command did, or (dry run) would do.
 struct TrainingReport {
   std::string command;  ///< "pretrain" or "finetune"
-  std::string kind;     ///< objective's or task's type
+  std::string kind;     ///< the task's type
   std::filesystem::path directory;
   ModelFacts facts;
   std::int64_t parameters = 0;
+  std::string generate_flags;  ///< an input for `generate`, as its flags
   std::vector<std::pair<std::string, std::string>>
       plan;  ///< name and value, for people; only of a dry run
   TrainingOutcome outcome;
   Json to_json() const;
 };
 
-TrainingReport run_pretrain(const JsonDocument& document, const RunOptions& options);
-TrainingReport run_finetune(const JsonDocument& document, const RunOptions& options);
+/// Trains what the configuration says. `command` ("pretrain" or "finetune", two names of one
+/// thing) is what reports call it.
+TrainingReport train_from_config(const std::string& command, const JsonDocument& document,
+                                 const RunOptions& options);
 
 }  // namespace llmctl

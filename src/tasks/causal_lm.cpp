@@ -1,115 +1,109 @@
 #include "tasks/causal_lm.h"
 
-#include <ATen/core/Tensor.h>
-#include <c10/core/GradMode.h>
-
-#include <array>
-#include <cmath>
+#include <algorithm>
+#include <charconv>
+#include <functional>
 #include <utility>
 
 #include "base/error.h"
-#include "metrics/perplexity.h"
-#include "tasks/lm_loss.h"
-#include "tasks/lm_rows.h"
+#include "corpus/kneser_ney.h"
+#include "tasks/text_answers.h"
 
 namespace llmctl {
 
 namespace {
 
-std::int64_t pad_of(const Tokenizer& tokenizer) {
-  return tokenizer.special().pad.value_or(0);
+constexpr std::string_view kNgram = "ngram:";
+
+/// The N of a yardstick "ngram:N".
+int ngram_order(const std::string& name) {
+  int order = 0;
+  const char* const end = name.data() + name.size();
+  const bool whole = name.starts_with(kNgram) &&
+                     std::from_chars(name.data() + kNgram.size(), end, order).ptr == end;
+  require(whole && order >= 1 && order <= 16, ErrorCode::kUsage, "baseline ", name,
+          ": expected ngram:N with N from 1 to 16");
+  return order;
 }
 
-MakeRow row_maker(const PackingOptions& packing, const Tokenizer& tokenizer) {
+void for_each_shard_document(const Shards& shards,
+                             const std::function<void(std::span<const std::int64_t>)>& use) {
+  std::vector<std::int64_t> tokens;
+  for (std::uint64_t i = 0; i < shards.documents(); ++i) {
+    tokens.resize(shards.document_start(i + 1) - shards.document_start(i));
+    shards.read(shards.document_start(i), tokens);
+    use(tokens);
+  }
+}
+
+/// Loss of a Kneser-Ney model of some order on the same tokens.
+Baseline ngram_baseline(int order, const Shards& train, const Shards& valid,
+                        const Tokenizer& tokenizer) {
   const SpecialTokens& special = tokenizer.special();
-  return [joined = packing_of(packing.packing) == Packing::kConcat,
-          start = special.bos ? special.bos : special.eos](
-             const Shards& shards, std::span<const RowPiece> pieces, RandomKey) {
-    return causal_row(shards, pieces, joined, start);
-  };
+  const auto start = special.eos ? special.eos : special.bos;
+  require(start.has_value(), ErrorCode::kUsage, "baseline ngram:", order,
+          ": the tokenizer has no end-of-text token");
+  KneserNey::Builder builder(order, tokenizer.vocab_size(), *start);
+  for_each_shard_document(train,
+                          [&](std::span<const std::int64_t> document) { builder.add(document); });
+  const KneserNey model = builder.build();
+  TokenLoss total;
+  for_each_shard_document(valid, [&](std::span<const std::int64_t> document) {
+    const TokenLoss loss = model.loss(document);
+    total.nats += loss.nats;
+    total.tokens += loss.tokens;
+  });
+  const auto tokens = static_cast<double>(std::max<std::uint64_t>(total.tokens, 1));
+  return {concat("ngram", order), {loss_score(kLossName, total.nats / tokens, tokens)}};
 }
 
-class CausalValidator : public Validator {
+class CausalLm : public TextTask {
  public:
-  CausalValidator(Model& model, std::shared_ptr<const Shards> shards, const RowPlanOptions& options,
-                  MakeRow make_row, std::int64_t pad, std::int64_t batch_size, World& world)
-      : model_(model),
-        shards_(std::move(shards)),
-        plan_(*shards_, options),
-        whole_(options.max_tokens == 0 || options.max_tokens >= shards_->tokens()),
-        make_row_(std::move(make_row)),
-        pad_(pad),
-        batch_size_(batch_size),
-        world_(world) {
-    require(plan_.rows() > 0, ErrorCode::kData, shards_->directory(), ": no text to validate on");
-  }
+  CausalLm(const CausalLmConfig& config, std::shared_ptr<const Tokenizer> tokenizer)
+      : TextTask(std::move(tokenizer)), config_(config) {}
 
-  ValidationResult validate(const Context& given) override {
-    const c10::NoGradGuard no_grad;
-    Context context = given;
-    context.train = false;
-    at::Tensor nats;
-    double tokens = 0;
-    for_each_row_batch(
-        *shards_, plan_, batch_size_, world_, make_row_, pad_, [&](const Batch& host) {
-          const Batch batch = to_device(host, model_.device());
-          const LabelledRows rows = labelled_rows(model_, batch, context);
-          if (rows.labels.numel() == 0) return;
-          add_to(nats, model_.lm_loss(rows.hidden, rows.labels, context).to(at::kDouble));
-          tokens += static_cast<double>(rows.labels.numel());
-        });
-    std::array<double, 2> sums{value_of(nats), tokens};
-    world_.sum(sums);
-    require(sums[1] > 0, ErrorCode::kData, shards_->directory(), ": no token to validate on");
-    ValidationResult result;
-    result.scores = loss_and_perplexity(sums[0], sums[1]);
-    if (whole_ && shards_->text_bytes() > 0) {
-      const auto bytes = static_cast<double>(shards_->text_bytes());
-      result.scores.add(loss_score("bits_per_byte", bits_per(sums[0], bytes), bytes));
-    }
-    return result;
-  }
-
- private:
-  Model& model_;
-  std::shared_ptr<const Shards> shards_;
-  RowPlan plan_;
-  bool whole_;
-  MakeRow make_row_;
-  std::int64_t pad_, batch_size_;
-  World& world_;
-};
-
-class CausalLm : public Objective {
- public:
-  explicit CausalLm(std::shared_ptr<const Tokenizer> tokenizer)
-      : tokenizer_(std::move(tokenizer)) {}
-
+  const std::string& type() const override { return config_.type; }
   HeadKind head() const override { return HeadKind::kCausalLm; }
   std::vector<ScoreKind> validation_scores() const override {
     return {loss_kind(kLossName), perplexity_kind("perplexity"), loss_kind("bits_per_byte")};
   }
+  std::vector<ScoreKind> evaluation_scores() const override { return validation_scores(); }
 
-  std::unique_ptr<Source> source(const std::vector<WeightedShards>& corpora,
-                                 const PackingOptions& packing, const Batching& batching,
-                                 const std::filesystem::path& cache) const override {
-    return std::make_unique<RowSource>(Mixture(corpora, packing, {}, batching.seed, cache),
-                                       batching, row_maker(packing, *tokenizer_),
-                                       pad_of(*tokenizer_));
+  void check_baseline(const std::string& name, const TaskData& data) const override {
+    ngram_order(name);
+    require(!data.train.empty(), ErrorCode::kUsage, "baseline ", name,
+            ": name its training text (the key train of the task), or evaluate a run directory");
   }
 
-  std::unique_ptr<Loss> loss(Model& model) const override { return make_lm_loss(model); }
+  std::unique_ptr<Responder> responder(Model& model, const AnswerOptions& options) const override {
+    return std::make_unique<TextResponder>(model, tokenizer_,
+                                           choose_form(model, tokenizer_, options), options);
+  }
 
-  std::unique_ptr<Validator> validator(Model& model, std::shared_ptr<const Shards> valid,
-                                       const PackingOptions& packing, std::int64_t batch_size,
-                                       World& world, std::int64_t max_tokens) const override {
-    return std::make_unique<CausalValidator>(
-        model, std::move(valid), validation_plan(packing, {}, max_tokens),
-        row_maker(packing, *tokenizer_), pad_of(*tokenizer_), batch_size, world);
+ protected:
+  MakeRow row_maker(const PackingOptions& packing) const override {
+    const SpecialTokens& special = tokenizer_->special();
+    return [joined = packing_of(packing.packing) == Packing::kConcat,
+            start = special.bos ? special.bos : special.eos](
+               const Shards& shards, std::span<const RowPiece> pieces, RandomKey) {
+      return causal_row(shards, pieces, joined, start);
+    };
+  }
+
+  LmScores lm_scores() const override { return {.accuracy = false, .bits_per_byte = true}; }
+
+  void evaluate_more(Model&, const Shards& shards, const TaskData& data,
+                     const EvaluateOptions& options, TaskEvaluation& evaluation) const override {
+    if (options.baselines.empty()) return;
+    const std::shared_ptr<const Shards> train = training_shards(data);
+    for (const std::string& name : options.baselines) {
+      evaluation.baselines.push_back(
+          ngram_baseline(ngram_order(name), *train, shards, *tokenizer_));
+    }
   }
 
  private:
-  std::shared_ptr<const Tokenizer> tokenizer_;
+  CausalLmConfig config_;
 };
 
 }  // namespace
@@ -160,11 +154,9 @@ TokenRow causal_row(const Shards& shards, std::span<const RowPiece> pieces, bool
   return row;
 }
 
-std::unique_ptr<Objective> make_causal_lm(const ConfigNode& section,
-                                          std::shared_ptr<const Tokenizer> tokenizer) {
-  CausalLmConfig config;
-  read_config(section, config);
-  return std::make_unique<CausalLm>(std::move(tokenizer));
+std::unique_ptr<TextTask> make_causal_lm(const CausalLmConfig& config,
+                                         std::shared_ptr<const Tokenizer> tokenizer) {
+  return std::make_unique<CausalLm>(config, std::move(tokenizer));
 }
 
 }  // namespace llmctl

@@ -8,11 +8,11 @@
 
 #include "data/collate.h"
 #include "data/row_plan.h"
-#include "tasks/objective.h"
+#include "tasks/text_task.h"
 
 namespace llmctl {
 
-/// Section "objective" of type causal_lm.
+/// Section "task" of type causal_lm.
 struct CausalLmConfig {
   std::string type = "causal_lm";
   template <class Self, class Visitor>
@@ -30,7 +30,7 @@ struct CausalLmConfig {
 TokenRow causal_row(const Shards& shards, std::span<const RowPiece> pieces, bool joined,
                     std::optional<TokenId> start);
 
-std::unique_ptr<Objective> make_causal_lm(const ConfigNode& section,
-                                          std::shared_ptr<const Tokenizer> tokenizer);
+std::unique_ptr<TextTask> make_causal_lm(const CausalLmConfig& config,
+                                         std::shared_ptr<const Tokenizer> tokenizer);
 
 }  // namespace llmctl

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "tasks/record_names.h"
 #include "tasks/records.h"
 
 namespace llmctl {
@@ -10,7 +11,6 @@ namespace {
 
 const std::vector<std::string> kMessagesFields = {"messages", "conversations"};
 const std::vector<std::string> kPromptFields = {"prompt", "question", "instruction", "query"};
-const std::vector<std::string> kAnswerFields = {"answer", "output", "response", "completion"};
 constexpr std::string_view kPlaceholder = "{prompt}";
 
 enum class Role { kSystem, kUser, kAssistant };
@@ -20,13 +20,13 @@ enum class Role { kSystem, kUser, kAssistant };
 std::pair<Role, std::string> read_message(const Record& record, const Json& message) {
   if (!message.is_object())
     record.fail(std::string("messages: expected objects, got ") + message.type_name());
-  const Record inner{record.file, record.number, message};
+  const Record inner{record.place, message, record.number};
   const std::string role = inner.text(message.contains("from") ? "from" : "role");
   const std::string field = message.contains("value") ? "value" : "content";
   std::string text;
   if (message.contains(field) && message.at(field).is_array()) {
     for (const Json& part : message.at(field)) {
-      const Record piece{record.file, record.number, part};
+      const Record piece{record.place, part, record.number};
       if (!piece.has("type") || piece.text("type") != "text")
         record.fail("messages: a part of a content is not text");
       text += piece.text("text");
@@ -80,7 +80,7 @@ Turn read_turn(const Record& record, const TextGenerationConfig& config, bool wi
     if (!input.empty()) turn.prompt += "\n" + input;
   }
   if (!with_answer) return turn;
-  const auto answer_field = find_field(record, config.answer_field, kAnswerFields);
+  const auto answer_field = find_field(record, config.answer_field, answer_fields());
   if (!answer_field) {
     record.fail("no answer (looked for answer, output, response, completion; it has " +
                 record.fields() + "); name its field in task.answer_field");
@@ -118,10 +118,8 @@ void read_dialogues(const std::filesystem::path& file, std::size_t index,
   });
 }
 
-Dialogue read_prompt_input(const Json& input, std::size_t number,
-                           const TextGenerationConfig& config) {
-  static const std::filesystem::path kInput = "input";
-  return {Json(number), read_turns(Record{kInput, number, input}, config, false), 0};
+Dialogue read_prompt_input(const AnswerInput& input, const TextGenerationConfig& config) {
+  return {Json(), read_turns(Record{input.place, input.record}, config, false), 0};
 }
 
 DialogueEncoder::DialogueEncoder(const Tokenizer& tokenizer, std::string prompt_template)

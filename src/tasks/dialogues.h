@@ -32,9 +32,8 @@ struct Dialogue {
 void read_dialogues(const std::filesystem::path& file, std::size_t index,
                     const TextGenerationConfig& config, std::vector<Dialogue>& out);
 
-/// One input to answer, in the same forms without the last answer.
-Dialogue read_prompt_input(const Json& input, std::size_t number,
-                           const TextGenerationConfig& config);
+/// An input to answer, in the same forms without the last answer.
+Dialogue read_prompt_input(const AnswerInput& input, const TextGenerationConfig& config);
 
 /// Tokens of a row, and which of them are to be learned (answers and the ends behind them).
 struct DialogueRow {
@@ -50,6 +49,7 @@ class DialogueEncoder {
   /// kData when the tokenizer has no end token.
   DialogueEncoder(const Tokenizer& tokenizer, std::string prompt_template);
   TokenId end() const { return end_; }
+  std::string prompt_template() const { return before_ + "{prompt}" + behind_; }
   /// The whole dialogue in at most `length` tokens: too much is taken from the beginning (behind
   /// the opening), so that the last answer stays.
   DialogueRow row(const Dialogue& dialogue, std::size_t length) const;

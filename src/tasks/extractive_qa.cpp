@@ -9,6 +9,8 @@
 #include "base/utf8.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/overlap_baseline.h"
+#include "tasks/predictions.h"
+#include "tasks/record_names.h"
 #include "tasks/records.h"
 
 namespace llmctl {
@@ -67,20 +69,21 @@ class ExtractiveQa : public Task {
   std::vector<ScoreKind> evaluation_scores() const override { return AnswerTotals::kinds(true); }
   std::string baseline_rule() const override { return "word overlap"; }
   std::string best_score() const override { return "exact_match"; }
+  std::string generate_flags() const override { return "--question \"…\" --context \"…\""; }
 
-  void read(const TaskFiles& files) override;
+  void read(const TaskData& data) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
   std::unique_ptr<Loss> loss(Model& model) const override {
     return std::make_unique<SpanLoss>(model);
   }
   std::unique_ptr<Validator> validator(Model& model, std::int64_t batch_size,
                                        World& world) const override;
-  TaskEvaluation evaluate(Model& model, const std::vector<std::filesystem::path>& files,
-                          const PredictOptions& options) const override;
+  TaskEvaluation evaluate(Model& model, const TaskData& data,
+                          const EvaluateOptions& options) const override;
   TaskEvaluation score(const std::filesystem::path& predictions,
                        const std::vector<std::filesystem::path>& references) const override;
-  std::vector<Json> answer(Model& model, const std::vector<Json>& inputs,
-                           const PredictOptions& options) const override;
+  Json predictions_document(const std::vector<Json>& predictions) const override;
+  std::unique_ptr<Responder> responder(Model& model, const AnswerOptions& options) const override;
 
   /// Predictions of this rank's items added to totals.
   AnswerTotals totals(const QaData& data, const std::vector<SpanAnswer>& answers,
@@ -101,13 +104,15 @@ class ExtractiveQa : public Task {
   std::vector<std::int64_t> rows_;  // windows of one epoch
 };
 
-void ExtractiveQa::read(const TaskFiles& files) {
+void ExtractiveQa::read(const TaskData& files) {
   train_ = {};
   valid_ = {};
   std::vector<double> weight;  // of each passage
-  for (const auto& [file, file_weight] : files.train) {
-    read_qa_file(file, train_);
-    weight.resize(train_.contexts.size(), file_weight);
+  const std::vector<std::filesystem::path> train_files = files.train_files();
+  const std::vector<double> file_weights = files.train_weights();
+  for (std::size_t i = 0; i < train_files.size(); ++i) {
+    read_qa_file(train_files[i], train_);
+    weight.resize(train_.contexts.size(), file_weights[i]);
   }
   for (const auto& file : files.valid) read_qa_file(file, valid_);
   if (files.valid.empty()) {
@@ -132,7 +137,7 @@ void ExtractiveQa::read(const TaskFiles& files) {
                 " training questions left out, whose answers do not occur in their passages");
   }
   require(!train_.items.empty(), ErrorCode::kData,
-          files.train.empty() ? "data.train" : files.train[0].first.string(),
+          train_files.empty() ? "data.train" : train_files[0].string(),
           ": no question to train on is left");
 
   train_features_ =
@@ -248,24 +253,25 @@ void ExtractiveQa::add_baseline(const QaData& data, TaskEvaluation& evaluation) 
     baseline.add(overlap_answer(item.question, data.contexts[item.context]), item.answers,
                  item.question);
   }
-  evaluation.baseline = baseline.scores();
+  evaluation.baselines.push_back({baseline_rule(), baseline.scores()});
 }
 
-TaskEvaluation ExtractiveQa::evaluate(Model& model, const std::vector<std::filesystem::path>& files,
-                                      const PredictOptions& options) const {
-  QaData data = read_references(files);
-  if (options.part) data = subset(data, held_out_passages(data, options.part));
+TaskEvaluation ExtractiveQa::evaluate(Model& model, const TaskData& files,
+                                      const EvaluateOptions& options) const {
+  QaData data = read_references(files.scored_files());
+  if (files.valid.empty()) data = subset(data, held_out_passages(data, files.held_out));
   const QaFeatures features(data, *tokenizer_,
-                            feature_options(model_length(model, options.sequence_length)));
+                            feature_options(model_length(model, files.sequence_length)));
   const auto world = make_local_world();
   const SpanPredictions predictions =
       predict_spans(model, features, span_options(data.has_unanswerable()), options.batch_size,
                     options.context, *world);
   TaskEvaluation evaluation;
   evaluation.scores = totals(data, predictions.answers, *world).scores();
-  evaluation.predictions = Json::object();
   for (std::size_t i = 0; i < data.items.size(); ++i) {
-    evaluation.predictions[data.items[i].id] = predictions.answers[i].text;
+    evaluation.predictions.push_back({{"id", data.items[i].id},
+                                      {kPrediction, predictions.answers[i].text},
+                                      {"score", predictions.answers[i].probability}});
   }
   evaluation.samples = sample_lines(data, predictions.answers);
   add_baseline(data, evaluation);
@@ -275,65 +281,108 @@ TaskEvaluation ExtractiveQa::evaluate(Model& model, const std::vector<std::files
 TaskEvaluation ExtractiveQa::score(const std::filesystem::path& predictions,
                                    const std::vector<std::filesystem::path>& references) const {
   const QaData data = read_references(references);
-  std::map<std::string, std::string> given;
-  for (auto& [id, answer] : read_qa_predictions(predictions)) {
-    require(given.emplace(id, answer).second, ErrorCode::kData, predictions.string(), ": id '", id,
-            "' occurs twice");
-  }
+  std::vector<std::string> ids;
+  for (const QaItem& item : data.items) ids.push_back(item.id);
+  const std::vector<Prediction> given =
+      match_predictions(read_qa_predictions(predictions), ids, predictions);
   TaskEvaluation evaluation;
   AnswerTotals totals(parse_answer_metric(config_.metric));
-  std::size_t absent = 0;
-  for (const QaItem& item : data.items) {
-    const auto found = given.find(item.id);
-    if (found == given.end()) ++absent;
-    totals.add(found == given.end() ? "" : found->second, item.answers, item.question);
-  }
-  require(absent < data.items.size(), ErrorCode::kData, predictions.string(),
-          ": no id of the references (such as '", data.items[0].id, "') is in it");
-  if (absent > 0) {
-    log_warning(predictions.string(), ": no prediction for ", absent, " of ", data.items.size(),
-                " questions; they count as empty answers");
+  for (std::size_t i = 0; i < data.items.size(); ++i) {
+    totals.add(given[i].text(), data.items[i].answers, data.items[i].question);
+    evaluation.predictions.push_back({{"id", data.items[i].id}, {kPrediction, given[i].value}});
   }
   evaluation.scores = totals.scores();
-  evaluation.predictions = Json::object();
-  for (const auto& [id, answer] : given) evaluation.predictions[id] = answer;
   add_baseline(data, evaluation);
   return evaluation;
 }
 
-std::vector<Json> ExtractiveQa::answer(Model& model, const std::vector<Json>& inputs,
-                                       const PredictOptions& options) const {
-  QaData data;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    QaItem item;
-    item.context = i;
-    for (const char* key : {"question", "context"}) {
-      require(inputs[i].is_object() && inputs[i].contains(key) && inputs[i].at(key).is_string(),
-              ErrorCode::kData, "input ", i + 1,
-              ": question answering needs the texts 'question' and 'context'");
+/// {"id": "answer"}, as the scripts of SQuAD and CMRC 2018 read it.
+Json ExtractiveQa::predictions_document(const std::vector<Json>& predictions) const {
+  Json document = Json::object();
+  for (const Json& prediction : predictions)
+    document[id_text(prediction.at("id"))] = prediction.at(kPrediction);
+  return document;
+}
+
+class QaResponder : public Responder {
+ public:
+  QaResponder(const ExtractiveQaConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
+              Model& model, const AnswerOptions& options)
+      : config_(config),
+        tokenizer_(std::move(tokenizer)),
+        model_(model),
+        features_{model_length(model, options.sequence_length > 0 ? options.sequence_length
+                                                                  : model.facts().max_positions),
+                  config.stride, config.max_question_tokens},
+        batch_size_(options.batch_size),
+        context_(options.context) {}
+
+  Json input_of(const std::string&) const override {
+    fail(ErrorCode::kUsage, "a ", model_.facts().architecture,
+         " answers questions on a passage: use --question TEXT --context TEXT, or a .jsonl file "
+         "with question and context");
+  }
+
+  void check(std::span<const AnswerInput> inputs) const override { data_of(inputs); }
+
+  AnswerList answer(std::span<const AnswerInput> inputs, std::size_t, const TextStream&) override {
+    const QaData data = data_of(inputs);
+    const QaFeatures features(data, *tokenizer_, features_);
+    const SpanOptions spans{config_.max_answer_tokens, config_.n_best,
+                            config_.no_answer.value_or(false), config_.no_answer_margin};
+    SpanPredictions predictions =
+        predict_spans(model_, features, spans, batch_size_, context_, *make_local_world());
+    AnswerList answers;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const std::string_view passage(data.contexts[i]);
+      const SpanAnswer& found = predictions.answers[i];
+      answers.push_back(
+          std::make_unique<QaAnswer>(found, count_code_points(passage.substr(0, found.span.begin)),
+                                     count_code_points(passage.substr(0, found.span.end))));
     }
-    item.question = inputs[i].at("question").get<std::string>();
-    data.contexts.push_back(inputs[i].at("context").get<std::string>());
-    data.items.push_back(std::move(item));
+    return answers;
   }
-  const QaFeatures features(data, *tokenizer_,
-                            feature_options(model_length(model, options.sequence_length)));
-  const auto world = make_local_world();
-  const SpanPredictions predictions = predict_spans(model, features, span_options(false),
-                                                    options.batch_size, options.context, *world);
-  std::vector<Json> answers = inputs;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const SpanAnswer& found = predictions.answers[i];
-    const std::string_view passage(data.contexts[i]);
-    answers[i]["answer"] = found.text;
-    answers[i]["score"] = found.probability;
-    answers[i]["start"] = count_code_points(passage.substr(0, found.span.begin));
-    answers[i]["end"] = count_code_points(passage.substr(0, found.span.end));
+
+  Json settings() const override { return {{"sequence_length", features_.sequence_length}}; }
+  std::int64_t batch_size() const override { return batch_size_; }
+
+ private:
+  static QaData data_of(std::span<const AnswerInput> inputs) {
+    QaData data;
+    for (const AnswerInput& input : inputs) {
+      QaItem item;
+      item.context = data.contexts.size();
+      for (const char* key : {"question", "context"}) {
+        if (!input.record.is_object() || !input.record.contains(key) ||
+            !input.record.at(key).is_string())
+          input.fail("question answering needs the texts 'question' and 'context'");
+      }
+      item.question = input.record.at("question").get<std::string>();
+      data.contexts.push_back(input.record.at("context").get<std::string>());
+      data.items.push_back(std::move(item));
+    }
+    return data;
   }
-  return answers;
+
+  ExtractiveQaConfig config_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  Model& model_;
+  QaFeatureOptions features_;
+  std::int64_t batch_size_;
+  Context context_;
+};
+
+std::unique_ptr<Responder> ExtractiveQa::responder(Model& model,
+                                                   const AnswerOptions& options) const {
+  return std::make_unique<QaResponder>(config_, tokenizer_, model, options);
 }
 
 }  // namespace
+
+Json QaAnswer::record() const {
+  return {
+      {kPrediction, span_.text}, {"score", span_.probability}, {"start", begin_}, {"end", end_}};
+}
 
 std::unique_ptr<Task> make_extractive_qa(const ExtractiveQaConfig& config,
                                          std::shared_ptr<const Tokenizer> tokenizer) {

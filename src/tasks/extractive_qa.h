@@ -50,6 +50,22 @@ struct ExtractiveQaConfig {
   }
 };
 
+/// A span of the passage.
+class QaAnswer : public Answer {
+ public:
+  /// `begin` and `end` count the passage's code points.
+  QaAnswer(SpanAnswer span, std::size_t begin, std::size_t end)
+      : span_(std::move(span)), begin_(begin), end_(end) {}
+  const SpanAnswer& span() const { return span_; }
+  /// "prediction" (the text; empty: no answer), "score", "start" and "end" (in code points).
+  Json record() const override;
+  std::string text() const override { return span_.text; }
+
+ private:
+  SpanAnswer span_;
+  std::size_t begin_, end_;
+};
+
 std::unique_ptr<Task> make_extractive_qa(const ExtractiveQaConfig& config,
                                          std::shared_ptr<const Tokenizer> tokenizer);
 

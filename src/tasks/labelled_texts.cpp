@@ -3,19 +3,21 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "tasks/record_names.h"
 #include "tasks/records.h"
+#include "text/unicode.h"
 
 namespace llmctl {
 namespace {
 
 const std::vector<std::string> kTextFields = {"text",    "sentence",  "review",  "content",
                                               "comment", "sentence1", "premise", "text_a",
-                                              "text1",   "body"};
-const std::vector<std::string> kLabelFields = {"label",     "class",  "category",
-                                               "sentiment", "target", "intent"};
+                                              "text1",   "body",      "prompt"};
 const std::vector<std::pair<std::string, std::string>> kPairs = {{"sentence1", "sentence2"},
                                                                  {"premise", "hypothesis"},
                                                                  {"text_a", "text_b"},
@@ -30,11 +32,11 @@ std::string list_of(const std::vector<std::string>& names) {
 
 /// Fills text and pair.
 void read_texts(const Record& record, const SequenceClassificationConfig& config,
-                LabelledText& out) {
+                const std::string& remedy, LabelledText& out) {
   const auto text_field = find_field(record, config.text_field, kTextFields);
   if (!text_field) {
     record.fail("no field with the text (looked for " + list_of(kTextFields) + "; it has " +
-                record.fields() + "); name it in task.text_field");
+                record.fields() + ")" + remedy);
   }
   out.text = record.text(*text_field);
   if (config.pair_field) {
@@ -67,10 +69,10 @@ void read_labelled_texts(const std::filesystem::path& file, std::size_t index,
                          std::vector<LabelledText>& out) {
   for_each_labelled_record(file, [&](const Record& record) {
     LabelledText text;
-    read_texts(record, config, text);
-    const auto label_field = find_field(record, config.label_field, kLabelFields);
+    read_texts(record, config, "; name it in task.text_field", text);
+    const auto label_field = find_field(record, config.label_field, label_fields());
     if (need_label && !label_field) {
-      record.fail("no field with the class (looked for " + list_of(kLabelFields) + "; it has " +
+      record.fail("no field with the class (looked for " + list_of(label_fields()) + "; it has " +
                   record.fields() + "); name it in task.label_field");
     }
     if (label_field && (need_label || record.has(*label_field)))
@@ -94,17 +96,24 @@ void read_labelled_texts(const std::filesystem::path& file, std::size_t index,
   });
 }
 
-LabelledText read_text_input(const Json& input, std::size_t number,
-                             const SequenceClassificationConfig& config) {
-  static const std::filesystem::path kInput = "input";
+LabelledText read_text_input(const AnswerInput& input, const SequenceClassificationConfig& config) {
   LabelledText text;
-  read_texts(Record{kInput, number, input}, config, text);
+  read_texts(Record{input.place, input.record}, config, "", text);
   return text;
+}
+
+std::string class_name(const std::string& label) {
+  const std::string_view name = trim(label);
+  const std::string_view digits = name.starts_with('+') ? name.substr(1) : name;
+  const std::optional<double> number = parse_double(digits);
+  if (number && std::nearbyint(*number) == *number && std::abs(*number) < 0x1p53)
+    return std::to_string(static_cast<std::int64_t>(*number));
+  return std::string(name);
 }
 
 std::vector<std::string> label_names(const std::vector<LabelledText>& texts) {
   std::set<std::string> different;
-  for (const LabelledText& text : texts) different.insert(text.label);
+  for (const LabelledText& text : texts) different.insert(class_name(text.label));
   std::vector<std::string> names(different.begin(), different.end());
   if (std::all_of(names.begin(), names.end(),
                   [](const std::string& name) { return parse_integer(name).has_value(); })) {
@@ -115,14 +124,63 @@ std::vector<std::string> label_names(const std::vector<LabelledText>& texts) {
   return names;
 }
 
+namespace {
+
+constexpr std::string_view kUnnamed = "LABEL_";
+
+/// What a model's class is called in data: "LABEL_3" is 3.
+std::string data_name(const std::string& name) {
+  const std::string plain = class_name(name);
+  const bool unnamed = plain.starts_with(kUnnamed) && parse_integer(plain.substr(kUnnamed.size()));
+  return unnamed ? plain.substr(kUnnamed.size()) : plain;
+}
+
+}  // namespace
+
 std::optional<std::size_t> label_id(const std::string& label,
                                     const std::vector<std::string>& names) {
-  const auto found = std::find(names.begin(), names.end(), label);
-  if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
-  const auto number = parse_integer(label);
-  if (!number || *number < 0 || *number >= static_cast<std::int64_t>(names.size()))
-    return std::nullopt;
-  return static_cast<std::size_t>(*number);
+  const std::string wanted = data_name(label);
+  for (std::size_t id = 0; id < names.size(); ++id) {
+    if (data_name(names[id]) == wanted) return id;
+  }
+  return std::nullopt;
+}
+
+void review_labels(const std::vector<LabelledText>& texts,
+                   const std::vector<std::filesystem::path>& files) {
+  std::size_t respelled = 0;
+  std::string example;
+  std::map<std::string, std::string> by_lower;  // lower case → name
+  std::set<std::string> names;
+  for (const LabelledText& text : texts) {
+    const std::string name = class_name(text.label);
+    if (const auto number = parse_double(name); number && !parse_integer(name)) {
+      fail(ErrorCode::kData, files[text.file].string(), ", record ", text.record, ": the label ",
+           text.label,
+           " is a number with a fraction, a score and no class; give classes, or name "
+           "them in task.labels");
+    }
+    if (name != text.label && respelled++ == 0)
+      example = concat("'", text.label, "' is '", name, "'");
+    names.insert(name);
+    const auto [found, is_new] = by_lower.emplace(to_lower(name), name);
+    if (!is_new && found->second != name && names.size() <= 1000) {
+      log_warning("classification: the classes '", found->second, "' and '", name,
+                  "' differ in case alone; they are two classes");
+      found->second = name;
+    }
+  }
+  if (respelled > 0) {
+    log_warning("classification: ", respelled,
+                " labels have white space around them or are integers spelled otherwise; they "
+                "count as the same class without it (",
+                example, ")");
+  }
+  if (names.size() > 20 && names.size() * 2 > texts.size()) {
+    log_warning("classification: ", names.size(), " classes for ", texts.size(),
+                " texts: almost every text has a class of its own; is ", files.front().string(),
+                "'s label field right?");
+  }
 }
 
 }  // namespace llmctl

@@ -29,14 +29,23 @@ void read_labelled_texts(const std::filesystem::path& file, std::size_t index,
                          std::vector<LabelledText>& out);
 
 /// The text and its pair in a single input ({"text": …}).
-LabelledText read_text_input(const Json& input, std::size_t number,
-                             const SequenceClassificationConfig& config);
+LabelledText read_text_input(const AnswerInput& input, const SequenceClassificationConfig& config);
 
-/// Different labels, sorted: by number when all are integers, else by name.
+/// A class as it is compared: white space around it left out, an integral number ("0.0", "+3")
+/// spelled as an integer.
+std::string class_name(const std::string& label);
+
+/// The names that labels come down to, sorted: by number when all are integers, else by name.
 std::vector<std::string> label_names(const std::vector<LabelledText>& texts);
 
-/// Id of a label among `names`: by name, or by the number that it spells where no name equals it.
+/// Index of a label among `names`, compared as class names; "LABEL_3", as transformers calls a
+/// class without a name, is the number 3. Never by position.
 std::optional<std::size_t> label_id(const std::string& label,
                                     const std::vector<std::string>& names);
+
+/// Says in a line each what the spelling of classes made of them, and warns of what is probably no
+/// class. kData, naming the record: a number with a fraction, which is a score.
+void review_labels(const std::vector<LabelledText>& texts,
+                   const std::vector<std::filesystem::path>& files);
 
 }  // namespace llmctl

@@ -1,5 +1,5 @@
-// What the objectives share: rows of a mixture as a training source, rows of held-out shards in
-// batches.
+// What language modelling tasks share: rows of a mixture as a training source, rows of held-out
+// shards in batches.
 #pragma once
 
 #include <cstdint>
@@ -44,6 +44,12 @@ class RowSource : public Source {
 void for_each_row_batch(const Shards& shards, const RowPlan& plan, std::int64_t batch_size,
                         const World& world, const MakeRow& make_row, std::int64_t pad,
                         const std::function<void(const Batch&)>& use);
+
+/// What is scored of held-out text beside its loss and perplexity.
+struct LmScores {
+  bool accuracy = false;       ///< share of labelled tokens that are the model's best
+  bool bits_per_byte = false;  ///< of the documents' text, where all of it is scored
+};
 
 /// Plan options for held-out shards.
 RowPlanOptions validation_plan(const PackingOptions& packing, const RowFormat& format,

@@ -1,117 +1,99 @@
 #include "tasks/masked_lm.h"
 
-#include <ATen/core/Tensor.h>
-#include <ATen/ops/argmax.h>
-#include <ATen/ops/gather.h>
-#include <ATen/ops/logsumexp.h>
-#include <c10/core/GradMode.h>
-
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/error.h"
-#include "metrics/perplexity.h"
-#include "tasks/lm_loss.h"
-#include "tasks/lm_rows.h"
+#include "prompt/fill_masks.h"
+#include "tasks/pseudo_perplexity.h"
+#include "tasks/text_answers.h"
 #include "text/chinese_words.h"
 
 namespace llmctl {
 
 namespace {
 
-constexpr std::int64_t kLogitsAtATime = std::int64_t{1} << 24;  // elements, 64 MB in fp32
+MaskingOptions masking_options(const MaskedLmConfig& config) {
+  MaskingOptions options;
+  options.probability = config.mask_probability;
+  options.whole_word = config.whole_word;
+  options.mask_share = config.mask_share;
+  options.random_share = config.random_share;
+  if (config.chinese_words) {
+    options.chinese_words = [words = ChineseWords()](std::string_view text) {
+      return words.split(text);
+    };
+  }
+  return options;
+}
 
-class MaskedValidator : public Validator {
+class MaskResponder : public Responder {
  public:
-  MaskedValidator(Model& model, std::shared_ptr<const Shards> shards, const RowPlanOptions& options,
-                  MakeRow make_row, std::int64_t pad, std::int64_t batch_size, World& world)
+  MaskResponder(Model& model, std::shared_ptr<const Tokenizer> tokenizer,
+                const AnswerOptions& options)
       : model_(model),
-        shards_(std::move(shards)),
-        plan_(*shards_, options),
-        make_row_(std::move(make_row)),
-        pad_(pad),
-        batch_size_(batch_size),
-        world_(world) {
-    require(plan_.rows() > 0, ErrorCode::kData, shards_->directory(), ": no text to validate on");
-  }
+        tokenizer_(std::move(tokenizer)),
+        options_{options.top, options.batch_size, options.context} {}
 
-  ValidationResult validate(const Context& given) override {
-    const c10::NoGradGuard no_grad;
-    Context context = given;
-    context.train = false;
-    at::Tensor nats, correct;
-    double masked = 0;
-    for_each_row_batch(
-        *shards_, plan_, batch_size_, world_, make_row_, pad_, [&](const Batch& host) {
-          const Batch batch = to_device(host, model_.device());
-          const LabelledRows rows = labelled_rows(model_, batch, context);
-          const std::int64_t count = rows.labels.numel();
-          const std::int64_t step =
-              std::max<std::int64_t>(1, kLogitsAtATime / model_.facts().vocab_size);
-          for (std::int64_t begin = 0; begin < count; begin += step) {
-            const std::int64_t size = std::min(step, count - begin);
-            const at::Tensor labels = rows.labels.narrow(0, begin, size);
-            const at::Tensor logits =
-                model_.head(rows.hidden.narrow(0, begin, size), context).to(at::kFloat);
-            const at::Tensor right = at::gather(logits, 1, labels.unsqueeze(1)).squeeze(1);
-            add_to(nats, at::logsumexp(logits, {1}).sub(right).sum(at::kDouble));
-            add_to(correct, at::argmax(logits, 1).eq(labels).sum().to(at::kDouble));
-          }
-          masked += static_cast<double>(count);
-        });
-    std::array<double, 3> sums{value_of(nats), value_of(correct), masked};
-    world_.sum(sums);
-    require(sums[2] > 0, ErrorCode::kData, shards_->directory(), ": no token to validate on");
-    ValidationResult result;
-    result.scores = loss_and_perplexity(sums[0], sums[2]);
-    result.scores.add(percent_score("masked_accuracy", sums[1] / sums[2], sums[2]));
-    return result;
+  Json input_of(const std::string& text) const override { return {{"text", text}}; }
+  void check(std::span<const AnswerInput> inputs) const override {
+    check_masks(model_, *tokenizer_, texts_of(inputs), places_of(inputs));
   }
+  AnswerList answer(std::span<const AnswerInput> inputs, std::size_t, const TextStream&) override {
+    AnswerList answers;
+    for (FilledMasks& filled :
+         fill_masks(model_, tokenizer_, texts_of(inputs), options_, places_of(inputs))) {
+      answers.push_back(std::make_unique<MaskAnswer>(std::move(filled)));
+    }
+    return answers;
+  }
+  Json settings() const override { return {{"top", options_.top}}; }
+  std::int64_t batch_size() const override { return options_.batch_size; }
 
  private:
+  static std::vector<std::string> texts_of(std::span<const AnswerInput> inputs) {
+    std::vector<std::string> texts;
+    for (const AnswerInput& input : inputs) texts.push_back(prompt_of(input));
+    return texts;
+  }
+  static std::vector<std::string> places_of(std::span<const AnswerInput> inputs) {
+    std::vector<std::string> places;
+    for (const AnswerInput& input : inputs) places.push_back(input.place);
+    return places;
+  }
+
   Model& model_;
-  std::shared_ptr<const Shards> shards_;
-  RowPlan plan_;
-  MakeRow make_row_;
-  std::int64_t pad_, batch_size_;
-  World& world_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  MaskOptions options_;
 };
 
-class MaskedLm : public Objective {
+class MaskedLm : public TextTask {
  public:
-  MaskedLm(const MaskingOptions& options, std::shared_ptr<const Tokenizer> tokenizer)
-      : tokenizer_(std::move(tokenizer)),
+  MaskedLm(const MaskedLmConfig& config, std::shared_ptr<const Tokenizer> tokenizer)
+      : TextTask(std::move(tokenizer)),
+        config_(config),
         brackets_(brackets_of(*tokenizer_)),
-        masker_(std::make_shared<const Masker>(*tokenizer_, options)) {}
+        masker_(std::make_shared<const Masker>(*tokenizer_, masking_options(config))) {}
 
+  const std::string& type() const override { return config_.type; }
   HeadKind head() const override { return HeadKind::kMaskedLm; }
   std::vector<ScoreKind> validation_scores() const override {
     return {loss_kind(kLossName), perplexity_kind("perplexity"), percent_kind("masked_accuracy")};
   }
-
-  std::unique_ptr<Source> source(const std::vector<WeightedShards>& corpora,
-                                 const PackingOptions& packing, const Batching& batching,
-                                 const std::filesystem::path& cache) const override {
-    return std::make_unique<RowSource>(
-        Mixture(corpora, packing, kMaskedFormat, batching.seed, cache), batching,
-        row_maker(packing), pad());
+  std::vector<ScoreKind> evaluation_scores() const override {
+    std::vector<ScoreKind> kinds = validation_scores();
+    if (config_.pseudo_perplexity) kinds.push_back(perplexity_kind("pseudo_perplexity"));
+    return kinds;
+  }
+  std::string generate_flags() const override { return "-p \"… [MASK] …\""; }
+  std::unique_ptr<Responder> responder(Model& model, const AnswerOptions& options) const override {
+    return std::make_unique<MaskResponder>(model, tokenizer_, options);
   }
 
-  std::unique_ptr<Loss> loss(Model& model) const override { return make_lm_loss(model); }
+ protected:
+  RowFormat row_format() const override { return kMaskedFormat; }
+  LmScores lm_scores() const override { return {.accuracy = true, .bits_per_byte = false}; }
 
-  std::unique_ptr<Validator> validator(Model& model, std::shared_ptr<const Shards> valid,
-                                       const PackingOptions& packing, std::int64_t batch_size,
-                                       World& world, std::int64_t max_tokens) const override {
-    return std::make_unique<MaskedValidator>(model, std::move(valid),
-                                             validation_plan(packing, kMaskedFormat, max_tokens),
-                                             row_maker(packing), pad(), batch_size, world);
-  }
-
- private:
-  std::int64_t pad() const { return tokenizer_->special().pad.value_or(0); }
-
-  MakeRow row_maker(const PackingOptions& packing) const {
+  MakeRow row_maker(const PackingOptions& packing) const override {
     return
         [joined = packing_of(packing.packing) == Packing::kConcat, brackets = brackets_,
          masker = masker_](const Shards& shards, std::span<const RowPiece> pieces, RandomKey key) {
@@ -122,7 +104,19 @@ class MaskedLm : public Objective {
         };
   }
 
-  std::shared_ptr<const Tokenizer> tokenizer_;
+  void evaluate_more(Model& model, const Shards& shards, const TaskData& data,
+                     const EvaluateOptions& options, TaskEvaluation& evaluation) const override {
+    if (!config_.pseudo_perplexity) return;
+    const PseudoPerplexityOptions pseudo{data.sequence_length, options.batch_size,
+                                         config_.pseudo_perplexity_tokens};
+    const PseudoPerplexity found =
+        pseudo_perplexity(model, *tokenizer_, shards, pseudo, options.context, *make_local_world());
+    evaluation.scores.add(
+        perplexity_score("pseudo_perplexity", found.perplexity, static_cast<double>(found.tokens)));
+  }
+
+ private:
+  MaskedLmConfig config_;
   Brackets brackets_;
   std::shared_ptr<const Masker> masker_;
 };
@@ -171,21 +165,30 @@ TokenRow bracketed_row(const Shards& shards, std::span<const RowPiece> pieces, b
   return row;
 }
 
-std::unique_ptr<Objective> make_masked_lm(const ConfigNode& section,
-                                          std::shared_ptr<const Tokenizer> tokenizer) {
-  MaskedLmConfig config;
-  read_config(section, config);
-  MaskingOptions options;
-  options.probability = config.mask_probability;
-  options.whole_word = config.whole_word;
-  options.mask_share = config.mask_share;
-  options.random_share = config.random_share;
-  if (config.chinese_words) {
-    options.chinese_words = [words = ChineseWords()](std::string_view text) {
-      return words.split(text);
-    };
+Json MaskAnswer::record() const {
+  Json masks = Json::array();
+  for (const auto& choices : filled_.choices) {
+    Json words = Json::array();
+    for (const MaskChoice& choice : choices)
+      words.push_back(Json{{"word", choice.word}, {"probability", choice.probability}});
+    masks.push_back(std::move(words));
   }
-  return std::make_unique<MaskedLm>(options, std::move(tokenizer));
+  return {{"filled", filled_.filled}, {"masks", std::move(masks)}};
+}
+
+std::string MaskAnswer::text() const {
+  std::string text = filled_.filled;
+  for (const auto& choices : filled_.choices) {
+    text += "\n ";
+    for (const MaskChoice& choice : choices)
+      text += " " + choice.word + format_percent(choice.probability);
+  }
+  return text;
+}
+
+std::unique_ptr<TextTask> make_masked_lm(const MaskedLmConfig& config,
+                                         std::shared_ptr<const Tokenizer> tokenizer) {
+  return std::make_unique<MaskedLm>(config, std::move(tokenizer));
 }
 
 }  // namespace llmctl

@@ -9,11 +9,12 @@
 #include "data/collate.h"
 #include "data/masking.h"
 #include "data/row_plan.h"
-#include "tasks/objective.h"
+#include "prompt/fill_masks.h"
+#include "tasks/text_task.h"
 
 namespace llmctl {
 
-/// Section "objective" of type masked_lm.
+/// Section "task" of type masked_lm.
 struct MaskedLmConfig {
   std::string type = "masked_lm";
   double mask_probability = MaskingOptions{}.probability;
@@ -21,6 +22,8 @@ struct MaskedLmConfig {
   bool chinese_words = false;
   double mask_share = MaskingOptions{}.mask_share;
   double random_share = MaskingOptions{}.random_share;
+  bool pseudo_perplexity = false;
+  std::int64_t pseudo_perplexity_tokens = 20'000;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
@@ -36,6 +39,10 @@ struct MaskedLmConfig {
     visit("random_share", self.random_share,
           "Share of the chosen tokens that become any token; the rest stay as they are.",
           Range<double>{0, 1});
+    visit("pseudo_perplexity", self.pseudo_perplexity,
+          "eval: mask each token in turn, too (Salazar et al., 2020).");
+    visit("pseudo_perplexity_tokens", self.pseudo_perplexity_tokens,
+          "Tokens scored for it at most.", Range<std::int64_t>{1, std::int64_t{1} << 40});
   }
   void validate(const ConfigNode& node) const;
 };
@@ -54,7 +61,20 @@ inline constexpr RowFormat kMaskedFormat{2, true};
 TokenRow bracketed_row(const Shards& shards, std::span<const RowPiece> pieces, bool joined,
                        const Brackets& brackets);
 
-std::unique_ptr<Objective> make_masked_lm(const ConfigNode& section,
-                                          std::shared_ptr<const Tokenizer> tokenizer);
+/// The words that a model finds most likely for each mask of a text.
+class MaskAnswer : public Answer {
+ public:
+  explicit MaskAnswer(FilledMasks filled) : filled_(std::move(filled)) {}
+  const FilledMasks& filled() const { return filled_; }
+  /// "filled", and "masks": for each mask a list of {"word", "probability"}.
+  Json record() const override;
+  std::string text() const override;
+
+ private:
+  FilledMasks filled_;
+};
+
+std::unique_ptr<TextTask> make_masked_lm(const MaskedLmConfig& config,
+                                         std::shared_ptr<const Tokenizer> tokenizer);
 
 }  // namespace llmctl

@@ -11,8 +11,8 @@
 #include "data/collate.h"
 #include "metrics/perplexity.h"
 #include "tasks/lm_loss.h"
-#include "tasks/masked_lm.h"
 #include "tasks/lm_rows.h"
+#include "tasks/masked_lm.h"
 
 namespace llmctl {
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "io/text_source.h"
 #include "tasks/records.h"
 #include "text/unicode.h"
 
@@ -205,29 +206,13 @@ void read_qa_file(const std::filesystem::path& file, QaData& data) {
   for (std::size_t i = 0; i < list.size(); ++i) read_element(list.element(i), data);
 }
 
-std::vector<std::pair<std::string, std::string>> read_qa_predictions(
-    const std::filesystem::path& file) {
-  std::vector<std::pair<std::string, std::string>> predictions;
-  const auto add = [&](const Place& place) {
-    predictions.emplace_back(place.member({"id"}).text(),
-                             place.member({"answer", "prediction", "text"}).text());
-  };
-  if (is_json_lines(file)) {
-    for_each_labelled_record(file, [&](const Record& record) {
-      add(Place(file, record.value, concat("record ", record.number)));
-    });
-    return predictions;
-  }
+std::vector<Prediction> read_qa_predictions(const std::filesystem::path& file) {
+  if (text_extension(file) != ".json") return read_predictions(file);
   const Json document = load_json(file);
-  const Place root(file, document, "");
-  if (document.is_array()) {
-    for (std::size_t i = 0; i < root.size(); ++i) add(root.element(i));
-    return predictions;
-  }
-  if (!document.is_object())
-    root.fail(std::string("expected {\"id\": \"answer\"}, got ") + document.type_name());
+  if (!document.is_object()) return read_predictions(file);
+  std::vector<Prediction> predictions;
   for (const auto& [id, answer] : document.items())
-    predictions.emplace_back(id, Place(file, answer, id).text());
+    predictions.push_back({id, answer, concat(file.string(), ", id '", id, "'")});
   return predictions;
 }
 

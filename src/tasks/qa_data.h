@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/json.h"
+#include "tasks/predictions.h"
 #include "text/tokenizer.h"
 
 namespace llmctl {
@@ -48,8 +49,8 @@ struct QaData {
 /// naming the file and the item.
 void read_qa_file(const std::filesystem::path& file, QaData& data);
 
-/// A predictions file {"id": "answer", …}, or .jsonl of {"id", "answer"}. kData, kMissing.
-std::vector<std::pair<std::string, std::string>> read_qa_predictions(
-    const std::filesystem::path& file);
+/// A predictions file: {"id": "answer"} as the official scripts read it, or records as
+/// read_predictions() takes them. kData, kMissing.
+std::vector<Prediction> read_qa_predictions(const std::filesystem::path& file);
 
 }  // namespace llmctl

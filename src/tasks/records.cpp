@@ -19,7 +19,7 @@ constexpr std::uint64_t kHoldOutSeed = 1, kWeightSeed = 2;
 }  // namespace
 
 void Record::fail(const std::string& message) const {
-  llmctl::fail(ErrorCode::kData, file.string(), ", record ", number, ": ", message);
+  llmctl::fail(ErrorCode::kData, place, ": ", message);
 }
 
 bool Record::has(const std::string& field) const {
@@ -27,6 +27,8 @@ bool Record::has(const std::string& field) const {
 }
 
 std::string Record::text(const std::string& field) const {
+  if (value.is_object() && value.contains(field) && value.at(field).is_null())
+    fail("field '" + field + "' is null");
   if (!has(field)) fail("no field '" + field + "' (it has " + fields() + ")");
   const Json& member = value.at(field);
   if (member.is_string()) return member.get<std::string>();
@@ -45,7 +47,8 @@ std::string Record::fields() const {
 void for_each_labelled_record(const std::filesystem::path& file,
                               const std::function<void(const Record&)>& record) {
   for_each_record(file, [&](std::uint64_t number, const Json& value) {
-    record(Record{file, number, value});
+    const std::string place = concat(file.string(), ", record ", number);
+    record(Record{place, value, number});
     return true;
   });
 }
@@ -56,6 +59,10 @@ std::optional<std::string> find_field(const Record& record,
   if (configured) return configured;
   for (const std::string& name : candidates) {
     if (record.has(name)) return name;
+  }
+  // A field that is there and null is found, so that reading it says so.
+  for (const std::string& name : candidates) {
+    if (record.value.is_object() && record.value.contains(name)) return name;
   }
   return std::nullopt;
 }

@@ -12,13 +12,13 @@
 
 namespace llmctl {
 
-/// One record of a file, for errors that name their place.
+/// One record and where it stands ("FILE, record N"), for errors.
 struct Record {
-  const std::filesystem::path& file;
-  std::uint64_t number;  ///< line or element, from 1
+  const std::string& place;
   const Json& value;
+  std::uint64_t number = 0;  ///< line or element, from 1
 
-  /// Throws kData "FILE, record N: message".
+  /// Throws kData "PLACE: message".
   [[noreturn]] void fail(const std::string& message) const;
   bool has(const std::string& field) const;
   /// The field's text: a string as it is, numbers and booleans as JSON spells them. kData when it

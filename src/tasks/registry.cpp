@@ -1,47 +1,30 @@
-#include <functional>
+// The list of tasks.
+#include <algorithm>
+#include <utility>
 
+#include "base/error.h"
+#include "tasks/causal_lm.h"
 #include "tasks/extractive_qa.h"
+#include "tasks/masked_lm.h"
 #include "tasks/sequence_classification.h"
 #include "tasks/task.h"
+#include "tasks/text_answers.h"
 #include "tasks/text_generation.h"
 
 namespace llmctl {
 namespace {
 
-struct Entry {
-  std::string type;
-  HeadKind head;  ///< of the models that are made for it
-  std::function<std::unique_ptr<Task>(const ConfigNode&, std::shared_ptr<const Tokenizer>)> make;
-  std::function<Json()> schema;
-};
-
-template <class Config, class Make>
-Entry entry(HeadKind head, Make make) {
-  return {Config().type, head,
-          [make](const ConfigNode& section, std::shared_ptr<const Tokenizer> tokenizer) {
-            Config config;
-            read_config(section, config);
-            return make(config, std::move(tokenizer));
-          },
-          [] { return config_schema<Config>(); }};
-}
-
 /// All tasks, one line each.
-const std::vector<Entry>& entries() {
-  static const std::vector<Entry> kEntries = {
-      entry<ExtractiveQaConfig>(HeadKind::kSpan, make_extractive_qa),
-      entry<SequenceClassificationConfig>(HeadKind::kSequenceClassification,
-                                          make_sequence_classification),
-      entry<TextGenerationConfig>(HeadKind::kCausalLm, make_text_generation),
+std::vector<TaskKind>& kinds() {
+  static std::vector<TaskKind> list{
+      task_kind<CausalLmConfig>(HeadKind::kCausalLm, true, make_causal_lm),
+      task_kind<MaskedLmConfig>(HeadKind::kMaskedLm, true, make_masked_lm),
+      task_kind<ExtractiveQaConfig>(HeadKind::kSpan, false, make_extractive_qa),
+      task_kind<SequenceClassificationConfig>(HeadKind::kSequenceClassification, false,
+                                              make_sequence_classification),
+      task_kind<TextGenerationConfig>(HeadKind::kCausalLm, false, make_text_generation),
   };
-  return kEntries;
-}
-
-const Entry* find_entry(const std::string& type) {
-  for (const Entry& entry : entries()) {
-    if (entry.type == type) return &entry;
-  }
-  return nullptr;
+  return list;
 }
 
 std::string expected_types(const std::string& type) {
@@ -50,37 +33,93 @@ std::string expected_types(const std::string& type) {
   return "expected one of " + names + did_you_mean(type, task_types());
 }
 
+/// What a model's config.json says of a task; null where it says nothing.
+Json described(const Json& config, const std::string& type) {
+  const auto found = config.find("task_specific_params");
+  if (found == config.end() || !found->is_object()) return nullptr;
+  return found->value(type, Json());
+}
+
 }  // namespace
 
-std::unique_ptr<Task> make_task(const ConfigNode& section,
-                                std::shared_ptr<const Tokenizer> tokenizer) {
-  if (!section.has("type")) section.fail("type", "missing, " + expected_types(""));
-  const Json& type = section.value().at("type");
-  if (!type.is_string())
-    section.fail("type", std::string("expected text, got ") + type.type_name());
-  const std::string name = type.get<std::string>();
-  const Entry* entry = find_entry(name);
-  if (!entry) section.fail("type", "unknown task '" + name + "', " + expected_types(name));
-  return entry->make(section, std::move(tokenizer));
+void Task::check_baseline(const std::string& name, const TaskData&) const {
+  fail(ErrorCode::kUsage, "baseline ", name, ": it compares with causal LMs only, not with ",
+       type());
+}
+
+TaskEvaluation Task::score(const std::filesystem::path& predictions,
+                           const std::vector<std::filesystem::path>&) const {
+  fail(ErrorCode::kUsage, predictions.string(), ": ", type(),
+       " has no predictions that could be scored without its model");
+}
+
+void register_task(TaskKind kind) {
+  require(find_task_kind(kind.type) == nullptr, ErrorCode::kInternal, "the task '", kind.type,
+          "' is registered already");
+  kinds().push_back(std::move(kind));
+}
+
+const std::vector<TaskKind>& task_kinds() {
+  return kinds();
 }
 
 std::vector<std::string> task_types() {
   std::vector<std::string> types;
-  for (const Entry& entry : entries()) types.push_back(entry.type);
+  for (const TaskKind& kind : kinds()) types.push_back(kind.type);
   return types;
 }
 
-Json task_schema(const std::string& type) {
-  const Entry* entry = find_entry(type);
-  require(entry != nullptr, ErrorCode::kUsage, "unknown task '", type, "', ", expected_types(type));
-  return entry->schema();
+const TaskKind* find_task_kind(const std::string& type) {
+  for (const TaskKind& kind : kinds()) {
+    if (kind.type == type) return &kind;
+  }
+  return nullptr;
 }
 
-std::string task_of(const ModelFacts& facts) {
-  for (const Entry& entry : entries()) {
-    if (entry.head == facts.head) return entry.type;
+const TaskKind& task_kind_of(const ConfigNode& section) {
+  if (!section.value().is_object()) section.fail("", "expected an object with a \"type\"");
+  if (!section.has("type")) section.fail("type", "missing, " + expected_types(""));
+  const Json& type = section.value().at("type");
+  if (!type.is_string())
+    section.fail("type", std::string("expected a string, got ") + type.type_name());
+  const std::string name = type.get<std::string>();
+  const TaskKind* kind = find_task_kind(name);
+  if (kind == nullptr) section.fail("type", "unknown task '" + name + "', " + expected_types(name));
+  return *kind;
+}
+
+std::unique_ptr<Task> make_task(const ConfigNode& section,
+                                std::shared_ptr<const Tokenizer> tokenizer) {
+  return task_kind_of(section).make(section, std::move(tokenizer));
+}
+
+std::string task_of(const Model& model) {
+  const HeadKind head = model.facts().head;
+  std::string type;
+  for (const TaskKind& kind : kinds()) {
+    if (kind.head != head) continue;
+    if (!described(model.config(), kind.type).is_null()) return kind.type;
+    if (type.empty()) type = kind.type;
   }
-  return "";
+  return type;
+}
+
+std::unique_ptr<Responder> make_responder(Model& model, std::shared_ptr<const Tokenizer> tokenizer,
+                                          const AnswerOptions& options) {
+  if (model.facts().head == HeadKind::kSeq2SeqLm) {
+    auto form = choose_form(model, tokenizer, options);
+    return std::make_unique<TextResponder>(model, std::move(tokenizer), std::move(form), options);
+  }
+  const std::string type = task_of(model);
+  require(!type.empty(), ErrorCode::kUsage, options.directory.string(), ": a ",
+          model.facts().architecture, " gives no answers");
+  Json section = described(model.config(), type);
+  if (!section.is_object()) section = Json::object();
+  section["type"] = type;
+  const JsonDocument document{section, {}};
+  const ConfigNode node(&document.value, "task_specific_params." + type, &document,
+                        ErrorCode::kData);
+  return make_task(node, std::move(tokenizer))->responder(model, options);
 }
 
 }  // namespace llmctl

@@ -12,6 +12,8 @@
 #include "metrics/classification.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/labelled_texts.h"
+#include "tasks/predictions.h"
+#include "tasks/record_names.h"
 #include "tasks/records.h"
 #include "tasks/text_rows.h"
 
@@ -47,21 +49,46 @@ std::vector<std::string> model_labels(const Model& model) {
   return names;
 }
 
-std::size_t best_class(const std::vector<float>& probabilities) {
-  return static_cast<std::size_t>(std::max_element(probabilities.begin(), probabilities.end()) -
-                                  probabilities.begin());
+std::size_t best_class(const std::vector<float>& values) {
+  return static_cast<std::size_t>(std::max_element(values.begin(), values.end()) - values.begin());
+}
+
+/// Probabilities of classes of which one is right.
+std::vector<float> softmax(std::vector<float> logits) {
+  const float greatest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (float& value : logits) {
+    value = std::exp(value - greatest);
+    sum += value;
+  }
+  for (float& value : logits) value = static_cast<float>(value / sum);
+  return logits;
+}
+
+/// What a model's outputs say: probabilities of one class or of each for itself, or the values.
+std::vector<float> meaning_of(std::vector<float> logits, ProblemType problem) {
+  switch (problem) {
+    case ProblemType::kSingleLabel:
+      return softmax(std::move(logits));
+    case ProblemType::kMultiLabel:
+      for (float& value : logits) value = 1 / (1 + std::exp(-value));
+      return logits;
+    case ProblemType::kRegression:
+      break;
+  }
+  return logits;
 }
 
 /// Scores of always answering the most frequent class.
-void add_majority(const std::vector<std::size_t>& expected, const std::vector<std::string>& names,
-                  TaskEvaluation& evaluation) {
+Scores majority_scores(const std::vector<std::size_t>& expected,
+                       const std::vector<std::string>& names) {
   std::vector<std::size_t> counts(names.size());
   for (std::size_t id : expected) ++counts[id];
   const auto most =
       static_cast<std::size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
   ConfusionMatrix matrix(names.size());
   for (std::size_t id : expected) matrix.add(id, most);
-  evaluation.baseline = matrix.scores();
+  return matrix.scores();
 }
 
 std::string sample_line(const LabelledText& text, const std::string& predicted) {
@@ -86,20 +113,22 @@ class SequenceClassification : public Task {
   std::vector<ScoreKind> evaluation_scores() const override { return ConfusionMatrix::kinds(true); }
   std::string baseline_rule() const override { return "most frequent class"; }
   std::string best_score() const override { return "accuracy"; }
+  void describe(Json& config) const override {
+    config["problem_type"] = "single_label_classification";
+  }
 
-  void read(const TaskFiles& files) override;
+  void read(const TaskData& data) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
   std::unique_ptr<Loss> loss(Model& model) const override {
     return std::make_unique<ClassificationLoss>(model);
   }
   std::unique_ptr<Validator> validator(Model& model, std::int64_t batch_size,
                                        World& world) const override;
-  TaskEvaluation evaluate(Model& model, const std::vector<std::filesystem::path>& files,
-                          const PredictOptions& options) const override;
+  TaskEvaluation evaluate(Model& model, const TaskData& data,
+                          const EvaluateOptions& options) const override;
   TaskEvaluation score(const std::filesystem::path& predictions,
                        const std::vector<std::filesystem::path>& references) const override;
-  std::vector<Json> answer(Model& model, const std::vector<Json>& inputs,
-                           const PredictOptions& options) const override;
+  std::unique_ptr<Responder> responder(Model& model, const AnswerOptions& options) const override;
 
   TokenId pad() const { return pad_token(*tokenizer_); }
 
@@ -123,9 +152,12 @@ class SequenceClassification : public Task {
 std::vector<std::size_t> SequenceClassification::label_ids(
     const std::vector<LabelledText>& texts, const std::vector<std::string>& names,
     const std::vector<std::filesystem::path>& files) {
+  std::map<std::string, std::optional<std::size_t>> known_ids;
   std::vector<std::size_t> ids;
   for (const LabelledText& text : texts) {
-    const auto id = label_id(text.label, names);
+    const auto [found, is_new] = known_ids.try_emplace(text.label);
+    if (is_new) found->second = label_id(text.label, names);
+    const std::optional<std::size_t> id = found->second;
     if (!id) {
       std::string known;
       for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
@@ -138,18 +170,18 @@ std::vector<std::size_t> SequenceClassification::label_ids(
   return ids;
 }
 
-void SequenceClassification::read(const TaskFiles& files) {
+void SequenceClassification::read(const TaskData& files) {
   train_.clear();
   valid_.clear();
-  std::vector<std::filesystem::path> train_files;
-  for (const auto& [file, weight] : files.train) {
-    read_labelled_texts(file, train_files.size(), config_, true, train_);
-    train_files.push_back(file);
-  }
+  const std::vector<std::filesystem::path> train_files = files.train_files();
+  const std::vector<double> weights = files.train_weights();
+  for (std::size_t i = 0; i < train_files.size(); ++i)
+    read_labelled_texts(train_files[i], i, config_, true, train_);
   if (const std::size_t empty = drop_empty(train_))
     log_warning("classification: ", empty, " empty texts left out");
   require(!train_.empty(), ErrorCode::kData,
           train_files.empty() ? "data.train" : train_files[0].string(), ": no text to train on");
+  if (config_.labels.empty()) review_labels(train_, train_files);
   names_ = config_.labels.empty() ? label_names(train_) : config_.labels;
   require(names_.size() >= 2, ErrorCode::kData, train_files[0].string(),
           ": all texts have the class '", names_[0], "'; classification needs two classes");
@@ -177,7 +209,7 @@ void SequenceClassification::read(const TaskFiles& files) {
   valid_rows_ = tokenize_texts(valid_, *tokenizer_, files.sequence_length);
   rows_.clear();
   for (std::size_t i = 0; i < train_.size(); ++i) {
-    const double weight = files.train[train_[i].file].second;
+    const double weight = weights[train_[i].file];
     rows_.insert(rows_.end(), static_cast<std::size_t>(passes(train_[i].text, weight)),
                  static_cast<std::int64_t>(i));
   }
@@ -230,17 +262,18 @@ class ClassificationValidator : public Validator {
         world_(world) {}
 
   ValidationResult validate(const Context& context) override {
-    const auto predictions = predict_classes(model_, rows_, pad_, batch_size_, context, world_);
+    const auto logits = predict_logits(model_, rows_, {pad_, batch_size_, context}, world_);
     ConfusionMatrix matrix(names_.size());
     double loss[] = {0.0, 0.0};
     ValidationResult result;
     for (std::size_t i = 0; i < texts_.size(); ++i) {
-      if (predictions[i].empty()) continue;
-      matrix.add(ids_[i], best_class(predictions[i]));
-      loss[0] -= std::log(std::max(predictions[i][ids_[i]], 1e-30f));
+      if (logits[i].empty()) continue;
+      const std::vector<float> shares = softmax(logits[i]);
+      matrix.add(ids_[i], best_class(shares));
+      loss[0] -= std::log(std::max(shares[ids_[i]], 1e-30f));
       loss[1] += 1;
       if (result.samples.size() < kSamples) {
-        result.samples.push_back(sample_line(texts_[i], names_[best_class(predictions[i])]));
+        result.samples.push_back(sample_line(texts_[i], names_[best_class(shares)]));
       }
     }
     world_.sum(matrix.numbers());
@@ -278,41 +311,39 @@ std::vector<LabelledText> SequenceClassification::read_references(
   return texts;
 }
 
-Json prediction_of(const std::vector<float>& probabilities, const std::vector<std::string>& names) {
-  Json scores = Json::object();
-  for (std::size_t c = 0; c < names.size(); ++c) scores[names[c]] = probabilities[c];
-  return Json{{"label", names[best_class(probabilities)]}, {"scores", scores}};
-}
-
-TaskEvaluation SequenceClassification::evaluate(Model& model,
-                                                const std::vector<std::filesystem::path>& files,
-                                                const PredictOptions& options) const {
+TaskEvaluation SequenceClassification::evaluate(Model& model, const TaskData& data,
+                                                const EvaluateOptions& options) const {
+  require(
+      model.facts().problem_type == ProblemType::kSingleLabel, ErrorCode::kUsage, "a ",
+      model.facts().architecture,
+      " of several labels or of values (problem_type) is answered with by generate; scores of it "
+      "are not computed");
+  const std::vector<std::filesystem::path> files = data.scored_files();
   std::vector<LabelledText> texts = read_references(files);
-  if (options.part) {
+  if (data.valid.empty()) {
     drop_empty(texts);
-    texts = flagged(texts, held_out_texts(texts, options.part), true);
+    texts = flagged(texts, held_out_texts(texts, data.held_out), true);
   }
   const std::vector<std::string> names = model_labels(model);
   const std::vector<std::size_t> expected = label_ids(texts, names, files);
   const TextRows rows =
-      tokenize_texts(texts, *tokenizer_, model_length(model, options.sequence_length));
-  const auto predictions =
-      predict_classes(model, rows, pad(), options.batch_size, options.context, *make_local_world());
+      tokenize_texts(texts, *tokenizer_, model_length(model, data.sequence_length));
+  const auto logits = predict_logits(model, rows, {pad(), options.batch_size, options.context},
+                                     *make_local_world());
   TaskEvaluation evaluation;
   ConfusionMatrix matrix(names.size());
-  evaluation.predictions = Json::array();
+  const std::size_t every = std::max<std::size_t>(1, texts.size() / kSamples);
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    matrix.add(expected[i], best_class(predictions[i]));
+    const ClassAnswer answer(ProblemType::kSingleLabel, names, softmax(logits[i]));
+    matrix.add(expected[i], best_class(answer.values()));
     Json prediction = {{"id", texts[i].id}};
-    prediction.update(prediction_of(predictions[i], names));
+    prediction.update(answer.record());
     evaluation.predictions.push_back(std::move(prediction));
-    if (i % std::max<std::size_t>(1, texts.size() / kSamples) == 0 &&
-        evaluation.samples.size() < kSamples) {
-      evaluation.samples.push_back(sample_line(texts[i], names[best_class(predictions[i])]));
-    }
+    if (i % every == 0 && evaluation.samples.size() < kSamples)
+      evaluation.samples.push_back(sample_line(texts[i], names[best_class(answer.values())]));
   }
   evaluation.scores = matrix.scores(names);
-  add_majority(expected, names, evaluation);
+  evaluation.baselines.push_back({baseline_rule(), majority_scores(expected, names)});
   return evaluation;
 }
 
@@ -320,54 +351,127 @@ TaskEvaluation SequenceClassification::score(
     const std::filesystem::path& predictions,
     const std::vector<std::filesystem::path>& references) const {
   const std::vector<LabelledText> texts = read_references(references);
-  const std::vector<std::string> names =
-      config_.labels.empty() ? label_names(texts) : config_.labels;
-  std::map<std::string, std::string> given;
+  std::vector<std::string> names = config_.labels.empty() ? label_names(texts) : config_.labels;
+  const std::vector<std::size_t> expected = label_ids(texts, names, references);
+  std::vector<std::string> ids;
+  for (const LabelledText& text : texts) ids.push_back(id_text(text.id));
+  const std::vector<Prediction> given =
+      match_predictions(read_predictions(predictions), ids, predictions);
+  // A class that no reference has is one of its own, which is always wrong.
+  const std::size_t known = names.size();
+  for (const Prediction& prediction : given) {
+    if (!label_id(prediction.text(), names)) names.push_back(class_name(prediction.text()));
+  }
+  if (names.size() > known) {
+    log_warning(predictions.string(), ": ", names.size() - known,
+                " classes are no reference's, such as '", names[known],
+                "'; their predictions count as wrong");
+  }
   TaskEvaluation evaluation;
-  evaluation.predictions = Json::array();
-  for_each_labelled_record(predictions, [&](const Record& record) {
-    const std::string id = record.has("id") ? record.text("id") : std::to_string(given.size());
-    if (!given.emplace(id, record.text("label")).second)
-      record.fail("id '" + id + "' occurs twice");
-    evaluation.predictions.push_back(record.value);
-  });
-  // A label that no reference has is a class of its own, which is always wrong.
-  std::vector<std::string> all = names;
-  for (const auto& [id, label] : given) {
-    if (!label_id(label, all)) all.push_back(label);
-  }
-  ConfusionMatrix matrix(all.size());
-  const std::vector<std::size_t> expected = label_ids(texts, all, references);
+  ConfusionMatrix matrix(names.size());
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    const std::string id =
-        texts[i].id.is_string() ? texts[i].id.get<std::string>() : dump_json(texts[i].id);
-    const auto found = given.find(id);
-    require(found != given.end(), ErrorCode::kData, predictions.string(),
-            ": no prediction for id '", id, "' of ", references[texts[i].file].string());
-    matrix.add(expected[i], *label_id(found->second, all));
+    matrix.add(expected[i], *label_id(given[i].text(), names));
+    evaluation.predictions.push_back({{"id", texts[i].id}, {kPrediction, given[i].value}});
   }
-  evaluation.scores = matrix.scores(all);
-  add_majority(expected, all, evaluation);
+  evaluation.scores = matrix.scores(names);
+  evaluation.baselines.push_back({baseline_rule(), majority_scores(expected, names)});
   return evaluation;
 }
 
-std::vector<Json> SequenceClassification::answer(Model& model, const std::vector<Json>& inputs,
-                                                 const PredictOptions& options) const {
-  std::vector<LabelledText> texts;
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    texts.push_back(read_text_input(inputs[i], i + 1, config_));
-  const TextRows rows =
-      tokenize_texts(texts, *tokenizer_, model_length(model, options.sequence_length));
-  const auto predictions =
-      predict_classes(model, rows, pad(), options.batch_size, options.context, *make_local_world());
-  const std::vector<std::string> names = model_labels(model);
-  std::vector<Json> answers = inputs;
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    answers[i].update(prediction_of(predictions[i], names));
-  return answers;
+class ClassResponder : public Responder {
+ public:
+  ClassResponder(const SequenceClassificationConfig& config,
+                 std::shared_ptr<const Tokenizer> tokenizer, Model& model,
+                 const AnswerOptions& options)
+      : config_(config),
+        tokenizer_(std::move(tokenizer)),
+        model_(model),
+        sequence_length_(model_length(model, options.sequence_length > 0
+                                                 ? options.sequence_length
+                                                 : model.facts().max_positions)),
+        how_{pad_token(*tokenizer_), options.batch_size, options.context} {}
+
+  Json input_of(const std::string& text) const override { return {{"text", text}}; }
+  void check(std::span<const AnswerInput> inputs) const override { texts_of(inputs); }
+
+  AnswerList answer(std::span<const AnswerInput> inputs, std::size_t, const TextStream&) override {
+    const TextRows rows = tokenize_texts(texts_of(inputs), *tokenizer_, sequence_length_);
+    auto logits = predict_logits(model_, rows, how_, *make_local_world());
+    const std::vector<std::string> names = model_labels(model_);
+    const ProblemType problem = model_.facts().problem_type;
+    AnswerList answers;
+    for (auto& values : logits) {
+      answers.push_back(
+          std::make_unique<ClassAnswer>(problem, names, meaning_of(std::move(values), problem)));
+    }
+    return answers;
+  }
+
+  Json settings() const override { return {{"sequence_length", sequence_length_}}; }
+  std::int64_t batch_size() const override { return how_.batch_size; }
+
+ private:
+  std::vector<LabelledText> texts_of(std::span<const AnswerInput> inputs) const {
+    std::vector<LabelledText> texts;
+    for (const AnswerInput& input : inputs) texts.push_back(read_text_input(input, config_));
+    return texts;
+  }
+
+  SequenceClassificationConfig config_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  Model& model_;
+  std::int64_t sequence_length_;
+  PredictRows how_;
+};
+
+std::unique_ptr<Responder> SequenceClassification::responder(Model& model,
+                                                             const AnswerOptions& options) const {
+  return std::make_unique<ClassResponder>(config_, tokenizer_, model, options);
 }
 
 }  // namespace
+
+Json ClassAnswer::record() const {
+  Json scores = Json::object();
+  for (std::size_t c = 0; c < names_.size(); ++c) scores[names_[c]] = values_[c];
+  Json prediction;
+  switch (problem_) {
+    case ProblemType::kSingleLabel:
+      prediction = names_[best_class(values_)];
+      break;
+    case ProblemType::kMultiLabel:
+      prediction = chosen();
+      break;
+    case ProblemType::kRegression:
+      prediction = values_.size() == 1 ? Json(values_.front()) : Json(values_);
+      break;
+  }
+  return {{kPrediction, std::move(prediction)}, {"scores", std::move(scores)}};
+}
+
+std::vector<std::string> ClassAnswer::chosen() const {
+  std::vector<std::string> names;
+  for (std::size_t c = 0; c < names_.size(); ++c) {
+    if (problem_ == ProblemType::kMultiLabel ? values_[c] >= 0.5f : c == best_class(values_))
+      names.push_back(names_[c]);
+  }
+  return names;
+}
+
+std::string ClassAnswer::text() const {
+  std::string text;
+  for (std::size_t c = 0; c < names_.size(); ++c) {
+    const std::string separator = text.empty() ? "" : ", ";
+    if (problem_ == ProblemType::kRegression) {
+      const std::string name = names_.size() == 1 ? "" : names_[c] + " ";
+      text += concat(separator, name, values_[c]);
+    } else if (problem_ == ProblemType::kMultiLabel ? values_[c] >= 0.5f
+                                                    : c == best_class(values_)) {
+      text += concat(separator, names_[c], " ", format_percent(values_[c]));
+    }
+  }
+  return text.empty() ? "(no class reaches 50 %)" : text;
+}
 
 std::unique_ptr<Task> make_sequence_classification(const SequenceClassificationConfig& config,
                                                    std::shared_ptr<const Tokenizer> tokenizer) {

@@ -32,6 +32,27 @@ struct SequenceClassificationConfig {
   }
 };
 
+/// Classes of a text, or values, as the model's problem_type says.
+class ClassAnswer : public Answer {
+ public:
+  /// `values`: probabilities of the classes `names`, or (regression) the outputs.
+  ClassAnswer(ProblemType problem, std::vector<std::string> names, std::vector<float> values)
+      : problem_(problem), names_(std::move(names)), values_(std::move(values)) {}
+  const std::vector<std::string>& names() const { return names_; }
+  const std::vector<float>& values() const { return values_; }
+  /// The best class; of several labels those of at least 50 %.
+  std::vector<std::string> chosen() const;
+  /// "prediction" (a class, a list of classes, a value) and "scores", each class's probability or
+  /// value.
+  Json record() const override;
+  std::string text() const override;
+
+ private:
+  ProblemType problem_;
+  std::vector<std::string> names_;
+  std::vector<float> values_;
+};
+
 std::unique_ptr<Task> make_sequence_classification(const SequenceClassificationConfig& config,
                                                    std::shared_ptr<const Tokenizer> tokenizer);
 

@@ -1,53 +1,49 @@
-// A supervised task: reader, features, head, loss and metrics. It implements train's interfaces,
-// answers single inputs for `generate`, and scores files for `eval`.
+// A task: one way of learning and answering. From raw text (causal and masked language models,
+// whose labels come from the text itself) or from labelled records, it makes rows, loss and scores
+// for training, scores files for `eval`, and answers inputs for `generate`.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/world.h"
 #include "config/fields.h"
 #include "data/batching.h"
-#include "infer/engine.h"
+#include "metrics/score.h"
 #include "models/model.h"
-#include "tasks/records.h"
+#include "tasks/answer.h"
+#include "tasks/task_data.h"
 #include "text/tokenizer.h"
 #include "train/interfaces.h"
 
 namespace llmctl {
 
-/// Labelled files of a run, after globs.
-struct TaskFiles {
-  /// With weights: passes per epoch (1 once, 0.5 every second record by hash, 2 twice).
-  std::vector<std::pair<std::filesystem::path, double>> train;
-  std::vector<std::filesystem::path> valid;
-  HeldOutShare held_out;  ///< of train, when valid is empty
-  std::int64_t sequence_length = 512;
-};
-
-/// How inputs are predicted.
-struct PredictOptions {
-  std::int64_t sequence_length = 512;  ///< most tokens of a row that the model sees
-  std::int64_t batch_size = 32;        ///< rows per forward pass
+/// How files are scored.
+struct EvaluateOptions {
+  std::int64_t batch_size = 32;  ///< rows per forward pass
   Context context;
-  /// Of tasks that generate text (its batch_size is the one above); absent: greedy, as many tokens
-  /// as the task's section says.
-  std::optional<GenerationConfig> generation;
-  std::size_t first = 0;  ///< index of the first input among all, for the draws of generated text
-  HeldOutShare part;  ///< evaluate() takes only what a run with this share holds out of the files
+  std::vector<std::string> baselines;  ///< yardsticks beside the task's own: "ngram:5"
 };
 
-/// What evaluating gives: scores, and one prediction per input in the task's own format.
+/// Scores that a rule without a model reaches on the same inputs.
+struct Baseline {
+  std::string rule;  ///< "word overlap", "ngram5"
+  Scores scores;
+};
+
+/// What evaluating gives.
 struct TaskEvaluation {
   Scores scores;
-  Json predictions;
-  std::vector<std::string> samples;
-  Scores baseline;  ///< what the task's baseline_rule() reaches on the same inputs
+  std::vector<Baseline> baselines;
+  /// One record per input with its prediction, as `eval --predictions` reads it back; empty for
+  /// tasks without predictions.
+  std::vector<Json> predictions;
+  std::vector<std::string> samples;  ///< lines worth reading
 };
 
 class Task {
@@ -55,16 +51,19 @@ class Task {
   virtual ~Task() = default;
   virtual const std::string& type() const = 0;
   virtual HeadKind head() const = 0;
+  /// True when the labels come from raw text itself.
+  virtual bool learns_from_text() const { return false; }
   /// Names of the classes, in the order of their ids; empty for other tasks. Known after read().
   virtual std::vector<std::string> labels() const { return {}; }
 
-  /// Reads the training and held-out files (kData naming file and record; what is skipped is
-  /// counted and logged).
-  virtual void read(const TaskFiles& files) = 0;
-  /// Training rows; read() comes first and the task outlives what it gives.
+  /// Reads what is learnt from and what is held out (kData naming file and record; what is skipped
+  /// is counted and logged).
+  virtual void read(const TaskData& data) = 0;
+  /// Training rows; order and everything drawn are functions of (seed, step, row). read() comes
+  /// first and the task outlives what it gives.
   virtual std::unique_ptr<Source> source(const Batching& batching) const = 0;
   virtual std::unique_ptr<Loss> loss(Model& model) const = 0;
-  /// Scores on the held-out records read before; null when there are none.
+  /// Scores on what was held out; null when that is nothing.
   virtual std::unique_ptr<Validator> validator(Model& model, std::int64_t batch_size,
                                                World& world) const = 0;
   /// What the validator and what evaluate() and score() may give.
@@ -77,27 +76,83 @@ class Task {
   /// Notes in a model's config.json what answering with it needs (task_specific_params), so that
   /// `generate` and `eval` find it again.
   virtual void describe(Json& config) const { (void)config; }
+  /// The chat template that the model learnt conversations in, which replaces the directory's own;
+  /// nothing for tasks that leave it as it is.
+  virtual std::optional<std::string> chat_template() const { return std::nullopt; }
 
-  /// Predicts and scores labelled files.
-  virtual TaskEvaluation evaluate(Model& model, const std::vector<std::filesystem::path>& files,
-                                  const PredictOptions& options) const = 0;
-  /// Scores a predictions file against references, without a model.
+  /// Flags of `generate` that show a user how the model is asked.
+  virtual std::string generate_flags() const { return "-p \"…\""; }
+
+  /// Refuses (kUsage) a yardstick that evaluate() would not know.
+  virtual void check_baseline(const std::string& name, const TaskData& data) const;
+  /// Predicts and scores data.valid, or where that is empty what data.held_out takes of data.train.
+  virtual TaskEvaluation evaluate(Model& model, const TaskData& data,
+                                  const EvaluateOptions& options) const = 0;
+  /// Scores a predictions file against references, without a model. kUsage for tasks without
+  /// predictions.
   virtual TaskEvaluation score(const std::filesystem::path& predictions,
-                               const std::vector<std::filesystem::path>& references) const = 0;
-  /// Answers inputs ({"question", "context"}, {"text"}, {"prompt"}, …): one object each, input keys
-  /// kept.
-  virtual std::vector<Json> answer(Model& model, const std::vector<Json>& inputs,
-                                   const PredictOptions& options) const = 0;
+                               const std::vector<std::filesystem::path>& references) const;
+  /// The predictions as one JSON document, where official scripts want another form than a list.
+  virtual Json predictions_document(const std::vector<Json>& predictions) const {
+    return predictions;
+  }
+  /// Answers inputs with a model that was made for the task.
+  virtual std::unique_ptr<Responder> responder(Model& model,
+                                               const AnswerOptions& options) const = 0;
 };
 
-/// From a section {"type": …, …}. kConfig with did-you-mean for an unknown type or key.
+/// A kind of task, as the registry knows it.
+struct TaskKind {
+  std::string type;
+  HeadKind head;  ///< of the models that are made for it
+  bool raw_text;  ///< learns_from_text()
+  std::function<std::unique_ptr<Task>(const ConfigNode&, std::shared_ptr<const Tokenizer>)> make;
+  std::function<Json(const ConfigNode&)> resolve;  ///< checks a section, gives all of its keys
+  std::function<Json()> schema;
+};
+
+/// The entry of a task whose section is a struct with fields(), made by make(config, tokenizer).
+template <class Config, class Make>
+TaskKind task_kind(HeadKind head, bool raw_text, Make make) {
+  return {Config().type,
+          head,
+          raw_text,
+          [make](const ConfigNode& section, std::shared_ptr<const Tokenizer> tokenizer) {
+            Config config;
+            read_config(section, config);
+            return std::unique_ptr<Task>(make(config, std::move(tokenizer)));
+          },
+          [](const ConfigNode& section) {
+            Config config;
+            read_config(section, config);
+            return config_to_json(config);
+          },
+          [] { return config_schema<Config>(); }};
+}
+
+/// Adds a kind beside the built-in ones; for programs with tasks of their own. Not thread-safe.
+void register_task(TaskKind kind);
+
+/// All kinds, the built-in ones first.
+const std::vector<TaskKind>& task_kinds();
+std::vector<std::string> task_types();
+/// Null for an unknown type.
+const TaskKind* find_task_kind(const std::string& type);
+
+/// The kind that a section {"type": …, …} names. kConfig with did-you-mean.
+const TaskKind& task_kind_of(const ConfigNode& section);
+/// kConfig with did-you-mean for an unknown type or key, and for a tokenizer that lacks what the
+/// task needs.
 std::unique_ptr<Task> make_task(const ConfigNode& section,
                                 std::shared_ptr<const Tokenizer> tokenizer);
-std::vector<std::string> task_types();
-Json task_schema(const std::string& type);
 
-/// The task that a model directory was made for, by its architecture: "extractive_qa",
-/// "sequence_classification", "text_generation" (causal LMs), "masked_lm" has none (empty).
-std::string task_of(const ModelFacts& facts);
+/// The type of the task that a model was made for: the one that its config.json describes
+/// (task_specific_params), else the first of its head. Empty where there is none.
+std::string task_of(const Model& model);
+
+/// Who answers with a model: its task, or for encoder-decoders, which translate or rewrite, the
+/// generation of text alone. kUsage for a model that gives no answers.
+std::unique_ptr<Responder> make_responder(Model& model, std::shared_ptr<const Tokenizer> tokenizer,
+                                          const AnswerOptions& options);
 
 }  // namespace llmctl

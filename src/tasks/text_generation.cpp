@@ -3,7 +3,6 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
-#include <map>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -11,12 +10,14 @@
 #include "data/collate.h"
 #include "metrics/answers.h"
 #include "metrics/perplexity.h"
-#include "tasks/lm_loss.h"
 #include "prompt/generate.h"
-#include "prompt/growing_text.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/dialogues.h"
+#include "tasks/lm_loss.h"
+#include "tasks/predictions.h"
+#include "tasks/record_names.h"
 #include "tasks/records.h"
+#include "tasks/text_answers.h"
 #include "text/unicode.h"
 
 namespace llmctl {
@@ -78,6 +79,27 @@ std::array<double, 2> total_loss(Model& model, const Rows& rows, TokenId pad,
   return total;
 }
 
+/// Prompts in the form that the model's fine-tuning gave them. What is too long loses its beginning
+/// so that the answer has room, as rows in training do.
+class TrainedForm : public PromptForm {
+ public:
+  TrainedForm(const TextGenerationConfig& config, DialogueEncoder encoder, std::int64_t length)
+      : config_(config), encoder_(std::move(encoder)), length_(length) {}
+
+  EncodedPrompt encode(const AnswerInput& input, std::size_t) const override {
+    return {encoder_.prompt(read_prompt_input(input, config_), static_cast<std::size_t>(length_)),
+            false};
+  }
+  bool holds_conversations() const override { return true; }
+  bool shortens() const override { return true; }
+  Json settings() const override { return {{"template", encoder_.prompt_template()}}; }
+
+ private:
+  TextGenerationConfig config_;
+  DialogueEncoder encoder_;
+  std::int64_t length_;  // of a prompt
+};
+
 class TextGeneration : public Task {
  public:
   TextGeneration(const TextGenerationConfig& config, std::shared_ptr<const Tokenizer> tokenizer)
@@ -90,17 +112,16 @@ class TextGeneration : public Task {
   std::string best_score() const override { return kLossName; }
   void describe(Json& config) const override;
 
-  void read(const TaskFiles& files) override;
+  void read(const TaskData& data) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
   std::unique_ptr<Loss> loss(Model& model) const override { return make_lm_loss(model); }
   std::unique_ptr<Validator> validator(Model& model, std::int64_t batch_size,
                                        World& world) const override;
-  TaskEvaluation evaluate(Model& model, const std::vector<std::filesystem::path>& files,
-                          const PredictOptions& options) const override;
+  TaskEvaluation evaluate(Model& model, const TaskData& data,
+                          const EvaluateOptions& options) const override;
   TaskEvaluation score(const std::filesystem::path& predictions,
                        const std::vector<std::filesystem::path>& references) const override;
-  std::vector<Json> answer(Model& model, const std::vector<Json>& inputs,
-                           const PredictOptions& options) const override;
+  std::unique_ptr<Responder> responder(Model& model, const AnswerOptions& options) const override;
 
  private:
   friend class GenerationValidator;
@@ -116,7 +137,8 @@ class TextGeneration : public Task {
               std::int64_t sequence_length) const;
   /// Answers the last prompts of some dialogues.
   std::vector<GeneratedText> generate(Model& model, const std::vector<const Dialogue*>& dialogues,
-                                      const PredictOptions& options) const;
+                                      std::int64_t sequence_length,
+                                      const EvaluateOptions& options) const;
   std::vector<Dialogue> read_references(const std::vector<std::filesystem::path>& files) const;
   TokenId pad() const { return pad_token(*tokenizer_); }
 
@@ -158,14 +180,15 @@ Rows TextGeneration::encode(const std::vector<Dialogue>& dialogues, const Dialog
   return rows;
 }
 
-void TextGeneration::read(const TaskFiles& files) {
+void TextGeneration::read(const TaskData& files) {
   sequence_length_ = files.sequence_length;
+  const std::vector<std::filesystem::path> train_files = files.train_files();
+  const std::vector<double> weights = files.train_weights();
   std::vector<Dialogue> train;
-  for (std::size_t i = 0; i < files.train.size(); ++i)
-    read_dialogues(files.train[i].first, i, config_, train);
+  for (std::size_t i = 0; i < train_files.size(); ++i)
+    read_dialogues(train_files[i], i, config_, train);
   require(!train.empty(), ErrorCode::kData,
-          files.train.empty() ? "data.train" : files.train[0].first.string(),
-          ": no prompt to train on");
+          train_files.empty() ? "data.train" : train_files[0].string(), ": no prompt to train on");
   valid_.clear();
   for (std::size_t i = 0; i < files.valid.size(); ++i)
     read_dialogues(files.valid[i], i, config_, valid_);
@@ -179,8 +202,7 @@ void TextGeneration::read(const TaskFiles& files) {
   valid_rows_ = encode(valid_, rows_of, files.sequence_length);
   rows_.clear();
   for (std::size_t i = 0; i < train.size(); ++i) {
-    const std::int64_t times =
-        passes(train[i].turns.front().prompt, files.train[train[i].file].second);
+    const std::int64_t times = passes(train[i].turns.front().prompt, weights[train[i].file]);
     rows_.insert(rows_.end(), static_cast<std::size_t>(times), static_cast<std::int64_t>(i));
   }
   const auto longest = static_cast<std::size_t>(files.sequence_length) + 1;
@@ -209,39 +231,24 @@ std::unique_ptr<Source> TextGeneration::source(const Batching& batching) const {
 
 std::vector<GeneratedText> TextGeneration::generate(Model& model,
                                                     const std::vector<const Dialogue*>& dialogues,
-                                                    const PredictOptions& options) const {
-  GenerationConfig generation;
-  if (options.generation) {
-    generation = *options.generation;
-  } else {
-    generation.max_new_tokens = config_.max_new_tokens;
-  }
-  generation.batch_size = options.batch_size;
+                                                    std::int64_t sequence_length,
+                                                    const EvaluateOptions& options) const {
   const DialogueEncoder rows_of = encoder(&model);
   // Prompts are cut so that the answer has room, like rows in training.
-  const std::int64_t length = model_length(model, options.sequence_length);
-  const std::int64_t answer =
-      std::min(generation.max_new_tokens.value_or(config_.max_new_tokens), length / 2);
-  std::vector<GenerationRequest> requests;
-  std::vector<GrowingText> texts;
-  for (std::size_t i = 0; i < dialogues.size(); ++i) {
-    GenerationRequest request;
-    request.prompt = rows_of.prompt(*dialogues[i], static_cast<std::size_t>(length - answer));
-    request.stream = options.first + i;
-    texts.emplace_back(tokenizer_, true, generation.stop);
-    requests.push_back(std::move(request));
-  }
-  std::vector<std::int64_t> ends = generation.eos_token_id;
-  if (ends.empty()) ends.push_back(rows_of.end());
-  std::vector<GeneratedTokens> tokens =
-      generate_tokens(model, requests, generation, ends, tokenizer_->vocab_size(), options.context,
-                      [&](std::size_t row, TokenId id) { return texts[row].push(id); });
+  const std::int64_t length = model_length(model, sequence_length);
+  const std::int64_t answer = std::min(config_.max_new_tokens, length / 2);
+  std::vector<EncodedPrompt> prompts;
+  for (const Dialogue* dialogue : dialogues)
+    prompts.push_back(
+        {rows_of.prompt(*dialogue, static_cast<std::size_t>(length - answer)), false});
+  GenerationConfig generation;
+  generation.max_new_tokens = config_.max_new_tokens;
+  generation.batch_size = options.batch_size;
+  generation.eos_token_id = {rows_of.end()};
   std::vector<GeneratedText> out;
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    texts[i].finish();
-    out.push_back({std::string(trim(texts[i].text())), std::move(tokens[i].ids),
-                   std::move(tokens[i].logprobs),
-                   tokens[i].reason == FinishReason::kStop ? "stop" : "length"});
+  for (auto& samples : generate_texts(model, tokenizer_, prompts, generation, options.context)) {
+    out.push_back(std::move(samples.front()));
+    out.back().text = trim(out.back().text);
   }
   return out;
 }
@@ -270,11 +277,8 @@ class GenerationValidator : public Validator {
          i += static_cast<std::size_t>(world_.size())) {
       chosen.push_back(&task_.valid_[i * task_.valid_.size() / count]);
     }
-    PredictOptions options;
-    options.sequence_length = task_.sequence_length_;
-    options.batch_size = batch_size_;
-    options.context = context;
-    const auto answers = task_.generate(model_, chosen, options);
+    const auto answers =
+        task_.generate(model_, chosen, task_.sequence_length_, {batch_size_, context, {}});
     AnswerTotals totals(parse_answer_metric(task_.config_.metric));
     for (std::size_t i = 0; i < chosen.size(); ++i) {
       const Turn& turn = chosen[i]->last();
@@ -309,28 +313,25 @@ std::vector<Dialogue> TextGeneration::read_references(
   return dialogues;
 }
 
-TaskEvaluation TextGeneration::evaluate(Model& model,
-                                        const std::vector<std::filesystem::path>& files,
-                                        const PredictOptions& options) const {
-  std::vector<Dialogue> dialogues = read_references(files);
-  if (options.part) {
-    dialogues = flagged(dialogues, held_out_dialogues(dialogues, options.part), true);
-  }
-  const std::int64_t length = model_length(model, options.sequence_length);
+TaskEvaluation TextGeneration::evaluate(Model& model, const TaskData& data,
+                                        const EvaluateOptions& options) const {
+  std::vector<Dialogue> dialogues = read_references(data.scored_files());
+  if (data.valid.empty())
+    dialogues = flagged(dialogues, held_out_dialogues(dialogues, data.held_out), true);
+  const std::int64_t length = model_length(model, data.sequence_length);
   const Rows rows = encode(dialogues, encoder(&model), length);
   const std::array<double, 2> loss =
       total_loss(model, rows, pad(), options.batch_size, options.context, *make_local_world());
   std::vector<const Dialogue*> all;
   for (const Dialogue& dialogue : dialogues) all.push_back(&dialogue);
-  const std::vector<GeneratedText> answers = generate(model, all, options);
+  const std::vector<GeneratedText> answers = generate(model, all, length, options);
   TaskEvaluation evaluation;
   AnswerTotals totals(parse_answer_metric(config_.metric));
-  evaluation.predictions = Json::array();
   for (std::size_t i = 0; i < dialogues.size(); ++i) {
     const Turn& turn = dialogues[i].last();
     totals.add(answers[i].text, std::vector{turn.answer}, turn.prompt);
     evaluation.predictions.push_back(
-        {{"id", dialogues[i].id}, {"prompt", turn.prompt}, {"answer", answers[i].text}});
+        {{"id", dialogues[i].id}, {"prompt", turn.prompt}, {kGeneratedText, answers[i].text}});
     if (i < kSamples) evaluation.samples.push_back(sample_line(dialogues[i], answers[i].text));
   }
   evaluation.scores = totals.scores();
@@ -341,43 +342,34 @@ TaskEvaluation TextGeneration::evaluate(Model& model,
 TaskEvaluation TextGeneration::score(const std::filesystem::path& predictions,
                                      const std::vector<std::filesystem::path>& references) const {
   const std::vector<Dialogue> dialogues = read_references(references);
-  std::map<std::string, std::string> given;
+  std::vector<std::string> ids;
+  for (const Dialogue& dialogue : dialogues) ids.push_back(id_text(dialogue.id));
+  const std::vector<Prediction> given =
+      match_predictions(read_predictions(predictions), ids, predictions);
   TaskEvaluation evaluation;
-  evaluation.predictions = Json::array();
-  for_each_labelled_record(predictions, [&](const Record& record) {
-    const auto field = find_field(record, std::nullopt,
-                                  {"answer", "prediction", "generated_text", "text", "output"});
-    if (!field) record.fail("no field 'answer' (it has " + record.fields() + ")");
-    const std::string id = record.has("id") ? record.text("id") : std::to_string(given.size());
-    if (!given.emplace(id, record.text(*field)).second) record.fail("id '" + id + "' occurs twice");
-    evaluation.predictions.push_back(record.value);
-  });
   AnswerTotals totals(parse_answer_metric(config_.metric));
-  for (const Dialogue& dialogue : dialogues) {
-    const std::string id =
-        dialogue.id.is_string() ? dialogue.id.get<std::string>() : dump_json(dialogue.id);
-    const auto found = given.find(id);
-    require(found != given.end(), ErrorCode::kData, predictions.string(),
-            ": no prediction for id '", id, "' of ", references[dialogue.file].string());
-    totals.add(found->second, std::vector{dialogue.last().answer}, dialogue.last().prompt);
+  for (std::size_t i = 0; i < dialogues.size(); ++i) {
+    const Turn& turn = dialogues[i].last();
+    totals.add(given[i].text(), std::vector{turn.answer}, turn.prompt);
+    evaluation.predictions.push_back({{"id", dialogues[i].id}, {kGeneratedText, given[i].value}});
   }
   evaluation.scores = totals.scores();
   return evaluation;
 }
 
-std::vector<Json> TextGeneration::answer(Model& model, const std::vector<Json>& inputs,
-                                         const PredictOptions& options) const {
-  std::vector<Dialogue> dialogues;
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    dialogues.push_back(read_prompt_input(inputs[i], i + 1, config_));
-  std::vector<const Dialogue*> all;
-  for (const Dialogue& dialogue : dialogues) all.push_back(&dialogue);
-  const std::vector<GeneratedText> generated = generate(model, all, options);
-  std::vector<Json> answers = inputs;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    answers[i].update(generated_json(generated[i]));
+std::unique_ptr<Responder> TextGeneration::responder(Model& model,
+                                                     const AnswerOptions& options) const {
+  const bool own = options.raw || !options.chat_template.empty();
+  if (own) {
+    return std::make_unique<TextResponder>(model, tokenizer_,
+                                           choose_form(model, tokenizer_, options), options);
   }
-  return answers;
+  const std::int64_t length = model_length(
+      model, options.sequence_length > 0 ? options.sequence_length : model.facts().max_positions);
+  const std::int64_t wanted = options.generation.value("max_new_tokens", config_.max_new_tokens);
+  const std::int64_t answer = std::min(wanted, length / 2);
+  auto form = std::make_unique<TrainedForm>(config_, encoder(&model), length - answer);
+  return std::make_unique<TextResponder>(model, tokenizer_, std::move(form), options);
 }
 
 }  // namespace

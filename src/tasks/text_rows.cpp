@@ -1,7 +1,6 @@
 #include "tasks/text_rows.h"
 
 #include <ATen/ops/log_softmax.h>
-#include <ATen/ops/softmax.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -89,9 +88,8 @@ double ClassificationLoss::tokens(const Batch& batch) const {
   return real_tokens(batch.input);
 }
 
-std::vector<std::vector<float>> predict_classes(Model& model, const TextRows& rows, TokenId pad,
-                                                std::int64_t batch_size, const Context& context,
-                                                const World& world) {
+std::vector<std::vector<float>> predict_logits(Model& model, const TextRows& rows,
+                                               const PredictRows& how, const World& world) {
   const c10::NoGradGuard no_grad;
   std::vector<std::int64_t> mine;
   std::vector<std::int32_t> lengths;
@@ -100,19 +98,19 @@ std::vector<std::vector<float>> predict_classes(Model& model, const TextRows& ro
     mine.push_back(static_cast<std::int64_t>(i));
     lengths.push_back(static_cast<std::int32_t>(rows.ids[i].size()));
   }
-  std::vector<std::vector<float>> probabilities(rows.ids.size());
-  for (std::vector<std::int64_t> some : batches_by_length(lengths, batch_size)) {
+  std::vector<std::vector<float>> predicted(rows.ids.size());
+  for (std::vector<std::int64_t> some : batches_by_length(lengths, how.batch_size)) {
     for (std::int64_t& row : some) row = mine[static_cast<std::size_t>(row)];
-    const Batch batch = to_device(rows.batch(some, pad), model.device());
-    const at::Tensor shares =
-        at::softmax(class_logits(model, batch.input, context), -1).cpu().contiguous();
-    const float* data = shares.const_data_ptr<float>();
+    const Batch batch = to_device(rows.batch(some, how.pad), model.device());
+    // [B, labels]
+    const at::Tensor logits = class_logits(model, batch.input, how.context).cpu().contiguous();
+    const float* data = logits.const_data_ptr<float>();
     for (std::size_t r = 0; r < some.size(); ++r) {
-      const float* row = data + static_cast<std::ptrdiff_t>(r) * shares.size(1);
-      probabilities[static_cast<std::size_t>(some[r])].assign(row, row + shares.size(1));
+      const float* row = data + static_cast<std::ptrdiff_t>(r) * logits.size(1);
+      predicted[static_cast<std::size_t>(some[r])].assign(row, row + logits.size(1));
     }
   }
-  return probabilities;
+  return predicted;
 }
 
 }  // namespace llmctl

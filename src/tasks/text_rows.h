@@ -39,10 +39,15 @@ class ClassificationLoss : public Loss {
   Model& model_;
 };
 
-/// Probabilities of the classes of each row i with i % world.size() == world.rank(), empty for the
-/// others.
-std::vector<std::vector<float>> predict_classes(Model& model, const TextRows& rows, TokenId pad,
-                                                std::int64_t batch_size, const Context& context,
-                                                const World& world);
+/// How rows are predicted.
+struct PredictRows {
+  TokenId pad = 0;
+  std::int64_t batch_size = 32;
+  Context context;
+};
+
+/// Logits of the classes of each row i with i % world.size() == world.rank(), empty for the others.
+std::vector<std::vector<float>> predict_logits(Model& model, const TextRows& rows,
+                                               const PredictRows& how, const World& world);
 
 }  // namespace llmctl

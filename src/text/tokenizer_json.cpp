@@ -292,6 +292,15 @@ void write_tokenizer_config(const std::filesystem::path& directory, const Json& 
   }
 }
 
+void replace_chat_template(const std::filesystem::path& directory, const std::string& source) {
+  const std::filesystem::path config_path = directory / "tokenizer_config.json";
+  Json config =
+      std::filesystem::exists(config_path) ? load_json(config_path) : Json(Json::object());
+  config["chat_template"] = source;
+  std::filesystem::remove_all(directory / "additional_chat_templates");
+  write_tokenizer_config(directory, config);
+}
+
 std::optional<std::string> special_token_name(const Json& config, const char* key,
                                               const std::string& source) {
   if (!config.contains(key) || config[key].is_null()) return std::nullopt;

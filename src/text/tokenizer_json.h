@@ -42,6 +42,9 @@ void keep_chat_template(const std::filesystem::path& directory, Json& config);
 /// too: newer programs read that.
 void write_tokenizer_config(const std::filesystem::path& directory, const Json& config);
 
+/// Makes `source` the only chat template of a saved tokenizer directory.
+void replace_chat_template(const std::filesystem::path& directory, const std::string& source);
+
 /// "unk_token" and so on, each with its slot in `tokens`.
 template <class Tokens>
 auto special_token_keys(Tokens& tokens) {

@@ -30,7 +30,7 @@ class Fill : public ::testing::Test {
   }
   std::string error_of(const std::vector<std::string>& texts) {
     try {
-      fill_masks(model, tokenizer, texts, 3, 2, Context());
+      fill_masks(model, tokenizer, texts, {3, 2, Context()});
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::kData);
       return error.what();
@@ -44,7 +44,7 @@ class Fill : public ::testing::Test {
 };
 
 TEST_F(Fill, GivesTheBestWordsWithTheirProbabilities) {
-  const auto results = fill_masks(model, tokenizer, {"a [MASK] b"}, 4, 8, Context());
+  const auto results = fill_masks(model, tokenizer, {"a [MASK] b"}, {4, 8, Context()});
   ASSERT_EQ(results[0].choices.size(), 1u);
   const auto& choices = results[0].choices[0];
   ASSERT_EQ(choices.size(), 4u);
@@ -62,8 +62,8 @@ TEST_F(Fill, GivesTheBestWordsWithTheirProbabilities) {
 
 TEST_F(Fill, FillsSeveralMasksInTextsOfSeveralLengths) {
   const auto results =
-      fill_masks(model, tokenizer, {"[MASK]", "long text [MASK][MASK] and its end", "b[MASK]"}, 1,
-                 2, Context());
+      fill_masks(model, tokenizer, {"[MASK]", "long text [MASK][MASK] and its end", "b[MASK]"},
+                 {1, 2, Context()});
   EXPECT_EQ(results[0].filled, "x");
   EXPECT_EQ(results[1].filled, "long textxx and its end");
   EXPECT_EQ(results[1].choices.size(), 2u);
@@ -76,18 +76,18 @@ TEST_F(Fill, FillsSeveralMasksInTextsOfSeveralLengths) {
 }
 
 TEST_F(Fill, TakesNoMoreWordsThanThereAre) {
-  const auto results = fill_masks(model, tokenizer, {"[MASK]"}, 1000, 2, Context());
+  const auto results = fill_masks(model, tokenizer, {"[MASK]"}, {1000, 2, Context()});
   EXPECT_EQ(results[0].choices[0].size(), 256u);
 }
 
 TEST_F(Fill, RefusesWhatItCannotFill) {
-  EXPECT_THAT(error_of({"[MASK]", "none"}), HasSubstr("text 2 has no mask"));
+  EXPECT_THAT(error_of({"[MASK]", "none"}), HasSubstr("text 2: no mask"));
   EXPECT_THAT(error_of({"a\xff[MASK]"}), HasSubstr("text 1: byte 1"));
   model.facts().max_positions = 5;
   EXPECT_THAT(error_of({"[MASK]", "abc[MASK]"}),
-              HasSubstr("text 2 has 6 tokens, the model takes 5"));
+              HasSubstr("text 2: the text has 6 tokens, the model takes 5"));
   ScriptedModel causal;
-  EXPECT_THROW(fill_masks(causal, tokenizer, {"[MASK]"}, 1, 1, Context()), Error);
+  EXPECT_THROW(fill_masks(causal, tokenizer, {"[MASK]"}, {1, 1, Context()}), Error);
   tokenizer = std::make_shared<ByteTokenizer>(ByteTokenizer::Kind::kPlain);
   EXPECT_THAT(error_of({"[MASK]"}), HasSubstr("no mask token"));
 }
@@ -138,7 +138,7 @@ TEST(FillWithSentencePiece, EncodesTheTextAroundAMaskAsItWasTrained) {
       ASSERT_NE(at, expected.end());
       *at = mask;
       expected.erase(at + 1, at + std::ssize(bare));
-      fill_masks(model, tokenizer, {masked}, 1, 1, Context());
+      fill_masks(model, tokenizer, {masked}, {1, 1, Context()});
       std::vector<TokenId> ids;
       for (std::int64_t i = 0; i < model.ids.size(1); ++i) {
         ids.push_back(static_cast<TokenId>(model.ids[0][i].item<std::int64_t>()));

@@ -8,12 +8,12 @@
 #include <set>
 
 #include "base/error.h"
-#include "tasks/objective_fixture.h"
 #include "support/device.h"
 #include "support/expect_error.h"
 #include "support/fake_model.h"
 #include "support/temp_dir.h"
 #include "support/test_shards.h"
+#include "tasks/objective_fixture.h"
 
 namespace llmctl {
 namespace {

@@ -68,20 +68,21 @@ TEST(Dialogues, NamedFields) {
 }
 
 TEST(Dialogues, Inputs) {
-  EXPECT_EQ(read_prompt_input(Json{{"prompt", "p"}, {"extra", 1}}, 1, {}).last().prompt, "p");
+  EXPECT_EQ(read_prompt_input({Json{{"prompt", "p"}, {"extra", 1}}, "input"}, {}).last().prompt,
+            "p");
   const Json messages = Json::parse(
       R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"},
                                                      {"role": "user", "content": "c"}]})");
-  const Dialogue dialogue = read_prompt_input(messages, 1, {});
+  const Dialogue dialogue = read_prompt_input({messages, "input"}, {});
   ASSERT_EQ(dialogue.turns.size(), 2u);
   EXPECT_EQ(dialogue.last().prompt, "c");
   expect_error(ErrorCode::kData,
-               {"input, record 2: no prompt (looked for messages, prompt, ", "it has text"}, [] {
-                 read_prompt_input(Json{{"text", "p"}}, 2, {});
+               {"input 2: no prompt (looked for messages, prompt, ", "it has text"}, [] {
+                 read_prompt_input({Json{{"text", "p"}}, "input 2"}, {});
                });
   expect_error(ErrorCode::kData, {"messages: the last one is not the user's"}, [] {
-    read_prompt_input(Json::parse(R"({"messages": [{"role": "assistant", "content": "b"}]})"), 2,
-                      {});
+    read_prompt_input(
+        {Json::parse(R"({"messages": [{"role": "assistant", "content": "b"}]})"), "input"}, {});
   });
 }
 

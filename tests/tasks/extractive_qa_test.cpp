@@ -8,13 +8,17 @@
 #include "support/expect_error.h"
 #include "support/fake_model.h"
 #include "support/temp_dir.h"
+#include "tasks/task_files.h"
 
 namespace llmctl {
 namespace {
 
+using test::answers_of;
 using test::ByteTokenizer;
 using test::expect_error;
 using test::FakeModel;
+using test::held_out_of;
+using test::scored;
 using test::TempDir;
 
 std::shared_ptr<const Tokenizer> bytes() {
@@ -50,9 +54,10 @@ FakeModel digit_model() {
   return model;
 }
 
-PredictOptions options() {
-  PredictOptions out;
-  out.sequence_length = 96;
+constexpr std::int64_t kLength = 96;
+
+EvaluateOptions options() {
+  EvaluateOptions out;
   out.batch_size = 4;
   return out;
 }
@@ -60,8 +65,8 @@ PredictOptions options() {
 TEST(ExtractiveQa, TrainingRows) {
   const TempDir directory;
   const auto task = make_extractive_qa({}, bytes());
-  TaskFiles files;
-  files.train = {{directory.write("a.json", squad(6)), 1.0}};
+  TaskData files;
+  files.train = {{{directory.write("a.json", squad(6))}, 1.0}};
   files.valid = {directory.write("v.json", squad(2, "v"))};
   files.sequence_length = 96;
   task->read(files);
@@ -76,7 +81,7 @@ TEST(ExtractiveQa, TrainingRows) {
       << "of the data alone";
 
   const auto other = make_extractive_qa({}, bytes());
-  files.train[0].first = directory.write("b.json", squad(5));
+  files.train[0].files = {directory.write("b.json", squad(5))};
   other->read(files);
   EXPECT_NE(other->source({1, 4, 2, 0, 1})->fingerprint(), source->fingerprint());
   FakeModel model = digit_model();
@@ -86,9 +91,9 @@ TEST(ExtractiveQa, TrainingRows) {
 TEST(ExtractiveQa, WeightsRepeatPassages) {
   const TempDir directory;
   const auto task = make_extractive_qa({}, bytes());
-  TaskFiles files;
-  files.train = {{directory.write("a.json", squad(10)), 2.0},
-                 {directory.write("b.json", squad(5, "b")), 1.0}};
+  TaskData files;
+  files.train = {{{directory.write("a.json", squad(10))}, 2.0},
+                 {{directory.write("b.json", squad(5, "b"))}, 1.0}};
   task->read(files);
   EXPECT_EQ(task->source({1, 1, 1, 0, 1})->steps_per_epoch(), 50);
   FakeModel model = digit_model();
@@ -98,8 +103,8 @@ TEST(ExtractiveQa, WeightsRepeatPassages) {
 TEST(ExtractiveQa, HoldsOutWholePassages) {
   const TempDir directory;
   const auto task = make_extractive_qa({}, bytes());
-  TaskFiles files;
-  files.train = {{directory.write("a.json", squad(20)), 1.0}};
+  TaskData files;
+  files.train = {{{directory.write("a.json", squad(20))}, 1.0}};
   files.held_out.tail = 0.25;
   files.sequence_length = 96;
   task->read(files);
@@ -120,10 +125,9 @@ TEST(ExtractiveQa, EvaluatesWhatARunHoldsOut) {
   const auto file = directory.write("a.json", squad(20));
   const auto task = make_extractive_qa({}, bytes());
   FakeModel model = digit_model();
-  PredictOptions part = options();
-  const double all = task->evaluate(model, {file}, part).scores.at("total");
-  part.part.tail = 0.25;
-  const TaskEvaluation evaluation = task->evaluate(model, {file}, part);
+  const double all = task->evaluate(model, scored({file}, kLength), options()).scores.at("total");
+  const TaskEvaluation evaluation =
+      task->evaluate(model, held_out_of({file}, {.tail = 0.25}, kLength), options());
   EXPECT_EQ(evaluation.scores.at("total"), all / 4);
   EXPECT_EQ(evaluation.predictions.size(), static_cast<std::size_t>(all / 4));
 }
@@ -133,8 +137,8 @@ TEST(ExtractiveQa, WindowsWithoutTheAnswer) {
   Json data = Json::array({{{"context", std::string(200, 'x') + "7"},
                             {"question", "q"},
                             {"answers", {{{"text", "7"}, {"answer_start", 200}}}}}});
-  TaskFiles files;
-  files.train = {{directory.write("a.json", dump_json(data)), 1.0}};
+  TaskData files;
+  files.train = {{{directory.write("a.json", dump_json(data))}, 1.0}};
   files.sequence_length = 64;
   ExtractiveQaConfig config;
   const auto all = make_extractive_qa(config, bytes());
@@ -148,16 +152,16 @@ TEST(ExtractiveQa, WindowsWithoutTheAnswer) {
 
 TEST(ExtractiveQa, AnswersThatDoNotOccurAreLeftOut) {
   const TempDir directory;
-  TaskFiles files;
+  TaskData files;
   files.train = {
-      {directory.write("a.json", R"([{"context": "ab", "question": "q", "answers": ["b"]},
-      {"context": "ab", "question": "q", "answers": ["c"]}, {"context": "ab", "question": "q", "answers": []}])"),
+      {{directory.write("a.json", R"([{"context": "ab", "question": "q", "answers": ["b"]},
+      {"context": "ab", "question": "q", "answers": ["c"]}, {"context": "ab", "question": "q", "answers": []}])")},
        1.0}};
   const auto task = make_extractive_qa({}, bytes());
   task->read(files);
   EXPECT_EQ(task->source({1, 1, 1, 0, 1})->steps_per_epoch(), 2);
-  files.train[0].first =
-      directory.write("b.json", R"([{"context": "ab", "question": "q", "answers": ["c"]}])");
+  files.train[0].files = {
+      directory.write("b.json", R"([{"context": "ab", "question": "q", "answers": ["c"]}])")};
   expect_error(ErrorCode::kData, {"b.json: no question to train on is left"},
                [&] { task->read(files); });
 }
@@ -167,18 +171,22 @@ TEST(ExtractiveQa, Evaluates) {
   FakeModel model = digit_model();
   const auto task = make_extractive_qa({}, bytes());
   const auto file = directory.write("a.json", squad(4));
-  const TaskEvaluation evaluation = task->evaluate(model, {file}, options());
+  const TaskEvaluation evaluation = task->evaluate(model, scored({file}, kLength), options());
   EXPECT_EQ(evaluation.scores.at("exact_match"), 100);
   EXPECT_EQ(evaluation.scores.at("en.f1"), 100);
   EXPECT_EQ(evaluation.predictions.size(), 8u);
-  EXPECT_EQ(evaluation.predictions.at("p3多少？"), "3");
-  EXPECT_EQ(evaluation.baseline_rule, "word overlap");
-  EXPECT_EQ(evaluation.baseline.at("exact_match"), 0);
-  EXPECT_EQ(evaluation.baseline.at("total"), 8);
+  EXPECT_EQ(evaluation.predictions[6].at("id"), "p3多少？");
+  EXPECT_EQ(evaluation.predictions[6].at("prediction"), "3");
+  ASSERT_EQ(evaluation.baselines.size(), 1u);
+  EXPECT_EQ(evaluation.baselines[0].rule, "word overlap");
+  EXPECT_EQ(evaluation.baselines[0].scores.at("exact_match"), 0);
+  EXPECT_EQ(evaluation.baselines[0].scores.at("total"), 8);
   EXPECT_EQ(evaluation.samples.size(), 4u);
 
   // The predictions written to a file score the same.
-  const auto predictions = directory.write("predictions.json", dump_json(evaluation.predictions));
+  const Json document = task->predictions_document(evaluation.predictions);
+  EXPECT_EQ(document.at("p3多少？"), "3");
+  const auto predictions = directory.write("predictions.json", dump_json(document));
   EXPECT_EQ(task->score(predictions, {file}).scores, evaluation.scores);
 }
 
@@ -192,35 +200,42 @@ TEST(ExtractiveQa, UnanswerableQuestions) {
       "a.json", R"([{"id": "a", "context": "no number", "question": "q", "answers": []},
       {"id": "b", "context": "a 7", "question": "q", "answers": ["7"]}])");
   const TaskEvaluation evaluation =
-      make_extractive_qa({}, bytes())->evaluate(model, {file}, options());
-  EXPECT_EQ(evaluation.predictions, Json::parse(R"({"a": "", "b": "7"})"));
+      make_extractive_qa({}, bytes())->evaluate(model, scored({file}, kLength), options());
+  EXPECT_EQ(evaluation.predictions[0].at("prediction"), "");
+  EXPECT_EQ(evaluation.predictions[1].at("prediction"), "7");
   EXPECT_EQ(evaluation.scores.at("no_answer.exact_match"), 100);
   ExtractiveQaConfig config;
   config.no_answer = false;
-  EXPECT_NE(
-      make_extractive_qa(config, bytes())->evaluate(model, {file}, options()).predictions.at("a"),
-      "");
+  EXPECT_NE(make_extractive_qa(config, bytes())
+                ->evaluate(model, scored({file}, kLength), options())
+                .predictions[0]
+                .at("prediction"),
+            "");
 }
 
 TEST(ExtractiveQa, ScoresFiles) {
   const TempDir directory;
   const auto references = directory.write("r.json", squad(2));
   const auto task = make_extractive_qa({}, bytes());
-  const auto predictions = directory.write(
-      "p.json", R"({"p0多少？": "0", "p0How many?": "the 0", "p1How many?": "x", "other": "y"})");
+  const std::string all =
+      R"("p0多少？": "0", "p0How many?": "the 0", "p1How many?": "x", "p1多少？": "")";
+  const auto predictions = directory.write("p.json", "{" + all + "}");
   const TaskEvaluation evaluation = task->score(predictions, {references});
-  EXPECT_EQ(evaluation.scores.at("exact_match"), 50) << "what is absent counts as empty";
+  EXPECT_EQ(evaluation.scores.at("exact_match"), 50);
   EXPECT_EQ(evaluation.scores.at("zh.exact_match"), 50);
-  expect_error(ErrorCode::kData, {"q.json: no id of the references (such as 'p0多少？') is in it"},
+  expect_error(ErrorCode::kData, {"q.json: no prediction for id 'p0多少？' of the references"},
                [&] { task->score(directory.write("q.json", R"({"z": ""})"), {references}); });
+  expect_error(ErrorCode::kData, {"more.json, id 'other': no reference has the id 'other'"}, [&] {
+    task->score(directory.write("more.json", "{" + all + R"(, "other": "y"})"), {references});
+  });
   expect_error(ErrorCode::kData, {"r.json: id 'p0多少？' occurs twice"}, [&] {
     task->score(predictions, {references, references});
   });
-  expect_error(ErrorCode::kData, {"d.jsonl: id 'a' occurs twice"}, [&] {
-    task->score(
-        directory.write("d.jsonl",
-                        "{\"id\": \"a\", \"answer\": \"\"}\n{\"id\": \"a\", \"answer\": \"\"}\n"),
-        {references});
+  expect_error(ErrorCode::kData, {"d.jsonl, record 2: id 'a' stands in record 1 too"}, [&] {
+    task->score(directory.write("d.jsonl",
+                                "{\"id\": \"a\", \"prediction\": \"\"}\n"
+                                "{\"id\": \"a\", \"prediction\": \"\"}\n"),
+                {references});
   });
   expect_error(ErrorCode::kData, {"e.json: no questions"},
                [&] { task->score(predictions, {directory.write("e.json", "[]")}); });
@@ -229,22 +244,22 @@ TEST(ExtractiveQa, ScoresFiles) {
 TEST(ExtractiveQa, AnswersSingleQuestions) {
   FakeModel model = digit_model();
   const auto task = make_extractive_qa({}, bytes());
-  const auto answers =
-      task->answer(model,
-                   {Json{{"question", "多少？"}, {"context", "🦊 有 7 只"}, {"note", 1}},
-                    Json{{"question", "q"}, {"context", ""}}},
-                   options());
+  const auto answers = answers_of(*task, model,
+                                  {Json{{"question", "多少？"}, {"context", "🦊 有 7 只"}},
+                                   Json{{"question", "q"}, {"context", ""}}},
+                                  {.sequence_length = kLength});
   ASSERT_EQ(answers.size(), 2u);
-  EXPECT_EQ(answers[0].at("answer"), "7");
+  EXPECT_EQ(answers[0].at("prediction"), "7");
   EXPECT_EQ(answers[0].at("start"), 4) << "in code points";
   EXPECT_EQ(answers[0].at("end"), 5);
   EXPECT_GT(answers[0].at("score").get<double>(), 0.9);
-  EXPECT_EQ(answers[0].at("note"), 1);
-  EXPECT_EQ(answers[1].at("answer"), "");
+  EXPECT_EQ(answers[1].at("prediction"), "");
   expect_error(ErrorCode::kData,
                "input 1: question answering needs the texts 'question' and 'context'", [&] {
-                 task->answer(model, {Json{{"question", "q"}}}, options());
+                 answers_of(*task, model, {Json{{"question", "q"}}}, {.sequence_length = kLength});
                });
+  expect_error(ErrorCode::kUsage, {"use --question TEXT --context TEXT"},
+               [&] { task->responder(model, {.sequence_length = kLength})->input_of("text"); });
 }
 
 }  // namespace

@@ -7,17 +7,18 @@
 #include "tasks/brief_training.h"
 #include "tasks/extractive_qa.h"
 #include "tasks/sequence_classification.h"
+#include "tasks/task_files.h"
 #include "tasks/text_generation.h"
 
 namespace llmctl {
 namespace {
 
 using test::ByteTokenizer;
+using test::scored;
 using test::TempDir;
 
-PredictOptions options() {
-  PredictOptions out;
-  out.sequence_length = 96;
+EvaluateOptions options() {
+  EvaluateOptions out;
   out.batch_size = 8;
   return out;
 }
@@ -53,20 +54,18 @@ TEST(Learning, ExtractiveQa) {
   const auto tokenizer = std::make_shared<ByteTokenizer>(ByteTokenizer::Kind::kMasked);
   const auto file = directory.write("qa.json", questions());
   const auto task = make_extractive_qa({}, tokenizer);
-  TaskFiles files;
-  files.train = {{file, 1.0}};
+  TaskData files;
+  files.train = {{{file}, 1.0}};
   files.sequence_length = 128;
   task->read(files);
   const auto model = test::tiny_bert(*tokenizer, HeadKind::kSpan);
   model->to(at::Device(test::test_device()));
   // 300 steps do at any rate from 2e-3 to 6e-3; 250 did on some processors only.
   test::train_briefly(*model, *task, 400, 20, 3e-3);
-  PredictOptions predict = options();
-  predict.sequence_length = 128;
-  const TaskEvaluation evaluation = task->evaluate(*model, {file}, predict);
+  const TaskEvaluation evaluation = task->evaluate(*model, scored({file}, 128), options());
   EXPECT_EQ(evaluation.scores.at("en.exact_match"), 100);
   EXPECT_EQ(evaluation.scores.at("zh.exact_match"), 100);
-  EXPECT_LT(evaluation.baseline.at("exact_match"), 100);
+  EXPECT_LT(evaluation.baselines[0].scores.at("exact_match"), 100);
 }
 
 std::string reviews() {
@@ -91,18 +90,18 @@ TEST(Learning, SequenceClassificationByEncoderAndDecoder) {
     const auto tokenizer = std::make_shared<ByteTokenizer>(decoder ? ByteTokenizer::Kind::kCausal
                                                                    : ByteTokenizer::Kind::kMasked);
     const auto task = make_sequence_classification({}, tokenizer);
-    TaskFiles files;
-    files.train = {{file, 1.0}};
+    TaskData files;
+    files.train = {{{file}, 1.0}};
     files.sequence_length = 96;
     task->read(files);
     const auto model = decoder ? test::tiny_llama(*tokenizer, task->head(), task->labels())
                                : test::tiny_bert(*tokenizer, task->head(), task->labels());
     model->to(at::Device(test::test_device()));
     test::train_briefly(*model, *task, 100, 20, 3e-3);
-    const TaskEvaluation evaluation = task->evaluate(*model, {file}, options());
-    EXPECT_EQ(evaluation.scores.at("accuracy"), 1) << (decoder ? "decoder" : "encoder");
-    EXPECT_EQ(evaluation.scores.at("macro_f1"), 1);
-    EXPECT_LT(evaluation.baseline.at("accuracy"), 1);
+    const TaskEvaluation evaluation = task->evaluate(*model, scored({file}, 96), options());
+    EXPECT_EQ(evaluation.scores.at("accuracy"), 100) << (decoder ? "decoder" : "encoder");
+    EXPECT_EQ(evaluation.scores.at("macro_f1"), 100);
+    EXPECT_LT(evaluation.baselines[0].scores.at("accuracy"), 100);
   }
 }
 
@@ -120,8 +119,8 @@ TEST(Learning, TextGeneration) {
   const auto file = directory.write("a.jsonl", lines);
   const auto tokenizer = std::make_shared<ByteTokenizer>(ByteTokenizer::Kind::kCausal);
   const auto task = make_text_generation({}, tokenizer);
-  TaskFiles files;
-  files.train = {{file, 1.0}};
+  TaskData files;
+  files.train = {{{file}, 1.0}};
   files.valid = {file};
   files.sequence_length = 96;
   task->read(files);
@@ -133,27 +132,26 @@ TEST(Learning, TextGeneration) {
   EXPECT_LT(validation.scores.at("loss"), 0.1);
   EXPECT_EQ(validation.scores.at("exact_match"), 100);
 
-  const TaskEvaluation evaluation = task->evaluate(*model, {file}, options());
+  const TaskEvaluation evaluation = task->evaluate(*model, scored({file}, 96), options());
   EXPECT_EQ(evaluation.scores.at("exact_match"), 100);
   EXPECT_NEAR(evaluation.scores.at("loss"), validation.scores.at("loss"), 1e-5);
-  EXPECT_EQ(evaluation.predictions[0].at("answer"), "one");
+  EXPECT_EQ(evaluation.predictions[0].at("generated_text"), "one");
 
-  const auto single = task->answer(*model, {Json{{"prompt", "多少 0"}}}, options());
-  EXPECT_EQ(single[0].at("generated_text"), "one");
-  EXPECT_EQ(single[0].at("finish_reason"), "stop");
-  EXPECT_GT(single[0].at("tokens"), 0);
-  EXPECT_LE(single[0].at("logprob"), 0);
-  PredictOptions brief = options();
-  brief.generation.emplace();
-  brief.generation->max_new_tokens = 2;
-  EXPECT_EQ(task->answer(*model, {Json{{"prompt", "多少 0"}}}, brief)[0].at("generated_text"),
-            "on");
-  EXPECT_EQ(task->answer(*model, {Json{{"prompt", "多少 0"}}}, brief)[0].at("finish_reason"),
-            "length");
-  brief.generation->max_new_tokens = 20;
-  brief.generation->stop = {"e"};
-  EXPECT_EQ(task->answer(*model, {Json{{"prompt", "多少 0"}}}, brief)[0].at("generated_text"),
-            "on");
+  const auto answered = [&](const Json& generation) {
+    AnswerOptions answer;
+    answer.sequence_length = 96;
+    answer.generation = generation;
+    return test::answers_of(*task, *model, {Json{{"prompt", "多少 0"}}}, answer).front();
+  };
+  const Json single = answered(Json::object());
+  EXPECT_EQ(single.at("generated_text"), "one");
+  EXPECT_EQ(single.at("finish_reason"), "stop");
+  EXPECT_GT(single.at("tokens"), 0);
+  EXPECT_LE(single.at("logprob"), 0);
+  const Json brief = answered({{"max_new_tokens", 2}});
+  EXPECT_EQ(brief.at("generated_text"), "on");
+  EXPECT_EQ(brief.at("finish_reason"), "length");
+  EXPECT_EQ(answered({{"max_new_tokens", 20}, {"stop", {"e"}}}).at("generated_text"), "on");
 }
 
 }  // namespace

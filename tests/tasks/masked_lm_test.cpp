@@ -6,13 +6,13 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "tasks/objective_fixture.h"
-#include "tasks/pseudo_perplexity.h"
 #include "support/device.h"
 #include "support/expect_error.h"
 #include "support/fake_model.h"
 #include "support/temp_dir.h"
 #include "support/test_shards.h"
+#include "tasks/objective_fixture.h"
+#include "tasks/pseudo_perplexity.h"
 
 namespace llmctl {
 namespace {

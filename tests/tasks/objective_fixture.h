@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "tasks/objective.h"
 #include "support/byte_tokenizer.h"
+#include "tasks/objective.h"
 
 namespace llmctl::test {
 

@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "support/expect_error.h"
 #include "tasks/objective.h"
 #include "tasks/objective_fixture.h"
-#include "support/expect_error.h"
 
 namespace llmctl {
 namespace {

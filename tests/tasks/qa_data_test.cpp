@@ -132,23 +132,25 @@ TEST(QaData, Errors) {
 
 TEST(QaPredictions, MapListAndLines) {
   const TempDir directory;
-  using Pairs = std::vector<std::pair<std::string, std::string>>;
-  const Pairs expected = {{"a", "x"}, {"b", ""}};
-  EXPECT_EQ(read_qa_predictions(directory.write("m.json", R"({"a": "x", "b": ""})")), expected);
-  EXPECT_EQ(read_qa_predictions(directory.write(
-                "l.json", R"([{"id": "a", "answer": "x"}, {"id": "b", "prediction": ""}])")),
-            expected);
+  const auto read = [&](const std::string& name, const std::string& content) {
+    std::string out;
+    for (const Prediction& one : read_qa_predictions(directory.write(name, content)))
+      out += one.id + "=" + one.text() + ";";
+    return out;
+  };
+  EXPECT_EQ(read("m.json", R"({"a": "x", "b": ""})"), "a=x;b=;");
+  EXPECT_EQ(read("l.json", R"([{"id": "a", "prediction": "x"}, {"id": "b", "prediction": ""}])"),
+            "a=x;b=;");
   EXPECT_EQ(
-      read_qa_predictions(directory.write(
-          "l.jsonl", "{\"id\": \"a\", \"answer\": \"x\"}\n{\"id\": \"b\", \"answer\": \"\"}\n")),
-      expected);
-  expect_error(ErrorCode::kData, {"bad.json: b: expected text, got null"}, [&] {
-    read_qa_predictions(directory.write("bad.json", R"({"a": "x", "b": null})"));
-  });
-  expect_error(ErrorCode::kData, {"bad.json: expected {\"id\": \"answer\"}, got string"},
-               [&] { read_qa_predictions(directory.write("bad.json", "\"x\"")); });
-  expect_error(ErrorCode::kData, {"record 1: no field 'id'"},
-               [&] { read_qa_predictions(directory.write("bad.jsonl", "{\"answer\": \"x\"}\n")); });
+      read("l.jsonl", "{\"id\": 1, \"prediction\": \"x\"}\n{\"id\": 2, \"prediction\": \"\"}\n"),
+      "1=x;2=;");
+  expect_error(ErrorCode::kData, {"bad.json, id 'b': the prediction is null"},
+               [&] { read("bad.json", R"({"a": "x", "b": null})"); });
+  expect_error(ErrorCode::kData, {"gold.jsonl, record 1: no prediction (looked for prediction"},
+               [&] { read("gold.jsonl", "{\"id\": 1, \"answer\": \"x\"}\n"); });
+  expect_error(
+      ErrorCode::kData, {"some.jsonl, record 2: some records have an id and some have none"},
+      [&] { read("some.jsonl", "{\"id\": 1, \"prediction\": \"x\"}\n{\"prediction\": \"x\"}\n"); });
 }
 
 }  // namespace

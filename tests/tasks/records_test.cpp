@@ -12,22 +12,24 @@ using test::expect_error;
 using test::TempDir;
 
 TEST(Records, TextOfFields) {
-  const std::filesystem::path file = "f.jsonl";
+  const std::string place = "f.jsonl, record 7";
   const Json value = Json::parse(R"({"s": "x", "i": 3, "d": 0.5, "b": true, "n": null, "l": [1]})");
-  const Record record{file, 7, value};
+  const Record record{place, value, 7};
   EXPECT_EQ(record.text("s"), "x");
   EXPECT_EQ(record.text("i"), "3");
   EXPECT_EQ(record.text("d"), "0.5");
   EXPECT_EQ(record.text("b"), "true");
   EXPECT_FALSE(record.has("n"));
   EXPECT_EQ(record.fields(), "s, i, d, b, n, l");
-  expect_error(ErrorCode::kData, "f.jsonl, record 7: no field 'n' (it has s, i, d, b, n, l)",
-               [&] { record.text("n"); });
+  expect_error(ErrorCode::kData, "f.jsonl, record 7: no field 'x' (it has s, i, d, b, n, l)",
+               [&] { record.text("x"); });
+  expect_error(ErrorCode::kData, "f.jsonl, record 7: field 'n' is null", [&] { record.text("n"); });
   expect_error(ErrorCode::kData, "f.jsonl, record 7: field 'l': expected text, got array",
                [&] { record.text("l"); });
   EXPECT_EQ(find_field(record, "chosen", {"s"}), "chosen");
   EXPECT_EQ(find_field(record, std::nullopt, {"n", "d", "s"}), "d");
   EXPECT_EQ(find_field(record, std::nullopt, {"z"}), std::nullopt);
+  EXPECT_EQ(find_field(record, std::nullopt, {"z", "n"}), "n") << "null, which reading it says";
 }
 
 TEST(Records, NumbersFromFiles) {
@@ -36,7 +38,7 @@ TEST(Records, NumbersFromFiles) {
   std::vector<std::string> seen;
   for_each_labelled_record(file, [&](const Record& record) {
     seen.push_back(record.text("a") + record.text("b"));
-    EXPECT_EQ(record.file, file);
+    EXPECT_EQ(record.place, file.string() + ", record " + std::to_string(record.number));
   });
   EXPECT_EQ(seen, (std::vector<std::string>{"1x", "2y"}));
 }

@@ -8,13 +8,17 @@
 #include "support/expect_error.h"
 #include "support/fake_model.h"
 #include "support/temp_dir.h"
+#include "tasks/task_files.h"
 
 namespace llmctl {
 namespace {
 
+using test::answers_of;
 using test::ByteTokenizer;
 using test::expect_error;
 using test::FakeModel;
+using test::held_out_of;
+using test::scored;
 using test::TempDir;
 
 std::shared_ptr<const Tokenizer> plain() {
@@ -37,8 +41,8 @@ const std::string kTexts = "label,review\ngood,g one\nbad,b two\ngood,g three\ng
 
 TEST(SequenceClassification, LabelsAreSortedUnlessGiven) {
   const TempDir directory;
-  TaskFiles files;
-  files.train = {{directory.write("a.csv", kTexts), 1.0}};
+  TaskData files;
+  files.train = {{{directory.write("a.csv", kTexts)}, 1.0}};
   const auto task = make_sequence_classification({}, plain());
   task->read(files);
   EXPECT_EQ(task->labels(), (std::vector<std::string>{"bad", "good"}));
@@ -54,13 +58,13 @@ TEST(SequenceClassification, LabelsAreSortedUnlessGiven) {
 
 TEST(SequenceClassification, WeightsOfRecordsAndFiles) {
   const TempDir directory;
-  TaskFiles files;
+  TaskData files;
   files.train = {
-      {directory.write(
+      {{directory.write(
            "a.jsonl",
-           "{\"text\": \"x\", \"label\": 0, \"weight\": 0.5}\n{\"text\": \"y\", \"label\": 1}\n"),
+           "{\"text\": \"x\", \"label\": 0, \"weight\": 0.5}\n{\"text\": \"y\", \"label\": 1}\n")},
        1.0},
-      {directory.write("b.jsonl", "{\"text\": \"z\", \"label\": 1}\n"), 3.0}};
+      {{directory.write("b.jsonl", "{\"text\": \"z\", \"label\": 1}\n")}, 3.0}};
   const auto task = make_sequence_classification({}, plain());
   task->read(files);
   const auto source = task->source({1, 5, 5, 0, 1});
@@ -72,8 +76,8 @@ TEST(SequenceClassification, WeightsOfRecordsAndFiles) {
 
 TEST(SequenceClassification, ValidatesHeldOutTexts) {
   const TempDir directory;
-  TaskFiles files;
-  files.train = {{directory.write("a.csv", kTexts), 1.0}};
+  TaskData files;
+  files.train = {{{directory.write("a.csv", kTexts)}, 1.0}};
   files.valid = {directory.write(
       "v.jsonl",
       "{\"text\": \"g\", \"label\": \"good\"}\n{\"text\": \"b\", \"label\": \"bad\"}\n"
@@ -83,13 +87,13 @@ TEST(SequenceClassification, ValidatesHeldOutTexts) {
   FakeModel model = first_byte_model();
   const auto world = make_local_world();
   const ValidationResult result = task->validator(model, 2, *world)->validate(Context{});
-  EXPECT_NEAR(result.scores.at("accuracy"), 2.0 / 3, 1e-12);
-  EXPECT_NEAR(result.scores.at("macro_f1"), 2.0 / 3, 1e-12);
+  EXPECT_NEAR(result.scores.at("accuracy"), 200.0 / 3, 1e-9);
+  EXPECT_NEAR(result.scores.at("macro_f1"), 200.0 / 3, 1e-9);
   const double g = std::log(1 + std::exp(2 - 5)), b = std::log(1 + std::exp(-2)),
                w = std::log(1 + std::exp(2));
   EXPECT_NEAR(result.scores.at("loss"), (g + b + w) / 3, 1e-5);
   EXPECT_EQ(result.samples[0], "g → good   [good]");
-  EXPECT_EQ(task->best_score(), "valid/accuracy");
+  EXPECT_EQ(task->best_score(), "accuracy");
 }
 
 TEST(SequenceClassification, HoldsOutByHashAndEvaluatesThat) {
@@ -99,30 +103,29 @@ TEST(SequenceClassification, HoldsOutByHashAndEvaluatesThat) {
     const std::string label = i % 2 == 0 ? "good" : "bad";
     lines += dump_json(Json{{"text", label + std::to_string(i)}, {"label", label}}) + "\n";
   }
-  TaskFiles files;
-  files.train = {{directory.write("a.jsonl", lines), 1.0}};
+  TaskData files;
+  files.train = {{{directory.write("a.jsonl", lines)}, 1.0}};
   files.held_out.hash = 0.2;
   const auto task = make_sequence_classification({}, plain());
   task->read(files);
   const std::int64_t trained = task->source({1, 1, 1, 0, 1})->steps_per_epoch();
   EXPECT_NEAR(static_cast<double>(trained), 160, 20);
   FakeModel model = first_byte_model();
-  PredictOptions options;
-  options.part.hash = 0.2;
-  const TaskEvaluation evaluation = task->evaluate(model, {files.train[0].first}, options);
+  const TaskEvaluation evaluation =
+      task->evaluate(model, held_out_of(files.train_files(), {.hash = 0.2}), {});
   EXPECT_EQ(evaluation.scores.at("total"), 200 - trained);
 }
 
 TEST(SequenceClassification, ErrorsOfReading) {
   const TempDir directory;
   const auto task = make_sequence_classification({}, plain());
-  TaskFiles files;
-  files.train = {{directory.write("a.csv", "text,label\nx,one\ny,one\n"), 1.0}};
+  TaskData files;
+  files.train = {{{directory.write("a.csv", "text,label\nx,one\ny,one\n")}, 1.0}};
   expect_error(ErrorCode::kData, {"a.csv: all texts have the class 'one'"},
                [&] { task->read(files); });
-  files.train[0].first = directory.write("b.csv", "text,label\n,one\n");
+  files.train[0].files = {directory.write("b.csv", "text,label\n,one\n")};
   expect_error(ErrorCode::kData, {"b.csv: no text to train on"}, [&] { task->read(files); });
-  files.train[0].first = directory.write("c.csv", kTexts);
+  files.train[0].files = {directory.write("c.csv", kTexts)};
   files.valid = {directory.write("v.csv", "text,label\nx,good\ny,goood\n")};
   expect_error(
       ErrorCode::kData,
@@ -135,16 +138,17 @@ TEST(SequenceClassification, Evaluates) {
   const auto file = directory.write("a.csv", kTexts);
   const auto task = make_sequence_classification({}, plain());
   FakeModel model = first_byte_model();
-  const TaskEvaluation evaluation = task->evaluate(model, {file}, {});
-  EXPECT_EQ(evaluation.scores.at("accuracy"), 0.75);
+  const TaskEvaluation evaluation = task->evaluate(model, scored({file}), {});
+  EXPECT_EQ(evaluation.scores.at("accuracy"), 75);
   EXPECT_EQ(evaluation.scores.at("total"), 4);
-  EXPECT_EQ(evaluation.scores.at("class.bad.precision"), 0.5);
-  EXPECT_EQ(evaluation.scores.at("class.good.recall"), 2.0 / 3);
-  EXPECT_EQ(evaluation.baseline.at("accuracy"), 0.75);
-  EXPECT_EQ(evaluation.baseline_rule, "most frequent class");
+  EXPECT_EQ(evaluation.scores.at("class.bad.precision"), 50);
+  EXPECT_NEAR(evaluation.scores.at("class.good.recall"), 200.0 / 3, 1e-9);
+  ASSERT_EQ(evaluation.baselines.size(), 1u);
+  EXPECT_EQ(evaluation.baselines[0].scores.at("accuracy"), 75);
+  EXPECT_EQ(evaluation.baselines[0].rule, "most frequent class");
   ASSERT_EQ(evaluation.predictions.size(), 4u);
   EXPECT_EQ(evaluation.predictions[0].at("id"), 0);
-  EXPECT_EQ(evaluation.predictions[0].at("label"), "good");
+  EXPECT_EQ(evaluation.predictions[0].at("prediction"), "good");
   EXPECT_NEAR(evaluation.predictions[0].at("scores").at("good").get<double>(),
               1 / (1 + std::exp(2 - 5)), 1e-6);
   EXPECT_EQ(evaluation.samples.size(), 4u);
@@ -159,17 +163,46 @@ TEST(SequenceClassification, LabelsWrittenAsNumbers) {
   const TempDir directory;
   const auto file = directory.write("a.csv", "text,label\ng,1\nb,0\n");
   FakeModel model = first_byte_model(2, {"LABEL_0", "LABEL_1"});
-  EXPECT_EQ(
-      make_sequence_classification({}, plain())->evaluate(model, {file}, {}).scores.at("accuracy"),
-      1);
+  EXPECT_EQ(make_sequence_classification({}, plain())
+                ->evaluate(model, scored({file}), {})
+                .scores.at("accuracy"),
+            100);
   FakeModel three = first_byte_model(3, {});
-  EXPECT_EQ(
-      make_sequence_classification({}, plain())->evaluate(three, {file}, {}).scores.at("accuracy"),
-      1);
+  EXPECT_EQ(make_sequence_classification({}, plain())
+                ->evaluate(three, scored({file}), {})
+                .scores.at("accuracy"),
+            100);
   const auto unknown = directory.write("b.csv", "text,label\ng,7\n");
-  expect_error(ErrorCode::kData,
-               {"b.csv, record", "unknown class '7', expected one of LABEL_0, LABEL_1"},
-               [&] { make_sequence_classification({}, plain())->evaluate(model, {unknown}, {}); });
+  expect_error(
+      ErrorCode::kData, {"b.csv, record", "unknown class '7', expected one of LABEL_0, LABEL_1"},
+      [&] { make_sequence_classification({}, plain())->evaluate(model, scored({unknown}), {}); });
+}
+
+TEST(SequenceClassification, LabelsAreNamesAndNumbersValuesNeverPositions) {
+  const TempDir directory;
+  const auto task = make_sequence_classification({}, plain());
+  FakeModel stars = first_byte_model(2, {"1", "2"});
+  const auto from_zero = directory.write("zero.csv", "text,label\ng,1\nb,0\n");
+  expect_error(ErrorCode::kData, {"zero.csv, record", "unknown class '0', expected one of 1, 2"},
+               [&] { task->evaluate(stars, scored({from_zero}), {}); });
+  const auto floats = directory.write("float.csv", "text,label\ng,2.0\nb, 1\n");
+  EXPECT_EQ(task->evaluate(stars, scored({floats}), {}).scores.at("accuracy"), 100);
+
+  // Predictions of classes that no reference has are wrong, whatever their number.
+  const auto ones = directory.write("one.csv", "text,label\nx,1\ny,1\n");
+  const auto zeros = directory.write("zeros.jsonl", "{\"prediction\": 0}\n{\"prediction\": 0}\n");
+  EXPECT_EQ(task->score(zeros, {ones}).scores.at("accuracy"), 0);
+  const auto same =
+      directory.write("same.jsonl", "{\"prediction\": 1.0}\n{\"prediction\": \"1\"}\n");
+  EXPECT_EQ(task->score(same, {ones}).scores.at("accuracy"), 100);
+}
+
+TEST(SequenceClassification, ScoresAreNoClasses) {
+  const TempDir directory;
+  TaskData files;
+  files.train = {{{directory.write("a.csv", "text,label\nx,0.37\ny,1\n")}, 1.0}};
+  expect_error(ErrorCode::kData, {"a.csv, record 2: the label 0.37 is a number with a fraction"},
+               [&] { make_sequence_classification({}, plain())->read(files); });
 }
 
 TEST(SequenceClassification, ScoresFiles) {
@@ -177,31 +210,60 @@ TEST(SequenceClassification, ScoresFiles) {
   const auto references = directory.write("r.csv", "id,text,label\nu,x,a\nv,y,b\n");
   const auto task = make_sequence_classification({}, plain());
   const auto by_id = directory.write(
-      "p.jsonl", "{\"id\": \"v\", \"label\": \"b\"}\n{\"id\": \"u\", \"label\": \"other\"}\n");
-  EXPECT_EQ(task->score(by_id, {references}).scores.at("accuracy"), 0.5);
+      "p.jsonl",
+      "{\"id\": \"v\", \"prediction\": \"b\"}\n{\"id\": \"u\", \"prediction\": \"other\"}\n");
+  EXPECT_EQ(task->score(by_id, {references}).scores.at("accuracy"), 50);
   const auto numbered = directory.write("n.csv", "text,label\nx,a\ny,b\n");
-  const auto in_order = directory.write("o.jsonl", "{\"label\": \"a\"}\n{\"label\": \"a\"}\n");
-  EXPECT_EQ(task->score(in_order, {numbered}).scores.at("accuracy"), 0.5);
-  expect_error(ErrorCode::kData, {"s.jsonl: no prediction for id 'v' of ", "r.csv"}, [&] {
-    task->score(directory.write("s.jsonl", "{\"id\": \"u\", \"label\": \"a\"}\n"), {references});
-  });
-  expect_error(ErrorCode::kData, {"t.jsonl, record 2: id 'u' occurs twice"}, [&] {
-    task->score(
-        directory.write("t.jsonl",
-                        "{\"id\": \"u\", \"label\": \"a\"}\n{\"id\": \"u\", \"label\": \"a\"}\n"),
-        {references});
-  });
+  const auto in_order =
+      directory.write("o.jsonl", "{\"prediction\": \"a\"}\n{\"prediction\": \"a\"}\n");
+  EXPECT_EQ(task->score(in_order, {numbered}).scores.at("accuracy"), 50);
+  const auto refused = [&](const std::string& name, const std::string& lines,
+                           const std::string& message) {
+    expect_error(ErrorCode::kData, {message},
+                 [&] { task->score(directory.write(name, lines), {references}); });
+  };
+  refused("s.jsonl", "{\"id\": \"u\", \"prediction\": \"a\"}\n",
+          "s.jsonl: no prediction for id 'v' of the references");
+  refused("t.jsonl",
+          "{\"id\": \"u\", \"prediction\": \"a\"}\n{\"id\": \"u\", \"prediction\": \"a\"}\n",
+          "t.jsonl, record 2: id 'u' stands in record 1 too");
+  refused(
+      "l.jsonl", "{\"id\": \"u\", \"label\": \"a\"}\n",
+      "l.jsonl, record 1: no prediction (looked for prediction, generated_text, predicted_label, "
+      "predicted_answer; it has id, label)");
+  refused("m.jsonl", "{\"prediction\": \"a\"}\n",
+          "m.jsonl: no prediction for reference 2 of 2 (matched by their order)");
+  refused("n.jsonl", "{\"prediction\": 1}\n{\"prediction\": 1}\n{\"prediction\": 1}\n",
+          "n.jsonl, record 3: there are only 2 references");
 }
 
 TEST(SequenceClassification, AnswersSingleTexts) {
   FakeModel model = first_byte_model();
+  const auto task = make_sequence_classification({}, plain());
   const auto answers =
-      make_sequence_classification({}, plain())
-          ->answer(model, {Json{{"text", "great"}, {"id", 9}}, Json{{"text", "no"}}}, {});
-  EXPECT_EQ(answers[0].at("label"), "good");
-  EXPECT_EQ(answers[0].at("id"), 9);
-  EXPECT_EQ(answers[1].at("label"), "bad");
+      answers_of(*task, model, {Json{{"text", "great"}, {"label", "bad"}}, Json{{"prompt", "no"}}});
+  EXPECT_EQ(answers[0].at("prediction"), "good");
+  EXPECT_FALSE(answers[0].contains("label")) << "a reference's name";
+  EXPECT_EQ(answers[1].at("prediction"), "bad");
   EXPECT_EQ(answers[1].at("scores").size(), 2u);
+  expect_error(ErrorCode::kData, {"input 1: no field with the text"}, [&] {
+    answers_of(*task, model, {Json{{"txt", "x"}}});
+  });
+}
+
+TEST(ClassAnswer, IsWhatTheProblemTypeSays) {
+  const std::vector<std::string> names = {"a", "b", "c"};
+  const ClassAnswer single(ProblemType::kSingleLabel, names, {0.2f, 0.7f, 0.1f});
+  EXPECT_EQ(single.record().at("prediction"), "b");
+  EXPECT_EQ(single.text(), "b  70.0 %");
+  const ClassAnswer several(ProblemType::kMultiLabel, names, {0.9f, 0.4f, 0.6f});
+  EXPECT_EQ(several.record().at("prediction"), (Json{"a", "c"}));
+  EXPECT_EQ(several.text(), "a  90.0 %, c  60.0 %");
+  EXPECT_TRUE(ClassAnswer(ProblemType::kMultiLabel, names, {0.1f, 0.4f, 0.3f}).chosen().empty());
+  const ClassAnswer value(ProblemType::kRegression, {"LABEL_0"}, {3.5f});
+  EXPECT_EQ(value.record().at("prediction"), 3.5);
+  EXPECT_EQ(value.record().at("scores").at("LABEL_0"), 3.5);
+  EXPECT_EQ(value.text(), "3.5");
 }
 
 }  // namespace

@@ -27,8 +27,9 @@ const std::string kLines =
 
 TEST(TextGeneration, LossOnAnswersAlone) {
   const TempDir directory;
-  TaskFiles files;
-  files.train = {{directory.write("a.jsonl", "{\"prompt\": \"ab\", \"answer\": \"xyz\"}\n"), 1.0}};
+  TaskData files;
+  files.train = {
+      {{directory.write("a.jsonl", "{\"prompt\": \"ab\", \"answer\": \"xyz\"}\n")}, 1.0}};
   const auto task = make_text_generation({}, bytes());
   task->read(files);
   const Batch batch = task->source({1, 1, 1, 0, 1})->batches(0)[0];
@@ -67,8 +68,8 @@ TEST(TextGeneration, TemplateIsNotedInTheModel) {
 
 TEST(TextGeneration, ValidationLoss) {
   const TempDir directory;
-  TaskFiles files;
-  files.train = {{directory.write("a.jsonl", kLines), 1.0}};
+  TaskData files;
+  files.train = {{{directory.write("a.jsonl", kLines)}, 1.0}};
   files.valid = {directory.write("v.jsonl", kLines)};
   TextGenerationConfig config;
   config.validation_samples = 0;
@@ -79,16 +80,15 @@ TEST(TextGeneration, ValidationLoss) {
   const ValidationResult result = task->validator(model, 2, *world)->validate(Context{});
   EXPECT_NEAR(result.scores.at("loss"), std::log(258), 1e-5);
   EXPECT_NEAR(result.scores.at("perplexity"), 258, 1e-2);
-  EXPECT_EQ(task->best_score(), "valid/loss");
-  EXPECT_FALSE(task->higher_is_better());
+  EXPECT_EQ(task->best_score(), kLossName);
 }
 
 TEST(TextGeneration, LongRowsAndErrors) {
   const TempDir directory;
-  TaskFiles files;
+  TaskData files;
   files.train = {
-      {directory.write("a.jsonl",
-                       dump_json(Json{{"prompt", std::string(50, 'p')}, {"answer", "x"}}) + "\n"),
+      {{directory.write("a.jsonl",
+                        dump_json(Json{{"prompt", std::string(50, 'p')}, {"answer", "x"}}) + "\n")},
        1.0}};
   files.sequence_length = 8;
   const auto task = make_text_generation({}, bytes());
@@ -97,7 +97,7 @@ TEST(TextGeneration, LongRowsAndErrors) {
   files.sequence_length = 3;
   expect_error(ErrorCode::kConfig, {"data.sequence_length: 3 tokens leave no room"},
                [&] { task->read(files); });
-  files.train[0].first = directory.write("b.jsonl", "");
+  files.train[0].files = {directory.write("b.jsonl", "")};
   expect_error(ErrorCode::kData, {"b.jsonl: no prompt to train on"}, [&] { task->read(files); });
 }
 
@@ -108,17 +108,22 @@ TEST(TextGeneration, ScoresFiles) {
                                           "fox\"}\n{\"prompt\": \"问\", \"answer\": \"狐狸。\"}\n");
   const auto task = make_text_generation({}, bytes());
   const auto answers =
-      directory.write("p.jsonl", "{\"answer\": \"fox!\"}\n{\"generated_text\": \"狐狸\"}\n");
+      directory.write("p.jsonl", "{\"prediction\": \"fox!\"}\n{\"generated_text\": \"狐狸\"}\n");
   const TaskEvaluation evaluation = task->score(answers, {references});
   EXPECT_EQ(evaluation.scores.at("exact_match"), 100);
   EXPECT_EQ(evaluation.scores.at("zh.exact_match"), 100);
   EXPECT_EQ(evaluation.predictions.size(), 2u);
-  expect_error(ErrorCode::kData, {"s.jsonl: no prediction for id '1' of ", "r.jsonl"}, [&] {
-    task->score(directory.write("s.jsonl", "{\"answer\": \"fox\"}\n"), {references});
+  expect_error(ErrorCode::kData, {"s.jsonl: no prediction for reference 2 of 2"}, [&] {
+    task->score(directory.write("s.jsonl", "{\"generated_text\": \"fox\"}\n"), {references});
   });
-  expect_error(ErrorCode::kData, {"t.jsonl, record 1: no field 'answer' (it has reply)"}, [&] {
-    task->score(directory.write("t.jsonl", "{\"reply\": \"fox\"}\n"), {references});
-  });
+  // What a reference is called is no prediction, also beside one.
+  expect_error(
+      ErrorCode::kData, {"t.jsonl, record 1: no prediction (looked for ", "it has answer)"},
+      [&] { task->score(directory.write("t.jsonl", "{\"answer\": \"fox\"}\n"), {references}); });
+  const auto both = directory.write("both.jsonl",
+                                    "{\"answer\": \"The fox\", \"generated_text\": \"dog\"}\n"
+                                    "{\"answer\": \"狐狸。\", \"generated_text\": \"狐狸\"}\n");
+  EXPECT_EQ(task->score(both, {references}).scores.at("exact_match"), 50);
   expect_error(ErrorCode::kData, {"e.jsonl: no prompts"},
                [&] { task->score(answers, {directory.write("e.jsonl", "")}); });
 }

@@ -1,0 +1,78 @@
+// What a model answers to an input, and who answers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/json.h"
+#include "nn/context.h"
+
+namespace llmctl {
+
+/// One input: a record of a prompts file, or what the command line says as one.
+struct AnswerInput {
+  Json record;
+  std::string place;  ///< for errors: "prompts.jsonl:3", "prompt 1"
+
+  /// Throws kData "PLACE: message".
+  [[noreturn]] void fail(const std::string& message) const;
+};
+
+/// The answer to one input. Every task has its own kind, typed; here is what writes it.
+class Answer {
+ public:
+  virtual ~Answer() = default;
+  /// Members that the output record gets, under names of predictions (record_names.h).
+  virtual Json record() const = 0;
+  /// What a person reads: lines without a final line break.
+  virtual std::string text() const = 0;
+};
+
+/// " 10.7 %", six columns wide and more.
+std::string format_percent(double share);
+
+using AnswerList = std::vector<std::unique_ptr<Answer>>;
+
+/// How inputs are answered.
+struct AnswerOptions {
+  std::filesystem::path directory;   ///< of the model: its templates, its generation_config.json
+  std::int64_t sequence_length = 0;  ///< most tokens of a row; 0: the model's limit
+  std::int64_t batch_size = 32;      ///< rows per forward pass, where no text is generated
+  Context context;
+  Json generation = Json::object();  ///< keys over the model's generation_config.json
+  std::int64_t top = 5;              ///< words shown for each mask
+  bool raw = false;           ///< prompts as they are, without the form of the model's training
+  bool chat = false;          ///< prompts are a user's messages
+  std::string chat_template;  ///< a built-in one or a file; empty: the model's own
+  std::string system;         ///< message before a conversation
+};
+
+/// Sees an answer's text as it grows, in whole characters.
+using TextStream = std::function<void(const std::string&)>;
+
+/// Answers inputs with a model that outlives it.
+class Responder {
+ public:
+  virtual ~Responder() = default;
+  /// The record that a bare text stands for; kUsage, naming the remedy, where a text alone is no
+  /// input.
+  virtual Json input_of(const std::string& text) const = 0;
+  /// Refuses (kData, naming the place) inputs that answer() would refuse, before any work.
+  virtual void check(std::span<const AnswerInput> inputs) const = 0;
+  /// One answer per input. `first` is the index of the first input among all, for random draws: a
+  /// file is answered the same however it is cut. `on_text` sees the text of a single input.
+  virtual AnswerList answer(std::span<const AnswerInput> inputs, std::size_t first,
+                            const TextStream& on_text) = 0;
+  /// All settings that decide the answers beside the model and its tokenizer.
+  virtual Json settings() const = 0;
+  /// Inputs that are worth answering in one call.
+  virtual std::int64_t batch_size() const = 0;
+};
+
+}  // namespace llmctl

@@ -1,0 +1,91 @@
+#include "tasks/predictions.h"
+
+#include <map>
+#include <optional>
+
+#include "base/error.h"
+#include "tasks/record_names.h"
+#include "tasks/records.h"
+
+namespace llmctl {
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  return list;
+}
+
+}  // namespace
+
+std::string id_text(const Json& id) {
+  return id.is_string() ? id.get<std::string>() : dump_json(id);
+}
+
+std::string Prediction::text() const {
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_number() && !value.is_boolean()) {
+    fail(ErrorCode::kData, place, ": the prediction is ", value.is_null() ? "null" : "no text",
+         ", expected a text or a number");
+  }
+  return dump_json(value);
+}
+
+std::vector<Prediction> read_predictions(const std::filesystem::path& file) {
+  std::vector<Prediction> predictions;
+  std::map<std::string, std::uint64_t> seen;  // id → record
+  for_each_labelled_record(file, [&](const Record& record) {
+    Prediction prediction;
+    prediction.place = concat(file.string(), ", record ", record.number);
+    const auto field = find_field(record, std::nullopt, prediction_fields());
+    if (!field) {
+      record.fail("no prediction (looked for " + joined(prediction_fields()) + "; it has " +
+                  record.fields() + ")");
+    }
+    prediction.value = record.value.at(*field);
+    if (record.has("id")) {
+      prediction.id = id_text(record.value.at("id"));
+      const auto [found, is_new] = seen.emplace(prediction.id, record.number);
+      if (!is_new)
+        record.fail(concat("id '", prediction.id, "' stands in record ", found->second, " too"));
+    }
+    if (!predictions.empty() && predictions.back().id.empty() != prediction.id.empty())
+      record.fail("some records have an id and some have none");
+    predictions.push_back(std::move(prediction));
+  });
+  return predictions;
+}
+
+std::vector<Prediction> match_predictions(std::vector<Prediction> predictions,
+                                          const std::vector<std::string>& ids,
+                                          const std::filesystem::path& file) {
+  require(!predictions.empty(), ErrorCode::kData, file.string(), ": holds no prediction");
+  if (predictions.front().id.empty()) {
+    require(predictions.size() <= ids.size(), ErrorCode::kData,
+            predictions[std::min(ids.size(), predictions.size() - 1)].place, ": there are only ",
+            ids.size(), " references (the file has ", predictions.size(),
+            " predictions, matched by their order)");
+    require(predictions.size() == ids.size(), ErrorCode::kData, file.string(),
+            ": no prediction for reference ", predictions.size() + 1, " of ", ids.size(),
+            " (matched by their order)");
+    return predictions;
+  }
+  std::map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < predictions.size(); ++i) places[predictions[i].id] = i;
+  std::vector<Prediction> matched;
+  for (const std::string& id : ids) {
+    const auto found = places.find(id);
+    require(found != places.end(), ErrorCode::kData, file.string(), ": no prediction for id '", id,
+            "' of the references");
+    matched.push_back(std::move(predictions[found->second]));
+    places.erase(found);
+  }
+  if (!places.empty()) {
+    const auto& [id, index] = *places.begin();
+    fail(ErrorCode::kData, predictions[index].place, ": no reference has the id '", id, "'",
+         places.size() > 1 ? concat(" (nor those of ", places.size() - 1, " more)") : "");
+  }
+  return matched;
+}
+
+}  // namespace llmctl

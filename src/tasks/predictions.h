@@ -1,0 +1,38 @@
+// Predictions files: what `generate -o` and `eval --save-predictions` write and `eval
+// --predictions` reads.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "config/json.h"
+
+namespace llmctl {
+
+/// An id as text: strings as they are, numbers as JSON spells them.
+std::string id_text(const Json& id);
+
+/// A record's prediction and where it stands.
+struct Prediction {
+  std::string id;     ///< empty: the file goes by the order of its records
+  Json value;         ///< of the first field of prediction_fields()
+  std::string place;  ///< "FILE, record N"
+
+  /// A text or a number as text; kData for what is neither.
+  std::string text() const;
+};
+
+/// The records of a predictions file. kData, naming the record: no field of a prediction (naming
+/// those of references that stand there), ids that only some have or that occur twice.
+std::vector<Prediction> read_predictions(const std::filesystem::path& file);
+
+/// The predictions in the order of the references `ids`, by id where the predictions have ids, else
+/// by their order. kData, naming the row: a reference without a prediction, a prediction without a
+/// reference.
+std::vector<Prediction> match_predictions(std::vector<Prediction> predictions,
+                                          const std::vector<std::string>& ids,
+                                          const std::filesystem::path& file);
+
+}  // namespace llmctl

@@ -1,0 +1,116 @@
+// Section "data" of a run: what a task learns from and is validated on.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/fields.h"
+#include "data/packing.h"
+#include "io/text_source.h"
+#include "tasks/records.h"
+
+namespace llmctl {
+
+/// One entry of data.train; a plain string is its path.
+struct DataEntry {
+  std::string path;
+  double weight = 1.0;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("path", self.path, "File, folder or glob.");
+    visit("weight", self.weight, "Passes per epoch: 1 once, 0.5 every second document by hash.",
+          Range<double>{0, 1000});
+  }
+};
+
+/// Section "data". Tasks that learn from raw text have more keys than those that learn from
+/// labelled records.
+struct DataSection {
+  std::vector<DataEntry> train;
+  Json valid = Json::array();
+  std::optional<std::int64_t> sequence_length;
+  std::string split = "blank_line";
+  std::string packing = "best_fit";
+  std::int64_t valid_tokens = 0;
+  std::string cache;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit(
+        "train", self.train,
+        "What is learnt from: paths, or objects with path and weight. Raw text (text, .jsonl with "
+        "a member \"text\", shards, plain or compressed) for language models, files in the task's "
+        "format for the others.");
+    visit("valid", self.valid,
+          "What is held out: a list of paths, {\"tail\": 0.1} (the last tenth of each text, of the "
+          "records) or {\"hash\": 0.01} (documents or records by hash).");
+    visit("sequence_length", self.sequence_length,
+          "Most tokens of a row; absent: 512 of raw text, 384 of labelled records, or the model's "
+          "limit where that is less.",
+          Range<std::int64_t>{2, 1'000'000});
+    visit("split", self.split, "Raw text: where a document of a text file ends.",
+          OneOf{{"blank_line", "line", "file"}});
+    visit("packing", self.packing,
+          "Raw text: best_fit (whole documents side by side, unseen by each other), concat (one "
+          "stream, cut anywhere) or pad (one document per row).",
+          OneOf{{"best_fit", "concat", "pad"}});
+    visit("valid_tokens", self.valid_tokens,
+          "Raw text: validate on at most this many tokens; 0: all.",
+          Range<std::int64_t>{0, std::int64_t{1} << 40});
+    visit("cache", self.cache,
+          "Raw text: where it is kept once tokenized; empty: $LLMCTL_CACHE, else "
+          "$XDG_CACHE_HOME/llmctl, else ~/.cache/llmctl.");
+  }
+};
+
+/// data.valid as it was written.
+struct HeldOut {
+  std::vector<std::string> paths;
+  HeldOutShare share;
+};
+/// kConfig.
+HeldOut read_held_out(const ConfigNode& node);
+
+/// A file, or a text's files, and how often it is passed per epoch.
+struct WeightedFiles {
+  std::vector<std::filesystem::path> files;
+  double weight = 1.0;
+};
+
+/// The section with its files found: what Task::read() and Task::evaluate() take.
+struct TaskData {
+  std::vector<WeightedFiles> train;          ///< one for each entry of data.train
+  std::vector<std::filesystem::path> valid;  ///< scored; where empty, `held_out` of train is
+  HeldOutShare held_out;
+  std::int64_t sequence_length = 512;
+  PackingOptions packing() const { return {packing_name, sequence_length}; }
+
+  // Of raw text.
+  DocumentSplit split = DocumentSplit::kBlankLine;
+  std::string packing_name = "best_fit";
+  std::int64_t valid_tokens = 0;  ///< scored at most; 0: all
+  std::filesystem::path cache;    ///< directory of tokenized text
+
+  /// All files of train, and the weight of each.
+  std::vector<std::filesystem::path> train_files() const;
+  std::vector<double> train_weights() const;
+  /// The files that are scored: valid, else those of train, of which held_out is taken.
+  std::vector<std::filesystem::path> scored_files() const;
+  bool holds_out() const { return !valid.empty() || held_out; }
+};
+
+/// What `sequence_length` is where nobody says.
+std::int64_t default_sequence_length(bool raw_text);
+
+/// Finds the files of a section (kMissing), with `sequence_length` as asked for. kConfig for keys
+/// of raw text in the section of a task on labelled records. `cache` is the directory that an empty
+/// data.cache stands for.
+TaskData find_task_data(const ConfigNode& node, const DataSection& section, bool raw_text,
+                        const std::filesystem::path& cache);
+
+/// Every key that the section has for such a task, with its value.
+Json resolved_data(const DataSection& section, bool raw_text);
+
+}  // namespace llmctl

@@ -1,0 +1,104 @@
+// Answering with generated text: how an input becomes a prompt, and what comes back.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "infer/engine.h"
+#include "models/model.h"
+#include "prompt/generate.h"
+#include "tasks/answer.h"
+#include "text/template/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace llmctl {
+
+/// Texts that a model wrote to one prompt, a sample each.
+class TextAnswer : public Answer {
+ public:
+  explicit TextAnswer(std::vector<GeneratedText> samples) : samples_(std::move(samples)) {}
+  const std::vector<GeneratedText>& samples() const { return samples_; }
+  /// "generated_text", "finish_reason", "tokens" and "logprob"; of several samples a list "samples"
+  /// of these.
+  Json record() const override;
+  std::string text() const override;
+
+ private:
+  std::vector<GeneratedText> samples_;
+};
+
+/// How an input becomes the tokens that an answer follows, in the form that the model knows.
+class PromptForm {
+ public:
+  virtual ~PromptForm() = default;
+  /// `number` counts the inputs from 1. kData, naming the input's place.
+  virtual EncodedPrompt encode(const AnswerInput& input, std::size_t number) const = 0;
+  /// Takes "messages", and bare prompts as a user's.
+  virtual bool holds_conversations() const { return false; }
+  /// What ends an answer in this form beside the model's own ends.
+  virtual std::optional<TokenId> end_token() const { return std::nullopt; }
+  virtual std::string end_text() const { return ""; }
+  /// True where the form leaves out the beginning of what is too long for the model.
+  virtual bool shortens() const { return false; }
+  virtual Json settings() const = 0;
+};
+
+/// Prompts as they are; an encoder-decoder's as its encoder reads them.
+std::unique_ptr<PromptForm> make_raw_form(std::shared_ptr<const Tokenizer> tokenizer,
+                                          bool encoder_decoder);
+
+/// Conversations through a chat template. With `prompts_are_messages` a bare prompt is a user's
+/// message, else it is read as it is; `system` goes before conversations that have no system
+/// message.
+std::unique_ptr<PromptForm> make_chat_form(std::shared_ptr<const Tokenizer> tokenizer,
+                                           ChatTemplate chat, const std::string& system,
+                                           bool prompts_are_messages);
+
+/// The form that the options ask for, with the model's own chat template where it has one: chats
+/// (kUsage where the model has no template), else raw.
+std::unique_ptr<PromptForm> choose_form(const Model& model,
+                                        std::shared_ptr<const Tokenizer> tokenizer,
+                                        const AnswerOptions& options);
+
+/// The model's generation_config.json (and config.json's eos_token_id), with the user's keys over
+/// it. kConfig, kData.
+GenerationConfig generation_config(const AnswerOptions& options, const Json& model_config);
+
+/// A built-in chat template or one of a file.
+ChatTemplate named_chat_template(const std::string& name, const Tokenizer& tokenizer);
+
+/// The text of the first member that the record has among "prompt" and "text".
+const std::string& prompt_of(const AnswerInput& input);
+
+class TextResponder : public Responder {
+ public:
+  TextResponder(Model& model, std::shared_ptr<const Tokenizer> tokenizer,
+                std::unique_ptr<PromptForm> form, const AnswerOptions& options);
+
+  Json input_of(const std::string& text) const override { return {{"prompt", text}}; }
+  void check(std::span<const AnswerInput> inputs) const override;
+  AnswerList answer(std::span<const AnswerInput> inputs, std::size_t first,
+                    const TextStream& on_text) override;
+  Json settings() const override;
+  std::int64_t batch_size() const override { return generation_.batch_size; }
+
+  const PromptForm& form() const { return *form_; }
+  /// Tokens of an input's prompt, and how many the model takes before an answer.
+  std::size_t prompt_tokens(const AnswerInput& input) const;
+  std::size_t prompt_limit() const;
+
+ private:
+  std::vector<EncodedPrompt> encode(std::span<const AnswerInput> inputs, std::size_t first) const;
+
+  Model& model_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::unique_ptr<PromptForm> form_;
+  GenerationConfig generation_;
+  Context context_;
+};
+
+}  // namespace llmctl
