@@ -120,7 +120,7 @@ std::string type_of(const Json& schema) {
 void collect_keys(const Json& schema, const std::string& prefix, std::vector<ConfigKey>& out) {
   if (!schema.contains("properties")) return;
   for (const auto& [key, value] : schema["properties"].items()) {
-    if (key == "$schema" || value.contains("const")) continue;
+    if (key == "$schema" || value.contains("const") || value.contains("$ref")) continue;
     const std::string path = prefix + key;
     if (value.contains("properties")) {
       collect_keys(value, path + ".", out);

@@ -136,7 +136,7 @@ TEST(Pipeline, MaskedModelFillsMasksAndLearnsTasks) {
                       .run({"generate", "-m", "qa", "--question", "Where does Ada live?",
                             "--context", "@passage.txt", "--json"})
                       .out);
-  EXPECT_THAT(std::string("Ada lives in Oakford."), HasSubstr(answer["answer"].get<std::string>()));
+  EXPECT_THAT(std::string("Ada lives in Oakford."), HasSubstr(answer["prediction"].get<std::string>()));
 
   bench.write(
       "classes.json",
@@ -147,7 +147,7 @@ TEST(Pipeline, MaskedModelFillsMasksAndLearnsTasks) {
   bench.run({"finetune", "-c", "classes.json"});
   const json label =
       json::parse(bench.run({"generate", "-m", "classes", "-p", "这家饭馆很好。", "--json"}).out);
-  EXPECT_TRUE(label["label"] == "positive" || label["label"] == "negative") << label;
+  EXPECT_TRUE(label["prediction"] == "positive" || label["prediction"] == "negative") << label;
   // A run knows what it held out.
   const json own = json::parse(bench.run({"eval", "-m", "classes", "--json"}).out);
   EXPECT_GT(own["scores"]["total"], 0);

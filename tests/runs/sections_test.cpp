@@ -30,8 +30,8 @@ TEST(HeldOut, PathsAndShares) {
   EXPECT_EQ(held_out(R"("a.txt")").paths, (std::vector<std::string>{"a.txt"}));
   EXPECT_EQ(held_out(R"(["a.txt", "b.txt"])").paths.size(), 2u);
   EXPECT_TRUE(held_out("[]").paths.empty());
-  EXPECT_EQ(held_out(R"({"tail": 0.1})").tail, 0.1);
-  EXPECT_EQ(held_out(R"({"hash": 0.25})").hash, 0.25);
+  EXPECT_EQ(held_out(R"({"tail": 0.1})").share.tail, 0.1);
+  EXPECT_EQ(held_out(R"({"hash": 0.25})").share.hash, 0.25);
 }
 
 TEST(HeldOut, Errors) {
@@ -54,8 +54,7 @@ TEST(RunDocument, LaterFilesAndSetsWinAndPathsBecomeObjects) {
       load_run_document({first.string(), second.string()}, {"train.batch_size=9"}, {"optim"});
   EXPECT_EQ(document.value["train"]["steps"], 6);
   EXPECT_EQ(document.value["train"]["batch_size"], 9);
-  PretrainConfig config;
-  read_config(root_node(document), config);
+  const TrainingConfig config = read_training_config(root_node(document));
   ASSERT_EQ(config.data.train.size(), 2u);
   EXPECT_EQ(config.data.train[0].path, "y.txt");
   EXPECT_EQ(config.data.train[0].weight, 1.0);

@@ -13,7 +13,7 @@
 #include "support/fake_model.h"
 #include "support/temp_dir.h"
 #include "support/test_shards.h"
-#include "tasks/objective_fixture.h"
+#include "tasks/text_task_fixture.h"
 
 namespace llmctl {
 namespace {
@@ -22,11 +22,11 @@ using test::ByteTokenizer;
 using test::expect_error;
 using test::FakeModel;
 using test::make_shards;
-using test::objective_of;
 using test::rows_of;
 using test::same;
 using test::SeenRow;
 using test::TempDir;
+using test::text_task;
 using Numbers = std::vector<std::int64_t>;
 
 constexpr TokenId kBos = 256, kEos = 257;
@@ -91,18 +91,17 @@ class CausalLmTest : public ::testing::TestWithParam<std::string> {
   }
   std::unique_ptr<Source> source(const std::shared_ptr<const Shards>& shards,
                                  const Batching& batching) {
-    return objective_->source({{shards, 1}}, packing_, batching, dir_ / "cache");
+    return task_->rows_of({{shards, 1}}, packing_, batching, dir_ / "cache");
   }
   ValidationResult validate(FakeModel& model, const std::shared_ptr<const Shards>& shards,
                             std::int64_t batch_size = 7, std::int64_t max_tokens = 0) {
     const auto world = make_local_world();
-    return objective_->validator(model, shards, packing_, batch_size, *world, max_tokens)
-        ->validate({});
+    return task_->scores_of(model, shards, packing_, batch_size, *world, max_tokens)->validate({});
   }
   TempDir dir_;
   PackingOptions packing_{GetParam(), 16};
-  std::unique_ptr<Objective> objective_ =
-      objective_of("{\"type\": \"causal_lm\"}", ByteTokenizer::Kind::kCausal);
+  std::unique_ptr<TextTask> task_ =
+      text_task("{\"type\": \"causal_lm\"}", ByteTokenizer::Kind::kCausal);
 };
 
 TEST_P(CausalLmTest, EveryTokenIsPredictedOnceAnEpochAndFromItsOwnPast) {
@@ -199,7 +198,7 @@ TEST_P(CausalLmTest, TheLossIsSummedOverLabelsAlone) {
   const auto shards = corpus("s", 40, kVocab);
   FakeModel model(kVocab);
   model.to(at::Device(test::test_device()));
-  const auto loss = objective_->loss(model);
+  const auto loss = task_->loss(model);
   double labels = 0;
   const auto training = source(shards, {.batch_size = 8, .micro_batch_size = 3});
   for (Batch host : training->batches(0)) {
@@ -226,7 +225,7 @@ TEST_P(CausalLmTest, TheLossIsSummedOverLabelsAlone) {
 TEST_P(CausalLmTest, ABatchWithoutLabelsHasAGradientOfZero) {
   FakeModel model(kVocab);
   const std::vector<TokenRow> rows{{.ids = {1, 2}, .labels = {kIgnoreLabel, kIgnoreLabel}}};
-  const auto loss = objective_->loss(model);
+  const auto loss = task_->loss(model);
   const auto terms = loss->terms(collate(rows, 0), {});
   EXPECT_EQ(terms[0].count, 0);
   EXPECT_EQ(terms[0].sum.item<double>(), 0);
@@ -276,7 +275,7 @@ TEST_P(CausalLmTest, RanksShareAValidation) {
     double loss = 0;
     for (int rank = 0; rank < size; ++rank) {
       test::SerialWorld world(rank, size, totals);
-      const auto validator = objective_->validator(model, shards, packing_, 4, world, 0);
+      const auto validator = task_->scores_of(model, shards, packing_, 4, world, 0);
       try {
         loss = validator->validate({}).scores.at("loss");
       } catch (const Error&) {
@@ -313,10 +312,10 @@ TEST(CausalLm, WindowsOfConcatDoNotOverlap) {
   std::vector<TokenId> text;
   for (TokenId i = 0; i < 200; ++i) text.push_back(i);
   const auto shards = make_shards(dir / "s", {text}, kVocab);
-  const auto objective = objective_of("{\"type\": \"causal_lm\"}", ByteTokenizer::Kind::kCausal);
+  const auto task = text_task("{\"type\": \"causal_lm\"}", ByteTokenizer::Kind::kCausal);
   FakeModel model(kVocab);
   const auto world = make_local_world();
-  objective->validator(model, shards, {"concat", 64}, 1, *world, 0)->validate({});
+  task->scores_of(model, shards, {"concat", 64}, 1, *world, 0)->validate({});
   EXPECT_EQ(model.forwards(), 4);  // 64 + 64 + 64 + 8
   EXPECT_EQ(model.most_tokens(), 64);
 }

@@ -93,7 +93,7 @@ TEST(LabelledTexts, Errors) {
   expect_error(ErrorCode::kData, {"no field 'title' (it has text, label)"},
                [&] { read("a.jsonl", R"({"text": "x", "label": 1})", config); });
   expect_error(ErrorCode::kData, {"input, record 3: no field with the text"}, [] {
-    read_text_input(Json{{"x", 1}}, 3, {});
+    read_text_input({Json{{"x", 1}}, "input 3"}, {});
   });
 }
 
@@ -110,13 +110,26 @@ TEST(LabelNames, SortedByNameOrNumber) {
   EXPECT_EQ(label_names(with_labels({"10", "2", "x"})), (Names{"10", "2", "x"}));
 }
 
-TEST(LabelNames, IdsByNameThenByNumber) {
+TEST(LabelNames, SpellingsOfAClassAreOne) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(label_names(with_labels({"1.0", "0", "0.0", " 1", "+1"})), (Names{"0", "1"}));
+  EXPECT_EQ(label_names(with_labels({" spam", "spam\t", "\u3000spam"})), (Names{"spam"}));
+  EXPECT_EQ(class_name("1e3"), "1000");
+  EXPECT_EQ(class_name("1.5"), "1.5");
+  EXPECT_EQ(class_name("nan"), "nan");
+}
+
+TEST(LabelNames, IdsByNameAndValueNeverByPosition) {
   const std::vector<std::string> names = {"ham", "spam"};
   EXPECT_EQ(label_id("spam", names), 1u);
-  EXPECT_EQ(label_id("0", names), 0u);
-  EXPECT_EQ(label_id("2", names), std::nullopt);
+  EXPECT_EQ(label_id(" spam ", names), 1u);
+  EXPECT_EQ(label_id("0", names), std::nullopt);
   EXPECT_EQ(label_id("eggs", names), std::nullopt);
-  EXPECT_EQ(label_id("1", {"1", "0"}), 0u) << "a name goes before a number";
+  EXPECT_EQ(label_id("1", {"1", "0"}), 0u);
+  EXPECT_EQ(label_id("1.0", {"1", "0"}), 0u);
+  EXPECT_EQ(label_id("0", {"1", "2"}), std::nullopt);
+  EXPECT_EQ(label_id("1", {"LABEL_0", "LABEL_1"}), 1u) << "classes that have no names";
+  EXPECT_EQ(label_id("LABEL_1", {"LABEL_0", "LABEL_1"}), 1u);
 }
 
 }  // namespace

@@ -11,8 +11,8 @@
 #include "support/fake_model.h"
 #include "support/temp_dir.h"
 #include "support/test_shards.h"
-#include "tasks/objective_fixture.h"
 #include "tasks/pseudo_perplexity.h"
+#include "tasks/text_task_fixture.h"
 
 namespace llmctl {
 namespace {
@@ -21,11 +21,11 @@ using test::ByteTokenizer;
 using test::expect_error;
 using test::FakeModel;
 using test::make_shards;
-using test::objective_of;
 using test::rows_of;
 using test::same;
 using test::SeenRow;
 using test::TempDir;
+using test::text_task;
 using Numbers = std::vector<std::int64_t>;
 
 constexpr std::int64_t kCls = 258, kSep = 259, kMask = 260, kVocab = 261;
@@ -59,12 +59,12 @@ class MaskedLmTest : public ::testing::TestWithParam<std::string> {
     return make_shards(dir_ / "s", texts, kVocab, kSep);
   }
   std::unique_ptr<Source> source(const Batching& batching) {
-    return objective_->source({{shards_, 1}}, packing_, batching, dir_ / "cache");
+    return task_->rows_of({{shards_, 1}}, packing_, batching, dir_ / "cache");
   }
   TempDir dir_;
   std::shared_ptr<const Shards> shards_ = corpus();
   PackingOptions packing_{GetParam(), 16};
-  std::unique_ptr<Objective> objective_ = objective_of(
+  std::unique_ptr<TextTask> task_ = text_task(
       "{\"type\": \"masked_lm\", \"mask_probability\": 0.3}", ByteTokenizer::Kind::kMasked);
 };
 
@@ -137,7 +137,7 @@ TEST_P(MaskedLmTest, MasksDifferFromEpochToEpoch) {
 TEST_P(MaskedLmTest, OnlyMaskedPositionsReachTheHead) {
   FakeModel model(kVocab, HeadKind::kMaskedLm);
   model.to(at::Device(test::test_device()));
-  const auto loss = objective_->loss(model);
+  const auto loss = task_->loss(model);
   for (const Batch& host : source({.batch_size = 8})->batches(0)) {
     const double count = loss->counts(host)[0].second;
     const auto terms = loss->terms(to_device(host, model.device()), {});
@@ -156,9 +156,7 @@ TEST_P(MaskedLmTest, ValidationIsFixedAndSharedByRanks) {
   model.to(at::Device(test::test_device()));
   const auto world = make_local_world();
   const auto run = [&](std::int64_t batch_size) {
-    return objective_->validator(model, shards_, packing_, batch_size, *world, 0)
-        ->validate({})
-        .scores;
+    return task_->scores_of(model, shards_, packing_, batch_size, *world, 0)->validate({}).scores;
   };
   const auto scores = run(5);
   EXPECT_EQ(scores.size(), 3U);
@@ -169,7 +167,7 @@ TEST_P(MaskedLmTest, ValidationIsFixedAndSharedByRanks) {
   std::map<std::string, double> shared;
   for (int rank = 0; rank < 3; ++rank) {
     test::SerialWorld ranks(rank, 3, totals);
-    shared = objective_->validator(model, shards_, packing_, 4, ranks, 0)->validate({}).scores;
+    shared = task_->scores_of(model, shards_, packing_, 4, ranks, 0)->validate({}).scores;
   }
   EXPECT_NEAR(shared.at("loss"), scores.at("loss"), 1e-6);
   EXPECT_EQ(shared.at("masked_accuracy"), scores.at("masked_accuracy"));
@@ -180,32 +178,31 @@ INSTANTIATE_TEST_SUITE_P(All, MaskedLmTest, ::testing::Values("concat", "best_fi
 TEST(MaskedLm, AccuracyCountsBestGuesses) {
   const TempDir dir;
   const auto shards = make_shards(dir / "s", {std::vector<TokenId>(200, 'a')}, kVocab, kSep);
-  const auto objective = objective_of("{\"type\": \"masked_lm\"}", ByteTokenizer::Kind::kMasked);
+  const auto task = text_task("{\"type\": \"masked_lm\"}", ByteTokenizer::Kind::kMasked);
   FakeModel model(kVocab, HeadKind::kMaskedLm);
   model.table().detach().select(1, 'a').fill_(3);
   const auto world = make_local_world();
   const auto scores =
-      objective->validator(model, shards, {"pad", 64}, 2, *world, 0)->validate({}).scores;
-  EXPECT_EQ(scores.at("masked_accuracy"), 1);
+      task->scores_of(model, shards, {"pad", 64}, 2, *world, 0)->validate({}).scores;
+  EXPECT_EQ(scores.at("masked_accuracy"), 100);
   EXPECT_NEAR(scores.at("loss"), std::log(std::exp(3.0) + kVocab - 1) - 3, 1e-5);
 }
 
 TEST(MaskedLm, SectionsAndTokenizersAreChecked) {
-  expect_error(ErrorCode::kConfig, {"objective.random_share", "1.2", "run.json:1"}, [] {
-    objective_of("{\"type\": \"masked_lm\", \"mask_share\": 0.9, \"random_share\": 0.3}",
-                 ByteTokenizer::Kind::kMasked);
+  expect_error(ErrorCode::kConfig, {"task.random_share", "1.2", "run.json:1"}, [] {
+    text_task("{\"type\": \"masked_lm\", \"mask_share\": 0.9, \"random_share\": 0.3}",
+              ByteTokenizer::Kind::kMasked);
   });
-  expect_error(ErrorCode::kConfig, {"objective.chinese_words", "whole_word", "run.json:1"}, [] {
-    objective_of("{\"type\": \"masked_lm\", \"chinese_words\": true}",
-                 ByteTokenizer::Kind::kMasked);
+  expect_error(ErrorCode::kConfig, {"task.chinese_words", "whole_word", "run.json:1"}, [] {
+    text_task("{\"type\": \"masked_lm\", \"chinese_words\": true}", ByteTokenizer::Kind::kMasked);
   });
   expect_error(ErrorCode::kConfig, {"[CLS]", "\"masked\""},
-               [] { objective_of("{\"type\": \"masked_lm\"}", ByteTokenizer::Kind::kCausal); });
+               [] { text_task("{\"type\": \"masked_lm\"}", ByteTokenizer::Kind::kCausal); });
   const TempDir dir;
   const auto shards = make_shards(dir / "s", {{1}}, kVocab, kSep);
-  const auto objective = objective_of("{\"type\": \"masked_lm\"}", ByteTokenizer::Kind::kMasked);
+  const auto task = text_task("{\"type\": \"masked_lm\"}", ByteTokenizer::Kind::kMasked);
   expect_error(ErrorCode::kConfig, {"length of 2", "2 special tokens"}, [&] {
-    objective->source({{shards, 1}}, {"pad", 2}, {}, dir / "cache");
+    task->rows_of({{shards, 1}}, {"pad", 2}, {}, dir / "cache");
   });
 }
 

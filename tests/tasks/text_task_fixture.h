@@ -1,5 +1,5 @@
-// What the tests of objectives share: an objective from its section, rows of an epoch, worlds of
-// several ranks without processes.
+// What the tests of language modelling tasks share: a task from its section, rows of an epoch,
+// worlds of several ranks without processes.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,17 +9,17 @@
 #include <vector>
 
 #include "support/byte_tokenizer.h"
-#include "tasks/objective.h"
+#include "tasks/text_task.h"
 
 namespace llmctl::test {
 
-/// The objective that a section describes.
-inline std::unique_ptr<Objective> objective_of(const std::string& section,
-                                               ByteTokenizer::Kind kind) {
-  const JsonDocument document = parse_json_document("{\"objective\": " + section + "}", "run.json",
-                                                    {.code = ErrorCode::kConfig});
+/// The task on raw text that a section describes.
+inline std::unique_ptr<TextTask> text_task(const std::string& section, ByteTokenizer::Kind kind) {
+  const JsonDocument document =
+      parse_json_document("{\"task\": " + section + "}", "run.json", {.code = ErrorCode::kConfig});
   const ConfigNode root(&document.value, "", &document);
-  return make_objective(root.child("objective"), std::make_shared<ByteTokenizer>(kind));
+  auto task = make_task(root.child("task"), std::make_shared<ByteTokenizer>(kind));
+  return std::unique_ptr<TextTask>(&dynamic_cast<TextTask&>(*task.release()));
 }
 
 inline std::vector<std::int64_t> numbers(const at::Tensor& tensor) {
