@@ -9,7 +9,9 @@
 namespace llmctl {
 
 struct EvaluationResult {
-  std::map<std::string, double> scores;  ///< "NAME.METRIC", or "METRIC" when there is one task
+  /// "NAME.METRIC", or "METRIC" when there is one task. Shares (accuracy, exact_match, f1, …) are
+  /// percentages, 0 to 100.
+  std::map<std::string, double> scores;
   bool bounds_met = true;                ///< every fail_under bound holds
   std::string json;                      ///< everything, as `llmctl eval --json` prints it
 };

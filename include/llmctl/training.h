@@ -20,7 +20,7 @@ struct TrainingResult {
   std::filesystem::path directory;       ///< the run
   std::filesystem::path best, last;      ///< checkpoints; best is empty without validation
   std::int64_t steps = 0;                ///< done, over all parts of the run
-  std::map<std::string, double> scores;  ///< of the best checkpoint
+  std::map<std::string, double> scores;  ///< of the best checkpoint; shares 0 to 100
   int exit_status = 0;  ///< 130 or 143 when a signal ended it, 74 when checkpoints failed
   std::string json;     ///< everything, as `llmctl --json` prints it
 };

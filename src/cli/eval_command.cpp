@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
-#include <set>
 
 #include "base/log.h"
 #include "cli/commands.h"
@@ -22,23 +21,15 @@ struct EvalOptions {
   bool pseudo_perplexity = false;
 };
 
-std::string format_score(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4f", value);
-  return text;
-}
-
 std::string evaluation_text(const EvaluationReport& report) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& entry : report.entries) {
-    std::set<std::string> metrics;
-    for (const auto& [metric, value] : entry.scores) metrics.insert(metric);
-    for (const auto& metric : metrics) {
-      const auto baseline = entry.baseline.find(metric);
-      rows.push_back({entry.name, metric, format_score(entry.scores.at(metric)),
-                      baseline == entry.baseline.end()
-                          ? std::string()
-                          : format_score(baseline->second) + " (" + entry.baseline_rule + ")"});
+    for (const Score& score : entry.scores) {
+      const Score* baseline = entry.baseline.find(score.kind.name);
+      const bool shown = baseline && score.kind.better != Direction::kNone;
+      rows.push_back(
+          {entry.name, score.kind.name, format_score(score),
+           shown ? format_score(*baseline) + " (" + entry.baseline_rule + ")" : std::string()});
     }
   }
   const bool any_baseline =
@@ -155,7 +146,8 @@ void add_eval_command(CommandContext context) {
   command
       ->add_option(
           "--fail-under", options->bounds,
-          "Exit 1 when the score is below (losses, perplexities: above) the value (fail_under)")
+          "Exit 1 when the score is below (losses, perplexities: above) the value; shares are "
+          "percentages, 0 to 100 (fail_under)")
       ->option_text("METRIC=VALUE")
       ->allow_extra_args(false);
   command->add_option("-o,--output", options->output, "Write the result as JSON too (output.file)")

@@ -24,12 +24,6 @@ void add_training_options(CLI::App& command, TrainingCommandOptions& options) {
 
 namespace {
 
-std::string format_score(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4f", value);
-  return text;
-}
-
 std::string next_command(const TrainingReport& report) {
   const std::string use = "llmctl generate -m " + report.directory.string();
   if (report.kind == "masked_lm") return use + " -p \"… [MASK] …\"";
@@ -50,9 +44,9 @@ std::string training_table(const TrainingReport& report) {
   rows.emplace_back("time", format_duration(outcome.seconds));
   rows.emplace_back("tokens", format_count(outcome.tokens));
   if (!outcome.best_scores.empty()) {
-    rows.emplace_back("best step", concat(outcome.best_step, " by ", report.best_score));
-    for (const auto& [name, value] : outcome.best_scores)
-      rows.emplace_back("  " + name, format_score(value));
+    rows.emplace_back("best step", concat(outcome.best_step, " by ", outcome.best_score));
+    for (const Score& score : outcome.best_scores)
+      rows.emplace_back("  " + score.kind.name, format_score(score));
   }
   rows.emplace_back("load", outcome.best_directory.empty() ? outcome.last_directory.string()
                                                            : outcome.best_directory.string());

@@ -42,8 +42,8 @@ AnswerScore AnswerTotals::add(std::string_view prediction, std::span<const std::
   return score;
 }
 
-std::map<std::string, double> AnswerTotals::scores() const {
-  std::map<std::string, double> out;
+Scores AnswerTotals::scores() const {
+  Scores out;
   const auto put = [&](const std::string& prefix, std::initializer_list<std::size_t> groups,
                        bool always) {
     double exact = 0, f1 = 0, count = 0;
@@ -53,10 +53,10 @@ std::map<std::string, double> AnswerTotals::scores() const {
       count += numbers_[group * kValues + 2];
     }
     if (count == 0 && !always) return;
-    const double scale = count == 0 ? 0.0 : 100.0 / count;
-    out[prefix + "exact_match"] = exact * scale;
-    out[prefix + "f1"] = f1 * scale;
-    out[prefix + "total"] = count;
+    const double items = count == 0 ? 1.0 : count;
+    out.add(percent_score(prefix + "exact_match", exact / items, count));
+    out.add(percent_score(prefix + "f1", f1 / items, count));
+    out.add(count_score(prefix + "total", count));
   };
   const auto count = [&](std::size_t group) { return numbers_[group * kValues + 2]; };
   put("", {0, 1, 2, 3}, true);
@@ -71,9 +71,20 @@ std::map<std::string, double> AnswerTotals::scores() const {
   return out;
 }
 
-std::map<std::string, double> AnswerTotals::percentages() const {
-  std::map<std::string, double> out = scores();
-  std::erase_if(out, [](const auto& score) { return score.first.ends_with("total"); });
+Scores AnswerTotals::percentages() const {
+  Scores out;
+  for (const Score& score : scores())
+    if (score.kind.scale != Scale::kCount) out.add(score);
+  return out;
+}
+
+std::vector<ScoreKind> AnswerTotals::kinds(bool with_totals) {
+  std::vector<ScoreKind> out;
+  for (const std::string prefix : {"", "en.", "zh.", "has_answer.", "no_answer."}) {
+    out.push_back(percent_kind(prefix + "exact_match"));
+    out.push_back(percent_kind(prefix + "f1"));
+    if (with_totals) out.push_back(count_kind(prefix + "total"));
+  }
   return out;
 }
 

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <array>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "metrics/score.h"
 #include "metrics/squad.h"
 
 namespace llmctl {
@@ -32,13 +32,16 @@ class AnswerTotals {
   AnswerScore add(std::string_view prediction, std::span<const std::string> references,
                   std::string_view question = {});
 
-  /// exact_match and f1 in percent and the number of questions, "total"; with questions of both
-  /// languages also en.exact_match, zh.f1, …; where some questions have no answer also
-  /// has_answer.exact_match, no_answer.f1, ….
-  std::map<std::string, double> scores() const;
+  /// exact_match, f1 and the number of questions, "total"; with questions of both languages also
+  /// en.exact_match, zh.f1, …; where some questions have no answer also has_answer.exact_match,
+  /// no_answer.f1, ….
+  Scores scores() const;
 
   /// The same without the numbers of questions: what a validation records.
-  std::map<std::string, double> percentages() const;
+  Scores percentages() const;
+
+  /// What scores() or, without totals, percentages() may give.
+  static std::vector<ScoreKind> kinds(bool with_totals);
 
   std::span<double> numbers() { return numbers_; }  ///< to be summed over processes
 

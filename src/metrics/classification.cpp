@@ -70,4 +70,32 @@ double ConfusionMatrix::weighted_f1() const {
   return ratio(sum, support);
 }
 
+Scores ConfusionMatrix::scores() const {
+  const auto count = static_cast<double>(total());
+  return {percent_score("accuracy", accuracy(), count), percent_score("macro_f1", macro_f1(), count)};
+}
+
+Scores ConfusionMatrix::scores(const std::vector<std::string>& names) const {
+  Scores out = scores();
+  out.add(count_score("total", static_cast<double>(total())));
+  const std::vector<ClassScore> classes = per_class();
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    const auto support = static_cast<double>(classes[c].support);
+    const std::string prefix = "class." + names[c];
+    out.add(percent_score(prefix + ".precision", classes[c].precision, support));
+    out.add(percent_score(prefix + ".recall", classes[c].recall, support));
+    out.add(percent_score(prefix + ".f1", classes[c].f1, support));
+  }
+  return out;
+}
+
+std::vector<ScoreKind> ConfusionMatrix::kinds(bool with_classes) {
+  std::vector<ScoreKind> out = {percent_kind("accuracy"), percent_kind("macro_f1")};
+  if (!with_classes) return out;
+  out.push_back(count_kind("total"));
+  for (const char* measure : {"precision", "recall", "f1"})
+    out.push_back(percent_kind(std::string("class.*.") + measure));
+  return out;
+}
+
 }  // namespace llmctl

@@ -3,7 +3,10 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
+
+#include "metrics/score.h"
 
 namespace llmctl {
 
@@ -30,6 +33,13 @@ class ConfusionMatrix {
   /// Mean F1 over the classes that occur as truth or as prediction.
   double macro_f1() const;
   double weighted_f1() const;  ///< mean F1 weighted by support
+
+  /// accuracy and macro_f1: what a validation records.
+  Scores scores() const;
+  /// These, total, and class.NAME.precision, .recall and .f1 of each class.
+  Scores scores(const std::vector<std::string>& names) const;
+  /// What scores() or, with the classes' own, scores(names) gives.
+  static std::vector<ScoreKind> kinds(bool with_classes);
 
   std::span<double> numbers() { return counts_; }  ///< to be summed over processes
 

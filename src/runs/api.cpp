@@ -68,7 +68,8 @@ TrainingResult train(TrainingReport (*run)(const JsonDocument&, const RunOptions
   result.best = report.outcome.best_directory;
   result.last = report.outcome.last_directory;
   result.steps = report.outcome.steps;
-  result.scores = report.outcome.best_scores;
+  for (const Score& score : report.outcome.best_scores)
+    result.scores[score.kind.name] = score.value;
   result.exit_status = report.outcome.exit_status;
   result.json = dump_json(report.to_json(), 2);
   return result;
@@ -88,7 +89,9 @@ EvaluationResult evaluate(const Configuration& configuration) {
   EvaluationReport report;
   const JsonDocument document = finish_run_document(configuration.impl().document);
   translate_torch_errors([&] { report = run_evaluation(document); });
-  return {report.flat(), report.missed.empty(), dump_json(report.to_json(), 2)};
+  EvaluationResult result{{}, report.missed.empty(), dump_json(report.to_json(), 2)};
+  for (const Score& score : report.flat()) result.scores[score.kind.name] = score.value;
+  return result;
 }
 
 namespace {

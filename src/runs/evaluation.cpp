@@ -84,6 +84,12 @@ Json members(const Json& entry, const std::vector<std::string>& keys, bool among
   return out;
 }
 
+/// A baseline's rule as names of scores have it: "word_overlap".
+std::string rule_name(std::string rule) {
+  std::replace(rule.begin(), rule.end(), ' ', '_');
+  return rule;
+}
+
 bool is_lm(const std::string& type) {
   return type == "causal_lm" || type == "masked_lm";
 }
@@ -102,20 +108,29 @@ class Evaluation {
       config_.tasks.push_back(Json::object());
       synthetic_ = true;
     }
-    for (std::size_t i = 0; i < config_.tasks.size(); ++i) {
-      const ConfigNode node = synthetic_ ? ConfigNode(&config_.tasks[i], "tasks.0", &document_)
-                                         : root_.child("tasks").child(i);
-      run_entry(node);
-    }
+    // What a dry run finds is found before the first score is computed.
+    planning_ = true;
+    run_entries();
+    check_bounds();
     report_.model = loaded_ ? loaded_->directory.string() : std::string();
     if (dry_run_) return std::move(report_);
-    check_bounds();
+    planning_ = false;
+    report_.entries.clear();
+    run_entries();
+    apply_bounds();
     if (!config_.output.file.empty())
       write_file(config_.output.file, dump_json(report_.to_json(), 2) + "\n");
     return std::move(report_);
   }
 
  private:
+  void run_entries() {
+    for (std::size_t i = 0; i < config_.tasks.size(); ++i) {
+      run_entry(synthetic_ ? ConfigNode(&config_.tasks[i], "tasks.0", &document_)
+                           : root_.child("tasks").child(i));
+    }
+  }
+
   void run_entry(const ConfigNode& node) {
     if (!node.value().is_object())
       node.fail("", "expected an object with type and data, got " + dump_json(node.value()));
@@ -203,11 +218,6 @@ class Evaluation {
     std::vector<int> orders;
     for (const auto& baseline : config_.baselines)
       orders.push_back(ngram_order(baseline, texts, entry));
-    if (dry_run_) return;
-
-    const auto valid = tokenize_to_shards(texts.valid_files, *model.tokenizer, texts.valid_options,
-                                          cache_directory(""));
-    const PackingOptions packing{lm.packing, row_length(common.sequence_length, data)};
     Json section = {{"type", common.type}};
     if (run_config_.is_object() && run_config_.contains("objective") &&
         run_config_["objective"].value("type", std::string()) == common.type) {
@@ -216,6 +226,17 @@ class Evaluation {
     const JsonDocument section_document{section, {}};
     const auto objective =
         make_objective(ConfigNode(&section, "objective", &section_document), model.tokenizer);
+    if (planning_) {
+      promise(entry, objective->validation_scores());
+      if (lm.pseudo_perplexity) promise(entry, {perplexity_kind("pseudo_perplexity")});
+      for (const int order : orders)
+        promise(entry, {loss_kind(kLossName)}, concat("ngram", order));
+      return;
+    }
+
+    const auto valid = tokenize_to_shards(texts.valid_files, *model.tokenizer, texts.valid_options,
+                                          cache_directory(""));
+    const PackingOptions packing{lm.packing, row_length(common.sequence_length, data)};
     const auto world = make_local_world();
     entry.scores =
         objective
@@ -225,9 +246,10 @@ class Evaluation {
     if (lm.pseudo_perplexity) {
       const PseudoPerplexityOptions options{packing.sequence_length, config_.batch_size,
                                             lm.pseudo_perplexity_tokens};
-      entry.scores["pseudo_perplexity"] =
-          pseudo_perplexity(*model.model, *model.tokenizer, *valid, options, context(), *world)
-              .perplexity;
+      const PseudoPerplexity result =
+          pseudo_perplexity(*model.model, *model.tokenizer, *valid, options, context(), *world);
+      entry.scores.add(perplexity_score("pseudo_perplexity", result.perplexity,
+                                        static_cast<double>(result.tokens)));
     }
     for (const int order : orders) run_baseline(order, texts, *valid, *model.tokenizer, entry);
   }
@@ -314,8 +336,8 @@ class Evaluation {
       total.tokens += loss.tokens;
     });
     entry.baseline_rule = concat("ngram", order);
-    entry.baseline["loss"] =
-        total.nats / static_cast<double>(std::max<std::uint64_t>(total.tokens, 1));
+    const auto tokens = static_cast<double>(std::max<std::uint64_t>(total.tokens, 1));
+    entry.baseline = {loss_score(kLossName, total.nats / tokens, tokens)};
   }
 
   static void for_each_shard_document(
@@ -346,7 +368,7 @@ class Evaluation {
     TaskEvaluation result;
     if (from_file) {
       const auto references = expand_paths(common.references);
-      if (dry_run_)
+      if (planning_)
         expand_paths({common.predictions});
       else
         result = task->score(common.predictions, references);
@@ -360,17 +382,21 @@ class Evaluation {
       options.sequence_length = row_length(common.sequence_length, run_data());
       options.batch_size = config_.batch_size;
       options.context = context();
-      if (!dry_run_) result = task->evaluate(*model.model, files, options);
+      if (!planning_) result = task->evaluate(*model.model, files, options);
       entry.data = (options.part ? "held out of " : "") + describe(files);
     }
     entry.scores = result.scores;
     entry.samples = result.samples;
     entry.baseline = result.baseline;
-    entry.baseline_rule = result.baseline_rule;
+    entry.baseline_rule = task->baseline_rule();
+    if (planning_) {
+      promise(entry, task->evaluation_scores());
+      promise(entry, task->evaluation_scores(), rule_name(entry.baseline_rule));
+    }
     if (!common.save_predictions.empty()) {
       require(!from_file, ErrorCode::kUsage,
               "save_predictions: the predictions are in a file already");
-      if (dry_run_) return;
+      if (planning_) return;
       write_file(common.save_predictions, dump_json(result.predictions, 2) + "\n");
     }
   }
@@ -408,30 +434,54 @@ class Evaluation {
     return std::filesystem::weakly_canonical(checkpoint, ignored).parent_path().parent_path();
   }
 
+  /// What scores of an entry are called in bounds: "NAME.METRIC", and "METRIC" when it is alone.
+  void promise(const EvaluationEntry& entry, const std::vector<ScoreKind>& kinds,
+               const std::string& rule = "") {
+    const std::string infix = rule.empty() ? "" : rule + ".";
+    for (ScoreKind kind : kinds) {
+      const std::string metric = infix + kind.name;
+      kind.name = entry.name + "." + metric;
+      promised_.push_back(kind);
+      if (config_.tasks.size() > 1) continue;
+      kind.name = metric;
+      promised_.push_back(kind);
+    }
+  }
+
+  /// That every bound names a score and can be meant; before anything is computed.
   void check_bounds() {
-    const auto flat = report_.flat();
     for (const auto& [name, bound] : config_.fail_under) {
-      const auto found = flat.find(name);
-      if (found == flat.end()) {
+      const std::string key = "fail_under." + name;
+      const ScoreKind* kind = find_kind(promised_, name);
+      if (kind == nullptr)
+        root_.fail(key, "there is no such score" + did_you_mean(name, names_of(promised_)));
+      if (const auto error = bound_error(*kind, bound); !error.empty()) root_.fail(key, error);
+      if (const auto doubt = bound_doubt(*kind, bound); !doubt.empty()) log_warning(key, ": ", doubt);
+    }
+  }
+
+  void apply_bounds() {
+    const Scores flat = report_.flat();
+    for (const auto& [name, bound] : config_.fail_under) {
+      const Score* score = flat.find(name);
+      if (score == nullptr) {
         std::vector<std::string> names;
-        for (const auto& [known, value] : flat) names.push_back(known);
-        root_.fail("fail_under." + name, "there is no such score" + did_you_mean(name, names));
+        for (const Score& known : flat) names.push_back(known.kind.name);
+        root_.fail("fail_under." + name,
+                   "this data gives no such score" + did_you_mean(name, names));
       }
-      const std::string metric = name.substr(name.rfind('.') + 1);
-      const bool lower_is_better =
-          metric == "loss" || metric.ends_with("perplexity") || metric == "bits_per_byte";
-      const double value = found->second;
-      if (!(lower_is_better ? value <= bound : value >= bound)) {
-        report_.missed.push_back(
-            concat(name, " is ", value, lower_is_better ? ", above " : ", under ", bound));
-      }
+      if (meets(*score, bound)) continue;
+      const bool lower = score->kind.better == Direction::kLower;
+      report_.missed.push_back(
+          concat(name, " is ", score->value, lower ? ", above " : ", under ", bound));
     }
   }
 
   const JsonDocument& document_;
   ConfigNode root_;
   EvalConfig config_;
-  bool dry_run_, synthetic_ = false;
+  bool dry_run_, planning_ = true, synthetic_ = false;
+  std::vector<ScoreKind> promised_;  // what the entries may give
   Compute compute_;
   std::optional<LoadedModel> loaded_;
   Json run_config_;
@@ -444,19 +494,22 @@ EvaluationReport run_evaluation(const JsonDocument& document, bool dry_run) {
   return Evaluation(document, dry_run).run();
 }
 
-std::map<std::string, double> EvaluationReport::flat() const {
-  std::map<std::string, double> out;
+Scores EvaluationReport::flat() const {
+  Scores out;
+  const auto put = [&](const EvaluationEntry& entry, const Scores& scores,
+                       const std::string& infix) {
+    for (Score score : scores) {
+      const std::string metric = infix + score.kind.name;
+      score.kind.name = entry.name + "." + metric;
+      out.add(score);
+      if (entries.size() > 1) continue;
+      score.kind.name = metric;
+      out.add(score);
+    }
+  };
   for (const auto& entry : entries) {
-    for (const auto& [metric, value] : entry.scores) {
-      out[entry.name + "." + metric] = value;
-      if (entries.size() == 1) out[metric] = value;
-    }
-    std::string rule = entry.baseline_rule;
-    std::replace(rule.begin(), rule.end(), ' ', '_');
-    for (const auto& [metric, value] : entry.baseline) {
-      out[entry.name + "." + rule + "." + metric] = value;
-      if (entries.size() == 1) out[rule + "." + metric] = value;
-    }
+    put(entry, entry.scores, "");
+    if (!entry.baseline.empty()) put(entry, entry.baseline, rule_name(entry.baseline_rule) + ".");
   }
   return out;
 }
@@ -467,12 +520,12 @@ Json EvaluationReport::to_json() const {
   json["results"] = Json::array();
   for (const auto& entry : entries) {
     Json one = {
-        {"name", entry.name}, {"type", entry.type}, {"data", entry.data}, {"scores", entry.scores}};
+        {"name", entry.name}, {"type", entry.type}, {"data", entry.data}, {"scores", entry.scores.values()}};
     if (!entry.baseline_rule.empty())
-      one["baseline"] = {{"rule", entry.baseline_rule}, {"scores", entry.baseline}};
+      one["baseline"] = {{"rule", entry.baseline_rule}, {"scores", entry.baseline.values()}};
     json["results"].push_back(one);
   }
-  json["scores"] = flat();
+  json["scores"] = flat().values();
   if (!missed.empty()) json["missed"] = missed;
   return json;
 }

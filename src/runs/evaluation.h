@@ -3,11 +3,11 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "config/json.h"
+#include "metrics/score.h"
 
 namespace llmctl {
 
@@ -16,9 +16,9 @@ struct EvaluationEntry {
   std::string name;  ///< as the configuration calls it, else the type
   std::string type;  ///< "causal_lm", "masked_lm", or a task's
   std::string data;  ///< what it was scored on, for people
-  std::map<std::string, double> scores;
-  std::string baseline_rule;  ///< "word overlap", "ngram:5", …; empty when there is none
-  std::map<std::string, double> baseline;
+  Scores scores;
+  std::string baseline_rule;  ///< "word overlap", "ngram5", …; empty when there is none
+  Scores baseline;
   std::vector<std::string> samples;
 };
 
@@ -28,7 +28,7 @@ struct EvaluationReport {
   std::vector<std::string> missed;  ///< bounds of fail_under that were not met, in words
   /// Scores as bounds name them: "NAME.METRIC", and "METRIC" too when there is one entry; baselines
   /// as "NAME.RULE.METRIC" ("ngram5.loss").
-  std::map<std::string, double> flat() const;
+  Scores flat() const;
   Json to_json() const;
 };
 

@@ -289,7 +289,8 @@ struct EvalConfig {
           "Yardsticks on the same tokens: ngram:N, a Kneser-Ney model trained on the run's "
           "training text.");
     visit("fail_under", self.fail_under,
-          "Least values: exit 1 when a score is below one (for losses and perplexities: above).");
+          "Least values: exit 1 when a score is below one (for losses and perplexities: above); "
+          "shares are percentages, 0 to 100.");
     visit("output", self.output, "Where the result goes besides the table.");
     visit("compute", self.compute, "Device and precision.");
     visit("batch_size", self.batch_size, "Rows per forward pass.", Range<std::int64_t>{1, 100'000});

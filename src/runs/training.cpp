@@ -96,7 +96,7 @@ class TrainingSetup {
                       Validator* validator, const OptimConfig& optim,
                       const EvalScheduleConfig& eval, const CheckpointConfig& checkpoint,
                       const LogConfig& log, std::int64_t seed, const Json& resolved,
-                      const std::string& best_score, bool higher_is_better) {
+                      const std::string& best_score) {
     TrainConfig train = train_;
     train.precision = precision_name(compute_.dtype);
     train.device = compute_.device.str();
@@ -118,8 +118,7 @@ class TrainingSetup {
                     .log = log,
                     .seed = static_cast<std::uint64_t>(seed),
                     .directory = directory_,
-                    .best_score = checkpoint.keep_best.empty() ? best_score : checkpoint.keep_best,
-                    .higher_is_better = higher_is_better,
+                    .best_score = best_score,
                     .resume = true,
                     .save_extras =
                         [&](const std::filesystem::path& checkpoint_directory) {
@@ -141,6 +140,37 @@ class TrainingSetup {
   Compute compute_;
   std::unique_ptr<RunLock> lock_;
 };
+
+/// That the score which decides what is best, and when to stop early, is one that the validations
+/// give, and that there are such validations.
+template <class Config>
+void check_best_score(const ConfigNode& root, const Config& config, const std::string& own,
+                      const std::vector<ScoreKind>& kinds, bool validated) {
+  const std::string& keep_best = config.checkpoint.keep_best;
+  const std::string name = best_score_of(config.checkpoint, own);
+  const ScoreKind* kind = find_kind(kinds, name);
+  if (kind == nullptr) {
+    std::vector<std::string> known;
+    std::string list;
+    for (const ScoreKind& one : kinds) {
+      known.push_back("valid/" + one.name);
+      list += (list.empty() ? "" : ", ") + known.back();
+    }
+    root.fail("checkpoint.keep_best", concat("no validation gives ", keep_best, ", expected one of ",
+                                             list, did_you_mean(keep_best, known)));
+  }
+  const bool only_at_end = config.eval.every == 0 && !config.train.epochs;
+  const auto require_validation = [&](const char* key, bool asked, bool at_end_will_do) {
+    if (!asked) return;
+    if (!validated) root.fail(key, "needs validation data (data.valid)");
+    if (only_at_end && !(at_end_will_do && config.eval.at_end)) {
+      root.fail(key, at_end_will_do ? "nothing is ever validated; set eval.every"
+                                    : "validation is only at the end; set eval.every");
+    }
+  };
+  require_validation("checkpoint.keep_best", !keep_best.empty(), true);
+  require_validation("train.patience", config.train.patience > 0, false);
+}
 
 TrainingReport start_report(const char* command, const std::string& kind, const Model& model,
                             const TrainingSetup& setup) {
@@ -223,7 +253,8 @@ TrainingReport run_pretrain(const JsonDocument& document, const RunOptions& opti
 
   TrainingReport report =
       start_report("pretrain", config.objective.value("type", std::string()), *model, setup);
-  report.best_score = "valid/loss";
+  check_best_score(root, config, kLossName, objective->validation_scores(),
+                   !held_out.paths.empty() || held_out.tail > 0 || held_out.hash > 0);
   if (options.dry_run) {
     report.plan = plan_of(report, setup, *tokenizer, config.data.sequence_length);
     return report;
@@ -269,7 +300,7 @@ TrainingReport run_pretrain(const JsonDocument& document, const RunOptions& opti
   }
   report.outcome =
       setup.run(*model, *tokenizer, *source, *loss, validator.get(), config.optim, config.eval,
-                config.checkpoint, config.log, config.run.seed, resolved, report.best_score, false);
+                config.checkpoint, config.log, config.run.seed, resolved, kLossName);
   return report;
 }
 
@@ -311,7 +342,8 @@ TrainingReport run_finetune(const JsonDocument& document, const RunOptions& opti
   }
 
   TrainingReport report = start_report("finetune", task->type(), *model, setup);
-  report.best_score = task->best_score();
+  check_best_score(root, config, task->best_score(), task->validation_scores(),
+                   !held_out.paths.empty() || held_out.tail > 0 || held_out.hash > 0);
   if (options.dry_run) {
     report.plan = plan_of(report, setup, *tokenizer, length);
     return report;
@@ -325,7 +357,7 @@ TrainingReport run_finetune(const JsonDocument& document, const RunOptions& opti
   const auto validator = task->validator(*model, setup.train().micro_batch_size, setup.world());
   report.outcome = setup.run(*model, *tokenizer, *source, *loss, validator.get(), config.optim,
                              config.eval, config.checkpoint, config.log, config.run.seed, resolved,
-                             report.best_score, task->higher_is_better());
+                             task->best_score());
   return report;
 }
 
@@ -344,12 +376,12 @@ Json TrainingReport::to_json() const {
   json["steps"] = outcome.steps;
   json["tokens"] = outcome.tokens;
   json["seconds"] = outcome.seconds;
-  if (!outcome.scores.empty()) json["scores"] = outcome.scores;
+  if (!outcome.scores.empty()) json["scores"] = outcome.scores.values();
   if (!outcome.best_scores.empty()) {
     json["best"] = {{"step", outcome.best_step},
-                    {"score", best_score},
+                    {"score", outcome.best_score},
                     {"value", outcome.best},
-                    {"scores", outcome.best_scores}};
+                    {"scores", outcome.best_scores.values()}};
   }
   if (!outcome.best_directory.empty()) json["best_directory"] = outcome.best_directory.string();
   json["last_directory"] = outcome.last_directory.string();

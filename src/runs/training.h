@@ -26,7 +26,6 @@ struct TrainingReport {
   std::filesystem::path directory;
   ModelFacts facts;
   std::int64_t parameters = 0;
-  std::string best_score;
   std::vector<std::pair<std::string, std::string>>
       plan;  ///< name and value, for people; only of a dry run
   TrainingOutcome outcome;

@@ -5,10 +5,10 @@
 
 #include <array>
 #include <cmath>
-#include <numbers>
 #include <utility>
 
 #include "base/error.h"
+#include "metrics/perplexity.h"
 #include "tasks/lm_loss.h"
 #include "tasks/lm_rows.h"
 
@@ -61,12 +61,11 @@ class CausalValidator : public Validator {
     std::array<double, 2> sums{value_of(nats), tokens};
     world_.sum(sums);
     require(sums[1] > 0, ErrorCode::kData, shards_->directory(), ": no token to validate on");
-    const double loss = sums[0] / sums[1];
     ValidationResult result;
-    result.scores = {{"loss", loss}, {"perplexity", perplexity_of(loss)}};
+    result.scores = loss_and_perplexity(sums[0], sums[1]);
     if (whole_ && shards_->text_bytes() > 0) {
-      result.scores["bits_per_byte"] =
-          sums[0] / std::numbers::ln2 / static_cast<double>(shards_->text_bytes());
+      const auto bytes = static_cast<double>(shards_->text_bytes());
+      result.scores.add(loss_score("bits_per_byte", bits_per(sums[0], bytes), bytes));
     }
     return result;
   }
@@ -87,6 +86,9 @@ class CausalLm : public Objective {
       : tokenizer_(std::move(tokenizer)) {}
 
   HeadKind head() const override { return HeadKind::kCausalLm; }
+  std::vector<ScoreKind> validation_scores() const override {
+    return {loss_kind(kLossName), perplexity_kind("perplexity"), loss_kind("bits_per_byte")};
+  }
 
   std::unique_ptr<Source> source(const std::vector<WeightedShards>& corpora,
                                  const PackingOptions& packing, const Batching& batching,

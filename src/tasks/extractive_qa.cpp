@@ -59,7 +59,14 @@ class ExtractiveQa : public Task {
 
   const std::string& type() const override { return config_.type; }
   HeadKind head() const override { return HeadKind::kSpan; }
-  std::string best_score() const override { return "valid/exact_match"; }
+  std::vector<ScoreKind> validation_scores() const override {
+    std::vector<ScoreKind> kinds = AnswerTotals::kinds(false);
+    kinds.push_back(loss_kind(kLossName));
+    return kinds;
+  }
+  std::vector<ScoreKind> evaluation_scores() const override { return AnswerTotals::kinds(true); }
+  std::string baseline_rule() const override { return "word overlap"; }
+  std::string best_score() const override { return "exact_match"; }
 
   void read(const TaskFiles& files) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
@@ -201,7 +208,7 @@ class QaValidator : public Validator {
     world_.sum(totals.numbers());
     world_.sum(loss);
     ValidationResult result{totals.percentages(), sample_lines(data, predictions.answers)};
-    result.scores["loss"] = loss[0] / loss[1];
+    result.scores.add(loss_score(kLossName, loss[0] / loss[1], loss[1]));
     return result;
   }
 
@@ -242,7 +249,6 @@ void ExtractiveQa::add_baseline(const QaData& data, TaskEvaluation& evaluation) 
                  item.question);
   }
   evaluation.baseline = baseline.scores();
-  evaluation.baseline_rule = "word overlap";
 }
 
 TaskEvaluation ExtractiveQa::evaluate(Model& model, const std::vector<std::filesystem::path>& files,

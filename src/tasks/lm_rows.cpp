@@ -75,8 +75,4 @@ double value_of(const at::Tensor& sum) {
   return sum.defined() ? sum.item<double>() : 0.0;
 }
 
-double perplexity_of(double loss) {
-  return std::exp(std::min(loss, 700.0));
-}
-
 }  // namespace llmctl

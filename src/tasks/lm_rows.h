@@ -53,7 +53,4 @@ RowPlanOptions validation_plan(const PackingOptions& packing, const RowFormat& f
 void add_to(at::Tensor& sum, const at::Tensor& value);
 double value_of(const at::Tensor& sum);
 
-/// exp of a loss, bounded so that it stays a number of JSON.
-double perplexity_of(double loss);
-
 }  // namespace llmctl

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "data/prepare/chinese_words.h"
+#include "metrics/perplexity.h"
 #include "tasks/lm_loss.h"
 #include "tasks/lm_rows.h"
 
@@ -62,11 +63,9 @@ class MaskedValidator : public Validator {
     std::array<double, 3> sums{value_of(nats), value_of(correct), masked};
     world_.sum(sums);
     require(sums[2] > 0, ErrorCode::kData, shards_->directory(), ": no token to validate on");
-    const double loss = sums[0] / sums[2];
     ValidationResult result;
-    result.scores = {{"loss", loss},
-                     {"perplexity", perplexity_of(loss)},
-                     {"masked_accuracy", sums[1] / sums[2]}};
+    result.scores = loss_and_perplexity(sums[0], sums[2]);
+    result.scores.add(percent_score("masked_accuracy", sums[1] / sums[2], sums[2]));
     return result;
   }
 
@@ -87,6 +86,9 @@ class MaskedLm : public Objective {
         masker_(std::make_shared<const Masker>(*tokenizer_, options)) {}
 
   HeadKind head() const override { return HeadKind::kMaskedLm; }
+  std::vector<ScoreKind> validation_scores() const override {
+    return {loss_kind(kLossName), perplexity_kind("perplexity"), percent_kind("masked_accuracy")};
+  }
 
   std::unique_ptr<Source> source(const std::vector<WeightedShards>& corpora,
                                  const PackingOptions& packing, const Batching& batching,

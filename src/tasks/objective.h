@@ -24,6 +24,8 @@ class Objective {
  public:
   virtual ~Objective() = default;
   virtual HeadKind head() const = 0;
+  /// What the validator may give; the loss among it.
+  virtual std::vector<ScoreKind> validation_scores() const = 0;
   /// Training rows. Order, masks and everything drawn are functions of (batching.seed, step, row).
   /// Plans of rows are kept in `cache`. kData when the corpora give no row.
   virtual std::unique_ptr<Source> source(const std::vector<WeightedShards>& corpora,

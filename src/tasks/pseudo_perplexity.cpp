@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "data/collate.h"
+#include "metrics/perplexity.h"
 #include "tasks/lm_loss.h"
 #include "tasks/masked_lm.h"
 #include "tasks/lm_rows.h"
@@ -59,8 +60,7 @@ PseudoPerplexity pseudo_perplexity(Model& model, const Tokenizer& tokenizer, con
   std::array<double, 2> sums{value_of(nats), tokens};
   world.sum(sums);
   require(sums[1] > 0, ErrorCode::kData, shards.directory(), ": no token to score");
-  const double loss = sums[0] / sums[1];
-  return {loss, perplexity_of(loss), static_cast<std::int64_t>(sums[1])};
+  return {sums[0] / sums[1], perplexity(sums[0], sums[1]), static_cast<std::int64_t>(sums[1])};
 }
 
 }  // namespace llmctl

@@ -52,22 +52,7 @@ std::size_t best_class(const std::vector<float>& probabilities) {
                                   probabilities.begin());
 }
 
-/// accuracy, macro_f1, and precision, recall and F1 of each class.
-std::map<std::string, double> class_scores(const ConfusionMatrix& matrix,
-                                           const std::vector<std::string>& names) {
-  std::map<std::string, double> scores = {{"accuracy", matrix.accuracy()},
-                                          {"macro_f1", matrix.macro_f1()},
-                                          {"total", static_cast<double>(matrix.total())}};
-  const std::vector<ClassScore> classes = matrix.per_class();
-  for (std::size_t c = 0; c < classes.size(); ++c) {
-    scores["class." + names[c] + ".precision"] = classes[c].precision;
-    scores["class." + names[c] + ".recall"] = classes[c].recall;
-    scores["class." + names[c] + ".f1"] = classes[c].f1;
-  }
-  return scores;
-}
-
-/// The same for always answering the most frequent class.
+/// Scores of always answering the most frequent class.
 void add_majority(const std::vector<std::size_t>& expected, const std::vector<std::string>& names,
                   TaskEvaluation& evaluation) {
   std::vector<std::size_t> counts(names.size());
@@ -76,8 +61,7 @@ void add_majority(const std::vector<std::size_t>& expected, const std::vector<st
       static_cast<std::size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
   ConfusionMatrix matrix(names.size());
   for (std::size_t id : expected) matrix.add(id, most);
-  evaluation.baseline = {{"accuracy", matrix.accuracy()}, {"macro_f1", matrix.macro_f1()}};
-  evaluation.baseline_rule = "most frequent class";
+  evaluation.baseline = matrix.scores();
 }
 
 std::string sample_line(const LabelledText& text, const std::string& predicted) {
@@ -94,7 +78,14 @@ class SequenceClassification : public Task {
   const std::string& type() const override { return config_.type; }
   HeadKind head() const override { return HeadKind::kSequenceClassification; }
   std::vector<std::string> labels() const override { return names_; }
-  std::string best_score() const override { return "valid/accuracy"; }
+  std::vector<ScoreKind> validation_scores() const override {
+    std::vector<ScoreKind> kinds = ConfusionMatrix::kinds(false);
+    kinds.push_back(loss_kind(kLossName));
+    return kinds;
+  }
+  std::vector<ScoreKind> evaluation_scores() const override { return ConfusionMatrix::kinds(true); }
+  std::string baseline_rule() const override { return "most frequent class"; }
+  std::string best_score() const override { return "accuracy"; }
 
   void read(const TaskFiles& files) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
@@ -254,9 +245,8 @@ class ClassificationValidator : public Validator {
     }
     world_.sum(matrix.numbers());
     world_.sum(loss);
-    result.scores = {{"accuracy", matrix.accuracy()},
-                     {"macro_f1", matrix.macro_f1()},
-                     {"loss", loss[0] / loss[1]}};
+    result.scores = matrix.scores();
+    result.scores.add(loss_score(kLossName, loss[0] / loss[1], loss[1]));
     return result;
   }
 
@@ -321,7 +311,7 @@ TaskEvaluation SequenceClassification::evaluate(Model& model,
       evaluation.samples.push_back(sample_line(texts[i], names[best_class(predictions[i])]));
     }
   }
-  evaluation.scores = class_scores(matrix, names);
+  evaluation.scores = matrix.scores(names);
   add_majority(expected, names, evaluation);
   return evaluation;
 }
@@ -356,7 +346,7 @@ TaskEvaluation SequenceClassification::score(
             ": no prediction for id '", id, "' of ", references[texts[i].file].string());
     matrix.add(expected[i], *label_id(found->second, all));
   }
-  evaluation.scores = class_scores(matrix, all);
+  evaluation.scores = matrix.scores(all);
   add_majority(expected, all, evaluation);
   return evaluation;
 }

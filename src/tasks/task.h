@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,16 +43,11 @@ struct PredictOptions {
 };
 
 /// What evaluating gives: scores, and one prediction per input in the task's own format.
-/// exact_match and f1 of texts are percentages as the SQuAD and CMRC scripts print them; accuracy
-/// and macro_f1 are shares.
 struct TaskEvaluation {
-  std::map<std::string, double> scores;
+  Scores scores;
   Json predictions;
   std::vector<std::string> samples;
-  /// Scores that a rule without a model reaches on the same inputs, and what the rule is ("word
-  /// overlap"); empty when the task has none.
-  std::map<std::string, double> baseline;
-  std::string baseline_rule;
+  Scores baseline;  ///< what the task's baseline_rule() reaches on the same inputs
 };
 
 class Task {
@@ -73,8 +67,13 @@ class Task {
   /// Scores on the held-out records read before; null when there are none.
   virtual std::unique_ptr<Validator> validator(Model& model, std::int64_t batch_size,
                                                World& world) const = 0;
-  virtual std::string best_score() const = 0;  ///< "valid/exact_match"
-  virtual bool higher_is_better() const { return true; }
+  /// What the validator and what evaluate() and score() may give.
+  virtual std::vector<ScoreKind> validation_scores() const = 0;
+  virtual std::vector<ScoreKind> evaluation_scores() const = 0;
+  /// A rule without a model whose scores stand beside evaluation's ("word overlap"); empty: none.
+  virtual std::string baseline_rule() const { return ""; }
+  /// The one of validation_scores() that decides which checkpoint is best.
+  virtual std::string best_score() const = 0;
   /// Notes in a model's config.json what answering with it needs (task_specific_params), so that
   /// `generate` and `eval` find it again.
   virtual void describe(Json& config) const { (void)config; }

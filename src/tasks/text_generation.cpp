@@ -85,8 +85,9 @@ class TextGeneration : public Task {
 
   const std::string& type() const override { return config_.type; }
   HeadKind head() const override { return HeadKind::kCausalLm; }
-  std::string best_score() const override { return "valid/loss"; }
-  bool higher_is_better() const override { return false; }
+  std::vector<ScoreKind> validation_scores() const override { return score_kinds(false); }
+  std::vector<ScoreKind> evaluation_scores() const override { return score_kinds(true); }
+  std::string best_score() const override { return kLossName; }
   void describe(Json& config) const override;
 
   void read(const TaskFiles& files) override;
@@ -103,6 +104,12 @@ class TextGeneration : public Task {
 
  private:
   friend class GenerationValidator;
+
+  static std::vector<ScoreKind> score_kinds(bool with_totals) {
+    std::vector<ScoreKind> kinds = {loss_kind(kLossName), perplexity_kind("perplexity")};
+    for (ScoreKind& kind : AnswerTotals::kinds(with_totals)) kinds.push_back(std::move(kind));
+    return kinds;
+  }
 
   DialogueEncoder encoder(const Model* model) const;
   Rows encode(const std::vector<Dialogue>& dialogues, const DialogueEncoder& encoder,
@@ -254,7 +261,7 @@ class GenerationValidator : public Validator {
         total_loss(model_, task_.valid_rows_, task_.pad(), batch_size_, context, world_);
     world_.sum(loss);
     ValidationResult result;
-    result.scores = {{"loss", loss[0] / loss[1]}, {"perplexity", perplexity(loss[0], loss[1])}};
+    result.scores = loss_and_perplexity(loss[0], loss[1]);
     const std::size_t count =
         std::min(task_.valid_.size(), static_cast<std::size_t>(task_.config_.validation_samples));
     if (count == 0) return result;
@@ -276,7 +283,7 @@ class GenerationValidator : public Validator {
         result.samples.push_back(sample_line(*chosen[i], answers[i].text));
     }
     world_.sum(totals.numbers());
-    result.scores.merge(totals.percentages());
+    result.scores.add(totals.percentages());
     return result;
   }
 
@@ -327,8 +334,7 @@ TaskEvaluation TextGeneration::evaluate(Model& model,
     if (i < kSamples) evaluation.samples.push_back(sample_line(dialogues[i], answers[i].text));
   }
   evaluation.scores = totals.scores();
-  evaluation.scores["loss"] = loss[0] / loss[1];
-  evaluation.scores["perplexity"] = perplexity(loss[0], loss[1]);
+  evaluation.scores.add(loss_and_perplexity(loss[0], loss[1]));
   return evaluation;
 }
 

@@ -21,6 +21,7 @@ namespace llmctl {
 namespace {
 
 constexpr std::int64_t kManifestFormat = 1;
+constexpr std::int64_t kTrainerFormat = 2;
 constexpr const char* kManifestName = "manifest.json";
 constexpr const char* kTrainerName = "trainer.json";
 constexpr const char* kOptimizerName = "optimizer.safetensors";
@@ -181,7 +182,9 @@ fs::path save_checkpoint(const fs::path& run_directory, const Model& model,
   AtomicDirectory directory(destination);
   model.save(directory.path());
   write_tensors(directory.path() / kOptimizerName, optimizer_state);
-  write_file(directory.path() / kTrainerName, dump_json(config_to_json(state), 2) + "\n");
+  TrainerState written = state;
+  written.format = kTrainerFormat;
+  write_file(directory.path() / kTrainerName, dump_json(config_to_json(written), 2) + "\n");
   if (save_extras) save_extras(directory.path());
   const Manifest manifest = describe_files(directory.path());
   write_file(directory.path() / kManifestName, dump_json(config_to_json(manifest), 2) + "\n");
@@ -211,7 +214,16 @@ void verify_checkpoint_sizes(const fs::path& checkpoint) {
 }
 
 TrainerState read_trainer_state(const fs::path& checkpoint) {
-  return read_json_file<TrainerState>(checkpoint / kTrainerName);
+  auto state = read_json_file<TrainerState>(checkpoint / kTrainerName);
+  if (state.format < kTrainerFormat) {
+    for (Json* scores : {&state.scores, &state.best_scores}) {
+      for (const char* share : {"accuracy", "macro_f1", "masked_accuracy"}) {
+        if (!scores->contains(share) || !(*scores)[share].is_number()) continue;
+        (*scores)[share] = 100 * (*scores)[share].get<double>();
+      }
+    }
+  }
+  return state;
 }
 
 void load_checkpoint(const fs::path& checkpoint, Model& model, Optimizer& optimizer,

@@ -25,29 +25,35 @@ namespace llmctl {
 /// trainer.json: where a run stands. Whatever the loop needs to go on bit for bit is here, in the
 /// weights or in the optimiser's state.
 struct TrainerState {
+  /// 2: shares among the scores are percentages, and scores tell their kind. 1, which is also what
+  /// says nothing: shares from 0 to 1, plain numbers; converted when read.
+  std::int64_t format = 1;
   std::int64_t step = 0;  ///< steps done, skipped ones included
   double tokens = 0, seconds = 0;
   std::int64_t skipped = 0;         ///< steps whose update was left out (not finite)
   std::int64_t skipped_in_row = 0;  ///< of these, the latest without a good one between
   std::int64_t best_step = 0;
-  std::optional<double> best;
+  std::string best_score;      ///< the score that decided it
+  std::optional<double> best;  ///< its value
   std::int64_t bad_validations = 0;  ///< since the best
   std::int64_t validated_step = 0;   ///< of the last validation
   std::string source_fingerprint;
   Json identity = Json::object();  ///< of the configuration, as TrainingRun has it
   std::string precision;           ///< "fp32" or "bf16", as it was resolved: a resumed run keeps it
-  Json scores = Json::object();    ///< of the last validation
+  Json scores = Json::object();       ///< of the last validation, as Scores::to_json() has them
   Json best_scores = Json::object();  ///< of the best one
   Json meters = Json::object();       ///< sums since the last record and in this epoch
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
+    visit("format", self.format, "Version of this file.", Range<std::int64_t>{1, 2});
     visit("step", self.step, "Steps done.");
     visit("tokens", self.tokens, "Tokens trained on.");
     visit("seconds", self.seconds, "Time spent, over all parts of the run.");
     visit("skipped", self.skipped, "Steps whose update was left out.");
     visit("skipped_in_row", self.skipped_in_row, "Such steps since the last good one.");
     visit("best_step", self.best_step, "Step of the best validation.");
+    visit("best_score", self.best_score, "The score that decided it.");
     visit("best", self.best, "Score of the best validation.");
     visit("bad_validations", self.bad_validations, "Validations since the best.");
     visit("validated_step", self.validated_step, "Step of the last validation.");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/batch.h"
+#include "metrics/score.h"
 #include "nn/context.h"
 
 namespace llmctl {
@@ -53,10 +54,10 @@ class Loss {
   virtual double tokens(const Batch& batch) const = 0;
 };
 
-/// Named scores and a few samples.
+/// Scores and a few samples.
 struct ValidationResult {
-  std::map<std::string, double> scores;  ///< "loss", "exact_match", …: "valid/NAME" in the records
-  std::vector<std::string> samples;      ///< lines worth reading
+  Scores scores;  ///< kLossName, "exact_match", …: "valid/NAME" in the records
+  std::vector<std::string> samples;  ///< lines worth reading
 };
 
 class Validator {

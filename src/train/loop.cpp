@@ -7,8 +7,9 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
-#include <limits>
 #include <memory>
+#include <optional>
+#include <tuple>
 #include <utility>
 
 #include "base/error.h"
@@ -95,13 +96,7 @@ std::string differences(const Json& then, const Json& now) {
   return text;
 }
 
-std::map<std::string, double> scores_from_json(const Json& scores) {
-  std::map<std::string, double> out;
-  for (const auto& [name, value] : scores.items()) {
-    out[name] = value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
-  }
-  return out;
-}
+constexpr const char* kValidPrefix = "valid/";
 
 class Trainer {
  public:
@@ -112,6 +107,8 @@ class Trainer {
   std::int64_t steps_of_run() const;
   void start();
   void resume();
+  void resume_best();
+  void forget_best();
   void advance(const std::vector<Batch>& batches);
   void record_step(const StepResult& result, double lr);
   void skip(const StepResult& result);
@@ -133,8 +130,7 @@ class Trainer {
   const std::int64_t steps_per_epoch_, total_;
   NamedTensors parameters_;
   std::unique_ptr<Optimizer> optimizer_;
-  std::string best_key_;  // a key of the validator's scores
-  bool higher_is_better_ = false;
+  std::string best_key_;  // one of the validator's scores
   at::ScalarType compute_ = at::kFloat;
 
   std::unique_ptr<RunLock> lock_;
@@ -144,6 +140,8 @@ class Trainer {
   Stopwatch clock_;
   double seconds_before_ = 0;
   std::int64_t saved_step_ = 0;
+  /// best, best_step and best_scores before the last validation changed them.
+  std::tuple<std::optional<double>, std::int64_t, Json> before_best_{std::nullopt, 0, Json::object()};
   int save_failures_ = 0, signal_ = 0, exit_status_ = 0;
   std::string stopped_, progress_;
 };
@@ -162,15 +160,7 @@ Trainer::Trainer(const TrainingRun& run)
   }
   optimizer_ = make_optimizer(run.optim, parameters_, decay);
 
-  const std::string score =
-      run.checkpoint.keep_best.empty() ? run.best_score : run.checkpoint.keep_best;
-  const std::string prefix = "valid/";
-  require(score.starts_with(prefix), ErrorCode::kConfig, "checkpoint.keep_best: '", score,
-          "' is no validation score, expected a name such as \"valid/loss\"");
-  best_key_ = score.substr(prefix.size());
-  higher_is_better_ = score == run.best_score ? run.higher_is_better
-                                              : best_key_.find("loss") == std::string::npos &&
-                                                    !best_key_.ends_with("perplexity");
+  best_key_ = best_score_of(run.checkpoint, run.best_score);
   require(run.train.patience == 0 || run.validator, ErrorCode::kConfig,
           "train.patience: early stop needs validation data (data.valid)");
   const std::int64_t rows =
@@ -234,9 +224,48 @@ void Trainer::resume() {
           saved.source_fingerprint, ", now ", run_.source.fingerprint(),
           "); restore them, choose another run.dir or start anew with --overwrite");
   load_checkpoint(checkpoint, run_.model, *optimizer_, state_);
+  resume_best();
   window_.restore(state_.meters.value("window", LossMeter().state()));
   epoch_meter_.restore(state_.meters.value("epoch", LossMeter().state()));
   if (main_) log_info("going on from ", checkpoint.string(), " (step ", state_.step, ")");
+}
+
+/// The best so far by the score that decides now, which may have changed.
+void Trainer::resume_best() {
+  if (state_.best_step > 0 &&
+      !fs::exists(checkpoint_directory(run_.directory, state_.best_step))) {
+    if (main_) {
+      log_warning("the best checkpoint, of step ", state_.best_step,
+                  ", is gone; the best is looked for anew");
+    }
+    forget_best();
+  }
+  const bool changed = !state_.best_score.empty() && state_.best_score != best_key_;
+  state_.best_score = best_key_;
+  if (changed) {
+    if (main_) log_info("checkpoint.keep_best is now ", kValidPrefix, best_key_);
+    state_.bad_validations = 0;
+    // Of the checkpoints that are certainly there the better one: the best so far, and this one.
+    const Scores here = Scores::from_json(state_.scores);
+    if (state_.validated_step == state_.step &&
+        compare(here, Scores::from_json(state_.best_scores), best_key_) != Standing::kWorse) {
+      state_.best_step = state_.step;
+      state_.best_scores = state_.scores;
+    }
+  }
+  const Scores best = Scores::from_json(state_.best_scores);
+  const Score* score = best.find(best_key_);
+  if (score != nullptr && std::isfinite(score->value)) {
+    state_.best = score->value;
+  } else {
+    forget_best();
+  }
+}
+
+void Trainer::forget_best() {
+  state_.best.reset();
+  state_.best_step = 0;
+  state_.best_scores = Json::object();
 }
 
 TrainingOutcome Trainer::train() {
@@ -375,7 +404,7 @@ bool Trainer::validation_due() const {
   return run_.train.epochs && state_.step % steps_per_epoch_ == 0;
 }
 
-/// True when the score is the best so far.
+/// True when the score is the best so far, or as good as that.
 bool Trainer::validate() {
   const Stopwatch clock;
   Context context;
@@ -385,35 +414,34 @@ bool Trainer::validate() {
     at::NoGradGuard no_grad;
     result = run_.validator->validate(context);
   }
-  const auto found = result.scores.find(best_key_);
-  if (found == result.scores.end()) {
+  const Score* score = result.scores.find(best_key_);
+  if (score == nullptr || score->kind.better == Direction::kNone) {
     std::string names;
-    for (const auto& [name, value] : result.scores) names += " valid/" + name;
-    fail(ErrorCode::kConfig, "checkpoint.keep_best: no score valid/", best_key_,
-         ", this run's scores are", names);
+    for (const Score& known : result.scores) names += concat(" ", kValidPrefix, known.kind.name);
+    fail(ErrorCode::kConfig, "checkpoint.keep_best: ", score ? "nothing is better or worse in " : "no score ",
+         kValidPrefix, best_key_, ", this run's scores are", names);
   }
-  double score = found->second;
-  world_.broadcast({&score, 1});
+  double standing = static_cast<double>(
+      compare(result.scores, Scores::from_json(state_.best_scores), best_key_));
+  world_.broadcast({&standing, 1});
+  const auto result_standing = static_cast<Standing>(static_cast<int>(standing));
+  const bool better = result_standing != Standing::kWorse;
   state_.validated_step = state_.step;
-  state_.scores = result.scores;
-  const bool better =
-      std::isfinite(score) &&
-      (!state_.best || (higher_is_better_ ? score > *state_.best : score < *state_.best));
+  state_.scores = result.scores.to_json();
   if (better) {
-    state_.best = score;
+    before_best_ = {state_.best, state_.best_step, state_.best_scores};
+    state_.best = score->value;
     state_.best_step = state_.step;
     state_.best_scores = state_.scores;
-    state_.bad_validations = 0;
-  } else {
-    ++state_.bad_validations;
   }
+  // What is merely equal is kept, and is no progress.
+  state_.bad_validations =
+      result_standing == Standing::kBetter ? 0 : state_.bad_validations + 1;
   if (!main_) return better;
   Json record = {{"step", state_.step}, {"epoch", epoch()}, {"split", "valid"}};
   std::string line;
-  for (const auto& [name, value] : result.scores) {
-    record[name] = value;
-    line += "  " + name + " " + fixed(value);
-  }
+  record.update(result.scores.values());
+  for (const Score& one : result.scores) line += "  " + one.kind.name + " " + format_score(one);
   record["seconds"] = seconds();
   metrics_.write(record);
   log_info("step ", state_.step, "/", total_, "  validation:", line, better ? "  (best)" : "", "  ",
@@ -448,6 +476,10 @@ void Trainer::save(bool last) {
     return;
   }
   ++save_failures_;
+  if (state_.best_step == state_.step) {
+    // `best` can only be a checkpoint that is there.
+    std::tie(state_.best, state_.best_step, state_.best_scores) = before_best_;
+  }
   const bool give_up = last || save_failures_ >= kMostSaveFailures;
   if (main_) {
     const std::string text =
@@ -476,8 +508,9 @@ TrainingOutcome Trainer::outcome() {
   outcome.skipped = state_.skipped;
   outcome.best_step = state_.best_step;
   outcome.best = state_.best.value_or(0);
-  outcome.scores = scores_from_json(state_.scores);
-  outcome.best_scores = scores_from_json(state_.best_scores);
+  outcome.best_score = kValidPrefix + best_key_;
+  outcome.scores = Scores::from_json(state_.scores);
+  outcome.best_scores = Scores::from_json(state_.best_scores);
   outcome.seconds = seconds();
   outcome.tokens = state_.tokens;
   outcome.stopped = stopped_;
@@ -488,6 +521,14 @@ TrainingOutcome Trainer::outcome() {
 }
 
 }  // namespace
+
+std::string best_score_of(const CheckpointConfig& checkpoint, const std::string& own) {
+  const std::string& named = checkpoint.keep_best;
+  if (named.empty()) return own;
+  require(named.starts_with(kValidPrefix), ErrorCode::kConfig, "checkpoint.keep_best: '", named,
+          "' is no validation score, expected a name such as \"valid/loss\"");
+  return named.substr(std::char_traits<char>::length(kValidPrefix));
+}
 
 void TrainConfig::validate(const ConfigNode& node) const {
   if (steps && epochs) node.fail("epochs", "steps is given too, expected exactly one of them");

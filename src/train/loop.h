@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 
@@ -94,7 +93,8 @@ struct CheckpointConfig {
     visit("keep_last", self.keep_last, "Newest checkpoints kept.",
           Range<std::int64_t>{1, 1'000'000});
     visit("keep_best", self.keep_best,
-          "Score whose best checkpoint is kept too (\"valid/loss\"); empty: the run's own choice.");
+          "Score whose best checkpoint is kept too (\"valid/loss\"); empty: the task's own. Between "
+          "equal scores the lower loss decides, then the later step.");
   }
 };
 
@@ -107,6 +107,10 @@ struct LogConfig {
           Range<std::int64_t>{1, 1'000'000'000});
   }
 };
+
+/// The validation score that decides which checkpoint is best, without "valid/": keep_best, else
+/// `own`. kConfig.
+std::string best_score_of(const CheckpointConfig& checkpoint, const std::string& own);
 
 /// What the loop works with; all references outlive it.
 struct TrainingRun {
@@ -121,9 +125,8 @@ struct TrainingRun {
   const CheckpointConfig& checkpoint;
   const LogConfig& log;
   std::uint64_t seed = 1234;
-  std::filesystem::path directory;        ///< the run directory
-  std::string best_score = "valid/loss";  ///< default of keep_best
-  bool higher_is_better = false;          ///< of best_score
+  std::filesystem::path directory;     ///< the run directory
+  std::string best_score = kLossName;  ///< of the validator's scores, where keep_best is empty
   bool resume = true;  ///< go on from the newest good checkpoint; false: there must be none
   /// Writes what belongs beside the weights of a checkpoint (tokenizer files).
   std::function<void(const std::filesystem::path&)> save_extras;
@@ -140,9 +143,10 @@ struct TrainingOutcome {
   std::int64_t steps = 0;  ///< done in total
   std::int64_t skipped = 0;
   std::int64_t best_step = 0;  ///< 0: no validation gave a score
-  double best = 0;
-  std::map<std::string, double> scores;                  ///< of the last validation
-  std::map<std::string, double> best_scores;             ///< of the best one
+  std::string best_score;      ///< the score that decides, as "valid/loss"
+  double best = 0;             ///< its best value
+  Scores scores;               ///< of the last validation
+  Scores best_scores;          ///< of the best one
   double seconds = 0, tokens = 0;                        ///< over all parts of the run
   std::filesystem::path best_directory, last_directory;  ///< checkpoints; empty: none
   std::string stopped;  ///< "", "early stop", "SIGINT", "SIGTERM" or "disk full"
