@@ -8,8 +8,9 @@
 #include "ops/backend.h"
 #include "runs/config_catalog.h"
 #include "runs/evaluation.h"
+#include "runs/export.h"
 #include "runs/generation.h"
-#include "runs/model_directory.h"
+#include "runs/inspect.h"
 #include "runs/sections.h"
 #include "runs/training.h"
 

@@ -11,6 +11,7 @@
 #include "prompt/batch_file.h"
 #include "prompt/fill_masks.h"
 #include "prompt/generate.h"
+#include "runs/resolve.h"
 
 namespace llmctl {
 
