@@ -236,7 +236,8 @@ std::optional<fs::path> linked_checkpoint(const fs::path& run_directory, const s
   std::error_code error;
   const fs::path place = run_directory / link;
   // A copy of a run may have the directory itself in the link's place.
-  const fs::path target = fs::is_symlink(place, error) ? fs::read_symlink(place, error) : link;
+  const fs::path target =
+      fs::is_symlink(place, error) ? fs::read_symlink(place, error) : fs::path(link);
   if (error || !fs::is_directory(run_directory / target, error)) return {};
   return run_directory / target;
 }
