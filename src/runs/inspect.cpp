@@ -8,7 +8,7 @@
 
 #include "base/files.h"
 #include "base/terminal.h"
-#include "data/shards.h"
+#include "io/shards.h"
 #include "models/lora.h"
 #include "models/tensor_file.h"
 #include "report/table.h"
