@@ -6,7 +6,7 @@
 #include "cli/commands.h"
 #include "io/shard_index.h"
 #include "report/table.h"
-#include "runs/model_directory.h"
+#include "runs/export.h"
 
 namespace llmctl {
 

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "report/table.h"
-#include "runs/model_directory.h"
+#include "runs/inspect.h"
 #include "runs/probe.h"
 
 namespace llmctl {

@@ -12,6 +12,7 @@
 #include "io/safetensors.h"
 #include "models/labels.h"
 #include "models/rope_keys.h"
+#include "models/tensor_file.h"
 #include "models/transformer_model.h"
 #include "models/weight_files.h"
 #include "nn/initialize.h"
@@ -173,14 +174,6 @@ class FileNames {
   std::string own_prefix_;
 };
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
-  }
-  return text + "]";
-}
-
 /// Of a tensor in a file, which may begin at any byte.
 bool is_aligned(const at::Tensor& tensor) {
   const auto address = reinterpret_cast<std::uintptr_t>(tensor.const_data_ptr());
@@ -214,7 +207,7 @@ std::vector<std::string> match_tensors(const ModelPlan& plan, const WeightFiles&
     if (stored.sizes() != at::IntArrayRef(shape)) {
       if (!request.labels.empty() && rule.parameter.starts_with("head.output.")) continue;
       fail(ErrorCode::kData, directory.string(), ": tensor ", *name, " has shape ",
-           shape_text(stored.sizes().vec()), ", config.json asks for ", shape_text(shape));
+           shape_text(stored.sizes()), ", config.json asks for ", shape_text(shape));
     }
     require(is_float(stored.scalar_type()), ErrorCode::kData, directory.string(), ": tensor ",
             *name, " has dtype ", at::toString(stored.scalar_type()),
@@ -395,29 +388,13 @@ std::unique_ptr<TransformerModel> load_base(const fs::path& directory, const Mod
   return model;
 }
 
-/// Fresh maps: B is zero, so that the model is what it was; A is drawn with the deviation that
-/// PEFT's uniform draws have.
-void initialize_maps(TransformerModel& model, std::uint64_t seed) {
-  const c10::AutoGradMode no_grad(false);
-  for (std::size_t i = 0; i < model.adapter_rules().size(); ++i) {
-    const TensorRule& rule = model.adapter_rules()[i];
-    at::Tensor tensor = model.adapter_tensors()[i];
-    if (rule.parameter.ends_with(".a.weight")) {
-      const auto width = static_cast<double>(tensor.size(1));
-      fill_normal(tensor, 1 / std::sqrt(3 * width), seed, rule.name());
-    } else if (rule.parameter.ends_with(".b.weight")) {
-      tensor.zero_();
-    }
-  }
-}
-
 /// An adapter's base with the adapter.
 std::unique_ptr<Model> load_adapted(const fs::path& directory, const ModelRequest& request,
                                     const Json& overrides, LoadReport* report) {
   const fs::path file = directory / kAdapterConfig;
   const JsonDocument document = parse_json_document(read_file(file), file.string());
   const LoraConfig config = read_lora_config(document);
-  const fs::path base = adapter_base(directory);
+  const fs::path base = adapter_base(directory, request.find_base);
   ModelRequest wanted = request;
   wanted.mapped = false;
   if (wanted.head == HeadKind::kNone) {
@@ -425,7 +402,7 @@ std::unique_ptr<Model> load_adapted(const fs::path& directory, const ModelReques
     if (wanted.labels.empty()) wanted.labels = adapter_labels(directory);
   }
   auto model = load_base(base, wanted, overrides, report);
-  require(model->add_lora(config, base.string()), ErrorCode::kData, file,
+  require(model->insert_lora(config, base.string()), ErrorCode::kData, file,
           ": target_modules: no layer of ", base.string(), " has such a name");
   const SafetensorsFile weights(directory / kAdapterWeights);
   const auto trained_on = weights.metadata().find(kBaseFingerprint);
@@ -444,33 +421,6 @@ std::unique_ptr<Model> load_model(const fs::path& directory, const ModelRequest&
                                   const Json& overrides, LoadReport* report) {
   if (is_adapter_directory(directory)) return load_adapted(directory, request, overrides, report);
   return load_base(directory, request, overrides, report);
-}
-
-void add_lora(Model& model, const LoraConfig& config, const ConfigNode& node, const fs::path& base,
-              std::uint64_t seed) {
-  auto* const transformer = dynamic_cast<TransformerModel*>(&model);
-  require(transformer != nullptr, ErrorCode::kInternal, "a model without layers to adapt");
-  LoraConfig whole = config;
-  if (transformer->plan().classifier) {
-    // A task's own head is trained as it is.
-    if (whole.modules_to_save.is_null()) whole.modules_to_save = Json::array();
-    for (const TensorRule& rule : transformer->plan().tensors) {
-      const std::string module = rule.file_name.substr(0, rule.file_name.rfind('.'));
-      if (rule.parameter.starts_with("head.") && !whole.saves(module)) {
-        whole.modules_to_save.push_back(module);
-      }
-    }
-  }
-  if (!transformer->add_lora(whole, base.string())) {
-    const auto& rules = transformer->plan().tensors;
-    const auto example = std::find_if(rules.begin(), rules.end(), [](const TensorRule& rule) {
-      return rule.parameter.ends_with("attention.query.weight");
-    });
-    node.fail("target_modules",
-              concat(config.target_modules.dump(), " names no layer; there is, for example, ",
-                     example->file_name.substr(0, example->file_name.rfind('.'))));
-  }
-  initialize_maps(*transformer, seed);
 }
 
 }  // namespace llmctl

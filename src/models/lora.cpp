@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "io/safetensors.h"
-#include "text/huggingface/regex.h"
+#include "text/regex.h"
 
 namespace llmctl {
 namespace {
@@ -212,7 +212,7 @@ bool is_adapter_directory(const std::filesystem::path& directory) {
   return fs::exists(directory / kAdapterConfig) && !fs::exists(directory / "config.json");
 }
 
-std::filesystem::path adapter_base(const std::filesystem::path& directory) {
+std::filesystem::path adapter_base(const std::filesystem::path& directory, const FindModel& find) {
   const fs::path file = directory / kAdapterConfig;
   const Json config = load_json(file);
   const auto found = config.is_object() ? config.find("base_model_name_or_path") : config.end();
@@ -221,14 +221,20 @@ std::filesystem::path adapter_base(const std::filesystem::path& directory) {
           ErrorCode::kData, file, ": base_model_name_or_path: expected the adapter's base model");
   const auto name = found->get<std::string>();
   const fs::path beside = directory / name;
-  const fs::path base = resolve_model_directory(fs::exists(beside) ? beside.string() : name);
+  const std::string place = fs::exists(beside) ? beside.string() : name;
+  fs::path base = place;
+  try {
+    if (find) base = find(place);
+    require(fs::exists(base / "config.json") || is_adapter_directory(base), ErrorCode::kMissing,
+            place, ": no such directory");
+  } catch (const Error& error) {
+    fail(error.code(), file,
+         ": base_model_name_or_path: the adapter's base is not there: ", error.what(),
+         "; name its directory in this key");
+  }
   require(!is_adapter_directory(base), ErrorCode::kData, file, ": base_model_name_or_path: ", name,
           " is an adapter itself; export it first (llmctl export merges it with its base)");
   return base;
-}
-
-std::filesystem::path config_directory(const std::filesystem::path& directory) {
-  return is_adapter_directory(directory) ? adapter_base(directory) : directory;
 }
 
 }  // namespace llmctl

@@ -79,10 +79,7 @@ inline constexpr const char* kBaseFingerprint = "base_fingerprint";
 bool is_adapter_directory(const std::filesystem::path& directory);
 
 /// The directory of an adapter's base: its base_model_name_or_path, from the adapter's directory or
-/// the current one, or in the Hugging Face cache. kMissing, kData.
-std::filesystem::path adapter_base(const std::filesystem::path& directory);
-
-/// Where a model's config.json is: in its directory, or in that of an adapter's base.
-std::filesystem::path config_directory(const std::filesystem::path& directory);
+/// the current one, or what `find` knows by that name. kMissing, kData.
+std::filesystem::path adapter_base(const std::filesystem::path& directory, const FindModel& find);
 
 }  // namespace llmctl

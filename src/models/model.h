@@ -6,7 +6,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,6 +58,8 @@ struct LoadReport {
   std::vector<std::string> missing, unexpected, initialized;
 };
 
+struct LoraConfig;
+
 class Model {
  public:
   virtual ~Model() = default;
@@ -89,8 +93,15 @@ class Model {
       const std::vector<at::Tensor>& values) const = 0;
   /// The table of token embeddings [V, D].
   virtual at::Tensor word_embeddings() const = 0;
-  /// True for parameters that weight decay spares (biases, norms).
-  virtual bool decay_exempt(const std::string& name) const = 0;
+  /// Beside parameters(): false for those that weight decay spares (biases, norms).
+  virtual std::vector<bool> decayed() const = 0;
+
+  /// Freezes the model and puts low-rank maps, zero at first, beside the layers that the
+  /// configuration names: parameters() are then these and the layers trained whole, and save()
+  /// writes a PEFT adapter directory that names `base`. kConfig at `node` when no layer has such a
+  /// name.
+  virtual void add_lora(const LoraConfig& config, const ConfigNode& node,
+                        const std::filesystem::path& base, std::uint64_t seed) = 0;
 
   virtual void to(const at::Device& device) = 0;
   virtual at::Device device() const = 0;
@@ -100,9 +111,14 @@ class Model {
                                               const Context& context) const = 0;
 
   /// Writes config.json, model.safetensors (files of at most `max_shard_bytes` and their index
-  /// where it would be larger) and, for causal models, generation_config.json, in `dtype`.
-  virtual void save(const std::filesystem::path& directory, at::ScalarType dtype = at::kFloat,
+  /// where it would be larger) and, for causal models, generation_config.json, in `dtype`; without
+  /// one each tensor in the dtype of the file that it came from. kData for values beyond a dtype's
+  /// range.
+  virtual void save(const std::filesystem::path& directory,
+                    std::optional<at::ScalarType> dtype = at::kFloat,
                     std::uint64_t max_shard_bytes = kMaxShardBytes) const = 0;
+  /// The dtype of the files that the model came from: that of most of its values.
+  virtual at::ScalarType stored_dtype() const = 0;
 
   /// Reads back the parameters that save() wrote into `directory`. kMissing, kData.
   virtual void load_weights(const std::filesystem::path& directory) = 0;
@@ -110,18 +126,24 @@ class Model {
   std::int64_t parameter_count() const;
 };
 
+/// The directory of the model that somebody calls by this name. kMissing.
+using FindModel = std::function<std::filesystem::path(const std::string& name)>;
+
 /// How a model is made; the struct grows, callers name what they set.
 struct ModelRequest {
-  HeadKind head = HeadKind::kNone;    ///< kNone: what the directory's architecture says
-  std::vector<std::string> labels;    ///< names for classification heads; empty: the directory's
-  std::uint64_t seed = 1234;          ///< of newly initialised tensors
-  at::ScalarType dtype = at::kFloat;  ///< of the parameters in memory
+  HeadKind head = HeadKind::kNone;  ///< kNone: what the directory's architecture says
+  std::vector<std::string> labels;  ///< names for classification heads; empty: the directory's
+  std::optional<ProblemType> problem_type = {};  ///< of a sequence classification, likewise
+  std::uint64_t seed = 1234;                     ///< of newly initialised tensors
+  at::ScalarType dtype = at::kFloat;             ///< of the parameters in memory
   /// For models that are not trained: parameters that the file keeps as they are in memory stay in
   /// it, mapped. Nothing may write to them.
   bool mapped = false;
   /// The low-rank maps of an adapter's directory stay apart, to be trained further, instead of
   /// being merged into the weights.
   bool train_adapter = false;
+  /// Finds an adapter's base by what its configuration calls it; by default that is a directory.
+  FindModel find_base = {};
 };
 
 /// From a `model` section (Hugging Face keys; unknown ones are errors with did-you-mean) with fresh
@@ -139,22 +161,9 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& directory,
                                   const Json& overrides = Json::object(),
                                   LoadReport* report = nullptr);
 
-struct LoraConfig;
-/// Freezes a model of create_model() or load_model() and puts low-rank maps, zero at first, beside
-/// the layers that the configuration names: parameters() are then these and the layers trained
-/// whole, and save() writes a PEFT adapter directory that names `base`. kConfig at `node` when no
-/// layer has such a name.
-void add_lora(Model& model, const LoraConfig& config, const ConfigNode& node,
-              const std::filesystem::path& base, std::uint64_t seed);
-
 /// Model types that can be made, for did-you-mean and the schema.
 std::vector<std::string> model_types();
 /// JSON Schema of a type's section.
 Json model_schema(const std::string& model_type);
-
-/// -m DIR: a model directory, an adapter's, a checkpoint, or a run directory (its best, else last,
-/// checkpoint); or an org/name in the local Hugging Face cache. kMissing, with the download command
-/// when it looks like a name.
-std::filesystem::path resolve_model_directory(const std::string& text);
 
 }  // namespace llmctl

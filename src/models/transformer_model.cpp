@@ -8,17 +8,25 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
+#include <map>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "io/safetensors.h"
 #include "models/labels.h"
+#include "models/tensor_file.h"
 #include "models/weight_files.h"
-#include "nn/tensor_file.h"
+#include "nn/initialize.h"
 
 namespace llmctl {
 namespace {
+
+/// "model.norm.weight" → "model.norm".
+std::string module_of(const std::string& file_name) {
+  return file_name.substr(0, file_name.rfind('.'));
+}
 
 /// Written where the file that a model came from names no version; older and newer releases read
 /// it.
@@ -101,6 +109,7 @@ TransformerModel::TransformerModel(ModelPlan plan, Json config, Json generation,
   lm_ = std::move(parts.lm);
   classifier_ = std::move(parts.classifier);
   tensors_ = std::move(parts.tensors);
+  stored_dtypes_.assign(tensors_.size(), at::kFloat);
 }
 
 std::pair<std::vector<TensorRule>, std::vector<at::Tensor>> TransformerModel::trained() const {
@@ -157,11 +166,12 @@ at::Tensor TransformerModel::pooled_position(const Sequence& input) const {
   return (input.documents.ge(0).sum(1) - 1).clamp_min(0);
 }
 
-bool TransformerModel::decay_exempt(const std::string& name) const {
+std::vector<bool> TransformerModel::decayed() const {
+  std::vector<bool> flags;
   for (const auto& rule : trained().first) {
-    if (rule.name() == name) return parameter_kind(rule.parameter) != ParameterKind::kMatrix;
+    flags.push_back(parameter_kind(rule.parameter) == ParameterKind::kMatrix);
   }
-  fail(ErrorCode::kInternal, "no parameter ", name);
+  return flags;
 }
 
 void TransformerModel::to(const at::Device& device) {
@@ -183,10 +193,12 @@ namespace {
 
 /// What a file holds, each tensor made when it is written.
 std::vector<TensorSource> file_sources(const std::vector<TensorRule>& rules,
-                                       const std::vector<at::Tensor>& tensors) {
+                                       const std::vector<at::Tensor>& tensors,
+                                       const std::vector<at::ScalarType>& dtypes) {
   std::vector<TensorSource> sources;
   for (std::size_t i = 0; i < rules.size(); i += static_cast<std::size_t>(rules[i].parts)) {
-    sources.push_back({rules[i].file_name, file_shape(rules[i], tensors[i].sizes().vec()),
+    sources.push_back({rules[i].file_name, dtypes[i],
+                       file_shape(rules[i], tensors[i].sizes().vec()),
                        [&rules, &tensors, i] { return tensor_of_file(rules, tensors, i); }});
   }
   return sources;
@@ -194,19 +206,33 @@ std::vector<TensorSource> file_sources(const std::vector<TensorRule>& rules,
 
 }  // namespace
 
-void TransformerModel::save(const std::filesystem::path& directory, at::ScalarType dtype,
+at::ScalarType TransformerModel::stored_dtype() const {
+  std::map<at::ScalarType, std::int64_t> values;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    values[stored_dtypes_[i]] += tensors_[i].numel();
+  }
+  return std::max_element(values.begin(), values.end(),
+                          [](const auto& a, const auto& b) { return a.second < b.second; })
+      ->first;
+}
+
+void TransformerModel::save(const std::filesystem::path& directory,
+                            std::optional<at::ScalarType> dtype,
                             std::uint64_t max_shard_bytes) const {
   make_directories(directory);
-  if (adapter_) return save_adapter(directory, dtype);
-  std::vector<TensorSource> sources = file_sources(plan_.tensors, tensors_);
+  if (adapter_) return save_adapter(directory, dtype.value_or(at::kFloat));
+  const std::vector<at::ScalarType> dtypes =
+      dtype ? std::vector<at::ScalarType>(tensors_.size(), *dtype) : stored_dtypes_;
+  std::vector<TensorSource> sources = file_sources(plan_.tensors, tensors_, dtypes);
   for (const auto& [name, tensor] : carried_) {
-    sources.push_back({name, tensor.sizes().vec(), [&held = tensor] { return held; }});
+    sources.push_back({name, dtype.value_or(tensor.scalar_type()), tensor.sizes().vec(),
+                       [&held = tensor] { return held; }});
   }
-  write_model_files(directory, sources, dtype, max_shard_bytes);
+  write_model_files(directory, sources, max_shard_bytes);
 
   Json config = config_;
   config.erase("dtype");
-  config["torch_dtype"] = dtype_text(dtype);
+  config["torch_dtype"] = dtype_text(dtype.value_or(stored_dtype()));
   if (!config.contains("transformers_version")) {
     config["transformers_version"] = kTransformersVersion;
   }
@@ -286,15 +312,50 @@ std::map<std::string, Linear*> TransformerModel::linear_layers() const {
   return layers;
 }
 
-bool TransformerModel::add_lora(const LoraConfig& config, const std::string& base) {
+void TransformerModel::add_lora(const LoraConfig& config, const ConfigNode& node,
+                                const std::filesystem::path& base, std::uint64_t seed) {
+  LoraConfig whole = config;
+  if (plan_.classifier) {
+    // A task's own head is trained as it is.
+    if (whole.modules_to_save.is_null()) whole.modules_to_save = Json::array();
+    for (const TensorRule& rule : plan_.tensors) {
+      const std::string module = module_of(rule.file_name);
+      if (rule.parameter.starts_with("head.") && !whole.saves(module)) {
+        whole.modules_to_save.push_back(module);
+      }
+    }
+  }
+  if (!insert_lora(whole, base.string())) {
+    const auto example = std::find_if(
+        plan_.tensors.begin(), plan_.tensors.end(),
+        [](const TensorRule& rule) { return rule.parameter.ends_with("attention.query.weight"); });
+    node.fail("target_modules",
+              concat(config.target_modules.dump(), " names no layer; there is, for example, ",
+                     module_of(example->file_name)));
+  }
+  initialize_maps(seed);
+}
+
+void TransformerModel::initialize_maps(std::uint64_t seed) {
+  const c10::AutoGradMode no_grad(false);
+  for (std::size_t i = 0; i < adapter_->rules.size(); ++i) {
+    const TensorRule& rule = adapter_->rules[i];
+    at::Tensor tensor = adapter_->tensors[i];
+    if (rule.parameter.ends_with(".a.weight")) {
+      const auto width = static_cast<double>(tensor.size(1));
+      fill_normal(tensor, 1 / std::sqrt(3 * width), seed, rule.name());
+    } else if (rule.parameter.ends_with(".b.weight")) {
+      tensor.zero_();
+    }
+  }
+}
+
+bool TransformerModel::insert_lora(const LoraConfig& config, const std::string& base) {
   LoraState state;
   state.config = config;
   state.base = base;
   const std::map<std::string, Linear*> layers = linear_layers();
   const std::string kPrefix = "base_model.model.";
-  const auto module_of = [](const std::string& file_name) {
-    return file_name.substr(0, file_name.rfind('.'));
-  };
   Json modules = Json::array();
   at::Tensor a;  // of all parts of one tensor
   for (std::size_t i = 0; i < tensors_.size(); ++i) {

@@ -41,23 +41,25 @@ class TransformerModel : public Model {
   std::vector<std::pair<std::string, at::Tensor>> in_file_layout(
       const std::vector<at::Tensor>& values) const override;
   at::Tensor word_embeddings() const override { return body_->word_embeddings(); }
-  bool decay_exempt(const std::string& name) const override;
+  std::vector<bool> decayed() const override;
+  void add_lora(const LoraConfig& config, const ConfigNode& node, const std::filesystem::path& base,
+                std::uint64_t seed) override;
   void to(const at::Device& device) override;
   at::Device device() const override { return tensors_.front().device(); }
   std::unique_ptr<KvCache> make_cache(std::int64_t rows, std::int64_t slots,
                                       const Context& context) const override;
-  void save(const std::filesystem::path& directory, at::ScalarType dtype,
+  void save(const std::filesystem::path& directory, std::optional<at::ScalarType> dtype,
             std::uint64_t max_shard_bytes) const override;
+  at::ScalarType stored_dtype() const override;
   void load_weights(const std::filesystem::path& directory) override;
 
-  /// As llmctl::add_lora; false when no layer has such a name. The maps have undefined values.
-  bool add_lora(const LoraConfig& config, const std::string& base);
-  /// The adapter's tensors, in the order of adapter_rules().
-  const std::vector<TensorRule>& adapter_rules() const { return adapter_->rules; }
-  const std::vector<at::Tensor>& adapter_tensors() const { return adapter_->tensors; }
+  /// As add_lora(); false when no layer has such a name. The maps have undefined values.
+  bool insert_lora(const LoraConfig& config, const std::string& base);
   /// Adds the maps to the weights that they stand beside; the model is then one without an adapter.
   void merge_lora();
 
+  /// The dtypes that tensors() have in the files that they came from; kFloat by default.
+  void set_stored_dtypes(std::vector<at::ScalarType> dtypes) { stored_dtypes_ = std::move(dtypes); }
   /// Tensors that are saved with the model and have no other part in it.
   void carry(std::vector<std::pair<std::string, at::Tensor>> tensors) {
     carried_ = std::move(tensors);
@@ -79,6 +81,9 @@ class TransformerModel : public Model {
   /// Our linear layers by the path of their weight: "body.layer0.attention.query.weight".
   std::map<std::string, Linear*> linear_layers() const;
   void save_adapter(const std::filesystem::path& directory, at::ScalarType dtype) const;
+  /// Fresh maps: B is zero, so that the model is what it was; A is drawn with the deviation that
+  /// PEFT's uniform draws have.
+  void initialize_maps(std::uint64_t seed);
 
   ModelPlan plan_;
   Json config_, generation_;
@@ -86,6 +91,7 @@ class TransformerModel : public Model {
   std::shared_ptr<LmHead> lm_;
   std::shared_ptr<Classifier> classifier_;
   std::vector<at::Tensor> tensors_;
+  std::vector<at::ScalarType> stored_dtypes_;  // beside tensors_
   std::vector<std::pair<std::string, at::Tensor>> carried_;
   std::optional<LoraState> adapter_;
 };

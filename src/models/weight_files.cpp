@@ -9,7 +9,7 @@
 #include "io/safetensors.h"
 #include "io/shard_index.h"
 #include "io/torch_file.h"
-#include "nn/tensor_file.h"
+#include "models/tensor_file.h"
 
 namespace llmctl {
 namespace {

@@ -12,6 +12,7 @@
 #include "corpus/word_vectors.h"
 #include "models/adapter.h"
 #include "ops/backend.h"
+#include "runs/resolve.h"
 
 namespace llmctl {
 
@@ -54,6 +55,7 @@ std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer
   request.labels = labels;
   request.seed = seed;
   request.train_adapter = true;
+  request.find_base = resolve_model_directory;
   std::unique_ptr<Model> model;
   if (section.has("init_from")) {
     const auto directory =
@@ -157,14 +159,14 @@ void adapt(Model& model, const ConfigNode& root, const std::optional<LoraConfig>
                              " is an adapter already; export it (llmctl export) and "
                              "adapt the result, or leave lora out"));
   }
-  add_lora(model, *lora, root.child("lora"), fs::absolute(base).lexically_normal(), seed);
+  model.add_lora(*lora, root.child("lora"), fs::absolute(base).lexically_normal(), seed);
 }
 
 std::shared_ptr<const Tokenizer> load_tokenizer_of(const fs::path& directory) {
   const auto has = [&](const char* name) { return fs::exists(directory / name); };
   const bool own = !is_adapter_directory(directory) || has("tokenizer_config.json") ||
                    has("tokenizer.json") || has("tokenizer.model");
-  return load_tokenizer(own ? directory : adapter_base(directory));
+  return load_tokenizer(own ? directory : base_directory(directory));
 }
 
 Compute assemble_compute(const std::string& device, const std::string& precision,
@@ -204,6 +206,7 @@ LoadedModel load_for_use(const std::string& init_from, const Compute& compute) {
   loaded.tokenizer = load_tokenizer_of(loaded.directory);
   ModelRequest request;
   request.mapped = compute.device.is_cpu();
+  request.find_base = resolve_model_directory;
   loaded.model = load_model(loaded.directory, request);
   const auto vocab_size = loaded.model->facts().vocab_size;
   require(vocab_size >= loaded.tokenizer->vocab_size(), ErrorCode::kData, loaded.directory.string(),

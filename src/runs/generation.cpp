@@ -9,8 +9,8 @@
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "io/text_source.h"
-#include "models/lora.h"
 #include "prompt/batch_file.h"
+#include "runs/resolve.h"
 #include "tasks/task.h"
 #include "tasks/text_answers.h"
 
@@ -87,6 +87,7 @@ AnswerOptions answer_options(const GenerateConfig& config, const GenerationFlags
                              const LoadedModel& loaded, const Compute& compute) {
   AnswerOptions options;
   options.directory = loaded.directory;
+  options.config_directory = config_directory(loaded.directory);
   options.sequence_length = config.input.sequence_length;
   options.context.compute = compute.dtype;
   options.generation = config.generation;
@@ -180,6 +181,7 @@ std::vector<std::pair<std::string, std::string>> plan_generation(const JsonDocum
   const fs::path directory = resolve_model_directory(config.model.init_from);
   AnswerOptions options;
   options.directory = directory;
+  options.config_directory = config_directory(directory);
   options.generation = config.generation;
   const Json model = load_json(config_directory(directory) / "config.json");
   const GenerationConfig generation = generation_config(options, model);

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "nn/tensor_file.h"
+#include "models/tensor_file.h"
 #include "report/html_page.h"
 #include "runs/assembly.h"
 

@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "models/lora.h"
 
 namespace llmctl {
 namespace {
@@ -88,9 +87,9 @@ class ChatForm : public PromptForm {
 
 GenerationConfig generation_config(const AnswerOptions& options, const Json& config) {
   const Json& own = options.generation;
-  Json merged = options.directory.empty()
+  Json merged = options.config_directory.empty()
                     ? Json::object()
-                    : generation_defaults(config_directory(options.directory));
+                    : generation_defaults(options.config_directory);
   if (!merged.contains("eos_token_id") && config.contains("eos_token_id")) {
     const Json& eos = config["eos_token_id"];
     if (eos.is_number_integer()) merged["eos_token_id"] = Json::array({eos});

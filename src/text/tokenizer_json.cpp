@@ -9,7 +9,7 @@
 #include "base/files.h"
 #include "base/utf8.h"
 #include "text/base64.h"
-#include "text/huggingface/regex.h"
+#include "text/regex.h"
 
 namespace llmctl {
 namespace {

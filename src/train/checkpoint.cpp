@@ -15,7 +15,7 @@
 #include "base/terminal.h"
 #include "io/safetensors.h"
 #include "models/lora.h"
-#include "nn/tensor_file.h"
+#include "models/tensor_file.h"
 
 namespace llmctl {
 namespace {
@@ -246,7 +246,10 @@ void link_checkpoints(const fs::path& run_directory, std::int64_t last_step,
 
 std::optional<fs::path> linked_checkpoint(const fs::path& run_directory, const std::string& link) {
   std::error_code error;
-  const fs::path target = fs::read_symlink(run_directory / link, error);
+  const fs::path place = run_directory / link;
+  // A copy of a run may have the directory itself in the link's place.
+  const fs::path target =
+      fs::is_symlink(place, error) ? fs::read_symlink(place, error) : fs::path(link);
   if (error || !fs::is_directory(run_directory / target, error)) return {};
   return run_directory / target;
 }

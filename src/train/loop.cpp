@@ -153,10 +153,12 @@ Trainer::Trainer(const TrainingRun& run)
       steps_per_epoch_(std::max<std::int64_t>(run.source.steps_per_epoch(), 1)),
       total_(steps_of_run()) {
   std::vector<bool> decay;
-  for (const auto& [name, parameter] : run.model.parameters()) {
-    if (!parameter.requires_grad()) continue;
-    parameters_.emplace_back(name, parameter);
-    decay.push_back(!run.model.decay_exempt(name));
+  const std::vector<bool> decayed = run.model.decayed();
+  const auto all = run.model.parameters();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!all[i].second.requires_grad()) continue;
+    parameters_.push_back(all[i]);
+    decay.push_back(decayed[i]);
   }
   optimizer_ = make_optimizer(run.optim, parameters_, decay);
 

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "infer/engine.h"
-#include "nn/tensor_file.h"
+#include "models/tensor_file.h"
 #include "support/device.h"
 #include "support/parity_dir.h"
 

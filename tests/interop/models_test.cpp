@@ -162,7 +162,7 @@ TEST(ModelInterop, PeftLoadsAdapters) {
     LoraConfig config;
     const ConfigNode node(&lora, "lora", nullptr);
     read_config(node, config);
-    add_lora(*model, config, node, base, 7);
+    model->add_lora(config, node, base, 7);
     for (const auto& [name, parameter] : model->parameters()) {
       const c10::AutoGradMode no_grad(false);
       at::Tensor values = parameter;

@@ -12,7 +12,7 @@
 
 #include "config/json.h"
 #include "models/model.h"
-#include "nn/tensor_file.h"
+#include "models/tensor_file.h"
 #include "text/tokenizer.h"
 
 namespace llmctl::test {

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "io/safetensors.h"
-#include "nn/tensor_file.h"
+#include "models/tensor_file.h"
 
 namespace llmctl::test {
 

@@ -1,6 +1,7 @@
 #include "models/lora.h"
 
 #include <c10/core/GradMode.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -111,11 +112,12 @@ TEST(AddLora, TrainsMapsAloneAndSavesThem) {
     const auto before = values_of(*model);
     const Sequence input = test::tokens(2, 7);
     const at::Tensor plain = logits_of(*model, input);
-    add_lora(*model, config_of(section), node, base.path(), 5);
+    model->add_lora(config_of(section), node, base.path(), 5);
     // Fresh maps add nothing (but products of other strides may round otherwise).
     test::expect_close(logits_of(*model, input), plain, 1e-6 * (1 + test::largest(plain)), "fresh");
     EXPECT_LT(model->parameter_count() * 2, load_model(base.path(), {})->parameter_count());
 
+    EXPECT_THAT(model->decayed(), ::testing::Each(true));
     // A step on the maps changes the model.
     const at::Tensor hidden = test::hidden_of(*model, input).reshape({-1, 16});
     model->lm_loss(hidden, input.ids.reshape({-1}), {}).backward();
@@ -124,7 +126,6 @@ TEST(AddLora, TrainsMapsAloneAndSavesThem) {
       for (auto& [name, parameter] : model->parameters()) {
         ASSERT_TRUE(parameter.grad().defined()) << name;
         EXPECT_NE(name.find(".lora_"), std::string::npos) << name;
-        EXPECT_FALSE(model->decay_exempt(name));
         at::Tensor changed = parameter;
         changed.sub_(parameter.grad().sign() * 0.05);
       }
@@ -167,7 +168,7 @@ TEST(AddLora, KnowsWhatItWasTrainedOn) {
   EXPECT_NE(weights_fingerprint(base.path()), weights_fingerprint(other.path()));
   const auto model = load_model(base.path(), {});
   EXPECT_EQ(weights_fingerprint(base.path()), weights_fingerprint(base.path()));
-  add_lora(*model, config_of(section), ConfigNode(&section, "lora", nullptr), base.path(), 5);
+  model->add_lora(config_of(section), ConfigNode(&section, "lora", nullptr), base.path(), 5);
   model->save(adapter.path());
   const SafetensorsFile file(adapter / kAdapterWeights);
   EXPECT_EQ(file.metadata().at(kBaseFingerprint), weights_fingerprint(base.path()));
@@ -188,7 +189,7 @@ TEST(AddLora, TrainsANewHeadWhole) {
   request.labels = {"bad", "good", "odd"};
   const auto model = load_model(base.path(), request);
   const Json section = {{"r", 2}, {"target_modules", {"query"}}};
-  add_lora(*model, config_of(section), ConfigNode(&section, "lora", nullptr), base.path(), 5);
+  model->add_lora(config_of(section), ConfigNode(&section, "lora", nullptr), base.path(), 5);
   std::string names;
   for (const auto& [name, parameter] : model->parameters()) names += name + " ";
   for (const char* name :
@@ -211,13 +212,12 @@ TEST(AddLora, SaysWhatIsWrong) {
   const Json section = {{"target_modules", {"query"}}};
   expect_error(
       ErrorCode::kConfig, {"lora.target_modules", "query", "names no layer", "q_proj"},
-      [&] { add_lora(*model, config_of(section), ConfigNode(&section, "lora", nullptr), "x", 1); });
+      [&] { model->add_lora(config_of(section), ConfigNode(&section, "lora", nullptr), "x", 1); });
   const TempDir adapter;
   adapter.write(kAdapterConfig,
                 R"({"peft_type": "LORA", "target_modules": ["q_proj"],
                     "base_model_name_or_path": "no/such-model"})");
-  expect_error(ErrorCode::kMissing, {"hf download no/such-model"},
-               [&] { load_model(adapter.path(), {}); });
+  expect_error(ErrorCode::kMissing, {"no/such-model"}, [&] { load_model(adapter.path(), {}); });
   adapter.write(kAdapterConfig, R"({"peft_type": "LORA", "target_modules": ["q_proj"]})");
   expect_error(ErrorCode::kData, {"base_model_name_or_path"},
                [&] { load_model(adapter.path(), {}); });

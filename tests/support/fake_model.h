@@ -14,8 +14,8 @@
 #include "base/files.h"
 #include "io/safetensors.h"
 #include "models/model.h"
+#include "models/tensor_file.h"
 #include "nn/kv_cache.h"
-#include "nn/tensor_file.h"
 
 namespace llmctl::test {
 
@@ -78,7 +78,12 @@ class FakeModel : public Model {
     return {{"table.weight", values.front()}};
   }
   at::Tensor word_embeddings() const override { return table_; }
-  bool decay_exempt(const std::string&) const override { return false; }
+  std::vector<bool> decayed() const override { return {true}; }
+  void add_lora(const LoraConfig&, const ConfigNode&, const std::filesystem::path&,
+                std::uint64_t) override {
+    fail(ErrorCode::kInternal, "the fake model has no layers to adapt");
+  }
+  at::ScalarType stored_dtype() const override { return at::kFloat; }
 
   void to(const at::Device& device) override {
     const c10::AutoGradMode no_grad(false);
@@ -91,7 +96,8 @@ class FakeModel : public Model {
     fail(ErrorCode::kInternal, "the fake model has no cache");
   }
 
-  void save(const std::filesystem::path& directory, at::ScalarType, std::uint64_t) const override {
+  void save(const std::filesystem::path& directory, std::optional<at::ScalarType>,
+            std::uint64_t) const override {
     const at::Tensor table = table_.detach().cpu().contiguous();
     write_safetensors(directory / "model.safetensors",
                       {{"table.weight", DType::kF32, table.sizes().vec(), table.const_data_ptr()}});

@@ -1,6 +1,6 @@
 #include "text/huggingface/pattern.h"
 
-#include "text/huggingface/regex.h"
+#include "text/regex.h"
 
 namespace llmctl {
 namespace {

@@ -6,8 +6,8 @@
 #include "text/characters.h"
 #include "text/huggingface/old_unicode.h"
 #include "text/huggingface/pattern.h"
-#include "text/huggingface/regex.h"
 #include "text/huggingface/split_rules.h"
+#include "text/regex.h"
 
 namespace llmctl {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "base/random.h"
 #include "text/characters.h"
-#include "text/huggingface/regex.h"
 #include "text/random_text.h"
+#include "text/regex.h"
 
 namespace llmctl {
 namespace {

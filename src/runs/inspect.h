@@ -1,8 +1,6 @@
-// What is in a model directory or one of its files, and writing a clean copy of it.
+// What is in a model directory or one of its files.
 #pragma once
 
-#include <cstdint>
-#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,21 +34,5 @@ Inspection inspect_path(const std::string& path, Listing listing, bool statistic
 /// tensors in both the largest and the root-mean-square difference, the largest first. kMissing,
 /// kData.
 Inspection compare_models(const std::string& first, const std::string& second);
-
-struct ExportReport {
-  std::filesystem::path source, directory;
-  std::string architecture;
-  std::int64_t parameters = 0;
-  std::uint64_t bytes = 0;
-  Json to_json() const;
-};
-
-/// Writes config.json, the weights in `dtype` ("fp32", "bf16", "fp16"; in files of at most
-/// `max_shard_bytes`) and the tokenizer's files to a directory that does not exist yet or is empty;
-/// it appears whole or not at all. kCannotCreate, kMissing, kData, kIo.
-ExportReport export_model_directory(const std::string& model,
-                                    const std::filesystem::path& directory,
-                                    const std::string& dtype, std::uint64_t max_shard_bytes,
-                                    bool dry_run);
 
 }  // namespace llmctl

@@ -3,8 +3,9 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "runs/resolve.h"
+#include "support/expect_error.h"
 #include "support/temp_dir.h"
-#include "tiny_models.h"
 
 namespace llmctl {
 namespace {
@@ -64,6 +65,11 @@ TEST_F(ResolveModelDirectory, SaysWhatIsWrong) {
   expect_error(ErrorCode::kMissing, {"got a file"}, [&] { resolve_model_directory(file); });
   expect_error(ErrorCode::kMissing, {"no such directory"},
                [] { resolve_model_directory("no/such/place"); });
+  work_.write("model-q4.gguf", "GGUF");
+  expect_error(ErrorCode::kData, {"model-q4.gguf", "llama.cpp", "Hugging Face directory"},
+               [&] { resolve_model_directory((work_ / "model-q4.gguf").string()); });
+  expect_error(ErrorCode::kData, {"model-q4.gguf", "GGUF"},
+               [&] { resolve_model_directory(work_.path().string()); });
   expect_error(ErrorCode::kUsage, {"no name"}, [] { resolve_model_directory(""); });
 }
 

@@ -1,4 +1,5 @@
-// -m: what users call a model → its directory.
+#include "runs/resolve.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
@@ -7,8 +8,8 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "models/lora.h"
-#include "models/model.h"
 #include "models/weight_files.h"
+#include "train/checkpoint.h"
 
 namespace llmctl {
 namespace {
@@ -78,19 +79,21 @@ fs::path find_in_cache(std::string name) {
   return found ? snapshots[0] : fs::path();
 }
 
+bool is_model_directory(const fs::path& path) {
+  return fs::exists(path / "config.json") || is_adapter_directory(path);
+}
+
 }  // namespace
 
 fs::path resolve_model_directory(const std::string& text) {
   require(!text.empty(), ErrorCode::kUsage, "the model has no name");
   const fs::path path = text;
   if (fs::is_directory(path)) {
-    if (fs::exists(path / "config.json") || is_adapter_directory(path)) return path;
+    if (is_model_directory(path)) return path;
     if (fs::exists(path / "run.json")) {
       for (const char* link : {"best", "last"}) {
-        const fs::path checkpoint = path / link;
-        if (fs::exists(checkpoint / "config.json") || is_adapter_directory(checkpoint)) {
-          return fs::canonical(checkpoint);
-        }
+        const auto checkpoint = linked_checkpoint(path, link);
+        if (checkpoint && is_model_directory(*checkpoint)) return *checkpoint;
       }
       fail(ErrorCode::kMissing, text, ": the run has no checkpoint yet");
     }
@@ -109,6 +112,14 @@ fs::path resolve_model_directory(const std::string& text) {
           ": no such directory, nor in the Hugging Face cache ", hub_cache().string(),
           "; to download it: hf download ", full_name(text));
   return cached;
+}
+
+fs::path base_directory(const fs::path& adapter) {
+  return adapter_base(adapter, resolve_model_directory);
+}
+
+fs::path config_directory(const fs::path& directory) {
+  return is_adapter_directory(directory) ? base_directory(directory) : directory;
 }
 
 }  // namespace llmctl

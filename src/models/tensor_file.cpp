@@ -1,8 +1,10 @@
-#include "nn/tensor_file.h"
+#include "models/tensor_file.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/from_blob.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <set>
 
@@ -65,6 +67,14 @@ DType to_dtype(at::ScalarType type) {
   }
 }
 
+std::string shape_text(at::IntArrayRef shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
+  }
+  return text + "]";
+}
+
 at::Tensor map_tensor(const TensorInfo& info, std::span<const std::byte> bytes,
                       std::shared_ptr<const void> owner) {
   // from_blob asks for mutable bytes; nobody writes to what it returns.
@@ -83,22 +93,47 @@ at::Tensor map_tensor(const StridedTensor& tensor, std::shared_ptr<const void> o
 
 namespace {
 
-std::uint64_t bytes_of(const TensorSource& tensor, at::ScalarType dtype) {
-  std::uint64_t bytes = c10::elementSize(dtype);
+std::uint64_t bytes_of(const TensorSource& tensor) {
+  std::uint64_t bytes = c10::elementSize(tensor.dtype);
   for (const std::int64_t size : tensor.shape) bytes *= static_cast<std::uint64_t>(size);
   return bytes;
 }
 
+/// Finite values that became infinite because their tensor's dtype in the file has no such numbers.
+struct Overflow {
+  std::int64_t values = 0;
+  double largest = 0;
+  std::string tensor;  // the first with such values
+  at::ScalarType dtype = at::kFloat;
+
+  void look(const TensorSource& source, const at::Tensor& before, const at::Tensor& after) {
+    if (c10::elementSize(source.dtype) >= before.element_size() && source.dtype != at::kHalf) {
+      return;
+    }
+    const at::Tensor lost = before.isfinite().logical_and(after.isfinite().logical_not());
+    const auto count = lost.sum().item<std::int64_t>();
+    if (count == 0) return;
+    if (values == 0) {
+      tensor = source.name;
+      dtype = source.dtype;
+    }
+    values += count;
+    largest = std::max(largest, before.masked_select(lost).abs().max().item<double>());
+  }
+};
+
 void write_one_file(const std::filesystem::path& path, std::span<const TensorSource> tensors,
-                    at::ScalarType dtype) {
+                    Overflow& overflow) {
   std::vector<TensorSpec> specs;
   for (const TensorSource& tensor : tensors) {
-    specs.push_back({tensor.name, to_dtype(dtype), tensor.shape});
+    specs.push_back({tensor.name, to_dtype(tensor.dtype), tensor.shape});
   }
   at::Tensor held;
   write_safetensors(path, specs, [&](std::size_t i) -> const void* {
     const c10::AutoGradMode no_grad(false);
-    held = tensors[i].make().detach().to(at::kCPU, dtype).contiguous();
+    const at::Tensor made = tensors[i].make().detach().to(at::kCPU);
+    held = made.to(tensors[i].dtype).contiguous();
+    overflow.look(tensors[i], made, held);
     return held.numel() == 0 ? nullptr : held.const_data_ptr();
   });
 }
@@ -112,12 +147,11 @@ std::string shard_name(std::size_t shard, std::size_t shards) {
 }  // namespace
 
 void write_model_files(const std::filesystem::path& directory,
-                       const std::vector<TensorSource>& tensors, at::ScalarType dtype,
-                       std::uint64_t max_shard_bytes) {
+                       const std::vector<TensorSource>& tensors, std::uint64_t max_shard_bytes) {
   std::vector<std::size_t> begins{0};  // of the shards, in `tensors`
   std::uint64_t total = 0, in_shard = 0;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const std::uint64_t bytes = bytes_of(tensors[i], dtype);
+    const std::uint64_t bytes = bytes_of(tensors[i]);
     if (in_shard > 0 && in_shard + bytes > max_shard_bytes) {
       begins.push_back(i);
       in_shard = 0;
@@ -131,13 +165,18 @@ void write_model_files(const std::filesystem::path& directory,
   constexpr const char* kIndex = "model.safetensors.index.json";
   std::set<std::string> written{shards == 1 ? kSingle : kIndex};
   Json places = Json::object();
+  Overflow overflow;
   for (std::size_t shard = 0; shard < shards; ++shard) {
     const std::string name = shards == 1 ? kSingle : shard_name(shard, shards);
     const auto part = std::span(tensors).subspan(begins[shard], begins[shard + 1] - begins[shard]);
-    write_one_file(directory / name, part, dtype);
+    write_one_file(directory / name, part, overflow);
     for (const TensorSource& tensor : part) places[tensor.name] = name;
     written.insert(name);
   }
+  require(overflow.values == 0, ErrorCode::kData, overflow.tensor, ": ", overflow.values,
+          overflow.values == 1 ? " value is" : " values (of all tensors) are", " beyond ",
+          at::toString(overflow.dtype), ", the largest is ", overflow.largest,
+          "; write them as bf16 or fp32");
   if (shards > 1) {
     const Json index = {{"metadata", {{"total_size", total}}}, {"weight_map", places}};
     write_file(directory / kIndex, dump_json(index, 2) + "\n");
