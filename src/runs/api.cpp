@@ -96,7 +96,8 @@ namespace {
 /// The text of an answer, the first one of several samples.
 std::string first_text(const Json& answer) {
   const Json& one = answer.contains("samples") ? answer["samples"][0] : answer;
-  return one["generated_text"].get<std::string>();
+  const Json& text = one["generated_text"];  // null for a prompt left out
+  return text.is_string() ? text.get<std::string>() : std::string();
 }
 
 }  // namespace
@@ -107,12 +108,11 @@ struct Generator::Impl {
   std::string generation = "{}";
   std::unique_ptr<Answerer> answerer;
 
-  /// The answerer for these generation keys; the model is loaded again only when they change.
+  /// The answerer with these generation keys.
   Answerer& with(const std::string& keys) {
-    if (!answerer || keys != generation) {
-      AnswererOptions options;
-      options.generation = parse_json(keys, "generation", {.code = ErrorCode::kConfig});
-      answerer = std::make_unique<Answerer>(model, compute, options);
+    if (!answerer) answerer = std::make_unique<Answerer>(model, compute, AnswererOptions());
+    if (keys != generation) {
+      answerer->configure(parse_json(keys, "generation", {.code = ErrorCode::kConfig}));
       generation = keys;
     }
     return *answerer;

@@ -55,6 +55,9 @@ class Conversation {
 void run_chat(const JsonDocument& document, const ChatConsole& console) {
   GenerateConfig config;
   read_config(root_node(document), config);
+  if (root_node(document).has("generation")) {
+    read_generation(root_node(document).child("generation"));
+  }
   require(config.input.prompt.empty() && config.input.file.empty() && config.input.question.empty(),
           ErrorCode::kUsage, "a conversation takes its lines from the terminal or standard input");
   const Compute compute =
@@ -63,6 +66,12 @@ void run_chat(const JsonDocument& document, const ChatConsole& console) {
                     {config.generation, config.top, config.input.sequence_length, false, true,
                      config.chat.chat_template, config.chat.system});
   answerer.require_conversations();
+  if (answerer.answers_by_task() && !config.generation.contains("too_long")) {
+    Json generation = config.generation;
+    generation["too_long"] = "truncate";  // a conversation grows until its beginning is left out
+    answerer.configure(generation);
+  }
+  for (const std::string& note : answerer.generation().notes) console.note(note);
   Conversation conversation(answerer, console);
   console.ask();
   for (std::string line; std::getline(console.in, line); console.ask()) {

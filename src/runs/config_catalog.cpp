@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "infer/engine.h"
 #include "models/model.h"
-#include "tasks/objective.h"
+#include "prompt/generation_settings.h"
 #include "runs/data_runs.h"
 #include "runs/sections.h"
+#include "tasks/objective.h"
 #include "tasks/task.h"
 
 namespace llmctl {
@@ -165,7 +165,7 @@ Json resolved_config(const std::string& command, const JsonDocument& document) {
   if (chosen == "generate") {
     Json resolved = resolve<GenerateConfig>(document);
     GenerationConfig generation;
-    if (root.has("generation")) read_config(root.child("generation"), generation);
+    if (root.has("generation")) generation = read_generation(root.child("generation"));
     resolved["generation"] = config_to_json(generation);
     return resolved;
   }

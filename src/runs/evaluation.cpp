@@ -10,11 +10,11 @@
 #include "data/shards.h"
 #include "io/text_source.h"
 #include "metrics/kneser_ney.h"
-#include "tasks/objective.h"
-#include "tasks/pseudo_perplexity.h"
 #include "runs/assembly.h"
 #include "runs/run_directory.h"
 #include "runs/sections.h"
+#include "tasks/objective.h"
+#include "tasks/pseudo_perplexity.h"
 #include "tasks/task.h"
 
 namespace llmctl {

@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/utf8.h"
 #include "io/text_source.h"
 #include "models/lora.h"
@@ -16,33 +17,14 @@ namespace llmctl {
 
 namespace {
 
-/// The model's generation_config.json (and config.json's eos_token_id), with the user's keys over
-/// it.
-GenerationConfig generation_config(const fs::path& directory, const Json& config, const Json& own) {
-  Json merged = generation_defaults(config_directory(directory));
-  if (!merged.contains("eos_token_id") && config.contains("eos_token_id")) {
-    const Json& eos = config["eos_token_id"];
-    if (eos.is_number_integer()) merged["eos_token_id"] = Json::array({eos});
-    if (eos.is_array()) merged["eos_token_id"] = eos;
-  }
-  // A directory's file may hold a length for the library's own use; the user's length replaces it.
-  if (own.contains("max_new_tokens") || own.contains("max_length")) {
-    merged.erase("max_new_tokens");
-    merged.erase("max_length");
-  }
-  // Asking for a way of drawing means asking to draw, temperature 0 not to.
-  const bool draws = own.contains("temperature") || own.contains("top_k") || own.contains("top_p");
-  if (!own.contains("do_sample") && draws) merged["do_sample"] = true;
-  for (const auto& [key, value] : own.items()) merged[key] = value;
-  if (merged.contains("temperature") && merged["temperature"].is_number() &&
-      merged["temperature"].get<double>() == 0) {
-    merged["do_sample"] = false;
-    merged.erase("temperature");
-  }
-  const JsonDocument document{merged, {}};
-  GenerationConfig out;
-  read_config(ConfigNode(&document.value, "generation", &document), out);
-  return out;
+GenerationSettings settings_of(const fs::path& directory, const Json& config, bool encoder_decoder,
+                               const Tokenizer& tokenizer, const Json& own) {
+  GenerationSources sources;
+  sources.directory = config_directory(directory);
+  sources.config = config;
+  sources.encoder_decoder = encoder_decoder;
+  sources.tokenizer_eos = tokenizer.target().special().eos;
+  return resolve_generation(sources, own);
 }
 
 const std::string& member(const Json& input, std::initializer_list<const char*> names) {
@@ -114,6 +96,15 @@ void check_one_input(const GenerateConfig& config) {
           "a question needs the passage that holds the answer: --question TEXT --context TEXT");
 }
 
+GenerateConfig read_sections(const JsonDocument& document) {
+  GenerateConfig config;
+  read_config(root_node(document), config);
+  if (root_node(document).has("generation"))
+    read_generation(root_node(document).child("generation"));
+  check_one_input(config);
+  return config;
+}
+
 }  // namespace
 
 Answerer::Answerer(const std::string& model, const Compute& compute, const AnswererOptions& options)
@@ -138,8 +129,6 @@ Answerer::Answerer(const std::string& model, const Compute& compute, const Answe
       fail(ErrorCode::kUsage, loaded_.directory.string(), ": a ", facts.architecture,
            " gives no answers");
   }
-  if (kind_ == AnswerKind::kText)
-    generation_ = generation_config(loaded_.directory, config, options.generation);
   const bool chosen = !options.chat_template.empty();
   require(kind_ == AnswerKind::kText || (!options.chat && !chosen), ErrorCode::kUsage,
           loaded_.directory.string(), ": a ", facts.architecture, " holds no conversations");
@@ -157,6 +146,7 @@ Answerer::Answerer(const std::string& model, const Compute& compute, const Answe
         loaded_.tokenizer);
   }
   if (kind_ == AnswerKind::kText && !task_) choose_chat_template();
+  configure(options.generation);
 }
 
 void Answerer::choose_chat_template() {
@@ -172,11 +162,18 @@ void Answerer::choose_chat_template() {
     chat_ = fs::is_regular_file(file) ? ChatTemplate(read_file(file, 1u << 20), bos, eos)
                                       : ChatTemplate::builtin(file.string(), bos, eos);
   }
+}
+
+void Answerer::configure(const Json& generation) {
+  if (kind_ != AnswerKind::kText) return;
+  options_.generation = generation;
+  generation_ =
+      settings_of(loaded_.directory, loaded_.model->config(),
+                  loaded_.model->facts().encoder_decoder, *loaded_.tokenizer, options_.generation);
   if (!chat_) return;
-  const ChatTemplate::TurnEnd end = chat_->turn_end(tokenizer);
+  const ChatTemplate::TurnEnd end = chat_->turn_end(*loaded_.tokenizer);
   if (end.token) {
-    generation_.eos_token_id = stop_ids_of(generation_, *loaded_.model, tokenizer);
-    generation_.eos_token_id.push_back(*end.token);
+    generation_.add_eos(*end.token);
   } else if (!end.text.empty()) {
     generation_.stop.push_back(end.text);
   }
@@ -210,7 +207,10 @@ std::vector<EncodedPrompt> Answerer::encode(std::span<const Json> inputs, std::s
                               Json{{"role", "system"}, {"content", options_.system}});
     }
     if (input.contains("tools")) request.tools = input["tools"];
-    prompts.push_back({chat_->render_ids(*loaded_.tokenizer, request), false});
+    EncodedPrompt& prompt = prompts.emplace_back();
+    prompt.ids = chat_->render_ids(*loaded_.tokenizer, request);
+    prompt.continues = false;
+    prompt.place = concat("prompt ", first + i + 1);
   }
   return prompts;
 }
@@ -233,7 +233,7 @@ std::size_t Answerer::prompt_limit() const {
 
 void Answerer::check(std::span<const Json> inputs) const {
   if (kind_ != AnswerKind::kText || task_) return;
-  check_prompts(*loaded_.model, encode(inputs, 0), generation_);
+  check_prompts(loaded_.model->facts(), encode(inputs, 0), generation_);
 }
 
 std::string Answerer::digest() const {
@@ -244,12 +244,12 @@ std::string Answerer::digest() const {
     const auto time = entry.last_write_time().time_since_epoch().count();
     weights += concat(entry.path().filename().string(), " ", entry.file_size(), " ", time, "\n");
   }
-  return sha256_hex(
-      concat(fs::weakly_canonical(loaded_.directory).string(), "\n", weights,
-             dump_json(loaded_.model->config()), "\n", loaded_.tokenizer->fingerprint(), "\n",
-             dump_json(config_to_json(generation_)), "\n", options_.top, " ",
-             options_.sequence_length, " ", options_.raw, " ", options_.chat, " ", options_.system,
-             "\n", chat_ ? chat_->source() : "", "\n", compute_.dtype));
+  return sha256_hex(concat(fs::weakly_canonical(loaded_.directory).string(), "\n", weights,
+                           dump_json(loaded_.model->config()), "\n",
+                           loaded_.tokenizer->fingerprint(), "\n", dump_json(generation_.keys),
+                           "\n", options_.top, " ", options_.sequence_length, " ", options_.raw,
+                           " ", options_.chat, " ", options_.system, "\n",
+                           chat_ ? chat_->source() : "", "\n", compute_.dtype));
 }
 
 std::vector<Json> Answerer::answer(std::span<const Json> inputs, std::size_t first,
@@ -265,24 +265,9 @@ std::vector<Json> Answerer::answer(std::span<const Json> inputs, std::size_t fir
   if (kind_ != AnswerKind::kText) {
     return task_->answer(*loaded_.model, std::vector<Json>(inputs.begin(), inputs.end()), predict);
   }
-  // Samples are inputs of their own to the task.
-  const auto samples = static_cast<std::size_t>(generation_.num_return_sequences);
   predict.generation = generation_;
-  predict.first = first * samples;
-  std::vector<Json> repeated;
-  for (const Json& input : inputs) repeated.insert(repeated.end(), samples, input);
-  std::vector<Json> answers = task_->answer(*loaded_.model, repeated, predict);
-  if (samples == 1) return answers;
-  std::vector<Json> grouped;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    grouped.push_back(inputs[i]);
-    for (std::size_t s = 0; s < samples; ++s) {
-      Json sample = std::move(answers[i * samples + s]);
-      for (const auto& [key, value] : inputs[i].items()) sample.erase(key);
-      grouped.back()["samples"].push_back(std::move(sample));
-    }
-  }
-  return grouped;
+  predict.first = first;
+  return task_->answer(*loaded_.model, std::vector<Json>(inputs.begin(), inputs.end()), predict);
 }
 
 std::vector<Json> Answerer::answer_texts(std::span<const Json> inputs, std::size_t first,
@@ -291,19 +276,15 @@ std::vector<Json> Answerer::answer_texts(std::span<const Json> inputs, std::size
   Context context;
   context.compute = compute_.dtype;
   TextCallback stream;
-  if (on_text) stream = [&](std::size_t, const std::string& text) { on_text(text); };
+  if (on_text && generation_.samples == 1) {
+    stream = [&](const TextPiece& piece) { on_text(piece.text); };
+  }
   const auto results = generate_texts(*loaded_.model, loaded_.tokenizer, prompts, generation_,
                                       context, stream, first);
   std::vector<Json> answers;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    Json answer = inputs[i];
-    if (results[i].size() == 1) {
-      answer.update(generated_json(results[i].front()));
-    } else {
-      answer["samples"] = Json::array();
-      for (const auto& sample : results[i]) answer["samples"].push_back(generated_json(sample));
-    }
-    answers.push_back(std::move(answer));
+    answers.push_back(inputs[i]);
+    answers.back().update(samples_json(results[i]));
   }
   return answers;
 }
@@ -336,17 +317,17 @@ std::vector<Json> Answerer::answer_masks(std::span<const Json> inputs) {
 
 GenerationReport run_generation(const JsonDocument& document, const GenerationFlags& flags,
                                 const std::function<void(const std::string&)>& on_text) {
-  GenerateConfig config;
-  read_config(root_node(document), config);
-  check_one_input(config);
+  const GenerateConfig config = read_sections(document);
   const auto start = std::chrono::steady_clock::now();
   const Compute compute =
       assemble_compute(config.compute.device, config.compute.precision, config.compute.threads);
   Answerer answerer(config.model.init_from, compute,
                     {config.generation, config.top, config.input.sequence_length, flags.raw,
                      flags.chat, config.chat.chat_template, config.chat.system});
+  for (const std::string& note : answerer.generation().notes) log_warning(note);
   GenerationReport report;
   report.kind = answerer.kind();
+  report.notes = answerer.generation().notes;
   std::vector<Json> inputs;
   if (!config.input.file.empty()) {
     inputs = file_inputs(config.input.file, report.kind);
@@ -367,6 +348,7 @@ GenerationReport run_generation(const JsonDocument& document, const GenerationFl
   }
   report.count = inputs.size();
   if (config.output.file.empty()) {
+    answerer.check(inputs);
     report.answers = answerer.answer(inputs, 0, inputs.size() == 1 ? on_text : nullptr);
     report.done = inputs.size();
   } else {
@@ -386,15 +368,16 @@ GenerationReport run_generation(const JsonDocument& document, const GenerationFl
 }
 
 std::vector<std::pair<std::string, std::string>> plan_generation(const JsonDocument& document) {
-  GenerateConfig config;
-  read_config(root_node(document), config);
-  check_one_input(config);
+  const GenerateConfig config = read_sections(document);
   require(!config.model.init_from.empty(), ErrorCode::kUsage,
           "no model given: use -m DIR or the key model.init_from");
   const fs::path directory = resolve_model_directory(config.model.init_from);
   const Json model = load_json(config_directory(directory) / "config.json");
-  const GenerationConfig generation = generation_config(directory, model, config.generation);
   const auto tokenizer = load_tokenizer_of(directory);
+  const bool encoder_decoder = model.value("is_encoder_decoder", Json()) == true;
+  const GenerationSettings generation =
+      settings_of(directory, model, encoder_decoder, *tokenizer, config.generation);
+  for (const std::string& note : generation.notes) log_warning(note);
   if (!config.input.file.empty() && config.input.file != "-") expand_paths({config.input.file});
   return {
       {"model", directory.string()},
@@ -403,7 +386,7 @@ std::vector<std::pair<std::string, std::string>> plan_generation(const JsonDocum
                 : !config.input.question.empty() ? "a question"
                                                  : concat(config.input.prompt.size(), " prompts")},
       {"output", config.output.file.empty() ? "standard output" : config.output.file},
-      {"generation", dump_json(config_to_json(generation))}};
+      {"generation", dump_json(generation.keys)}};
 }
 
 }  // namespace llmctl

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "config/json.h"
-#include "infer/engine.h"
 #include "prompt/generate.h"
 #include "runs/assembly.h"
 #include "runs/sections.h"
@@ -42,7 +41,9 @@ class Answerer {
 
   AnswerKind kind() const { return kind_; }
   const LoadedModel& loaded() const { return loaded_; }
-  const GenerationConfig& generation() const { return generation_; }
+  const GenerationSettings& generation() const { return generation_; }
+  /// Other settings for what follows: section "generation" over the model's own files.
+  void configure(const Json& generation);
   /// Tokens of an input's prompt, and how many the model takes before an answer.
   std::size_t prompt_tokens(const Json& input) const;
   std::size_t prompt_limit() const;
@@ -80,7 +81,7 @@ class Answerer {
   Compute compute_;
   AnswererOptions options_;
   AnswerKind kind_ = AnswerKind::kText;
-  GenerationConfig generation_;
+  GenerationSettings generation_;
   std::unique_ptr<Task> task_;
   std::optional<ChatTemplate> chat_;
 };
@@ -90,7 +91,8 @@ struct GenerationReport {
   std::vector<Json> answers;  ///< empty when they went to a file
   std::filesystem::path file;
   std::size_t count = 0, done = 0, done_before = 0;
-  int exit_status = 0;  ///< 130/143 when a signal ended the work on a file
+  std::vector<std::string> notes;  ///< settings that are not done or have no effect
+  int exit_status = 0;             ///< 130/143 when a signal ended the work on a file
   double seconds = 0;
 };
 

@@ -11,11 +11,11 @@
 #include "base/world.h"
 #include "data/shards.h"
 #include "io/text_source.h"
-#include "tasks/objective.h"
 #include "ops/backend.h"
 #include "runs/assembly.h"
 #include "runs/build_facts.h"
 #include "runs/run_directory.h"
+#include "tasks/objective.h"
 #include "tasks/task.h"
 #include "train/run_lock.h"
 

@@ -14,8 +14,8 @@
 #include "base/world.h"
 #include "config/fields.h"
 #include "data/batching.h"
-#include "infer/engine.h"
 #include "models/model.h"
+#include "prompt/generation_settings.h"
 #include "tasks/records.h"
 #include "text/tokenizer.h"
 #include "train/interfaces.h"
@@ -38,7 +38,7 @@ struct PredictOptions {
   Context context;
   /// Of tasks that generate text (its batch_size is the one above); absent: greedy, as many tokens
   /// as the task's section says.
-  std::optional<GenerationConfig> generation;
+  std::optional<GenerationSettings> generation;
   std::size_t first = 0;  ///< index of the first input among all, for the draws of generated text
   HeldOutShare part;  ///< evaluate() takes only what a run with this share holds out of the files
 };

@@ -3,6 +3,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "base/hash.h"
@@ -11,11 +12,10 @@
 #include "data/collate.h"
 #include "metrics/answers.h"
 #include "metrics/perplexity.h"
-#include "tasks/lm_loss.h"
 #include "prompt/generate.h"
-#include "prompt/growing_text.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/dialogues.h"
+#include "tasks/lm_loss.h"
 #include "tasks/records.h"
 #include "text/unicode.h"
 
@@ -107,9 +107,10 @@ class TextGeneration : public Task {
   DialogueEncoder encoder(const Model* model) const;
   Rows encode(const std::vector<Dialogue>& dialogues, const DialogueEncoder& encoder,
               std::int64_t sequence_length) const;
-  /// Answers the last prompts of some dialogues.
-  std::vector<GeneratedText> generate(Model& model, const std::vector<const Dialogue*>& dialogues,
-                                      const PredictOptions& options) const;
+  /// Answers the last prompts of some dialogues: [i][s] is sample s of dialogue i.
+  std::vector<std::vector<GeneratedText>> generate(Model& model,
+                                                   const std::vector<const Dialogue*>& dialogues,
+                                                   const PredictOptions& options) const;
   std::vector<Dialogue> read_references(const std::vector<std::filesystem::path>& files) const;
   TokenId pad() const { return pad_token(*tokenizer_); }
 
@@ -200,43 +201,35 @@ std::unique_ptr<Source> TextGeneration::source(const Batching& batching) const {
       digest.hex());
 }
 
-std::vector<GeneratedText> TextGeneration::generate(Model& model,
-                                                    const std::vector<const Dialogue*>& dialogues,
-                                                    const PredictOptions& options) const {
-  GenerationConfig generation;
-  if (options.generation) {
-    generation = *options.generation;
-  } else {
-    generation.max_new_tokens = config_.max_new_tokens;
+std::vector<std::vector<GeneratedText>> TextGeneration::generate(
+    Model& model, const std::vector<const Dialogue*>& dialogues,
+    const PredictOptions& options) const {
+  GenerationSettings settings = options.generation.value_or(GenerationSettings());
+  settings.batch_size = options.batch_size;
+  if (!settings.max_new_tokens && !settings.max_length) {
+    settings.max_new_tokens = config_.max_new_tokens;
   }
-  generation.batch_size = options.batch_size;
   const DialogueEncoder rows_of = encoder(&model);
-  // Prompts are cut so that the answer has room, like rows in training.
+  settings.add_eos(rows_of.end());
+  // Where prompts are cut, the answer has room, like in the rows of training.
   const std::int64_t length = model_length(model, options.sequence_length);
   const std::int64_t answer =
-      std::min(generation.max_new_tokens.value_or(config_.max_new_tokens), length / 2);
-  std::vector<GenerationRequest> requests;
-  std::vector<GrowingText> texts;
-  for (std::size_t i = 0; i < dialogues.size(); ++i) {
-    GenerationRequest request;
-    request.prompt = rows_of.prompt(*dialogues[i], static_cast<std::size_t>(length - answer));
-    request.stream = options.first + i;
-    texts.emplace_back(tokenizer_, true, generation.stop);
-    requests.push_back(std::move(request));
+      std::min(settings.max_new_tokens.value_or(config_.max_new_tokens), length / 2);
+  const bool cut = !options.generation || settings.too_long == TooLong::kTruncate;
+  const std::size_t most =
+      cut ? static_cast<std::size_t>(length - answer) : std::numeric_limits<std::size_t>::max();
+  std::vector<EncodedPrompt> prompts;
+  for (const Dialogue* dialogue : dialogues) {
+    EncodedPrompt& prompt = prompts.emplace_back();
+    prompt.ids = rows_of.prompt(*dialogue, most);
+    prompt.place = concat("prompt ", options.first + prompts.size());
   }
-  std::vector<std::int64_t> ends = generation.eos_token_id;
-  if (ends.empty()) ends.push_back(rows_of.end());
-  std::vector<GeneratedTokens> tokens =
-      generate_tokens(model, requests, generation, ends, tokenizer_->vocab_size(), options.context,
-                      [&](std::size_t row, TokenId id) { return texts[row].push(id); });
-  std::vector<GeneratedText> out;
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    texts[i].finish();
-    out.push_back({std::string(trim(texts[i].text())), std::move(tokens[i].ids),
-                   std::move(tokens[i].logprobs),
-                   tokens[i].reason == FinishReason::kStop ? "stop" : "length"});
+  std::vector<std::vector<GeneratedText>> texts =
+      generate_texts(model, tokenizer_, prompts, settings, options.context, {}, options.first);
+  for (std::vector<GeneratedText>& samples : texts) {
+    for (GeneratedText& text : samples) text.text = std::string(trim(text.text));
   }
-  return out;
+  return texts;
 }
 
 std::string sample_line(const Dialogue& dialogue, const std::string& answer) {
@@ -271,9 +264,9 @@ class GenerationValidator : public Validator {
     AnswerTotals totals(parse_answer_metric(task_.config_.metric));
     for (std::size_t i = 0; i < chosen.size(); ++i) {
       const Turn& turn = chosen[i]->last();
-      totals.add(answers[i].text, std::vector{turn.answer}, turn.prompt);
-      if (result.samples.size() < kSamples)
-        result.samples.push_back(sample_line(*chosen[i], answers[i].text));
+      const std::string& text = answers[i].front().text;
+      totals.add(text, std::vector{turn.answer}, turn.prompt);
+      if (result.samples.size() < kSamples) result.samples.push_back(sample_line(*chosen[i], text));
     }
     world_.sum(totals.numbers());
     result.scores.merge(totals.percentages());
@@ -315,16 +308,17 @@ TaskEvaluation TextGeneration::evaluate(Model& model,
       total_loss(model, rows, pad(), options.batch_size, options.context, *make_local_world());
   std::vector<const Dialogue*> all;
   for (const Dialogue& dialogue : dialogues) all.push_back(&dialogue);
-  const std::vector<GeneratedText> answers = generate(model, all, options);
+  const auto answers = generate(model, all, options);
   TaskEvaluation evaluation;
   AnswerTotals totals(parse_answer_metric(config_.metric));
   evaluation.predictions = Json::array();
   for (std::size_t i = 0; i < dialogues.size(); ++i) {
     const Turn& turn = dialogues[i].last();
-    totals.add(answers[i].text, std::vector{turn.answer}, turn.prompt);
+    const std::string& text = answers[i].front().text;
+    totals.add(text, std::vector{turn.answer}, turn.prompt);
     evaluation.predictions.push_back(
-        {{"id", dialogues[i].id}, {"prompt", turn.prompt}, {"answer", answers[i].text}});
-    if (i < kSamples) evaluation.samples.push_back(sample_line(dialogues[i], answers[i].text));
+        {{"id", dialogues[i].id}, {"prompt", turn.prompt}, {"answer", text}});
+    if (i < kSamples) evaluation.samples.push_back(sample_line(dialogues[i], text));
   }
   evaluation.scores = totals.scores();
   evaluation.scores["loss"] = loss[0] / loss[1];
@@ -366,11 +360,9 @@ std::vector<Json> TextGeneration::answer(Model& model, const std::vector<Json>& 
     dialogues.push_back(read_prompt_input(inputs[i], i + 1, config_));
   std::vector<const Dialogue*> all;
   for (const Dialogue& dialogue : dialogues) all.push_back(&dialogue);
-  const std::vector<GeneratedText> generated = generate(model, all, options);
+  const auto generated = generate(model, all, options);
   std::vector<Json> answers = inputs;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    answers[i].update(generated_json(generated[i]));
-  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) answers[i].update(samples_json(generated[i]));
   return answers;
 }
 
