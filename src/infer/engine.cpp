@@ -26,7 +26,6 @@
 namespace llmctl {
 namespace {
 
-constexpr std::int64_t kDefaultNewTokens = 64;
 /// The cache starts with room for this many new tokens and doubles from there.
 constexpr std::int64_t kFirstSlots = 128;
 
@@ -37,67 +36,54 @@ struct Row {
   std::uint64_t stream = 0;
   std::vector<TokenId> seen;  // prompt and answer
   std::int64_t prompt_length = 0;
-  std::int64_t most_new_tokens = 0;
-  Sampler sampler;
+  SamplingOptions options;     // max_new_tokens at most what the positions allow
+  bool short_of_room = false;  // they allow less than the request
+  Sampler sampler = {};
 
-  std::int64_t new_tokens() const { return static_cast<std::int64_t>(seen.size()) - prompt_length; }
+  std::int64_t new_tokens() const { return std::ssize(seen) - prompt_length; }
 };
 
-std::int64_t most_new_tokens(const GenerationConfig& config, const ModelFacts& facts,
-                             const GenerationRequest& request, std::size_t number) {
-  const auto source = static_cast<std::int64_t>(request.prompt.size());
-  require(!facts.encoder_decoder || source <= facts.max_positions, ErrorCode::kData, "prompt ",
-          number, " has ", source, " tokens, the model takes ", facts.max_positions,
-          "; shorten it");
-  // An encoder-decoder's text begins with one token of its own.
-  const std::int64_t length = facts.encoder_decoder ? 1 : source;
-  const std::int64_t room = facts.max_positions - length;
-  require(room > 0, ErrorCode::kData, "prompt ", number, " has ", length,
-          " tokens and leaves no room, the model takes ", facts.max_positions,
-          " with the answer; shorten it");
-  if (config.max_new_tokens) return std::min(room, *config.max_new_tokens);
-  if (!config.max_length) {
-    return std::min(room, facts.encoder_decoder ? 2 * source + 32 : kDefaultNewTokens);
+std::size_t number_of(const GenerationRequest& request, std::size_t index) {
+  return request.number > 0 ? request.number : index + 1;
+}
+
+void check_ids(const ModelFacts& facts, const std::vector<TokenId>& ids, std::size_t number) {
+  require(!ids.empty(), ErrorCode::kData, "prompt ", number,
+          " has no tokens, expected at least one");
+  for (const TokenId id : ids) {
+    require(id >= 0 && id < facts.vocab_size, ErrorCode::kData, "prompt ", number,
+            " holds token id ", id, ", the model's vocabulary has ", facts.vocab_size,
+            "; tokenizer and model do not belong together");
   }
-  require(length < *config.max_length, ErrorCode::kData, "prompt ", number, " has ", length,
-          " tokens and leaves no room, max_length is ", *config.max_length,
-          "; raise it or set max_new_tokens");
-  return std::min(room, *config.max_length - length);
 }
 
 /// One batch of requests from prefill to the last row's end.
 class BatchDecoder {
  public:
-  BatchDecoder(Model& model, const GenerationConfig& config, std::span<const std::int64_t> stop_ids,
-               std::int64_t vocab_limit, const Context& context, const TokenCallback& on_token,
-               std::vector<GeneratedTokens>& results)
+  BatchDecoder(Model& model, std::int64_t vocab_limit, const Context& context,
+               const GenerationEvents& events, std::vector<GeneratedTokens>& results)
       : model_(model),
-        config_(config),
-        stop_ids_(stop_ids),
         vocab_limit_(vocab_limit),
         context_(context),
-        on_token_(on_token),
+        events_(events),
         results_(results) {}
 
   void add(std::size_t index, const GenerationRequest& request) {
-    const std::size_t number = request.number > 0 ? request.number : index + 1;
-    const ModelFacts& facts = model_.facts();
-    const std::int64_t most = most_new_tokens(config_, facts, request, number);
-    std::vector<TokenId> seen = request.prompt;
-    if (facts.encoder_decoder) {
-      sources_.push_back(request.prompt);
-      seen = {static_cast<TokenId>(facts.decoder_start)};
-    }
-    const auto length = static_cast<std::int64_t>(seen.size());
-    rows_.push_back({index, number, request.stream, std::move(seen), length, most,
-                     Sampler(config_, stop_ids_, most)});
+    Row row{index,          number_of(request, index),  request.stream,
+            request.prompt, std::ssize(request.prompt), request.options};
+    const std::int64_t room = model_.facts().max_positions - row.prompt_length;
+    row.short_of_room = room < row.options.max_new_tokens;
+    row.options.max_new_tokens = std::min(room, row.options.max_new_tokens);
+    rows_.push_back(std::move(row));
+    if (!request.source.empty()) sources_.push_back(request.source);
   }
 
   void run() {
     std::int64_t longest = 0, slots = 0;
     for (const Row& row : rows_) {
       longest = std::max(longest, row.prompt_length);
-      slots = std::max(slots, row.prompt_length + std::min(row.most_new_tokens, kFirstSlots));
+      slots =
+          std::max(slots, row.prompt_length + std::min(row.options.max_new_tokens, kFirstSlots));
     }
     const auto cache = model_.make_cache(static_cast<std::int64_t>(rows_.size()), slots, context_);
     context_.cache = cache.get();
@@ -192,7 +178,7 @@ class BatchDecoder {
   std::vector<TokenId> choose(const at::Tensor& logits) {
     std::vector<TokenId> chosen(rows_.size());
     const bool plain = std::none_of(rows_.begin(), rows_.end(), [](const Row& row) {
-      return row.sampler.changes_logits(row.new_tokens());
+      return Sampler::changes_logits(row.options, row.new_tokens());
     });
     if (plain && !logits.is_cpu()) {
       const at::Tensor best = at::argmax(logits, -1).cpu();
@@ -208,11 +194,12 @@ class BatchDecoder {
         const auto at = static_cast<std::size_t>(b);
         Row& row = rows_[at];
         const std::span<const float> own(data + at * size, size);
-        chosen[at] = plain
-                         ? argmax(own)
-                         : row.sampler.choose(own, row.seen, row.new_tokens(),
-                                              random_key(static_cast<std::uint64_t>(config_.seed),
-                                                         "sampling", row.stream, row.seen.size()));
+        if (plain) {
+          chosen[at] = argmax(own);
+          continue;
+        }
+        const RandomKey key = random_key(row.options.seed, "sampling", row.stream, row.seen.size());
+        chosen[at] = row.sampler.choose(own, row.options, {row.seen, row.new_tokens()}, key);
       }
     };
     at::parallel_for(0, static_cast<std::int64_t>(rows_.size()), 1, choose_rows);
@@ -242,28 +229,28 @@ class BatchDecoder {
 
   /// Takes the token into the row's result; true when that ends the row.
   bool finish(Row& row, TokenId id, float logprob) {
+    const bool ended = take(row, id, logprob);
+    if (ended && events_.end) events_.end(row.request, results_[row.request]);
+    return ended;
+  }
+
+  bool take(Row& row, TokenId id, float logprob) {
     GeneratedTokens& result = results_[row.request];
-    if (std::find(stop_ids_.begin(), stop_ids_.end(), id) != stop_ids_.end()) {
-      result.reason = FinishReason::kStop;
-      return true;
-    }
+    const std::vector<TokenId>& eos = row.options.eos_token_ids;
+    result.reason = FinishReason::kStop;
+    if (std::find(eos.begin(), eos.end(), id) != eos.end()) return true;
     row.seen.push_back(id);
     result.ids.push_back(id);
     result.logprobs.push_back(logprob);
-    if (on_token_ && on_token_(row.request, id)) {
-      result.reason = FinishReason::kStop;
-      return true;
-    }
-    result.reason = FinishReason::kLength;
-    return row.new_tokens() >= row.most_new_tokens;
+    if (events_.token && events_.token(row.request, id)) return true;
+    result.reason = row.short_of_room ? FinishReason::kPositions : FinishReason::kLength;
+    return row.new_tokens() >= row.options.max_new_tokens;
   }
 
   Model& model_;
-  const GenerationConfig& config_;
-  std::span<const std::int64_t> stop_ids_;
   const std::int64_t vocab_limit_;
   Context context_;
-  const TokenCallback& on_token_;
+  const GenerationEvents& events_;
   std::vector<GeneratedTokens>& results_;
   std::vector<Row> rows_;
   std::vector<std::vector<TokenId>> sources_;  // of an encoder-decoder
@@ -272,90 +259,42 @@ class BatchDecoder {
 
 }  // namespace
 
-void GenerationConfig::validate(const ConfigNode& node) const {
-  if (num_return_sequences > 1 && !do_sample) {
-    node.fail("num_return_sequences",
-              concat(num_return_sequences, " texts per prompt would be equal; set do_sample"));
-  }
-  for (const std::string& text : stop) {
-    if (text.empty()) node.fail("stop", "holds an empty string, which every text contains");
-  }
-  const auto check_ids = [&](const char* key, const std::vector<std::int64_t>& ids) {
-    for (const std::int64_t id : ids) {
-      if (id < 0) node.fail(key, concat("expected ids from 0 up, got ", id));
-    }
-  };
-  check_ids("eos_token_id", eos_token_id);
-  check_ids("forced_eos_token_id", forced_eos_token_id);
-  for (const auto& word : bad_words_ids) {
-    check_ids("bad_words_ids", word);
-    if (word.empty()) node.fail("bad_words_ids", "holds an empty list, which every text contains");
-  }
-}
-
-Json generation_defaults(const std::filesystem::path& model_directory) {
-  const std::filesystem::path path = model_directory / "generation_config.json";
-  Json defaults = Json::object();
-  if (!std::filesystem::exists(path)) return defaults;
-  const Json file = load_json(path);
-  require(file.is_object(), ErrorCode::kData, path.string(), ": expected an object, got ",
-          file.type_name());
-  for (const char* key : {"max_new_tokens", "max_length", "do_sample", "temperature", "top_k",
-                          "top_p", "repetition_penalty", "min_new_tokens", "eos_token_id",
-                          "forced_eos_token_id", "bad_words_ids"}) {
-    if (file.contains(key) && !file[key].is_null()) defaults[key] = file[key];
-  }
-  for (const char* key : {"eos_token_id", "forced_eos_token_id"}) {
-    if (!defaults.contains(key) || defaults[key].is_array()) continue;
-    const Json id = defaults[key];
-    defaults[key] = Json::array({id});
-  }
-  if (defaults.contains("temperature") && defaults["temperature"] == 0) {
-    defaults.erase("temperature");  // some write "no drawing" so
-    defaults["do_sample"] = false;
-  }
-  GenerationConfig checked;
-  read_config(ConfigNode(&defaults, path.string(), nullptr, ErrorCode::kData), checked);
-  return defaults;
-}
-
-void check_requests(const ModelFacts& facts, const std::vector<GenerationRequest>& requests,
-                    const GenerationConfig& config) {
+void check_requests(const ModelFacts& facts, const std::vector<GenerationRequest>& requests) {
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const GenerationRequest& request = requests[i];
-    const std::size_t number = request.number > 0 ? request.number : i + 1;
-    require(!request.prompt.empty(), ErrorCode::kData, "prompt ", number,
-            " has no tokens, expected at least one");
-    for (const TokenId id : request.prompt) {
-      require(id >= 0 && id < facts.vocab_size, ErrorCode::kData, "prompt ", number,
-              " holds token id ", id, ", the model's vocabulary has ", facts.vocab_size,
-              "; tokenizer and model do not belong together");
-    }
-    most_new_tokens(config, facts, request, number);
+    const std::size_t number = number_of(request, i);
+    check_ids(facts, request.prompt, number);
+    if (facts.encoder_decoder) check_ids(facts, request.source, number);
+    require(std::ssize(request.source) <= facts.max_positions, ErrorCode::kData, "prompt ", number,
+            " has ", request.source.size(), " tokens, the model takes ", facts.max_positions,
+            "; shorten it");
+    require(std::ssize(request.prompt) < facts.max_positions, ErrorCode::kData, "prompt ", number,
+            " has ", request.prompt.size(), " tokens and leaves no room, the model takes ",
+            facts.max_positions, " with the answer; shorten it");
   }
 }
 
 std::vector<GeneratedTokens> generate_tokens(Model& model,
                                              const std::vector<GenerationRequest>& requests,
-                                             const GenerationConfig& config,
-                                             std::span<const std::int64_t> stop_ids,
-                                             std::int64_t vocab_limit, const Context& context,
-                                             const TokenCallback& on_token) {
-  check_requests(model.facts(), requests, config);
+                                             const EngineOptions& options, const Context& context,
+                                             const GenerationEvents& events) {
+  check_requests(model.facts(), requests);
+  const auto length = [&](std::size_t i) {
+    return std::max(requests[i].prompt.size(), requests[i].source.size());
+  };
   std::vector<std::size_t> order(requests.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   // The longest first: what does not fit into memory shows at once.
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return requests[a].prompt.size() > requests[b].prompt.size();
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return length(a) > length(b); });
 
   std::vector<GeneratedTokens> results(requests.size());
-  const auto batch = static_cast<std::size_t>(config.batch_size);
+  const auto batch = static_cast<std::size_t>(options.batch_size);
   translate_torch_errors([&] {
     // Not inference mode: a model may keep tensors made here (rotary tables) for training.
     const at::NoGradGuard no_grad;
     for (std::size_t begin = 0; begin < order.size(); begin += batch) {
-      BatchDecoder decoder(model, config, stop_ids, vocab_limit, context, on_token, results);
+      BatchDecoder decoder(model, options.vocab_limit, context, events, results);
       for (std::size_t i = begin; i < std::min(begin + batch, order.size()); ++i) {
         decoder.add(order[i], requests[order[i]]);
       }

@@ -7,8 +7,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "infer/engine.h"
-#include "text/tokenizer.h"
+#include "infer/sampling_options.h"
 
 namespace llmctl {
 
@@ -18,50 +17,62 @@ struct Candidate {
   double probability;
 };
 
-/// Applies repetition penalty, bad words, min_new_tokens, the forced end, temperature, top_k and
-/// top_p, in this order:
-///   repetition_penalty  a logit of a token already seen is divided (if positive) or multiplied
-///                       (Keskar et al., 2019), once however often it was seen
-///   bad_words_ids       what would complete one of these lists is impossible
-///   min_new_tokens      stop tokens are impossible before that many new ones
-///   forced_eos_token_id nothing else is possible as the last token of the greatest length
-///   temperature         divides the logits
-///   top_k               keeps what is at least the k-th largest logit, ties included
-///   top_p               drops the least likely tokens whose probabilities together are at most
-///                       1 - p (Holtzman et al., 2020); the most likely one always stays
-/// Only the survivors of top_k, or those that top_p may keep, are ever sorted.
+/// What a row has so far: the ids of prompt and answer, `new_tokens` of them the answer's.
+struct RowSoFar {
+  std::span<const TokenId> ids;
+  std::int64_t new_tokens = 0;
+};
+
+/// Applies the options in this order:
+///   repetition_penalty    a logit of a token already seen is divided (if positive) or multiplied
+///                         (Keskar et al., 2019), once however often it was seen
+///   no_repeat_ngram_size  what would repeat so many tokens in a row is impossible
+///   bad_words_ids         what would complete one of these lists is impossible
+///   min_new_tokens        eos tokens are impossible before that many new ones
+///   forced_bos_token_ids  nothing else is possible as the first new token
+///   forced_eos_token_ids  nothing else is possible as the last one, number max_new_tokens
+///   suppress_tokens       are impossible, begin_suppress_tokens as the first new token
+/// and, only where a draw is made:
+///   temperature           divides the logits
+///   top_k                 keeps what is at least the k-th largest logit, ties included; 0: all
+///   top_p                 drops the least likely tokens whose probabilities together are at most
+///                         1 - p (Holtzman et al., 2020)
+///   min_p                 drops what is less likely than p times the most likely token
+///   typical_p             keeps the tokens whose information is nearest to the entropy, as many as
+///                         reach p (Meister et al., 2022)
+///   epsilon_cutoff        drops what is less likely than that (Hewitt et al., 2022)
+///   eta_cutoff            drops what is less likely than min(e, sqrt(e) exp(-entropy)) (same)
+/// The most likely token always stays, but for typical_p. Only the survivors of top_k, or those
+/// that top_p may keep, are ever sorted.
 class Sampler {
  public:
-  /// `config` and `stop_ids` outlive the sampler; a row ends at `most_new_tokens` (0: unknown).
-  Sampler(const GenerationConfig& config, std::span<const std::int64_t> stop_ids,
-          std::int64_t most_new_tokens = 0)
-      : config_(config), stop_ids_(stop_ids), most_new_tokens_(most_new_tokens) {}
-
   /// False when choose() is nothing but the largest logit for a row with `new_tokens` new ones.
-  bool changes_logits(std::int64_t new_tokens) const;
+  static bool changes_logits(const SamplingOptions& options, std::int64_t new_tokens);
 
-  /// The next token of a row. `seen` are the ids of prompt and answer so far, `new_tokens` of them
-  /// the answer's. The greatest logit (the lowest id among equals), or with do_sample a draw by the
-  /// first number of `key`. -1 when no token is possible.
-  TokenId choose(std::span<const float> logits, std::span<const TokenId> seen,
-                 std::int64_t new_tokens, RandomKey key);
+  /// The next token of a row: the greatest logit (the lowest id among equals), or with do_sample a
+  /// draw by the first number of `key`. -1 when no token is possible.
+  TokenId choose(std::span<const float> logits, const SamplingOptions& options, const RowSoFar& row,
+                 RandomKey key);
 
   /// The distribution that choose() draws from, in ascending order of ids.
   const std::vector<Candidate>& distribution(std::span<const float> logits,
-                                             std::span<const TokenId> seen,
-                                             std::int64_t new_tokens);
+                                             const SamplingOptions& options, const RowSoFar& row);
 
  private:
-  bool is_forced(std::int64_t new_tokens) const;
-  void penalize(std::span<const TokenId> seen, std::int64_t new_tokens);
-  void forbid(std::int64_t id);
+  void penalize(const SamplingOptions& options, const RowSoFar& row);
+  void penalize_repetition(double penalty, std::span<const TokenId> seen);
+  void forbid_repeats(std::int64_t size, std::span<const TokenId> seen);
+  void forbid(TokenId id);
+  void allow_only(const std::vector<TokenId>& ids);
+  void divide(double temperature);
+
   void keep_all();
   void keep_top_k(std::int64_t k);
-  void keep_top_p(double p, double total);
+  void keep_top_p(double p);
+  void keep_from(double threshold);
+  void keep_typical(double p);
+  double largest() const;
 
-  const GenerationConfig& config_;
-  std::span<const std::int64_t> stop_ids_;
-  std::int64_t most_new_tokens_;
   // Kept from token to token, so that nothing is allocated.
   std::vector<float> logits_, values_;
   std::vector<char> marked_;

@@ -1,5 +1,6 @@
 #include "prompt/generate.h"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -10,67 +11,46 @@
 namespace llmctl {
 namespace {
 
-/// One request per sample of each prompt.
-std::vector<GenerationRequest> make_requests(const Model& model,
-                                             const std::vector<EncodedPrompt>& prompts,
-                                             std::size_t samples, std::size_t first_prompt) {
-  require(model.facts().causal, ErrorCode::kData, model.facts().architecture,
-          " continues no text; give it a text with [MASK], or a task's input");
-  std::vector<GenerationRequest> requests;
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    const std::size_t index = first_prompt + i;
-    for (std::size_t s = 0; s < samples; ++s) {
-      requests.push_back({prompts[i].ids, index * samples + s, index + 1});
-    }
-  }
-  return requests;
-}
-
-}  // namespace
-
-std::vector<std::int64_t> stop_ids_of(const GenerationConfig& config, const Model& model,
-                                      const Tokenizer& tokenizer) {
-  if (!config.eos_token_id.empty()) return config.eos_token_id;
-  std::vector<std::int64_t> ids;
-  if (model.config().contains("eos_token_id")) {
-    const Json& eos = model.config()["eos_token_id"];
-    if (eos.is_number_integer()) ids.push_back(eos.get<std::int64_t>());
-    for (const Json& id : eos) {
-      if (eos.is_array() && id.is_number_integer()) ids.push_back(id.get<std::int64_t>());
-    }
-  }
-  if (ids.empty() && tokenizer.special().eos) ids.push_back(*tokenizer.special().eos);
-  return ids;
-}
-
-namespace {
-
-void require_utf8(const std::string& prompt, std::size_t number) {
+void require_utf8(const std::string& prompt, const std::string& place) {
   if (const auto offset = find_invalid_utf8(prompt)) {
-    fail(ErrorCode::kData, "prompt ", number, ": byte ", *offset, " is not UTF-8");
+    fail(ErrorCode::kData, place, ": byte ", *offset, " is not UTF-8");
   }
+}
+
+/// How many of the ids at the beginning the tokenizer put there.
+std::size_t added_before(const Tokenizer& tokenizer, const std::vector<TokenId>& ids) {
+  const auto own =
+      std::find_if(ids.begin(), ids.end(), [&](TokenId id) { return !tokenizer.is_special(id); });
+  return static_cast<std::size_t>(own - ids.begin());
+}
+
+std::string place_of(const EncodedPrompt& prompt, std::size_t index) {
+  return prompt.place.empty() ? concat("prompt ", index + 1) : prompt.place;
+}
+
+/// Tokens that prompt and answer have together at most.
+std::int64_t total_limit(const ModelFacts& facts, const GenerationSettings& settings) {
+  const bool by_length = settings.max_length && !settings.max_new_tokens;
+  return by_length ? std::min(facts.max_positions, *settings.max_length) : facts.max_positions;
 }
 
 }  // namespace
 
 EncodedPrompt encode_source(const Tokenizer& tokenizer, const std::string& text,
-                            std::size_t number) {
-  require_utf8(text, number);
-  std::vector<TokenId> ids = tokenizer.with_special(tokenizer.encode(text));
-  require(!ids.empty(), ErrorCode::kData, "prompt ", number, " is empty");
-  return {std::move(ids), false};
-}
-
-Json generated_json(const GeneratedText& text) {
-  return {{"generated_text", text.text},
-          {"finish_reason", text.finish_reason},
-          {"tokens", text.ids.size()},
-          {"logprob", std::accumulate(text.logprobs.begin(), text.logprobs.end(), 0.0)}};
+                            const std::string& place) {
+  require_utf8(text, place);
+  const std::vector<TokenId> own = tokenizer.encode(text);
+  EncodedPrompt prompt{tokenizer.with_special(own), false, place};
+  require(!prompt.ids.empty(), ErrorCode::kData, place, " is empty");
+  const std::size_t added = prompt.ids.size() - own.size();
+  prompt.opening = std::min(added, added_before(tokenizer, prompt.ids));
+  prompt.closing = added - prompt.opening;
+  return prompt;
 }
 
 EncodedPrompt encode_prompt(const Tokenizer& tokenizer, const std::string& prompt,
-                            std::size_t number) {
-  require_utf8(prompt, number);
+                            const std::string& place) {
+  require_utf8(prompt, place);
   std::vector<TokenId> ids = tokenizer.encode(prompt);
   const std::size_t own = ids.size();
   ids = tokenizer.with_special(ids);
@@ -79,67 +59,173 @@ EncodedPrompt encode_prompt(const Tokenizer& tokenizer, const std::string& promp
   while (ids.size() > own && (ids.back() == special.sep || ids.back() == special.eos)) {
     ids.pop_back();
   }
-  require(!ids.empty(), ErrorCode::kData, "prompt ", number,
+  require(!ids.empty(), ErrorCode::kData, place,
           " is empty, and the tokenizer has no token that begins a text");
-  return {std::move(ids), !prompt.empty()};
+  const std::size_t opening = ids.size() - own;
+  return {std::move(ids), !prompt.empty(), place, opening};
 }
 
-void check_prompts(const Model& model, const std::vector<EncodedPrompt>& prompts,
-                   const GenerationConfig& config) {
-  check_requests(model.facts(), make_requests(model, prompts, 1, 0), config);
+Json generated_json(const GeneratedText& text) {
+  Json json = {{"generated_text", text.text},
+               {"finish_reason", text.finish_reason},
+               {"tokens", text.ids.size()},
+               {"logprob", std::accumulate(text.logprobs.begin(), text.logprobs.end(), 0.0)}};
+  if (text.finish_reason == "skipped") {
+    json["generated_text"] = nullptr;
+    json["note"] = text.note;
+  }
+  return json;
+}
+
+Json samples_json(const std::vector<GeneratedText>& samples) {
+  if (samples.size() == 1) return generated_json(samples.front());
+  Json list = Json::array();
+  for (const GeneratedText& sample : samples) list.push_back(generated_json(sample));
+  return {{"samples", list}};
+}
+
+std::string too_long_reason(const ModelFacts& facts, const EncodedPrompt& prompt,
+                            const GenerationSettings& settings) {
+  const std::int64_t size = std::ssize(prompt.ids), limit = total_limit(facts, settings);
+  if (facts.encoder_decoder) {
+    if (size <= facts.max_positions) return "";
+    return concat("has ", size, " tokens, the model takes ", facts.max_positions);
+  }
+  if (size < limit) return "";
+  return concat("has ", size, " tokens and leaves no room, ",
+                limit < facts.max_positions ? "max_length is " : "the model takes ", limit,
+                " with the answer");
+}
+
+void shorten(const ModelFacts& facts, EncodedPrompt& prompt, const GenerationSettings& settings) {
+  std::vector<TokenId>& ids = prompt.ids;
+  const auto at = [&](std::size_t index) {
+    return ids.begin() + static_cast<std::ptrdiff_t>(index);
+  };
+  if (facts.encoder_decoder) {
+    const auto limit = static_cast<std::size_t>(facts.max_positions);
+    if (ids.size() <= limit) return;
+    const std::size_t closing = std::min(prompt.closing, limit);
+    ids.erase(at(limit - closing), ids.end() - static_cast<std::ptrdiff_t>(closing));
+    return;
+  }
+  const std::int64_t limit = total_limit(facts, settings);
+  const std::int64_t answer =
+      std::min(settings.max_new_tokens.value_or(SamplingOptions().max_new_tokens), limit / 2);
+  const auto kept = static_cast<std::size_t>(std::max<std::int64_t>(limit - answer, 1));
+  if (ids.size() <= kept) return;
+  const std::size_t opening = std::min(prompt.opening, kept - 1);
+  ids.erase(at(opening), at(opening + ids.size() - kept));
+}
+
+void check_prompts(const ModelFacts& facts, const std::vector<EncodedPrompt>& prompts,
+                   const GenerationSettings& settings) {
+  require(facts.causal, ErrorCode::kData, facts.architecture,
+          " continues no text; give it a text with [MASK], or a task's input");
+  require(!facts.encoder_decoder || total_limit(facts, settings) > 1, ErrorCode::kData,
+          "max_length ", settings.max_length.value_or(0),
+          " leaves no room for an answer; raise it or set max_new_tokens");
+  std::string first;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const std::string reason = too_long_reason(facts, prompts[i], settings);
+    if (!reason.empty() && count++ == 0) first = place_of(prompts[i], i) + " " + reason;
+  }
+  if (count == 0 || settings.too_long != TooLong::kError) return;
+  fail(ErrorCode::kData, first,
+       count > 1 ? concat("; ", count - 1, count > 2 ? " more are" : " more is", " too long")
+                 : std::string(),
+       "; shorten ", count > 1 ? "them" : "it", ", or set generation.too_long to truncate or skip");
+}
+
+GenerationRequest make_request(const ModelFacts& facts, const EncodedPrompt& prompt,
+                               const GenerationSettings& settings) {
+  GenerationRequest request;
+  if (facts.encoder_decoder) {
+    request.source = prompt.ids;
+    request.prompt = {settings.decoder_start.value_or(static_cast<TokenId>(facts.decoder_start))};
+  } else {
+    request.prompt = prompt.ids;
+  }
+  request.options = settings.options(facts, std::ssize(request.prompt), std::ssize(request.source));
+  return request;
 }
 
 std::vector<std::vector<GeneratedText>> generate_texts(
     Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
-    const std::vector<std::string>& prompts, const GenerationConfig& config, const Context& context,
-    const TextCallback& on_text, std::size_t first_prompt) {
+    const std::vector<std::string>& prompts, const GenerationSettings& settings,
+    const Context& context, const TextCallback& on_text, std::size_t first_prompt) {
   std::vector<EncodedPrompt> encoded;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    const std::size_t number = first_prompt + i + 1;
+    const std::string place = concat("prompt ", first_prompt + i + 1);
     encoded.push_back(model.facts().encoder_decoder
-                          ? encode_source(*tokenizer, prompts[i], number)
-                          : encode_prompt(*tokenizer, prompts[i], number));
+                          ? encode_source(*tokenizer, prompts[i], place)
+                          : encode_prompt(*tokenizer, prompts[i], place));
   }
-  return generate_texts(model, tokenizer, encoded, config, context, on_text, first_prompt);
+  return generate_texts(model, tokenizer, encoded, settings, context, on_text, first_prompt);
 }
 
 std::vector<std::vector<GeneratedText>> generate_texts(
     Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
-    const std::vector<EncodedPrompt>& prompts, const GenerationConfig& config,
+    const std::vector<EncodedPrompt>& prompts, const GenerationSettings& settings,
     const Context& context, const TextCallback& on_text, std::size_t first_prompt) {
+  const ModelFacts& facts = model.facts();
+  check_prompts(facts, prompts, settings);
   // What the model writes may be in other words than what it reads.
   const std::shared_ptr<const Tokenizer> target(tokenizer, &tokenizer->target());
-  const std::vector<std::int64_t> stop_ids = stop_ids_of(config, model, *target);
-  const auto samples = static_cast<std::size_t>(config.num_return_sequences);
+  const auto samples = static_cast<std::size_t>(settings.samples);
 
-  const std::vector<GenerationRequest> requests =
-      make_requests(model, prompts, samples, first_prompt);
+  std::vector<std::vector<GeneratedText>> results(prompts.size(),
+                                                  std::vector<GeneratedText>(samples));
+  const auto give = [&](std::size_t row, std::string text, bool last) {
+    if (!on_text || (text.empty() && !last)) return;
+    on_text({row / samples, row % samples, std::move(text), last});
+  };
+  std::vector<GenerationRequest> requests;
+  std::vector<std::size_t> rows;  // of the requests: prompt · samples + sample
   std::vector<GrowingText> texts;
-  for (const EncodedPrompt& prompt : prompts) {
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    EncodedPrompt prompt = prompts[i];
+    const std::string reason = too_long_reason(facts, prompt, settings);
+    if (!reason.empty()) shorten(facts, prompt, settings);
     for (std::size_t s = 0; s < samples; ++s) {
-      texts.emplace_back(target, prompt.continues, config.stop);
+      const std::size_t row = i * samples + s;
+      if (!reason.empty() && settings.too_long == TooLong::kSkip) {
+        results[i][s].finish_reason = "skipped";
+        results[i][s].note = "the prompt " + reason;
+        give(row, "", true);
+        continue;
+      }
+      results[i][s].shortened = !reason.empty();
+      GenerationRequest request = make_request(facts, prompt, settings);
+      request.number = first_prompt + i + 1;
+      request.stream = (first_prompt + i) * samples + s;
+      requests.push_back(std::move(request));
+      rows.push_back(row);
+      texts.emplace_back(target, prompt.continues, settings.stop);
     }
   }
 
-  const auto show = [&](std::size_t row) {
-    if (!on_text) return;
-    if (const std::string piece = texts[row].take(); !piece.empty()) on_text(row, piece);
-  };
-  const auto on_token = [&](std::size_t row, TokenId id) {
-    const bool done = texts[row].push(id);
-    show(row);
+  GenerationEvents events;
+  events.token = [&](std::size_t request, TokenId id) {
+    const bool done = texts[request].push(id);
+    give(rows[request], texts[request].take(), false);
     return done;
   };
-  std::vector<GeneratedTokens> tokens =
-      generate_tokens(model, requests, config, stop_ids, target->vocab_size(), context, on_token);
+  events.end = [&](std::size_t request, const GeneratedTokens&) {
+    texts[request].finish();
+    give(rows[request], texts[request].take(), true);
+  };
+  std::vector<GeneratedTokens> tokens = generate_tokens(
+      model, requests, {settings.batch_size, target->vocab_size()}, context, events);
 
-  std::vector<std::vector<GeneratedText>> results(prompts.size());
-  for (std::size_t row = 0; row < tokens.size(); ++row) {
-    texts[row].finish();
-    show(row);
-    results[row / samples].push_back(
-        {texts[row].text(), std::move(tokens[row].ids), std::move(tokens[row].logprobs),
-         tokens[row].reason == FinishReason::kStop ? "stop" : "length"});
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    GeneratedText& result = results[rows[i] / samples][rows[i] % samples];
+    result.text = texts[i].text();
+    result.ids = std::move(tokens[i].ids);
+    result.logprobs = std::move(tokens[i].logprobs);
+    result.finish_reason = tokens[i].reason == FinishReason::kStop ? "stop" : "length";
+    result.out_of_positions = tokens[i].reason == FinishReason::kPositions;
   }
   return results;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "infer/engine.h"
+#include "prompt/generation_settings.h"
 #include "text/tokenizer.h"
 
 namespace llmctl {
@@ -16,55 +17,77 @@ struct GeneratedText {
   std::string text;  ///< the continuation, stop string cut off
   std::vector<TokenId> ids;
   std::vector<float> logprobs;
-  std::string finish_reason;  ///< "stop" or "length"
+  std::string finish_reason;      ///< "stop", "length", or "skipped" (a prompt that was too long)
+  std::string note;               ///< of one skipped, why
+  bool shortened = false;         ///< its prompt was too long
+  bool out_of_positions = false;  ///< the model had no position for the tokens asked for
 };
 
-/// What `generate --json` says of it: generated_text, finish_reason, tokens (how many) and logprob
-/// (the sum of theirs).
+/// What `generate --json` says of it: generated_text (null for one skipped, with a "note"),
+/// finish_reason, tokens (how many) and logprob (the sum of theirs).
 Json generated_json(const GeneratedText& text);
+
+/// Of all samples of a prompt: the only one's members, or a list "samples" of them.
+Json samples_json(const std::vector<GeneratedText>& samples);
 
 /// What stands before an answer.
 struct EncodedPrompt {
   std::vector<TokenId> ids;
   bool continues = true;  ///< the answer reads on from a text: a space before its first word stays
+  std::string place;      ///< in messages: "prompt 3", "prompts.jsonl:3"; empty: by its number
+  std::size_t opening = 0, closing = 0;  ///< ids at the beginning and end that shortening keeps
 };
 
-/// The text behind what begins one. kData, naming the prompt by its number from 1, for what is not
-/// UTF-8, and for an empty one without a token that begins a text.
+/// The text behind what begins one. kData, naming the prompt by its place, for what is not UTF-8,
+/// and for an empty one without a token that begins a text.
 EncodedPrompt encode_prompt(const Tokenizer& tokenizer, const std::string& prompt,
-                            std::size_t number);
+                            const std::string& place);
 
 /// The text as an encoder reads it, with all that the tokenizer puts around a text. kData likewise.
 EncodedPrompt encode_source(const Tokenizer& tokenizer, const std::string& text,
-                            std::size_t number);
+                            const std::string& place);
 
-/// Sees the text of a row (prompt · num_return_sequences + sample) as it grows, in complete
-/// characters.
-using TextCallback = std::function<void(std::size_t row, const std::string& piece)>;
+/// Refuses (kData) a model that is not causal, prompts that no model takes and, unless
+/// settings.too_long says otherwise, those that leave no room for an answer: the first one's place,
+/// its size, and how many more there are. Before any work is done.
+void check_prompts(const ModelFacts& facts, const std::vector<EncodedPrompt>& prompts,
+                   const GenerationSettings& settings);
+
+/// Why the prompt leaves no room for an answer, "has 300 tokens, the model takes 128 with the
+/// answer"; empty when it does.
+std::string too_long_reason(const ModelFacts& facts, const EncodedPrompt& prompt,
+                            const GenerationSettings& settings);
+
+/// Shortens a prompt to what leaves room for max_new_tokens, at most half of what the model takes:
+/// its end stays, behind its opening; of an encoder-decoder's its beginning, before its closing
+/// (and all that the encoder takes).
+void shorten(const ModelFacts& facts, EncodedPrompt& prompt, const GenerationSettings& settings);
+
+/// The prompt and its settings as the engine takes them.
+GenerationRequest make_request(const ModelFacts& facts, const EncodedPrompt& prompt,
+                               const GenerationSettings& settings);
+
+/// A text grows, in complete characters.
+struct TextPiece {
+  std::size_t prompt = 0, sample = 0;
+  std::string text;
+  bool last = false;  ///< the text is complete; comes once for each
+};
+using TextCallback = std::function<void(const TextPiece&)>;
 
 /// Continues prompts with a causal model, or answers them with an encoder-decoder (in the
-/// tokenizer's target vocabulary): result[i][s] is sample s of prompt i. A text ends with a
-/// token of config.eos_token_id (empty: those of the model's config.json, else the tokenizer's), at
-/// a string of config.stop wherever it falls in the tokens, or by length. `first_prompt` is the
+/// tokenizer's target vocabulary): result[i][s] is sample s of prompt i. A text ends with an eos
+/// token, at a stop string wherever it falls in the tokens, or by length. `first_prompt` is the
 /// index of the first prompt, for draws (each prompt of a file has its own, however the file is
 /// cut) and messages. kData as check_prompts().
 std::vector<std::vector<GeneratedText>> generate_texts(
     Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
-    const std::vector<EncodedPrompt>& prompts, const GenerationConfig& config,
+    const std::vector<EncodedPrompt>& prompts, const GenerationSettings& settings,
     const Context& context, const TextCallback& on_text = {}, std::size_t first_prompt = 0);
 /// The same for prompts as texts.
 std::vector<std::vector<GeneratedText>> generate_texts(
     Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
-    const std::vector<std::string>& prompts, const GenerationConfig& config, const Context& context,
-    const TextCallback& on_text = {}, std::size_t first_prompt = 0);
-
-/// Refuses (kData) a model that is not causal and prompts that are too long, before any work is
-/// done.
-void check_prompts(const Model& model, const std::vector<EncodedPrompt>& prompts,
-                   const GenerationConfig& config);
-
-/// Ids that end a text: those of the configuration, else the model's, else the tokenizer's.
-std::vector<std::int64_t> stop_ids_of(const GenerationConfig& config, const Model& model,
-                                      const Tokenizer& tokenizer);
+    const std::vector<std::string>& prompts, const GenerationSettings& settings,
+    const Context& context, const TextCallback& on_text = {}, std::size_t first_prompt = 0);
 
 }  // namespace llmctl

@@ -56,8 +56,7 @@ class Conversation {
 }  // namespace
 
 void run_chat(const JsonDocument& document, const ChatConsole& console) {
-  GenerateConfig config;
-  read_config(root_node(document), config);
+  const GenerateConfig config = read_generate_config(document);
   require(config.input.prompt.empty() && config.input.file.empty() && config.input.question.empty(),
           ErrorCode::kUsage, "a conversation takes its lines from the terminal or standard input");
   AnsweringModel answering = load_answering(config, {.raw = false, .chat = true});
@@ -65,6 +64,7 @@ void run_chat(const JsonDocument& document, const ChatConsole& console) {
   require(responder != nullptr && responder->form().holds_conversations(), ErrorCode::kUsage,
           answering.loaded.directory.string(), ": a ", answering.loaded.model->facts().architecture,
           " holds no conversations");
+  for (const std::string& note : responder->notes()) console.note(note);
   Conversation conversation(*responder, console);
   console.ask();
   for (std::string line; std::getline(console.in, line); console.ask()) {

@@ -4,6 +4,7 @@
 
 #include "infer/engine.h"
 #include "models/model.h"
+#include "prompt/generation_settings.h"
 #include "runs/data_runs.h"
 #include "runs/sections.h"
 #include "tasks/objective.h"
@@ -161,7 +162,7 @@ Json resolved_config(const std::string& command, const JsonDocument& document) {
   if (chosen == "generate") {
     Json resolved = resolve<GenerateConfig>(document);
     GenerationConfig generation;
-    if (root.has("generation")) read_config(root.child("generation"), generation);
+    if (root.has("generation")) generation = read_generation(root.child("generation"));
     resolved["generation"] = config_to_json(generation);
     return resolved;
   }

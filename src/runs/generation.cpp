@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/utf8.h"
 #include "io/text_source.h"
 #include "prompt/batch_file.h"
@@ -83,6 +84,14 @@ std::vector<AnswerInput> all_inputs(const GenerateConfig& config, const Responde
 
 }  // namespace
 
+GenerateConfig read_generate_config(const JsonDocument& document) {
+  GenerateConfig config;
+  const ConfigNode root = root_node(document);
+  read_config(root, config);
+  if (root.has("generation")) read_generation(root.child("generation"));
+  return config;
+}
+
 AnswerOptions answer_options(const GenerateConfig& config, const GenerationFlags& flags,
                              const LoadedModel& loaded, const Compute& compute) {
   AnswerOptions options;
@@ -131,15 +140,17 @@ Json answered_record(const AnswerInput& input, const Answer& answer) {
 
 GenerationReport run_generation(const JsonDocument& document, const GenerationFlags& flags,
                                 const TextStream& on_text) {
-  GenerateConfig config;
-  read_config(root_node(document), config);
+  const GenerateConfig config = read_generate_config(document);
   check_one_input(config);
   const auto start = std::chrono::steady_clock::now();
   AnsweringModel answering = load_answering(config, flags);
   Responder& responder = *answering.responder;
+  for (const std::string& note : responder.notes()) log_warning(note);
   const std::vector<AnswerInput> inputs = all_inputs(config, responder);
   GenerationReport report;
+  report.notes = responder.notes();
   report.count = inputs.size();
+  responder.check(inputs);
   if (config.output.file.empty()) {
     const AnswerList answers =
         responder.answer(inputs, 0, inputs.size() == 1 ? on_text : TextStream());
@@ -150,7 +161,6 @@ GenerationReport run_generation(const JsonDocument& document, const GenerationFl
     report.done = inputs.size();
   } else {
     report.file = config.output.file;
-    responder.check(inputs);
     std::vector<Json> records;
     for (const AnswerInput& input : inputs) records.push_back(input.record);
     const auto chunk = static_cast<std::size_t>(responder.batch_size()) * 4;
@@ -173,8 +183,7 @@ GenerationReport run_generation(const JsonDocument& document, const GenerationFl
 }
 
 std::vector<std::pair<std::string, std::string>> plan_generation(const JsonDocument& document) {
-  GenerateConfig config;
-  read_config(root_node(document), config);
+  const GenerateConfig config = read_generate_config(document);
   check_one_input(config);
   require(!config.model.init_from.empty(), ErrorCode::kUsage,
           "no model given: use -m DIR or the key model.init_from");
@@ -184,8 +193,11 @@ std::vector<std::pair<std::string, std::string>> plan_generation(const JsonDocum
   options.config_directory = config_directory(directory);
   options.generation = config.generation;
   const Json model = load_json(config_directory(directory) / "config.json");
-  const GenerationConfig generation = generation_config(options, model);
   const auto tokenizer = load_tokenizer_of(directory);
+  const bool encoder_decoder = model.value("is_encoder_decoder", Json()) == true;
+  const GenerationSettings generation =
+      generation_settings(options, model, encoder_decoder, *tokenizer);
+  for (const std::string& note : generation.notes) log_warning(note);
   if (!config.input.file.empty() && config.input.file != "-") expand_paths({config.input.file});
   return {
       {"model", directory.string()},
@@ -194,7 +206,7 @@ std::vector<std::pair<std::string, std::string>> plan_generation(const JsonDocum
                 : !config.input.question.empty() ? "a question"
                                                  : concat(config.input.prompt.size(), " prompts")},
       {"output", config.output.file.empty() ? "standard output" : config.output.file},
-      {"generation", dump_json(config_to_json(generation))}};
+      {"generation", dump_json(generation.keys)}};
 }
 
 }  // namespace llmctl

@@ -32,6 +32,9 @@ struct AnsweringModel {
   /// Digest of all that decides the answers, for files that are gone on with.
   std::string digest() const;
 };
+/// The sections of `generate`, that of generated text checked too. kConfig.
+GenerateConfig read_generate_config(const JsonDocument& document);
+
 AnsweringModel load_answering(const GenerateConfig& config, const GenerationFlags& flags);
 
 /// How the configuration wants a model's inputs answered.
@@ -44,6 +47,7 @@ Json answered_record(const AnswerInput& input, const Answer& answer);
 struct GenerationReport {
   std::vector<Json> records;  ///< answered_record() of each input; empty when they went to a file
   std::vector<std::string> texts;  ///< the same for people
+  std::vector<std::string> notes;  ///< what the user should know of the settings
   std::filesystem::path file;
   std::size_t count = 0, done = 0, done_before = 0;
   int exit_status = 0;  ///< 130/143 when a signal ended the work on a file

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "config/fields.h"
-#include "infer/engine.h"
+#include "prompt/generation_settings.h"
 #include "models/lora.h"
 #include "optim/optimizer.h"
 #include "tasks/task_data.h"

@@ -71,6 +71,8 @@ class Responder {
                             const TextStream& on_text) = 0;
   /// All settings that decide the answers beside the model and its tokenizer.
   virtual Json settings() const = 0;
+  /// What the user should know of the settings, a line each.
+  virtual std::vector<std::string> notes() const { return {}; }
   /// Inputs that are worth answering in one call.
   virtual std::int64_t batch_size() const = 0;
 };

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "text/unicode.h"
 
 namespace llmctl {
 namespace {
@@ -19,15 +20,15 @@ class RawForm : public PromptForm {
   RawForm(std::shared_ptr<const Tokenizer> tokenizer, bool encoder_decoder)
       : tokenizer_(std::move(tokenizer)), encoder_decoder_(encoder_decoder) {}
 
-  EncodedPrompt encode(const AnswerInput& input, std::size_t number) const override {
+  EncodedPrompt encode(const AnswerInput& input) const override {
     if (input.record.contains("messages"))
       input.fail(
           "the model has no chat template for messages; name one with --chat-template: a "
           "file, or one of " +
           joined(ChatTemplate::builtin_names()));
     const std::string& prompt = prompt_of(input);
-    return encoder_decoder_ ? encode_source(*tokenizer_, prompt, number)
-                            : encode_prompt(*tokenizer_, prompt, number);
+    return encoder_decoder_ ? encode_source(*tokenizer_, prompt, input.place)
+                            : encode_prompt(*tokenizer_, prompt, input.place);
   }
   Json settings() const override { return "raw"; }
 
@@ -46,10 +47,10 @@ class ChatForm : public PromptForm {
         prompts_are_messages_(prompts_are_messages),
         end_(chat_.turn_end(*tokenizer_)) {}
 
-  EncodedPrompt encode(const AnswerInput& input, std::size_t number) const override {
+  EncodedPrompt encode(const AnswerInput& input) const override {
     const bool has_messages = input.record.contains("messages");
     if (!has_messages && !prompts_are_messages_)
-      return encode_prompt(*tokenizer_, prompt_of(input), number);
+      return encode_prompt(*tokenizer_, prompt_of(input), input.place);
     ChatRequest request;
     request.add_generation_prompt = true;
     if (has_messages) {
@@ -64,7 +65,7 @@ class ChatForm : public PromptForm {
                               Json{{"role", "system"}, {"content", system_}});
     }
     if (input.record.contains("tools")) request.tools = input.record["tools"];
-    return {chat_.render_ids(*tokenizer_, request), false};
+    return {chat_.render_ids(*tokenizer_, request), false, input.place};
   }
   bool holds_conversations() const override { return true; }
   std::optional<TokenId> end_token() const override { return end_.token; }
@@ -85,41 +86,18 @@ class ChatForm : public PromptForm {
 
 }  // namespace
 
-GenerationConfig generation_config(const AnswerOptions& options, const Json& config) {
-  const Json& own = options.generation;
-  Json merged = options.config_directory.empty()
-                    ? Json::object()
-                    : generation_defaults(options.config_directory);
-  if (!merged.contains("eos_token_id") && config.contains("eos_token_id")) {
-    const Json& eos = config["eos_token_id"];
-    if (eos.is_number_integer()) merged["eos_token_id"] = Json::array({eos});
-    if (eos.is_array()) merged["eos_token_id"] = eos;
-  }
-  // A directory's file may hold a length for the library's own use; the user's length replaces it.
-  if (own.contains("max_new_tokens") || own.contains("max_length")) {
-    merged.erase("max_new_tokens");
-    merged.erase("max_length");
-  }
-  // Asking for a way of drawing means asking to draw, temperature 0 not to.
-  const bool draws = own.contains("temperature") || own.contains("top_k") || own.contains("top_p");
-  if (!own.contains("do_sample") && draws) merged["do_sample"] = true;
-  for (const auto& [key, value] : own.items()) merged[key] = value;
-  if (merged.contains("temperature") && merged["temperature"].is_number() &&
-      merged["temperature"].get<double>() == 0) {
-    merged["do_sample"] = false;
-    merged.erase("temperature");
-  }
-  const JsonDocument document{merged, {}};
-  GenerationConfig out;
-  read_config(ConfigNode(&document.value, "generation", &document), out);
-  return out;
+GenerationSettings generation_settings(const AnswerOptions& options, const Json& model_config,
+                                       bool encoder_decoder, const Tokenizer& tokenizer) {
+  GenerationSources sources;
+  sources.directory = options.config_directory;
+  sources.config = model_config;
+  sources.encoder_decoder = encoder_decoder;
+  sources.tokenizer_eos = tokenizer.target().special().eos;
+  return resolve_generation(sources, options.generation);
 }
 
 Json TextAnswer::record() const {
-  if (samples_.size() == 1) return generated_json(samples_.front());
-  Json list = Json::array();
-  for (const GeneratedText& sample : samples_) list.push_back(generated_json(sample));
-  return {{"samples", std::move(list)}};
+  return samples_json(samples_);
 }
 
 std::string TextAnswer::text() const {
@@ -183,46 +161,46 @@ TextResponder::TextResponder(Model& model, std::shared_ptr<const Tokenizer> toke
     : model_(model),
       tokenizer_(std::move(tokenizer)),
       form_(std::move(form)),
-      generation_(generation_config(options, model.config())),
+      generation_(generation_settings(options, model.config(), model.facts().encoder_decoder,
+                                      *tokenizer_)),
       context_(options.context) {
-  if (const auto end = form_->end_token()) {
-    generation_.eos_token_id = stop_ids_of(generation_, model_, *tokenizer_);
-    generation_.eos_token_id.push_back(*end);
-  }
+  if (const auto end = form_->end_token()) generation_.add_eos(*end);
   if (const std::string end = form_->end_text(); !end.empty()) generation_.stop.push_back(end);
 }
 
-std::vector<EncodedPrompt> TextResponder::encode(std::span<const AnswerInput> inputs,
-                                                 std::size_t first) const {
+std::vector<EncodedPrompt> TextResponder::encode(std::span<const AnswerInput> inputs) const {
   std::vector<EncodedPrompt> prompts;
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    prompts.push_back(form_->encode(inputs[i], first + i + 1));
+  for (const AnswerInput& input : inputs) prompts.push_back(form_->encode(input));
   return prompts;
 }
 
 void TextResponder::check(std::span<const AnswerInput> inputs) const {
-  check_prompts(model_, encode(inputs, 0), generation_);
+  check_prompts(model_.facts(), encode(inputs), generation_);
 }
 
 AnswerList TextResponder::answer(std::span<const AnswerInput> inputs, std::size_t first,
                                  const TextStream& on_text) {
-  const std::vector<EncodedPrompt> prompts = encode(inputs, first);
+  const std::vector<EncodedPrompt> prompts = encode(inputs);
   TextCallback stream;
-  if (on_text) stream = [&](std::size_t, const std::string& text) { on_text(text); };
+  if (on_text && generation_.samples == 1)
+    stream = [&](const TextPiece& piece) { on_text(piece.text); };
   AnswerList answers;
   for (auto& samples :
        generate_texts(model_, tokenizer_, prompts, generation_, context_, stream, first)) {
+    if (form_->trims()) {
+      for (GeneratedText& sample : samples) sample.text = std::string(trim(sample.text));
+    }
     answers.push_back(std::make_unique<TextAnswer>(std::move(samples)));
   }
   return answers;
 }
 
 Json TextResponder::settings() const {
-  return {{"generation", config_to_json(generation_)}, {"form", form_->settings()}};
+  return {{"generation", generation_.keys}, {"form", form_->settings()}};
 }
 
 std::size_t TextResponder::prompt_tokens(const AnswerInput& input) const {
-  return form_->encode(input, 1).ids.size();
+  return form_->encode(input).ids.size();
 }
 
 std::size_t TextResponder::prompt_limit() const {

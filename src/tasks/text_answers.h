@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "infer/engine.h"
 #include "models/model.h"
 #include "prompt/generate.h"
+#include "prompt/generation_settings.h"
 #include "tasks/answer.h"
 #include "text/template/chat_template.h"
 #include "text/tokenizer.h"
@@ -22,8 +22,7 @@ class TextAnswer : public Answer {
  public:
   explicit TextAnswer(std::vector<GeneratedText> samples) : samples_(std::move(samples)) {}
   const std::vector<GeneratedText>& samples() const { return samples_; }
-  /// "generated_text", "finish_reason", "tokens" and "logprob"; of several samples a list "samples"
-  /// of these.
+  /// generated_json() of the only sample, else a list "samples" of these.
   Json record() const override;
   std::string text() const override;
 
@@ -35,8 +34,8 @@ class TextAnswer : public Answer {
 class PromptForm {
  public:
   virtual ~PromptForm() = default;
-  /// `number` counts the inputs from 1. kData, naming the input's place.
-  virtual EncodedPrompt encode(const AnswerInput& input, std::size_t number) const = 0;
+  /// kData, naming the input's place.
+  virtual EncodedPrompt encode(const AnswerInput& input) const = 0;
   /// Takes "messages", and bare prompts as a user's.
   virtual bool holds_conversations() const { return false; }
   /// What ends an answer in this form beside the model's own ends.
@@ -44,6 +43,8 @@ class PromptForm {
   virtual std::string end_text() const { return ""; }
   /// True where the form leaves out the beginning of what is too long for the model.
   virtual bool shortens() const { return false; }
+  /// White space around an answer is not part of it.
+  virtual bool trims() const { return false; }
   virtual Json settings() const = 0;
 };
 
@@ -64,9 +65,9 @@ std::unique_ptr<PromptForm> choose_form(const Model& model,
                                         std::shared_ptr<const Tokenizer> tokenizer,
                                         const AnswerOptions& options);
 
-/// The model's generation_config.json (and config.json's eos_token_id), with the user's keys over
-/// it. kConfig, kData.
-GenerationConfig generation_config(const AnswerOptions& options, const Json& model_config);
+/// The options' settings of generated text over those of the model's files.
+GenerationSettings generation_settings(const AnswerOptions& options, const Json& model_config,
+                                       bool encoder_decoder, const Tokenizer& tokenizer);
 
 /// A built-in chat template or one of a file.
 ChatTemplate named_chat_template(const std::string& name, const Tokenizer& tokenizer);
@@ -85,6 +86,7 @@ class TextResponder : public Responder {
                     const TextStream& on_text) override;
   Json settings() const override;
   std::int64_t batch_size() const override { return generation_.batch_size; }
+  std::vector<std::string> notes() const override { return generation_.notes; }
 
   const PromptForm& form() const { return *form_; }
   /// Tokens of an input's prompt, and how many the model takes before an answer.
@@ -92,12 +94,12 @@ class TextResponder : public Responder {
   std::size_t prompt_limit() const;
 
  private:
-  std::vector<EncodedPrompt> encode(std::span<const AnswerInput> inputs, std::size_t first) const;
+  std::vector<EncodedPrompt> encode(std::span<const AnswerInput> inputs) const;
 
   Model& model_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::unique_ptr<PromptForm> form_;
-  GenerationConfig generation_;
+  GenerationSettings generation_;
   Context context_;
 };
 

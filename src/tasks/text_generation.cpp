@@ -3,6 +3,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -79,25 +80,29 @@ std::array<double, 2> total_loss(Model& model, const Rows& rows, TokenId pad,
   return total;
 }
 
-/// Prompts in the form that the model's fine-tuning gave them. What is too long loses its beginning
-/// so that the answer has room, as rows in training do.
+/// Prompts in the form that the model's fine-tuning gave them, in at most `length` tokens where one
+/// is given: the beginning is left out, as in training.
 class TrainedForm : public PromptForm {
  public:
-  TrainedForm(const TextGenerationConfig& config, DialogueEncoder encoder, std::int64_t length)
+  TrainedForm(const TextGenerationConfig& config, DialogueEncoder encoder,
+              std::optional<std::int64_t> length)
       : config_(config), encoder_(std::move(encoder)), length_(length) {}
 
-  EncodedPrompt encode(const AnswerInput& input, std::size_t) const override {
-    return {encoder_.prompt(read_prompt_input(input, config_), static_cast<std::size_t>(length_)),
-            false};
+  EncodedPrompt encode(const AnswerInput& input) const override {
+    const std::int64_t most = length_.value_or(std::numeric_limits<std::int64_t>::max());
+    return {encoder_.prompt(read_prompt_input(input, config_), static_cast<std::size_t>(most)),
+            false, input.place};
   }
   bool holds_conversations() const override { return true; }
-  bool shortens() const override { return true; }
+  bool shortens() const override { return length_.has_value(); }
+  std::optional<TokenId> end_token() const override { return encoder_.end(); }
+  bool trims() const override { return true; }
   Json settings() const override { return {{"template", encoder_.prompt_template()}}; }
 
  private:
   TextGenerationConfig config_;
   DialogueEncoder encoder_;
-  std::int64_t length_;  // of a prompt
+  std::optional<std::int64_t> length_;
 };
 
 class TextGeneration : public Task {
@@ -241,10 +246,10 @@ std::vector<GeneratedText> TextGeneration::generate(Model& model,
   for (const Dialogue* dialogue : dialogues)
     prompts.push_back(
         {rows_of.prompt(*dialogue, static_cast<std::size_t>(length - answer)), false});
-  GenerationConfig generation;
+  GenerationSettings generation;
   generation.max_new_tokens = config_.max_new_tokens;
   generation.batch_size = options.batch_size;
-  generation.eos_token_id = {rows_of.end()};
+  generation.add_eos(rows_of.end());
   std::vector<GeneratedText> out;
   for (auto& samples : generate_texts(model, tokenizer_, prompts, generation, options.context)) {
     out.push_back(std::move(samples.front()));
@@ -366,9 +371,15 @@ std::unique_ptr<Responder> TextGeneration::responder(Model& model,
   }
   const std::int64_t length = model_length(
       model, options.sequence_length > 0 ? options.sequence_length : model.facts().max_positions);
-  const std::int64_t wanted = options.generation.value("max_new_tokens", config_.max_new_tokens);
-  const std::int64_t answer = std::min(wanted, length / 2);
-  auto form = std::make_unique<TrainedForm>(config_, encoder(&model), length - answer);
+  // A conversation grows until its beginning is left out; other prompts are shortened when asked.
+  std::optional<std::int64_t> most;
+  if (options.chat || options.generation.value("too_long", Json()) == "truncate") {
+    const Json asked = options.generation.value("max_new_tokens", Json());
+    const std::int64_t answer =
+        asked.is_number_integer() ? asked.get<std::int64_t>() : config_.max_new_tokens;
+    most = length - std::clamp<std::int64_t>(answer, 1, length / 2);
+  }
+  auto form = std::make_unique<TrainedForm>(config_, encoder(&model), most);
   return std::make_unique<TextResponder>(model, tokenizer_, std::move(form), options);
 }
 

@@ -29,30 +29,33 @@ std::unique_ptr<Model> small_llama() {
 class EngineLlama : public ::testing::Test {
  protected:
   EngineLlama() {
-    config.max_new_tokens = 20;
+    options.max_new_tokens = 20;
     for (std::size_t length : {3u, 17u, 1u, 9u, 9u, 30u, 2u}) {
       std::vector<TokenId> prompt;
       for (std::size_t t = 0; t < length; ++t) {
         prompt.push_back(static_cast<TokenId>((7 * length + 13 * t * t + 5 * t) % kVocab));
       }
-      requests.push_back({prompt, requests.size(), 0});
+      GenerationRequest& request = requests.emplace_back();
+      request.prompt = prompt;
+      request.stream = requests.size() - 1;
     }
   }
-  std::vector<GeneratedTokens> generate(const std::vector<GenerationRequest>& some) {
-    return generate_tokens(*model, some, config, stop, 0, Context());
+  std::vector<GeneratedTokens> generate(std::vector<GenerationRequest> some) {
+    for (GenerationRequest& request : some) request.options = options;
+    return generate_tokens(*model, some, engine, Context());
   }
 
   std::unique_ptr<Model> model = small_llama();
-  GenerationConfig config;
-  std::vector<std::int64_t> stop;
+  SamplingOptions options;
+  EngineOptions engine;
   std::vector<GenerationRequest> requests;
 };
 
 TEST_F(EngineLlama, ARowsTextIsTheOneItGetsAlone) {
   // A token that some rows meet early, so that they leave the batch.
-  stop = {generate(requests)[1].ids[4]};
+  options.eos_token_ids = {generate(requests)[1].ids[4]};
   for (const std::int64_t batch : {1, 3, 16}) {
-    config.batch_size = batch;
+    engine.batch_size = batch;
     const auto together = generate(requests);
     for (std::size_t i = 0; i < requests.size(); ++i) {
       const auto alone = generate({requests[i]});
@@ -67,10 +70,10 @@ TEST_F(EngineLlama, ARowsTextIsTheOneItGetsAlone) {
 }
 
 TEST_F(EngineLlama, DrawsAreThoseOfTheRowAlone) {
-  config.do_sample = true;
-  config.top_k = 20;
-  config.top_p = 0.9;
-  config.repetition_penalty = 1.2;
+  options.do_sample = true;
+  options.top_k = 20;
+  options.top_p = 0.9;
+  options.repetition_penalty = 1.2;
   const auto together = generate(requests);
   for (std::size_t i = 0; i < requests.size(); ++i) {
     EXPECT_EQ(generate({requests[i]})[0].ids, together[i].ids);
@@ -95,10 +98,10 @@ TEST_F(EngineLlama, TheCacheChangesNothing) {
 }
 
 TEST_F(EngineLlama, FillsTheContextToItsEnd) {
-  config.max_new_tokens = 1000;
+  options.max_new_tokens = 1000;
   const auto result = generate({requests[5]})[0];
   EXPECT_EQ(result.ids.size(), 64u - requests[5].prompt.size());
-  EXPECT_EQ(result.reason, FinishReason::kLength);
+  EXPECT_EQ(result.reason, FinishReason::kPositions);
 }
 
 TEST_F(EngineLlama, LeavesTheModelTrainable) {

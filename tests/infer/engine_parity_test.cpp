@@ -1,8 +1,8 @@
 // Greedy texts of Hugging Face's generate().
 #include <gtest/gtest.h>
 
-#include "infer/engine.h"
 #include "models/tensor_file.h"
+#include "prompt/generate.h"
 #include "support/device.h"
 #include "support/parity_dir.h"
 
@@ -18,18 +18,18 @@ std::vector<TokenId> ids_of(const SafetensorsFile& file, const std::string& name
 void expect_greedy_texts(const std::filesystem::path& directory, const SafetensorsFile& expected) {
   auto model = load_model(directory, {});
   model->to(at::Device(test_device()));
-  const Json defaults = generation_defaults(directory);
-  GenerationConfig config;
-  read_config(ConfigNode(&defaults, "generation", nullptr), config);
-  config.max_new_tokens = 24;
+  const GenerationSettings settings = resolve_generation(
+      {directory, model->config(), model->facts().encoder_decoder, {}}, {{"max_new_tokens", 24}});
   std::vector<GenerationRequest> requests;
   std::vector<std::vector<TokenId>> texts;
   for (int p = 0; expected.contains(concat("greedy.", p, ".ids")); ++p) {
-    requests.push_back({ids_of(expected, concat("greedy.", p, ".prompt")), 0, 0});
+    EncodedPrompt prompt;
+    prompt.ids = ids_of(expected, concat("greedy.", p, ".prompt"));
+    requests.push_back(make_request(model->facts(), prompt, settings));
     texts.push_back(ids_of(expected, concat("greedy.", p, ".ids")));
   }
   ASSERT_GE(texts.size(), 3u);
-  const auto results = generate_tokens(*model, requests, config, config.eos_token_id, 0, Context());
+  const auto results = generate_tokens(*model, requests, {}, Context());
   for (std::size_t p = 0; p < texts.size(); ++p) {
     std::vector<TokenId> text = texts[p];  // its stop token included
     if (results[p].reason == FinishReason::kStop) text.pop_back();

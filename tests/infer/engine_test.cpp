@@ -10,7 +10,6 @@
 
 #include "support/device.h"
 #include "support/fake_model.h"
-#include "support/temp_dir.h"
 
 namespace llmctl::test {
 namespace {
@@ -46,10 +45,18 @@ class Engine : public ::testing::Test {
   void SetUp() override { model.to(at::Device(test_device())); }
 
   std::vector<GeneratedTokens> generate(const std::vector<std::vector<TokenId>>& prompts,
-                                        const TokenCallback& on_token = {}) {
+                                        const GenerationEvents& events = {}) {
     std::vector<GenerationRequest> requests;
-    for (const auto& prompt : prompts) requests.push_back({prompt, requests.size(), 0});
-    return generate_tokens(model, requests, config, stop, vocab_limit, Context(), on_token);
+    for (const auto& prompt : prompts) requests.push_back(request(prompt, requests.size()));
+    return generate_tokens(model, requests, engine, Context(), events);
+  }
+  GenerationRequest request(const std::vector<TokenId>& prompt, std::uint64_t stream) const {
+    GenerationRequest request;
+    request.prompt = prompt;
+    request.options = options;
+    request.options.eos_token_ids = stop;
+    request.stream = stream;
+    return request;
   }
   Error error_of(const std::vector<std::vector<TokenId>>& prompts) {
     try {
@@ -62,9 +69,9 @@ class Engine : public ::testing::Test {
   }
 
   Chain model;
-  GenerationConfig config;
-  std::vector<std::int64_t> stop = {9};
-  std::int64_t vocab_limit = 0;
+  SamplingOptions options;
+  std::vector<TokenId> stop = {9};
+  EngineOptions engine;
 };
 
 using Ids = std::vector<TokenId>;
@@ -80,25 +87,22 @@ TEST_F(Engine, StopsAtAStopTokenWhichIsNotIncluded) {
 
 TEST_F(Engine, StopsByLength) {
   stop.clear();
-  config.max_new_tokens = 3;
-  config.max_length = 4;  // max_new_tokens goes before it
+  options.max_new_tokens = 3;
   auto results = generate({{0, 1}});
   EXPECT_EQ(results[0].ids, (Ids{2, 3, 4}));
   EXPECT_EQ(results[0].reason, FinishReason::kLength);
-  config.max_new_tokens.reset();
-  EXPECT_EQ(generate({{0, 1}})[0].ids, (Ids{2, 3}));
-  config.max_length.reset();
-  EXPECT_EQ(generate({{0}})[0].ids.size(), 64u);
 }
 
 TEST_F(Engine, StopsWhereTheModelHasNoFurtherPosition) {
   stop.clear();
   model.facts_override.max_positions = 6;
-  config.max_new_tokens = 100;
+  options.max_new_tokens = 100;
   const auto results = generate({{0, 1, 2}, {0, 1, 2, 3, 4}});
   EXPECT_EQ(results[0].ids, (Ids{3, 4, 5}));
   EXPECT_EQ(results[1].ids, (Ids{5}));
-  EXPECT_EQ(results[0].reason, FinishReason::kLength);
+  EXPECT_EQ(results[0].reason, FinishReason::kPositions);
+  options.max_new_tokens = 3;
+  EXPECT_EQ(generate({{0, 1, 2}})[0].reason, FinishReason::kLength);
   const Error error = error_of({{0}, {0, 1, 2, 3, 4, 5}});
   EXPECT_EQ(error.code(), ErrorCode::kData);
   EXPECT_THAT(error.what(), HasSubstr("prompt 2 has 6 tokens"));
@@ -109,15 +113,11 @@ TEST_F(Engine, RefusesBadPrompts) {
   EXPECT_THAT(error_of({{}}).what(), HasSubstr("no tokens"));
   EXPECT_THAT(error_of({{0}, {10}}).what(), HasSubstr("prompt 2 holds token id 10"));
   EXPECT_THAT(error_of({{-1}}).what(), HasSubstr("token id -1"));
-  config.max_length = 3;
-  const Error error = error_of({{1, 2, 3}});
-  EXPECT_EQ(error.code(), ErrorCode::kData);
-  EXPECT_THAT(error.what(), HasSubstr("has 3 tokens"));
-  EXPECT_THAT(error.what(), HasSubstr("max_length is 3"));
+  EXPECT_EQ(error_of({{}}).code(), ErrorCode::kData);
 }
 
 TEST_F(Engine, KeepsTheOrderOfTheRequestsAndLetsFinishedRowsGo) {
-  config.batch_size = 3;
+  engine.batch_size = 3;
   const auto results = generate({{7}, {1, 2, 3}, {8, 8}, {0, 0, 0, 5}, {6}});
   EXPECT_EQ(results[0].ids, (Ids{8}));
   EXPECT_EQ(results[1].ids, (Ids{4, 5, 6, 7, 8}));
@@ -130,17 +130,25 @@ TEST_F(Engine, KeepsTheOrderOfTheRequestsAndLetsFinishedRowsGo) {
 }
 
 TEST_F(Engine, GivesPositions) {
-  config.batch_size = 1;
+  engine.batch_size = 1;
   generate({{4, 5, 6}});
   EXPECT_EQ(model.positions, (std::vector<std::int64_t>{0, 3, 4}));
 }
 
 TEST_F(Engine, TellsEachTokenAndObeysTheCallback) {
   std::vector<std::pair<std::size_t, TokenId>> seen;
-  const auto results = generate({{5}, {0}}, [&](std::size_t row, TokenId id) {
+  std::vector<std::size_t> ended;
+  GenerationEvents events;
+  events.token = [&](std::size_t row, TokenId id) {
     seen.emplace_back(row, id);
     return row == 1 && id == 2;
-  });
+  };
+  events.end = [&](std::size_t row, const GeneratedTokens& result) {
+    ended.push_back(row);
+    EXPECT_EQ(result.ids.size(), row == 0 ? 3u : 2u);
+  };
+  const auto results = generate({{5}, {0}}, events);
+  EXPECT_EQ(ended, (std::vector<std::size_t>{1, 0}));
   EXPECT_EQ(results[0].ids, (Ids{6, 7, 8}));
   EXPECT_EQ(results[1].ids, (Ids{1, 2}));
   EXPECT_EQ(results[1].reason, FinishReason::kStop);
@@ -148,8 +156,8 @@ TEST_F(Engine, TellsEachTokenAndObeysTheCallback) {
 }
 
 TEST_F(Engine, HoldsStopTokensBackForAWhile) {
-  config.min_new_tokens = 4;
-  config.max_new_tokens = 6;
+  options.min_new_tokens = 4;
+  options.max_new_tokens = 6;
   const auto results = generate({{7}});
   ASSERT_GE(results[0].ids.size(), 4u);
   EXPECT_EQ(results[0].ids[0], 8);
@@ -157,8 +165,8 @@ TEST_F(Engine, HoldsStopTokensBackForAWhile) {
 }
 
 TEST_F(Engine, EndsTheLongestTextAsForced) {
-  config.max_new_tokens = 3;
-  config.forced_eos_token_id = {9};
+  options.max_new_tokens = 3;
+  options.forced_eos_token_ids = {9};
   const auto results = generate({{1}, {7}});
   EXPECT_EQ(results[0].ids, (Ids{2, 3}));
   EXPECT_EQ(results[0].reason, FinishReason::kStop);
@@ -166,8 +174,8 @@ TEST_F(Engine, EndsTheLongestTextAsForced) {
 }
 
 TEST_F(Engine, WritesNoBadWords) {
-  config.max_new_tokens = 4;
-  config.bad_words_ids = {{3, 4}, {6}};
+  options.max_new_tokens = 4;
+  options.bad_words_ids = {{3, 4}, {6}};
   const auto results = generate({{2}, {5}});
   EXPECT_EQ(results[0].ids[0], 3);
   EXPECT_NE(results[0].ids[1], 4);
@@ -176,11 +184,11 @@ TEST_F(Engine, WritesNoBadWords) {
 }
 
 TEST_F(Engine, GivesNoTokenBeyondTheTokenizer) {
-  vocab_limit = 6;
+  engine.vocab_limit = 6;
   stop = {5};
-  config.max_new_tokens = 8;
+  options.max_new_tokens = 8;
   for (const bool sample : {false, true}) {
-    config.do_sample = sample;
+    options.do_sample = sample;
     const auto results = generate({{0}, {9, 8}});
     for (const GeneratedTokens& result : results) {
       EXPECT_THAT(result.ids, ::testing::Each(::testing::Lt(6)));
@@ -190,22 +198,22 @@ TEST_F(Engine, GivesNoTokenBeyondTheTokenizer) {
 
 TEST_F(Engine, DrawsDependOnTheStreamAlone) {
   stop.clear();
-  config.do_sample = true;
-  config.temperature = 5;
-  config.max_new_tokens = 12;
+  options.do_sample = true;
+  options.temperature = 5;
+  options.max_new_tokens = 12;
   const auto together = generate({{1}, {1, 2}, {1, 2, 3}});
-  std::vector<GenerationRequest> alone = {{{1, 2}, 1, 0}};
-  const auto one = generate_tokens(model, alone, config, stop, 0, Context());
+  std::vector<GenerationRequest> alone = {request({1, 2}, 1)};
+  const auto one = generate_tokens(model, alone, engine, Context());
   EXPECT_EQ(one[0].ids, together[1].ids);
   // Going on from a part of the text gives the rest of it.
   std::vector<TokenId> begun = {1, 2};
   begun.insert(begun.end(), one[0].ids.begin(), one[0].ids.begin() + 5);
   alone[0].prompt = begun;
-  const auto rest = generate_tokens(model, alone, config, stop, 0, Context());
+  const auto rest = generate_tokens(model, alone, engine, Context());
   EXPECT_TRUE(std::equal(one[0].ids.begin() + 5, one[0].ids.end(), rest[0].ids.begin()));
-  alone[0] = {{1, 2}, 2, 0};
-  EXPECT_NE(generate_tokens(model, alone, config, stop, 0, Context())[0].ids, one[0].ids);
-  config.seed = 99;
+  alone[0] = request({1, 2}, 2);
+  EXPECT_NE(generate_tokens(model, alone, engine, Context())[0].ids, one[0].ids);
+  options.seed = 99;
   EXPECT_NE(generate({{1}, {1, 2}})[1].ids, one[0].ids);
 }
 
@@ -221,52 +229,22 @@ TEST_F(Engine, TakesNothingForNothing) {
   EXPECT_TRUE(generate({}).empty());
 }
 
-TEST(GenerationSection, RefusesWhatMakesNoSense) {
-  const auto read = [](const std::string& text) -> std::string {
-    const JsonDocument document = parse_json_document(text, "c.json");
-    GenerationConfig config;
-    try {
-      read_config(ConfigNode(&document.value, "generation", &document), config);
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::kConfig);
-      return error.what();
-    }
-    return "";
-  };
-  EXPECT_EQ(read(R"({"do_sample": true, "num_return_sequences": 3, "stop": ["\n"]})"), "");
-  EXPECT_THAT(read(R"({"num_return_sequences": 3})"), HasSubstr("num_return_sequences"));
-  EXPECT_THAT(read(R"({"stop": [""]})"), HasSubstr("stop"));
-  EXPECT_THAT(read(R"({"eos_token_id": [-1]})"), HasSubstr("eos_token_id"));
-  EXPECT_THAT(read(R"({"bad_words_ids": [[]]})"), HasSubstr("bad_words_ids"));
-  EXPECT_THAT(read(R"({"forced_eos_token_id": [-2]})"), HasSubstr("forced_eos_token_id"));
-  for (const char* text :
-       {R"({"temperature": -1})", R"({"temperature": 0})", R"({"temperature": 1e9})",
-        R"({"top_p": 0})", R"({"top_p": 2})", R"({"top_k": -1})", R"({"max_new_tokens": 0})",
-        R"({"num_return_sequences": 1000000000})", R"({"repetition_penalty": 0})"}) {
-    EXPECT_NE(read(text), "") << text;
-  }
-}
-
-TEST(GenerationDefaults, ComeFromTheModelsDirectory) {
-  const TempDir dir;
-  EXPECT_EQ(generation_defaults(dir.path()), Json::object());
-  dir.write("generation_config.json",
-            R"({"eos_token_id": 7, "top_k": 50, "temperature": null, "use_cache": true,
-                "transformers_version": "5"})");
-  EXPECT_EQ(generation_defaults(dir.path()), Json::parse(R"({"top_k": 50, "eos_token_id": [7]})"));
-  dir.write("generation_config.json", R"({"eos_token_id": [7, 8]})");
-  EXPECT_EQ(generation_defaults(dir.path())["eos_token_id"], Json::parse("[7, 8]"));
-  dir.write("generation_config.json", R"({"temperature": 0, "do_sample": true})");
-  EXPECT_EQ(generation_defaults(dir.path()), Json::parse(R"({"do_sample": false})"));
-  for (const char* text : {R"({"top_k": "many"})", R"({"eos_token_id": "x"})", "[]", "{"}) {
-    dir.write("generation_config.json", text);
-    try {
-      generation_defaults(dir.path());
-      ADD_FAILURE() << text;
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::kData);
-      EXPECT_THAT(error.what(), HasSubstr("generation_config.json"));
-    }
+TEST_F(Engine, EachRequestHasItsOwnOptions) {
+  std::vector<GenerationRequest> requests = {request({0}, 0), request({0}, 0), request({0}, 0),
+                                             request({0}, 0)};
+  requests[0].options.max_new_tokens = 2;
+  requests[1].options.eos_token_ids = {4};
+  requests[2].options.suppress_tokens = {3};
+  requests[3].options.do_sample = true;
+  requests[3].options.temperature = 5;
+  const auto together = generate_tokens(model, requests, engine, Context());
+  EXPECT_EQ(together[0].ids, (Ids{1, 2}));
+  EXPECT_EQ(together[1].ids, (Ids{1, 2, 3}));
+  EXPECT_EQ(together[2].ids, (Ids{1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1,
+                                  2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2,
+                                  0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1}));
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    EXPECT_EQ(generate_tokens(model, {requests[i]}, engine, Context())[0].ids, together[i].ids);
   }
 }
 

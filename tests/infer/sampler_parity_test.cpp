@@ -13,23 +13,22 @@ namespace {
 TEST(SamplerParity, GivesTheSameDistributions) {
   LLMCTL_NEEDS_PARITY("sampling/processors.json");
   const Json data = load_json(parity_dir() / "sampling/processors.json");
-  const std::vector<std::string> known = {"repetition_penalty", "min_new_tokens", "temperature",
-                                          "top_k", "top_p"};
   int compared = 0;
   for (const Json& test : data["cases"]) {
     const Json& row = data["rows"][test["row"].get<std::size_t>()];
-    GenerationConfig config;
-    bool supported = true;
-    for (const auto& [key, value] : test["settings"].items()) {
-      supported &= std::find(known.begin(), known.end(), key) != known.end();
-    }
-    if (!supported) continue;
     const Json& settings = test["settings"];
-    config.repetition_penalty = settings.value("repetition_penalty", 1.0);
-    config.min_new_tokens = settings.value("min_new_tokens", 0);
-    config.temperature = settings.value("temperature", 1.0);
-    config.top_k = settings.value("top_k", 0);
-    config.top_p = settings.value("top_p", 1.0);
+    SamplingOptions options;
+    options.repetition_penalty = settings.value("repetition_penalty", 1.0);
+    options.no_repeat_ngram_size = settings.value("no_repeat_ngram_size", 0);
+    options.bad_words_ids = settings.value("bad_words_ids", options.bad_words_ids);
+    options.min_new_tokens = settings.value("min_new_tokens", 0);
+    options.temperature = settings.value("temperature", 1.0);
+    options.top_k = settings.value("top_k", 0);
+    options.top_p = settings.value("top_p", 1.0);
+    options.min_p = settings.value("min_p", 0.0);
+    options.typical_p = settings.value("typical_p", 1.0);
+    options.epsilon_cutoff = settings.value("epsilon_cutoff", 0.0);
+    options.eta_cutoff = settings.value("eta_cutoff", 0.0);
     SCOPED_TRACE(settings.dump());
     std::vector<float> logits;
     for (const Json& value : row["logits"]) {
@@ -38,11 +37,10 @@ TEST(SamplerParity, GivesTheSameDistributions) {
                            : value.get<float>());
     }
     const auto seen = row["previous_ids"].get<std::vector<TokenId>>();
-    const std::vector<std::int64_t> stop = {row["eos"].get<std::int64_t>()};
-    Sampler sampler(config, stop);
+    options.eos_token_ids = {row["eos"].get<TokenId>()};
+    Sampler sampler;
     const auto& candidates = sampler.distribution(
-        logits, seen,
-        static_cast<std::int64_t>(seen.size()) - row["prompt_length"].get<std::int64_t>());
+        logits, options, {seen, std::ssize(seen) - row["prompt_length"].get<std::int64_t>()});
     const auto expected = test["probabilities"].get<std::vector<double>>();
     ASSERT_EQ(candidates.size(), test["kept"].get<std::size_t>());
     const double largest = *std::max_element(expected.begin(), expected.end());
@@ -54,7 +52,8 @@ TEST(SamplerParity, GivesTheSameDistributions) {
     }
     ++compared;
   }
-  EXPECT_GT(compared, 30);
+  EXPECT_EQ(compared, std::ssize(data["cases"]));
+  EXPECT_GT(compared, 100);
 }
 
 }  // namespace

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "scripted_model.h"
 
@@ -15,6 +17,7 @@ using ::testing::HasSubstr;
 
 class Generate : public ::testing::Test {
  protected:
+  void SetUp() override { settings.sampling.eos_token_ids = {257}; }
   std::string error_of(const std::function<void()>& work) {
     try {
       work();
@@ -26,12 +29,15 @@ class Generate : public ::testing::Test {
     return "";
   }
   auto generate(const std::vector<std::string>& prompts, const TextCallback& on_text = {}) {
-    return generate_texts(model, tokenizer, prompts, config, Context(), on_text);
+    return generate_texts(model, tokenizer, prompts, settings, Context(), on_text);
+  }
+  static TextCallback pieces_of(std::vector<TextPiece>& pieces) {
+    return [&pieces](const TextPiece& piece) { pieces.push_back(piece); };
   }
 
   ScriptedModel model;
   std::shared_ptr<const Tokenizer> tokenizer = std::make_shared<ByteTokenizer>();
-  GenerationConfig config;
+  GenerationSettings settings;
 };
 
 TEST_F(Generate, ContinuesPrompts) {
@@ -62,19 +68,19 @@ TEST_F(Generate, KeepsTheSpaceOfTheFirstWord) {
 
 TEST_F(Generate, StopsAtStrings) {
   model.script("abcdefgh");
-  config.stop = {"de", "zz"};
+  settings.stop = {"de", "zz"};
   std::string streamed;
-  const auto results =
-      generate({"a"}, [&](std::size_t, const std::string& piece) { streamed += piece + "|"; });
+  const auto results = generate(
+      {"a"}, [&](const TextPiece& piece) { streamed += piece.text + (piece.last ? "." : "|"); });
   EXPECT_EQ(results[0][0].text, "bc");
   EXPECT_EQ(results[0][0].finish_reason, "stop");
-  EXPECT_EQ(streamed, "b|c|");
+  EXPECT_EQ(streamed, "b|c|.");
   EXPECT_EQ(results[0][0].ids.size(), 4u);  // what was generated
 }
 
 TEST_F(Generate, StopsByLength) {
   model.script("abcdefgh");
-  config.max_new_tokens = 3;
+  settings.max_new_tokens = 3;
   const auto results = generate({"a"});
   EXPECT_EQ(results[0][0].text, "bcd");
   EXPECT_EQ(results[0][0].finish_reason, "length");
@@ -82,20 +88,22 @@ TEST_F(Generate, StopsByLength) {
 
 TEST_F(Generate, StreamsRowsInCompleteCharacters) {
   model.script("ab花c");
-  config.num_return_sequences = 1;
+  settings.samples = 1;
   std::map<std::size_t, std::vector<std::string>> pieces;
-  const auto results = generate(
-      {"b", "a"}, [&](std::size_t row, const std::string& piece) { pieces[row].push_back(piece); });
+  const auto results = generate({"b", "a"}, [&](const TextPiece& piece) {
+    EXPECT_EQ(piece.sample, 0u);
+    pieces[piece.prompt].push_back(piece.last ? "." : piece.text);
+  });
   EXPECT_EQ(results[1][0].text, "b花c");
-  EXPECT_EQ(pieces[0], (std::vector<std::string>{"花", "c"}));
-  EXPECT_EQ(pieces[1], (std::vector<std::string>{"b", "花", "c"}));
+  EXPECT_EQ(pieces[0], (std::vector<std::string>{"花", "c", "."}));
+  EXPECT_EQ(pieces[1], (std::vector<std::string>{"b", "花", "c", "."}));
 }
 
 TEST_F(Generate, DrawsSeveralSamples) {
-  config.do_sample = true;
-  config.num_return_sequences = 4;
-  config.max_new_tokens = 8;
-  config.temperature = 3;
+  settings.sampling.do_sample = true;
+  settings.samples = 4;
+  settings.max_new_tokens = 8;
+  settings.sampling.temperature = 3;
   const auto results = generate({"a", "b"});
   ASSERT_EQ(results[0].size(), 4u);
   std::set<std::vector<TokenId>> different;
@@ -104,18 +112,135 @@ TEST_F(Generate, DrawsSeveralSamples) {
   }
   EXPECT_EQ(different.size(), 8u);
   // Prompt 2 alone, under its own number, gives the same.
-  const auto alone = generate_texts(model, tokenizer, {"b"}, config, Context(), {}, 1);
+  const auto alone = generate_texts(model, tokenizer, {"b"}, settings, Context(), {}, 1);
   for (std::size_t s = 0; s < 4; ++s) EXPECT_EQ(alone[0][s].ids, results[1][s].ids);
 }
 
-TEST_F(Generate, TakesTheEndOfTextFromWhereItIsGiven) {
+TEST_F(Generate, TellsEachSamplesPiecesAndItsEnd) {
+  model.script("abc");
+  settings.sampling.do_sample = true;
+  settings.samples = 3;
+  std::vector<TextPiece> pieces;
+  const auto results = generate({"a", "b"}, pieces_of(pieces));
+  std::map<std::pair<std::size_t, std::size_t>, std::string> texts;
+  std::set<std::pair<std::size_t, std::size_t>> ended;
+  for (const TextPiece& piece : pieces) {
+    EXPECT_FALSE(ended.contains({piece.prompt, piece.sample}));
+    texts[{piece.prompt, piece.sample}] += piece.text;
+    if (piece.last) ended.insert({piece.prompt, piece.sample});
+  }
+  EXPECT_EQ(ended.size(), 6u);
+  for (std::size_t i = 0; i < 2; ++i) {
+    for (std::size_t s = 0; s < 3; ++s) EXPECT_EQ((texts[{i, s}]), results[i][s].text);
+  }
+}
+
+TEST_F(Generate, SaysWhereThePositionsEnd) {
   model.script("abcdefgh");
-  model.config()["eos_token_id"] = 'd';
-  EXPECT_EQ(generate({"a"})[0][0].text, "bc");
-  model.config()["eos_token_id"] = Json::array({int{'x'}, int{'e'}});
-  EXPECT_EQ(generate({"a"})[0][0].text, "bcd");
-  config.eos_token_id = {'c'};
-  EXPECT_EQ(generate({"a"})[0][0].text, "b");
+  model.facts().max_positions = 5;
+  settings.max_new_tokens = 100;
+  const auto results = generate({"a", "g"});
+  EXPECT_EQ(results[0][0].text, "bcd");
+  EXPECT_EQ(results[0][0].finish_reason, "length");
+  EXPECT_TRUE(results[0][0].out_of_positions);
+  EXPECT_EQ(results[1][0].text, "h");
+  EXPECT_FALSE(results[1][0].out_of_positions);
+  // Nobody asked for more than there is.
+  settings.max_new_tokens.reset();
+  EXPECT_FALSE(generate({"a"})[0][0].out_of_positions);
+}
+
+TEST_F(Generate, ObeysLengths) {
+  settings.sampling.eos_token_ids = {};
+  model.facts().max_positions = 200;
+  EXPECT_EQ(generate({"a"})[0][0].ids.size(), 64u);
+  settings.max_length = 6;  // <s>, a and four more
+  EXPECT_EQ(generate({"a"})[0][0].ids.size(), 4u);
+  EXPECT_THAT(error_of([&] {
+                generate({"a", "abcdef"});
+              }),
+              HasSubstr("prompt 2 has 7 tokens and leaves no room, max_length is 6"));
+  settings.max_new_tokens = 9;  // goes before it
+  EXPECT_EQ(generate({"a"})[0][0].ids.size(), 9u);
+  // No end before min_length tokens, the prompt's among them.
+  settings = {};
+  settings.sampling.eos_token_ids = {257};
+  EXPECT_EQ(generate({"a"})[0][0].ids.size(), 0u);
+  settings.min_length = 5;
+  EXPECT_EQ(generate({"a"})[0][0].ids.size(), 3u);
+  settings.min_new_tokens = 6;
+  EXPECT_EQ(generate({"a"})[0][0].ids.size(), 6u);
+}
+
+TEST_F(Generate, NamesAllPromptsThatAreTooLong) {
+  model.facts().max_positions = 4;
+  std::vector<EncodedPrompt> prompts;
+  for (const char* text : {"a", "abc", "abcd", "abcdef"}) {
+    prompts.push_back(encode_prompt(*tokenizer, text, prompts.size() + 1));
+  }
+  prompts[1].place = "prompts.jsonl:7";
+  const auto check = [&] { check_prompts(model.facts(), prompts, settings); };
+  EXPECT_EQ(error_of(check),
+            "prompts.jsonl:7 has 4 tokens and leaves no room, the model takes 4 with the answer; "
+            "2 more are too long; shorten them, or set generation.too_long to truncate or skip");
+  prompts.resize(2);
+  EXPECT_THAT(error_of(check), HasSubstr("with the answer; shorten it, or set"));
+  settings.too_long = TooLong::kSkip;
+  check();
+}
+
+TEST_F(Generate, LeavesOutWhatIsTooLong) {
+  model.script("abcdefgh");
+  model.facts().max_positions = 5;
+  settings.too_long = TooLong::kSkip;
+  std::vector<TextPiece> pieces;
+  const auto results = generate({"a", "abcdef", "ab"}, pieces_of(pieces));
+  EXPECT_EQ(results[0][0].text, "bcd");
+  EXPECT_EQ(results[2][0].text, "cd");
+  EXPECT_EQ(results[1][0].finish_reason, "skipped");
+  const Json json = generated_json(results[1][0]);
+  EXPECT_TRUE(json.at("generated_text").is_null());
+  EXPECT_EQ(json.at("note"),
+            "the prompt has 7 tokens and leaves no room, the model takes 5 with the answer");
+  EXPECT_EQ(std::count_if(pieces.begin(), pieces.end(), [](const auto& p) { return p.last; }), 3);
+}
+
+TEST_F(Generate, ShortensWhatIsTooLong) {
+  model.script("abcdefgh");
+  model.facts().max_positions = 6;
+  settings.too_long = TooLong::kTruncate;
+  settings.max_new_tokens = 2;
+  const auto results = generate({"abcdef", "abcd"});
+  EXPECT_EQ(results[0][0].text, "gh");
+  EXPECT_TRUE(results[0][0].shortened);
+  EXPECT_FALSE(results[1][0].shortened);
+  // <s> and the end stay: the two best of what the model read.
+  const at::Tensor read = model.inputs[0].ids;
+  EXPECT_EQ(read[1][0].item<std::int64_t>(), 256);
+  EXPECT_EQ(read[1][1].item<std::int64_t>(), 'd');
+  EXPECT_EQ(read[1][3].item<std::int64_t>(), 'f');
+  // However many tokens are asked for, the prompt keeps half.
+  settings.max_new_tokens = 100;
+  EXPECT_EQ(generate({"abcdef"})[0][0].text, "gh");
+}
+
+TEST(Shorten, KeepsTheBeginningOfAnEncodersText) {
+  ModelFacts facts;
+  facts.causal = facts.encoder_decoder = true;
+  facts.max_positions = 4;
+  EncodedPrompt prompt;
+  prompt.ids = {9, 1, 2, 3, 4, 8};
+  prompt.opening = prompt.closing = 1;
+  GenerationSettings settings;
+  EXPECT_EQ(too_long_reason(facts, prompt, settings), "has 6 tokens, the model takes 4");
+  shorten(facts, prompt, settings);
+  EXPECT_EQ(prompt.ids, (std::vector<TokenId>{9, 1, 2, 8}));
+  EXPECT_EQ(too_long_reason(facts, prompt, settings), "");
+  const GenerationRequest request = make_request(facts, prompt, settings);
+  EXPECT_EQ(request.source, prompt.ids);
+  EXPECT_EQ(request.prompt, (std::vector<TokenId>{0}));
+  settings.decoder_start = 7;
+  EXPECT_EQ(make_request(facts, prompt, settings).prompt, (std::vector<TokenId>{7}));
 }
 
 TEST_F(Generate, RefusesWhatCannotBeContinued) {
@@ -126,13 +251,13 @@ TEST_F(Generate, RefusesWhatCannotBeContinued) {
   EXPECT_THAT(error_of([&] { generate({"a", "abcd"}); }), HasSubstr("prompt 2 has 4 tokens"));
   EXPECT_THAT(error_of([&] {
                 check_prompts(
-                    model,
+                    model.facts(),
                     {encode_prompt(*tokenizer, "a", 1), encode_prompt(*tokenizer, "abcd", 2)},
                     config);
               }),
               HasSubstr("prompt 2 has 4 tokens"));
   ScriptedModel masked(ByteTokenizer::Kind::kMasked);
-  EXPECT_THAT(error_of([&] { generate_texts(masked, tokenizer, {"a"}, config, Context()); }),
+  EXPECT_THAT(error_of([&] { generate_texts(masked, tokenizer, {"a"}, settings, Context()); }),
               HasSubstr("continues no text"));
 }
 

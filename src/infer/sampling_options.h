@@ -1,0 +1,34 @@
+// How the tokens of one request are chosen and when they end: numbers and ids, nothing to look up.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "text/tokenizer.h"
+
+namespace llmctl {
+
+/// Named and defined as in Hugging Face's generation; the defaults leave the logits alone. What
+/// each does to them is said at Sampler.
+struct SamplingOptions {
+  std::int64_t max_new_tokens = 64;
+  std::int64_t min_new_tokens = 0;
+  std::vector<TokenId> eos_token_ids;  ///< any of them ends the text and is no part of it
+
+  double repetition_penalty = 1.0;
+  std::int64_t no_repeat_ngram_size = 0;
+  std::vector<std::vector<TokenId>> bad_words_ids;
+  std::vector<TokenId> suppress_tokens, begin_suppress_tokens;
+  std::vector<TokenId> forced_bos_token_ids, forced_eos_token_ids;
+
+  bool do_sample = false;
+  double temperature = 1.0;
+  std::int64_t top_k = 0;
+  double top_p = 1.0;
+  double min_p = 0.0;
+  double typical_p = 1.0;
+  double epsilon_cutoff = 0.0, eta_cutoff = 0.0;
+  std::uint64_t seed = 1234;
+};
+
+}  // namespace llmctl

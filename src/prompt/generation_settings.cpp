@@ -1,0 +1,235 @@
+#include "prompt/generation_settings.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "base/error.h"
+#include "prompt/generation_keys.h"
+
+namespace llmctl {
+namespace {
+
+constexpr std::int64_t kDefaultNewTokens = 64;
+
+std::vector<TokenId> token_ids(const std::vector<std::int64_t>& ids) {
+  std::vector<TokenId> tokens;
+  for (const std::int64_t id : ids) tokens.push_back(static_cast<TokenId>(id));
+  return tokens;
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string list;
+  for (const std::string& text : texts) list += (list.empty() ? "" : ", ") + text;
+  return list;
+}
+
+/// The settings of the model's directory and what they are called in messages.
+struct FileSettings {
+  std::string path;
+  GenerationKeys keys;
+};
+
+FileSettings read_files(const GenerationSources& sources) {
+  const std::filesystem::path path = sources.directory / "generation_config.json";
+  if (!std::filesystem::exists(path)) {
+    // Directories older than that file have the same keys in config.json.
+    return {(sources.directory / "config.json").string(),
+            sort_generation_keys(sources.config, sources.encoder_decoder)};
+  }
+  const Json file = load_json(path);
+  require(file.is_object(), ErrorCode::kData, path.string(), ": expected an object, got ",
+          file.type_name());
+  return {path.string(), sort_generation_keys(file, sources.encoder_decoder)};
+}
+
+/// Whether tokens are drawn: the user's word, else what the user's settings ask for, else the
+/// file's.
+bool draws(const Json& own, const Json& file) {
+  if (own.contains("temperature") && own["temperature"] == 0) return false;
+  if (own.contains("do_sample")) return own["do_sample"] == true;
+  for (const std::string& key : keys_for_drawing()) {
+    if (own.contains(key)) return true;
+  }
+  return file.contains("do_sample") && file["do_sample"] == true;
+}
+
+/// Takes out of the file's settings what the user's replace or what plays no part.
+void drop_idle(Json& file, const Json& own, bool drawing) {
+  const auto replaces = [&](const char* one, const char* other) {
+    if (!own.contains(one) && !own.contains(other)) return;
+    file.erase(one);
+    file.erase(other);
+  };
+  replaces("max_new_tokens", "max_length");
+  replaces("min_new_tokens", "min_length");
+  for (const auto& [key, value] : own.items()) file.erase(key);
+  if (drawing) return;
+  for (const std::string& key : keys_for_drawing()) file.erase(key);
+}
+
+/// Settings of the user's that change nothing beside the others.
+void note_idle(const Json& own, const GenerationConfig& config, std::vector<std::string>& notes) {
+  if (own.contains("max_new_tokens") && own.contains("max_length")) {
+    notes.push_back("max_length has no effect: max_new_tokens goes before it");
+  }
+  if (config.do_sample) return;
+  std::vector<std::string> idle;
+  for (const std::string& key : keys_for_drawing()) {
+    if (own.contains(key) && !(key == "temperature" && own[key] == 0)) idle.push_back(key);
+  }
+  if (own.contains("seed")) idle.emplace_back("seed");
+  if (idle.empty()) return;
+  notes.push_back(concat(joined(idle), idle.size() == 1 ? " has" : " have",
+                         " no effect: nothing is drawn (do_sample is false)"));
+}
+
+SamplingOptions sampling_options(const GenerationConfig& config) {
+  SamplingOptions options;
+  options.eos_token_ids = token_ids(config.eos_token_id);
+  options.repetition_penalty = config.repetition_penalty;
+  options.no_repeat_ngram_size = config.no_repeat_ngram_size;
+  for (const auto& word : config.bad_words_ids) {
+    // As in transformers, an end of the text is no bad word.
+    const bool ends = word.size() == 1 &&
+                      std::find(config.eos_token_id.begin(), config.eos_token_id.end(), word[0]) !=
+                          config.eos_token_id.end();
+    if (!ends) options.bad_words_ids.push_back(token_ids(word));
+  }
+  options.suppress_tokens = token_ids(config.suppress_tokens);
+  options.begin_suppress_tokens = token_ids(config.begin_suppress_tokens);
+  options.forced_bos_token_ids = token_ids(config.forced_bos_token_id);
+  options.forced_eos_token_ids = token_ids(config.forced_eos_token_id);
+  options.do_sample = config.do_sample;
+  options.temperature = config.temperature;
+  options.top_k = config.top_k;
+  options.top_p = config.top_p;
+  options.min_p = config.min_p;
+  options.typical_p = config.typical_p;
+  options.epsilon_cutoff = config.epsilon_cutoff;
+  options.eta_cutoff = config.eta_cutoff;
+  options.seed = static_cast<std::uint64_t>(config.seed);
+  return options;
+}
+
+TooLong parse_too_long(const std::string& name) {
+  if (name == "truncate") return TooLong::kTruncate;
+  return name == "skip" ? TooLong::kSkip : TooLong::kError;
+}
+
+/// The ids of config.json, where neither the user nor generation_config.json names any.
+std::vector<std::int64_t> eos_of(const GenerationSources& sources) {
+  const Json stands = {{"eos_token_id", sources.config.value("eos_token_id", Json())}};
+  const Json keys = sort_generation_keys(stands, sources.encoder_decoder).done;
+  std::vector<std::int64_t> ids;
+  for (const Json& id : keys.value("eos_token_id", Json::array())) {
+    if (id.is_number_integer()) ids.push_back(id.get<std::int64_t>());
+  }
+  if (ids.empty() && sources.tokenizer_eos) ids.push_back(*sources.tokenizer_eos);
+  return ids;
+}
+
+}  // namespace
+
+void GenerationConfig::validate(const ConfigNode& node) const {
+  for (const std::string& text : stop) {
+    if (text.empty()) node.fail("stop", "holds an empty string, which every text contains");
+  }
+  const auto check_ids = [&](const char* key, const std::vector<std::int64_t>& ids) {
+    constexpr std::int64_t kMost = std::numeric_limits<TokenId>::max();
+    for (const std::int64_t id : ids) {
+      if (id < 0 || id > kMost) node.fail(key, concat("expected ids from 0 up, got ", id));
+    }
+  };
+  check_ids("eos_token_id", eos_token_id);
+  check_ids("forced_bos_token_id", forced_bos_token_id);
+  check_ids("forced_eos_token_id", forced_eos_token_id);
+  check_ids("suppress_tokens", suppress_tokens);
+  check_ids("begin_suppress_tokens", begin_suppress_tokens);
+  for (const auto& word : bad_words_ids) {
+    check_ids("bad_words_ids", word);
+    if (word.empty()) node.fail("bad_words_ids", "holds an empty list, which every text contains");
+  }
+}
+
+GenerationConfig read_generation(const ConfigNode& section) {
+  const Json own = own_generation_keys(section);
+  GenerationConfig config;
+  read_config(section.with_value(&own), config);
+  return config;
+}
+
+void GenerationSettings::add_eos(TokenId id) {
+  std::vector<TokenId>& ids = sampling.eos_token_ids;
+  if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+}
+
+SamplingOptions GenerationSettings::options(const ModelFacts& facts, std::int64_t prompt,
+                                            std::int64_t source) const {
+  SamplingOptions options = sampling;
+  if (max_new_tokens) {
+    options.max_new_tokens = *max_new_tokens;
+  } else if (max_length) {
+    options.max_new_tokens = *max_length - prompt;
+  } else {
+    // Nobody asked for so many: where the positions end, the text has its full length.
+    options.max_new_tokens = std::min(facts.encoder_decoder ? 2 * source + 32 : kDefaultNewTokens,
+                                      facts.max_positions - prompt);
+  }
+  options.min_new_tokens = std::max(min_new_tokens, min_length - prompt);
+  return options;
+}
+
+GenerationSettings resolve_generation(const GenerationSources& sources, const Json& own_section) {
+  const JsonDocument document{own_section, {}};
+  const ConfigNode node(&document.value, "generation", &document);
+  read_generation(node);  // the user's faults are the user's alone
+  const Json own = own_generation_keys(node);
+
+  FileSettings file = read_files(sources);
+  const bool drawing = draws(own, file.keys.done);
+  Json merged = std::move(file.keys.done);
+  drop_idle(merged, own, drawing);
+  GenerationConfig checked;
+  read_config(ConfigNode(&merged, file.path, nullptr, ErrorCode::kData), checked);
+  for (const auto& [key, value] : own.items()) merged[key] = value;
+  merged["do_sample"] = drawing;
+  if (!drawing) merged.erase("temperature");
+  GenerationConfig config;
+  read_config(ConfigNode(&merged, "generation", nullptr), config);
+  if (config.eos_token_id.empty()) config.eos_token_id = eos_of(sources);
+  if (config.num_return_sequences > 1 && !drawing) {
+    node.fail("num_return_sequences", concat(config.num_return_sequences,
+                                             " texts per prompt would be equal; set do_sample"));
+  }
+
+  GenerationSettings settings;
+  settings.sampling = sampling_options(config);
+  settings.max_new_tokens = config.max_new_tokens;
+  settings.max_length = config.max_length;
+  settings.min_new_tokens = config.min_new_tokens;
+  settings.min_length = config.min_length;
+  if (config.decoder_start_token_id) {
+    settings.decoder_start = static_cast<TokenId>(*config.decoder_start_token_id);
+  }
+  settings.stop = config.stop;
+  settings.too_long = parse_too_long(config.too_long);
+  settings.samples = config.num_return_sequences;
+  settings.batch_size = config.batch_size;
+  settings.keys = config_to_json(config);
+
+  std::vector<std::string> not_done = std::move(file.keys.not_done);
+  if (drawing) {
+    not_done.insert(not_done.end(), file.keys.not_done_when_drawing.begin(),
+                    file.keys.not_done_when_drawing.end());
+  }
+  if (!not_done.empty()) {
+    settings.notes.push_back(concat(file.path, ": ", joined(not_done),
+                                    not_done.size() == 1 ? " is" : " are",
+                                    " not done; texts may differ from those of transformers"));
+  }
+  note_idle(own, config, settings.notes);
+  return settings;
+}
+
+}  // namespace llmctl

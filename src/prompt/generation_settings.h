@@ -1,0 +1,162 @@
+// The settings of generated texts, resolved once: the user's section over the model directory's
+// files, as options of each request for infer/.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/fields.h"
+#include "infer/engine.h"
+#include "text/tokenizer.h"
+
+namespace llmctl {
+
+/// Section "generation": the keys of generation_config.json that are done, and our own.
+struct GenerationConfig {
+  std::optional<std::int64_t> max_new_tokens;
+  std::optional<std::int64_t> max_length;
+  std::int64_t min_new_tokens = 0;
+  std::int64_t min_length = 0;
+  bool do_sample = false;
+  double temperature = 1.0;
+  std::int64_t top_k = 0;
+  double top_p = 1.0;
+  double min_p = 0.0;
+  double typical_p = 1.0;
+  double epsilon_cutoff = 0.0, eta_cutoff = 0.0;
+  double repetition_penalty = 1.0;
+  std::int64_t no_repeat_ngram_size = 0;
+  std::vector<std::int64_t> eos_token_id, forced_bos_token_id, forced_eos_token_id;
+  std::vector<std::vector<std::int64_t>> bad_words_ids;
+  std::vector<std::int64_t> suppress_tokens, begin_suppress_tokens;
+  std::optional<std::int64_t> decoder_start_token_id;
+  std::vector<std::string> stop;
+  std::string too_long = "error";
+  std::int64_t num_return_sequences = 1;
+  std::int64_t seed = 1234;
+  std::int64_t batch_size = 16;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("max_new_tokens", self.max_new_tokens,
+          "Most tokens generated after the prompt; 64 when max_length is not given either, of an "
+          "encoder-decoder twice the prompt's and 32.",
+          Range<std::int64_t>{1, 10'000'000});
+    visit(
+        "max_length", self.max_length,
+        "Most tokens of prompt and answer together (of an encoder-decoder, of the answer and what "
+        "begins it); max_new_tokens goes before it.",
+        Range<std::int64_t>{1, 10'000'000});
+    visit("min_new_tokens", self.min_new_tokens, "No end before this many tokens.",
+          Range<std::int64_t>{0, 10'000'000});
+    visit("min_length", self.min_length,
+          "No end before this many tokens of prompt and answer together.",
+          Range<std::int64_t>{0, 10'000'000});
+    visit("do_sample", self.do_sample,
+          "Draw from the distribution instead of taking the best token; asking for temperature, "
+          "top_k, top_p, min_p, typical_p or a cutoff means true.");
+    visit("temperature", self.temperature,
+          "Divides the logits before drawing; 0: the best token, nothing is drawn.",
+          Range<double>{0, 100});
+    visit("top_k", self.top_k, "Draw among the k best; 0: all.",
+          Range<std::int64_t>{0, 10'000'000});
+    visit("top_p", self.top_p,
+          "Draw among the fewest tokens whose probabilities reach p; 0: the best alone.",
+          Range<double>{0, 1});
+    visit("min_p", self.min_p,
+          "Draw among the tokens at least p times as likely as the likeliest; 0: all.",
+          Range<double>{0, 1});
+    visit("typical_p", self.typical_p,
+          "Draw among the tokens whose information is nearest to what is expected, as many as "
+          "reach p (Meister et al., 2022); 1: all.",
+          Range<double>{0, 1});
+    visit("epsilon_cutoff", self.epsilon_cutoff,
+          "Draw among tokens at least this likely (Hewitt et al., 2022); 0: all.",
+          Range<double>{0, 1});
+    visit("eta_cutoff", self.eta_cutoff,
+          "The same with a limit that falls with the entropy (Hewitt et al., 2022); 0: all.",
+          Range<double>{0, 1});
+    visit("repetition_penalty", self.repetition_penalty,
+          "Above 1 makes tokens already seen less likely (Keskar et al., 2019).",
+          Range<double>{0.01, 100});
+    visit("no_repeat_ngram_size", self.no_repeat_ngram_size,
+          "No sequence of this many tokens comes twice; 0: any may.",
+          Range<std::int64_t>{0, 10'000'000});
+    visit("eos_token_id", self.eos_token_id, "Ids that end a text; empty: the model's.");
+    visit("forced_bos_token_id", self.forced_bos_token_id,
+          "The first token of an encoder-decoder's text is one of these; empty: any.");
+    visit("forced_eos_token_id", self.forced_eos_token_id,
+          "The last token of a text of the greatest length is one of these; empty: any.");
+    visit("bad_words_ids", self.bad_words_ids,
+          "Lists of ids that never appear in a text one after the other.");
+    visit("suppress_tokens", self.suppress_tokens, "Ids that never appear in a text.");
+    visit("begin_suppress_tokens", self.begin_suppress_tokens, "Ids that begin no text.");
+    visit("decoder_start_token_id", self.decoder_start_token_id,
+          "Id that an encoder-decoder's text begins with; absent: the model's.",
+          Range<std::int64_t>{0, 2'147'483'647});
+    visit("stop", self.stop, "Strings that end a text; they are cut off.");
+    visit("too_long", self.too_long,
+          "What to do with a prompt that leaves the model no room for an answer: error; truncate "
+          "keeps its end (of an encoder-decoder its beginning) and room for max_new_tokens, at "
+          "most half; skip leaves it without an answer.",
+          OneOf{{"error", "truncate", "skip"}});
+    visit("num_return_sequences", self.num_return_sequences, "Texts per prompt.",
+          Range<std::int64_t>{1, 10'000});
+    visit("seed", self.seed, "Seed of the draws; each prompt and sample has its own stream.",
+          Range<std::int64_t>{0, std::int64_t{1} << 53});
+    visit("batch_size", self.batch_size, "Prompts generated together.",
+          Range<std::int64_t>{1, 100'000});
+  }
+  void validate(const ConfigNode& node) const;
+};
+
+/// A user's section: transformers' keys that change nothing are passed over, a lone id is a list
+/// of one. kConfig.
+GenerationConfig read_generation(const ConfigNode& section);
+
+enum class TooLong { kError, kTruncate, kSkip };
+
+/// What all prompts of a command share.
+struct GenerationSettings {
+  SamplingOptions sampling;  ///< without the lengths, which depend on the prompt
+  std::optional<std::int64_t> max_new_tokens, max_length;
+  std::int64_t min_new_tokens = 0, min_length = 0;
+  std::optional<TokenId> decoder_start;  ///< instead of the model's
+  std::vector<std::string> stop;
+  TooLong too_long = TooLong::kError;
+  std::int64_t samples = 1;
+  std::int64_t batch_size = 16;
+  std::vector<std::string> notes;  ///< what the user should know: settings without effect
+  Json keys = Json::object();      ///< every key's resolved value, for digests and --dry-run
+
+  /// Ends texts at this token too.
+  void add_eos(TokenId id);
+  /// Of a request whose decoder begins with `prompt` tokens, `source` being what an encoder reads.
+  SamplingOptions options(const ModelFacts& facts, std::int64_t prompt, std::int64_t source) const;
+};
+
+/// Where settings come from, besides the user.
+struct GenerationSources {
+  std::filesystem::path directory;  ///< its generation_config.json, where there is one
+  Json config;                      ///< the model's config.json
+  bool encoder_decoder = false;
+  std::optional<TokenId> tokenizer_eos;  ///< of the tokenizer's target
+};
+
+/// The one place where settings are decided:
+///   each key        the user's, else generation_config.json's, else (without such a file)
+///                   config.json's, else the default
+///   eos ids         those; else config.json's; else the tokenizer's
+///   a length        the user's max_new_tokens or max_length replaces both of the files, and the
+///                   minima with them where the user gives one
+///   do_sample       true where the user gives a setting that only drawing knows; false where the
+///                   temperature is 0
+/// Settings of a file that play no part are not even checked; what would play one and is not done
+/// becomes a note, as does a user's setting without effect. kConfig for the user's faults, kData
+/// (naming file and key) for the files'.
+GenerationSettings resolve_generation(const GenerationSources& sources, const Json& own);
+
+}  // namespace llmctl
