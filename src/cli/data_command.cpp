@@ -73,8 +73,7 @@ int run_prepare(const CommonOptions& common, PrepareCommandOptions options) {
   if (!options.inputs.empty()) overrides.sets.push_back("input=" + Json(options.inputs).dump());
   if (!options.output.empty()) set_string(overrides, "output", options.output);
   if (!options.tokenizer.empty()) set_string(overrides, "tokenizer", options.tokenizer);
-  const PrepareConfig config =
-      read_prepare_config(load_run_document(overrides.files, overrides.sets, overrides.unsets));
+  const PrepareConfig config = read_prepare_config(load_document(overrides, "prepare"));
   if (overrides.dry_run) {
     const Json plan = plan_preparation(config);
     print_result(common, plan, dump_json(plan, 2) + "\n");
@@ -194,8 +193,7 @@ int run_vectors(const CommonOptions& common, const VectorsOptions& options) {
   }
   require(!options.output.empty(), ErrorCode::kUsage, "name the file of vectors: -o FILE");
   VectorsConfig config;
-  const JsonDocument document =
-      load_run_document(options.config.files, options.config.sets, options.config.unsets);
+  const JsonDocument document = load_document(options.config, "vectors");
   read_config(root_node(document), config);
   if (options.config.dry_run) {
     print_result(common, config_to_json(config), dump_json(config_to_json(config), 2) + "\n");

@@ -137,7 +137,7 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   if (options.top > 0) set_number("top", options.top);
   if (!options.chat_template.empty()) set_string(config, "chat.template", options.chat_template);
   if (!options.system.empty()) set_string(config, "chat.system", options.system);
-  const JsonDocument document = load_run_document(config.files, config.sets, config.unsets);
+  const JsonDocument document = load_document(config, "generate");
   if (config.dry_run) {
     const auto plan = plan_generation(document);
     Json json = Json::object();

@@ -9,6 +9,7 @@
 namespace llmctl {
 
 void add_training_options(CLI::App& command, TrainingCommandOptions& options) {
+  options.command = command.get_name();
   add_config_options(command, options.config);
   command
       .add_option("-m,--model", options.model,
@@ -70,7 +71,7 @@ int run_training_command(
   if (common.threads > 0) config.sets.push_back(concat("train.threads=", common.threads));
   require(!config.files.empty() || !config.sets.empty(), ErrorCode::kUsage,
           "no configuration given: use -c FILE (llmctl config init writes one)");
-  const JsonDocument document = load_run_document(config.files, config.sets, config.unsets);
+  const JsonDocument document = load_document(config, options.command);
   const TrainingReport report =
       run(document, {options.overwrite, config.dry_run, common.command_line});
   const std::string text =

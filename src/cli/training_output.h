@@ -11,7 +11,7 @@ namespace llmctl {
 
 struct TrainingCommandOptions {
   ConfigOptions config;
-  std::string model, run_dir, device;
+  std::string command, model, run_dir, device;
   bool overwrite = false;
 };
 

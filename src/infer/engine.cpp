@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/signals.h"
 #include "infer/sampler.h"
 #include "nn/kv_cache.h"
 #include "ops/backend.h"
@@ -103,7 +104,10 @@ class BatchDecoder {
     context_.cache = cache.get();
     if (!sources_.empty()) encode();
     advance(forward(longest));
-    while (!rows_.empty()) advance(forward(1));
+    while (!rows_.empty()) {
+      stop_if_asked();
+      advance(forward(1));
+    }
   }
 
  private:

@@ -8,7 +8,7 @@
 #include "base/utf8.h"
 #include "io/text_source.h"
 #include "models/lora.h"
-#include "prompt/batch_file.h"
+#include "io/batch_file.h"
 #include "prompt/fill_masks.h"
 #include "prompt/generate.h"
 

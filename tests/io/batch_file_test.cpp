@@ -1,4 +1,4 @@
-#include "prompt/batch_file.h"
+#include "io/batch_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "base/terminal.h"
-#include "scripted_model.h"
 #include "support/temp_dir.h"
 
 namespace llmctl::test {
