@@ -66,8 +66,7 @@ void add_config_command(CommandContext context) {
   add_config_options(*show_command, show->config);
   show_command->callback([show, context] {
     context.action = [show] {
-      const JsonDocument document =
-          load_document(show->config, show->command);
+      const JsonDocument document = load_document(show->config, show->command);
       write_stdout(dump_json(resolved_config(show->command, document), 2) + "\n");
       return 0;
     };
@@ -82,8 +81,7 @@ void add_config_command(CommandContext context) {
     context.action = [validate, context] {
       require(!validate->config.files.empty() || !validate->config.sets.empty(), ErrorCode::kUsage,
               "no configuration given: use -c FILE");
-      const JsonDocument document =
-          load_document(validate->config, validate->command);
+      const JsonDocument document = load_document(validate->config, validate->command);
       const std::string command = config_command(validate->command, document);
       resolved_config(command, document);
       print_result(context.common, Json{{"valid", true}, {"command", command}},
@@ -98,8 +96,7 @@ void add_config_command(CommandContext context) {
                   "Print every key with its type, default and meaning (Markdown)",
                   "  llmctl config keys pretrain optim\n  llmctl config keys tokenizer");
   add_command_argument(*keys_command, *keys, true);
-  keys_command
-      ->add_option("word", keys->word, "Only keys of this section, or about this word")
+  keys_command->add_option("word", keys->word, "Only keys of this section, or about this word")
       ->option_text("SECTION|WORD");
   keys_command->callback([keys, context] {
     context.action = [keys, context] {

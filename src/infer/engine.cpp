@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/fault.h"
 #include "base/random.h"
 #include "base/signals.h"
 #include "infer/sampler.h"
@@ -105,6 +106,7 @@ class BatchDecoder {
     if (!sources_.empty()) encode();
     advance(forward(longest));
     while (!rows_.empty()) {
+      fault_point("token");
       stop_if_asked();
       advance(forward(1));
     }

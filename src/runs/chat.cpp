@@ -1,13 +1,21 @@
 #include "runs/chat.h"
 
-#include <istream>
+#include <csignal>
+#include <vector>
 
 #include "base/error.h"
+#include "base/signals.h"
 #include "base/utf8.h"
+#include "config/fields.h"
 #include "runs/generation.h"
 
 namespace llmctl {
 namespace {
+
+const std::vector<std::string> kChatCommands = {"/help", "/reset", "/quit", "/exit"};
+constexpr const char* kChatHelp =
+    "/reset  begin a new conversation\n/quit   end (also /exit, or the end of the input)\n"
+    "/help   this list\nCtrl-C ends an answer. Any other line is a message.";
 
 class Conversation {
  public:
@@ -18,11 +26,23 @@ class Conversation {
     messages_.push_back({{"role", "user"}, {"content", line}});
     shorten();
     const Json input = {{"messages", messages_}};
-    const Json answer = answerer_.answer(std::span(&input, 1), turn_++, console_.piece).front();
-    messages_.push_back({{"role", "assistant"}, {"content", answer["generated_text"]}});
-    console_.answer({{"role", "assistant"},
-                     {"content", answer["generated_text"]},
-                     {"finish_reason", answer["finish_reason"]}});
+    std::string text;  // so far
+    const auto piece = [&](const std::string& more) {
+      text += more;
+      if (console_.piece) console_.piece(more);
+    };
+    std::string reason = "interrupted";
+    try {
+      const GracefulStop graceful;
+      const Json answer = answerer_.answer(std::span(&input, 1), turn_++, piece).front();
+      text = answer["generated_text"].get<std::string>();
+      reason = answer["finish_reason"].get<std::string>();
+    } catch (const Interrupted& interrupted) {
+      if (interrupted.signal() != SIGINT) throw;
+      forget_stop();
+    }
+    messages_.push_back({{"role", "assistant"}, {"content", text}});
+    console_.answer({{"role", "assistant"}, {"content", text}, {"finish_reason", reason}});
   }
 
   void reset() { messages_ = Json::array(); }
@@ -38,7 +58,7 @@ class Conversation {
       ++dropped;
     }
     if (dropped > 0) {
-      console_.note(concat("the conversation outgrew the model's ", answerer_.prompt_limit(),
+      console_.warn(concat("the conversation outgrew the model's ", answerer_.prompt_limit(),
                            " tokens: its ", dropped, " oldest turn", dropped > 1 ? "s" : "",
                            " left out"));
     }
@@ -64,19 +84,23 @@ void run_chat(const JsonDocument& document, const ChatConsole& console) {
                      config.chat.chat_template, config.chat.system});
   answerer.require_conversations();
   Conversation conversation(answerer, console);
-  console.ask();
-  for (std::string line; std::getline(console.in, line); console.ask()) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (line == "/quit" || line == "/exit") break;
-    if (line == "/reset") {
-      conversation.reset();
-      continue;
+  while (const auto line = console.read()) {
+    if (const auto bad = find_invalid_utf8(*line)) {
+      console.warn(concat("the line is not UTF-8 at byte ", *bad, "; it is left out"));
+    } else if (line->starts_with("/")) {
+      const std::string command = line->substr(0, line->find(' '));
+      if (command == "/quit" || command == "/exit") break;
+      if (command == "/reset") {
+        conversation.reset();
+      } else if (command == "/help") {
+        console.tell(kChatHelp);
+      } else {
+        console.warn(concat("unknown command ", command, did_you_mean(command, kChatCommands),
+                            "; /help lists them; a space before it makes it a message"));
+      }
+    } else if (!line->empty()) {
+      conversation.say(*line);
     }
-    if (line.empty()) continue;
-    if (const auto bad = find_invalid_utf8(line)) {
-      fail(ErrorCode::kData, "the line is not UTF-8 at byte ", *bad);
-    }
-    conversation.say(line);
   }
 }
 

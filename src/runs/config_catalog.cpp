@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "corpus/word_vectors.h"
 #include "infer/engine.h"
-#include "data/prepare/word_vectors.h"
 #include "models/model.h"
 #include "runs/data_runs.h"
 #include "runs/sections.h"
@@ -14,7 +14,7 @@
 namespace llmctl {
 
 const std::vector<std::string>& configured_commands() {
-  static const std::vector<std::string> names = {"pretrain", "finetune", "generate", "eval",
+  static const std::vector<std::string> names = {"pretrain", "finetune",  "generate", "eval",
                                                  "prepare",  "tokenizer", "vectors"};
   return names;
 }
@@ -24,7 +24,8 @@ std::string config_command(const std::string& command, const JsonDocument& docum
   if (!command.empty()) {
     if (std::find(known.begin(), known.end(), command) == known.end()) {
       fail(ErrorCode::kUsage, "unknown command ", command, did_you_mean(command, known),
-           "; configurations drive pretrain, finetune, generate, eval, data prepare (prepare), tokenizer "
+           "; configurations drive pretrain, finetune, generate, eval, data prepare (prepare), "
+           "tokenizer "
            "train (tokenizer) and data vectors (vectors)");
     }
     return command;

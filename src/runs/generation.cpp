@@ -6,9 +6,9 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/utf8.h"
+#include "io/batch_file.h"
 #include "io/text_source.h"
 #include "models/lora.h"
-#include "io/batch_file.h"
 #include "prompt/fill_masks.h"
 #include "prompt/generate.h"
 
