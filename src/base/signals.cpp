@@ -1,15 +1,30 @@
 #include "base/signals.h"
 
 #include <unistd.h>
+
+#include <atomic>
 #include <csignal>
+#include <cstring>
+
+#include "base/temporaries.h"
 
 namespace llmctl {
 namespace {
 
-volatile std::sig_atomic_t stop_signal = 0;
+std::atomic<int> stop_signal{0}, graceful{0};
+static_assert(std::atomic<int>::is_always_lock_free);
+
+[[noreturn]] void end_now(int signal) {
+  remove_temporaries();
+  const char* const text = signal == SIGINT ? "llmctl: error: interrupted by SIGINT\n"
+                                            : "llmctl: error: interrupted by SIGTERM\n";
+  if (::isatty(STDERR_FILENO) == 1) (void)!::write(STDERR_FILENO, "\n", 1);  // behind "^C"
+  (void)!::write(STDERR_FILENO, text, std::strlen(text));
+  ::_exit(128 + signal);
+}
 
 void on_stop(int signal) {
-  if (stop_signal != 0) ::_exit(128 + signal);
+  if (graceful == 0 || stop_signal != 0) end_now(signal);
   stop_signal = signal;
 }
 
@@ -26,8 +41,27 @@ void install_signal_handlers() {
   ::sigaction(SIGXFSZ, &action, nullptr);
 }
 
+GracefulStop::GracefulStop() noexcept {
+  ++graceful;
+}
+
+GracefulStop::~GracefulStop() {
+  --graceful;
+}
+
 int stop_requested() noexcept {
   return stop_signal;
+}
+
+void stop_if_asked(const char* hint) {
+  const int signal = stop_signal;
+  if (signal == 0) return;
+  throw Interrupted(signal, concat("interrupted by ", signal == SIGINT ? "SIGINT" : "SIGTERM",
+                                   *hint == '\0' ? "" : "; ", hint));
+}
+
+void forget_stop() noexcept {
+  stop_signal = 0;
 }
 
 }  // namespace llmctl

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/temporaries.h"
 #include "base/terminal_state.h"
 #include "base/utf8.h"
 
@@ -166,6 +167,7 @@ void write_stdout(std::string_view text) {
   if (shared && !state.line.empty() && !state.result_on_row) write_stderr(kClearLine);
   const int error = write_to(STDOUT_FILENO, text);
   if (error == EPIPE) {
+    remove_temporaries();
     std::signal(SIGPIPE, SIG_DFL);
     std::raise(SIGPIPE);
   }

@@ -38,12 +38,20 @@ struct CommandContext {
   CommandAction& action;
 };
 
+/// -v, -q, --json, --color and --threads: before the command and behind it.
+void add_common_options(CLI::App& app, CommonOptions& common);
+
 /// A subcommand with the common options, its examples at the end of its help.
 CLI::App* add_command(CLI::App& parent, CommonOptions& common, const std::string& name,
                       const std::string& purpose, const std::string& examples);
 
 /// -c, --set, --unset and --dry-run.
 void add_config_options(CLI::App& command, ConfigOptions& options);
+
+/// The configuration that -c, --set and --unset give. kConfig for an --unset of what is no key of
+/// `command` (as `llmctl config keys` takes it; empty: whose the
+/// sections are) and not in the configuration either.
+JsonDocument load_document(const ConfigOptions& options, const std::string& command);
 
 /// Prints a result: the JSON with --json, else the text.
 void print_result(const CommonOptions& common, const Json& json, const std::string& text);

@@ -1,7 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "base/files.h"
+#include "base/output.h"
 #include "base/terminal.h"
 #include "cli/commands.h"
 #include "runs/config_catalog.h"
@@ -13,12 +13,21 @@ namespace {
 
 struct ConfigCommandOptions {
   ConfigOptions config;
-  std::string command, output;
+  std::string command, output, word;
+  bool overwrite = false;
 };
+
+/// True when a key is in the section `word`, or its path or meaning has the word.
+bool is_about(const ConfigKey& key, const std::string& word) {
+  return key.path.find(word) != key.path.npos || key.help.find(word) != key.help.npos;
+}
 
 void add_command_argument(CLI::App& app, ConfigCommandOptions& options, bool required) {
   CLI::Option* argument =
-      app.add_option("command", options.command, "pretrain, finetune, generate, eval or prepare");
+      app.add_option("command", options.command,
+                     "pretrain, finetune, generate, eval, prepare (data prepare), tokenizer "
+                     "(tokenizer train) or vectors (data vectors)")
+          ->option_text("COMMAND");
   if (required) argument->required();
 }
 
@@ -37,18 +46,15 @@ void add_config_command(CommandContext context) {
   CLI::App* init_command = add_command(*config, context.common, "init",
                                        "Print a commented configuration to start from", "");
   add_command_argument(*init_command, *init, true);
-  init_command->add_option("-o,--output", init->output, "Write it to a new file instead")
+  init_command->add_option("-o,--output", init->output, "Write it to a file instead")
       ->option_text("FILE");
+  init_command->add_flag("--overwrite", init->overwrite, "Replace a file that is there");
   init_command->callback([init, context] {
     context.action = [init] {
       const std::string text = starter_config(init->command);
-      if (init->output.empty()) {
-        write_stdout(text);
-        return 0;
-      }
-      require(!std::filesystem::exists(init->output), ErrorCode::kCannotCreate, init->output,
-              ": exists; choose another name");
-      write_file(init->output, text);
+      const std::string file = init->output.empty() ? "-" : init->output;
+      check_output_file(file, init->overwrite);
+      write_output(file, text);
       return 0;
     };
   });
@@ -60,8 +66,7 @@ void add_config_command(CommandContext context) {
   add_config_options(*show_command, show->config);
   show_command->callback([show, context] {
     context.action = [show] {
-      const JsonDocument document =
-          load_run_document(show->config.files, show->config.sets, show->config.unsets);
+      const JsonDocument document = load_document(show->config, show->command);
       write_stdout(dump_json(resolved_config(show->command, document), 2) + "\n");
       return 0;
     };
@@ -76,8 +81,7 @@ void add_config_command(CommandContext context) {
     context.action = [validate, context] {
       require(!validate->config.files.empty() || !validate->config.sets.empty(), ErrorCode::kUsage,
               "no configuration given: use -c FILE");
-      const JsonDocument document =
-          load_run_document(validate->config.files, validate->config.sets, validate->config.unsets);
+      const JsonDocument document = load_document(validate->config, validate->command);
       const std::string command = config_command(validate->command, document);
       resolved_config(command, document);
       print_result(context.common, Json{{"valid", true}, {"command", command}},
@@ -89,13 +93,17 @@ void add_config_command(CommandContext context) {
   auto keys = std::make_shared<ConfigCommandOptions>();
   CLI::App* keys_command =
       add_command(*config, context.common, "keys",
-                  "Print every key with its type, default and meaning (Markdown)", "");
+                  "Print every key with its type, default and meaning (Markdown)",
+                  "  llmctl config keys pretrain optim\n  llmctl config keys tokenizer");
   add_command_argument(*keys_command, *keys, true);
+  keys_command->add_option("word", keys->word, "Only keys of this section, or about this word")
+      ->option_text("SECTION|WORD");
   keys_command->callback([keys, context] {
     context.action = [keys, context] {
       Json json = Json::array();
       std::string text = "| key | type | default | meaning |\n| --- | --- | --- | --- |\n";
       for (const ConfigKey& key : config_keys(keys->command)) {
+        if (!is_about(key, keys->word)) continue;
         json.push_back({{"key", key.path},
                         {"type", key.type},
                         {"default", key.default_value},
@@ -104,6 +112,8 @@ void add_config_command(CommandContext context) {
                 (key.default_value.empty() ? "" : "`" + key.default_value + "`") + " | " +
                 key.help + " |\n";
       }
+      require(!json.empty(), ErrorCode::kUsage, keys->command, " has no key about '", keys->word,
+              "'");
       print_result(context.common, json, text);
       return 0;
     };

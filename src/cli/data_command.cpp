@@ -3,10 +3,11 @@
 #include <memory>
 #include <tuple>
 
-#include "base/files.h"
+#include "base/output.h"
 #include "base/terminal.h"
 #include "cli/commands.h"
 #include "corpus/word_vectors.h"
+#include "io/text_source.h"
 #include "report/table.h"
 #include "runs/data_runs.h"
 #include "runs/sections.h"
@@ -73,8 +74,7 @@ int run_prepare(const CommonOptions& common, PrepareCommandOptions options) {
   if (!options.inputs.empty()) overrides.sets.push_back("input=" + Json(options.inputs).dump());
   if (!options.output.empty()) set_string(overrides, "output", options.output);
   if (!options.tokenizer.empty()) set_string(overrides, "tokenizer", options.tokenizer);
-  const PrepareConfig config =
-      read_prepare_config(load_run_document(overrides.files, overrides.sets, overrides.unsets));
+  const PrepareConfig config = read_prepare_config(load_document(overrides, "prepare"));
   if (overrides.dry_run) {
     const Json plan = plan_preparation(config);
     print_result(common, plan, dump_json(plan, 2) + "\n");
@@ -88,14 +88,18 @@ int run_prepare(const CommonOptions& common, PrepareCommandOptions options) {
 struct StatsCommand : StatsOptions {
   std::vector<std::string> inputs;
   std::string tokenizer, output, split = "blank_line";
+  bool overwrite = false;
 };
 
 int run_stats(const CommonOptions& common, const StatsCommand& options) {
+  if (!options.output.empty()) {
+    check_output_file(options.output, options.overwrite, expand_paths(options.inputs));
+  }
   std::shared_ptr<const Tokenizer> tokenizer;
   if (!options.tokenizer.empty()) tokenizer = load_tokenizer(options.tokenizer);
   const CorpusStats stats = stats_of(options.inputs, options.split, tokenizer, options);
   const std::string title = options.inputs.front() + (options.inputs.size() > 1 ? " …" : "");
-  if (!options.output.empty()) write_file(options.output, stats_page(title, stats));
+  if (!options.output.empty()) write_output(options.output, stats_page(title, stats));
   std::vector<std::pair<std::string, std::string>> facts = {
       {"documents", std::to_string(stats.documents)}, {"text", format_bytes(stats.bytes)}};
   if (stats.tokens) facts.emplace_back("tokens", std::to_string(*stats.tokens));
@@ -116,6 +120,7 @@ int run_stats(const CommonOptions& common, const StatsCommand& options) {
     frequent += concat(frequent.empty() ? "" : "  ", escape_control(name), " ", count);
   }
   facts.emplace_back("frequent", frequent);
+  if (is_standard_output(options.output)) return 0;
   if (!options.output.empty()) facts.emplace_back("page", options.output);
   print_result(common, stats.to_json(), render_facts(STDOUT_FILENO, title, facts));
   return 0;
@@ -138,6 +143,7 @@ void add_stats_command(CLI::App& data, CommandContext context) {
       ->check(CLI::IsMember({"blank_line", "line", "file"}));
   stats->add_option("-o,--output", options->output, "HTML page to write, with charts")
       ->option_text("FILE");
+  stats->add_flag("--overwrite", options->overwrite, "Replace a page that is there");
   stats->add_flag("--near", options->near_duplicates,
                   "Count documents that are nearly an earlier one, too");
   stats->add_option("--top", options->frequent, "Frequent tokens to show")
@@ -153,6 +159,7 @@ struct VectorsOptions {
   std::vector<std::string> inputs, nearest, analogy;
   std::string tokenizer, output, vectors;
   std::int64_t top = 10;
+  bool overwrite = false;
 };
 
 /// Answers about vectors that are there.
@@ -193,9 +200,11 @@ int run_vectors(const CommonOptions& common, const VectorsOptions& options) {
     return query_vectors(common, options);
   }
   require(!options.output.empty(), ErrorCode::kUsage, "name the file of vectors: -o FILE");
+  require(!is_standard_output(options.output) && !is_special_file(options.output),
+          ErrorCode::kUsage, options.output, ": vectors go to a file");
+  check_output_file(options.output, options.overwrite, expand_paths(options.inputs));
   VectorsConfig config;
-  const JsonDocument document =
-      load_run_document(options.config.files, options.config.sets, options.config.unsets);
+  const JsonDocument document = load_document(options.config, "vectors");
   read_config(root_node(document), config);
   if (options.config.dry_run) {
     print_result(common, config_to_json(config), dump_json(config_to_json(config), 2) + "\n");
@@ -227,6 +236,7 @@ void add_vectors_command(CLI::App& data, CommandContext context) {
   vectors->add_option("input", options->inputs, "Texts to train on")->option_text("FILE...");
   vectors->add_option("-o,--output", options->output, "File to write, in word2vec's text format")
       ->option_text("FILE");
+  vectors->add_flag("--overwrite", options->overwrite, "Replace a file that is there");
   vectors->add_option("--tokenizer", options->tokenizer, "Vectors of its pieces instead of words")
       ->option_text("DIR");
   vectors->add_option("--vectors", options->vectors, "Vectors to ask about")->option_text("FILE");

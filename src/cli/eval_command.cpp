@@ -73,7 +73,7 @@ int run_eval(const CommonOptions& common, EvalOptions options) {
     config.sets.push_back("baselines=" + Json(options.baselines).dump());
   if (const Json entry = entry_of(options); !entry.empty())
     config.sets.push_back("tasks=" + Json::array({entry}).dump());
-  JsonDocument document = load_run_document(config.files, config.sets, config.unsets);
+  JsonDocument document = load_document(config, "eval");
   for (const auto& bound : options.bounds) {
     const auto equals = bound.find('=');
     double value = 0;

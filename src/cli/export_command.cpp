@@ -1,7 +1,9 @@
 #include <unistd.h>
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <memory>
 
+#include "base/output.h"
 #include "base/terminal.h"
 #include "cli/commands.h"
 #include "io/shard_index.h"
@@ -35,11 +37,21 @@ void add_export_command(CommandContext context) {
       ->add_option("--max-shard-size", options->max_shard_bytes,
                    "Most bytes of a file of weights; more become files with an index")
       ->option_text("SIZE (5GB)")
-      ->transform(CLI::AsSizeValue(true));
+      ->transform(CLI::AsSizeValue(true))
+      ->check(CLI::PositiveNumber);
   command->add_flag("--dry-run", options->dry_run,
                     "Check everything, print the plan, write nothing");
   command->callback([options, context] {
     context.action = [options, context] {
+      // The ways others name files of models.
+      const std::string extension = std::filesystem::path(options->output).extension().string();
+      for (const char* file : {".gguf", ".safetensors", ".bin", ".pt", ".pth", ".onnx"}) {
+        require(extension != file, ErrorCode::kUsage, options->output,
+                ": export writes a "
+                "directory, in Hugging Face's format; name one without ",
+                file);
+      }
+      check_output_directory(options->output, "choose a new directory");
       const ExportReport report =
           export_model_directory(options->model, options->output, options->dtype,
                                  options->max_shard_bytes, options->dry_run);

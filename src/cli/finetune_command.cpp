@@ -16,7 +16,7 @@ void add_finetune_command(CommandContext context) {
   add_training_options(*command, *options);
   command->callback([options, context] {
     context.action = [options, context] {
-      return run_training_command(context.common, *options, "finetune");
+      return run_training_command(context.common, *options);
     };
   });
 }

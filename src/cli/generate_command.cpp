@@ -1,13 +1,13 @@
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <iostream>
 #include <memory>
 
 #include "base/log.h"
 #include "base/terminal.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
+#include "cli/line_reader.h"
 #include "report/table.h"
 #include "runs/chat.h"
 #include "runs/generation.h"
@@ -28,30 +28,23 @@ struct GenerateOptions {
   bool raw = false, greedy = false, chat = false;
 };
 
-/// Lines from standard input, answers to standard output; on a terminal with a sign before each
-/// line.
+/// Lines from standard input, answers to standard output.
 int converse(const CommonOptions& common, const JsonDocument& document) {
-  const bool terminal = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
-  bool shown = false;
-  ChatConsole console{std::cin,
-                      [&] {
-                        if (terminal) write_stdout("> ");
-                      },
-                      {},
-                      [&](const Json& answer) {
-                        if (common.json) {
-                          write_stdout(dump_json(answer) + "\n");
-                        } else {
-                          if (!shown)
-                            write_stdout(escape_control(answer["content"].get<std::string>()));
-                          write_stdout("\n");
-                        }
-                        shown = false;
-                      },
-                      [](const std::string& text) { log_warning(text); }};
+  LineReader reader("> ");
+  std::string shown;
+  ChatConsole console;
+  console.read = [&] { return reader.read(); };
+  console.tell = [](const std::string& text) { log_info(text); };
+  console.warn = [](const std::string& text) { log_warning(text); };
+  console.answer = [&](const Json& answer) {
+    if (common.json) return write_stdout(dump_json(answer) + "\n");
+    if (shown.empty()) write_stdout(escape_control(answer["content"].get<std::string>()));
+    write_stdout("\n");
+    shown.clear();
+  };
   if (!common.json) {
     console.piece = [&](const std::string& text) {
-      shown = true;
+      shown += text;
       write_stdout(escape_control(text));
     };
   }
@@ -96,7 +89,7 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   if (options.top > 0) set_number("top", options.top);
   if (!options.chat_template.empty()) set_string(config, "chat.template", options.chat_template);
   if (!options.system.empty()) set_string(config, "chat.system", options.system);
-  const JsonDocument document = load_run_document(config.files, config.sets, config.unsets);
+  const JsonDocument document = load_document(config, "generate");
   if (config.dry_run) {
     const auto plan = plan_generation(document);
     Json json = Json::object();

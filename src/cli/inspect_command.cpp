@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/output.h"
 #include "cli/commands.h"
 #include "report/table.h"
 #include "runs/inspect.h"
@@ -42,30 +43,40 @@ void add_model_options(CLI::App& command, Options& options) {
   command.add_option("-m,--model", options.model, "Model or run directory")
       ->option_text("DIR")
       ->required();
-  command.add_option("--device", options.device, "auto, cpu, cuda or cuda:N");
-  command.add_option("--precision", options.precision, "fp32 or bf16");
+  command.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")
+      ->option_text("DEVICE");
+  command.add_option("--precision", options.precision, "fp32 or bf16")->option_text("NAME");
 }
 
 void add_forward_command(CLI::App& inspect, const CommandContext& context) {
   auto options = std::make_shared<ForwardOptions>();
   auto ids = std::make_shared<std::string>();
+  auto overwrite = std::make_shared<bool>(false);
   CLI::App* const command = add_command(
       inspect, context.common, "forward",
       "Write the logits, hidden states and attention maps of a text to a safetensors file",
       "  llmctl inspect forward -m runs/masked --text 'The [MASK] sat.' -o forward.safetensors\n"
       "  llmctl inspect forward -m runs/causal --ids 1,17,4 -o forward.safetensors --html a.html");
   add_model_options(*command, *options);
-  command->add_option("--text", options->text, "A text; special tokens are put around it");
+  command->add_option("--text", options->text, "A text; special tokens are put around it")
+      ->option_text("TEXT");
   command->add_option("--ids", *ids, "Token ids, as they are")->option_text("N,N,…");
-  command->add_option("--target", options->target,
-                      "Of encoder-decoders: what the decoder has written so far");
+  command
+      ->add_option("--target", options->target,
+                   "Of encoder-decoders: what the decoder has written so far")
+      ->option_text("TEXT");
   command->add_option("-o,--output", options->output, "The file")
       ->option_text("FILE.safetensors")
       ->required();
   command->add_option("--html", options->picture, "A page with the attention maps")
       ->option_text("FILE.html");
-  command->callback([options, ids, context] {
-    context.action = [options, ids, context] {
+  command->add_flag("--overwrite", *overwrite, "Replace files that are there");
+  command->callback([options, ids, overwrite, context] {
+    context.action = [options, ids, overwrite, context] {
+      require(!is_standard_output(options->output), ErrorCode::kUsage,
+              "tensors go to a file: -o FILE.safetensors");
+      check_output_file(options->output, *overwrite);
+      if (!options->picture.empty()) check_output_file(options->picture, *overwrite);
       if (!ids->empty()) options->ids = parse_ids(*ids);
       const ForwardReport report = inspect_forward(*options);
       print_result(context.common, report.json,
@@ -128,8 +139,12 @@ void add_diff_command(CLI::App& inspect, const CommandContext& context) {
   CLI::App* const command =
       add_command(inspect, context.common, "diff", "What differs between two models' tensors",
                   "  llmctl inspect diff runs/causal/checkpoints/step-000100 runs/causal/best");
-  command->add_option("first", options->first, "Directory or file")->required();
-  command->add_option("second", options->second, "Directory or file")->required();
+  command->add_option("first", options->first, "Directory or file")
+      ->option_text("PATH")
+      ->required();
+  command->add_option("second", options->second, "Directory or file")
+      ->option_text("PATH")
+      ->required();
   command->callback([options, context] {
     context.action = [options, context] {
       print_inspection(context.common, compare_models(options->first, options->second));

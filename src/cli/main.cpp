@@ -9,6 +9,7 @@
 #include "base/signals.h"
 #include "base/terminal.h"
 #include "base/threads.h"
+#include "cli/command_tree.h"
 #include "cli/commands.h"
 #include "config/fields.h"
 #include "ops/backend.h"
@@ -40,16 +41,37 @@ std::vector<std::string> command_names(const CLI::App* app) {
   return names;
 }
 
+/// What CLI11 says about an option's value.
+std::string in_our_words(const CLI::App& app, const CLI::ParseError& error) {
+  const std::string text = error.what();
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    const std::string name = text.substr(0, text.find(": "));
+    for (const CLI::App* a = &app; a != nullptr; a = a->get_parent()) {
+      for (const CLI::Option* option : a->get_options()) {
+        if (option->get_name() != name) continue;
+        if (option->count() > 1)
+          return concat(name, " is given ", option->count(), " times, expected once");
+        return concat(name, ": a value is missing", option->get_option_text().empty() ? "" : ": ",
+                      option->get_option_text());
+      }
+    }
+  }
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
+    constexpr std::string_view kBegin = "Could not convert: ";
+    const std::size_t equals = text.find(" = ");
+    if (text.starts_with(kBegin) && equals != text.npos) {
+      return concat(text.substr(kBegin.size(), equals - kBegin.size()), ": expected a number, got ",
+                    text.substr(equals + 3));
+    }
+  }
+  return text;
+}
+
 /// One line for what CLI11 could not parse, with a did-you-mean where a name is close.
 std::string usage_message(const CLI::App& root, const CLI::ParseError& error) {
   const CLI::App* app = deepest(&root);
   const auto rest = root.remaining(true);
-  std::string path = "llmctl";
-  if (app != &root) {
-    path.clear();
-    for (const CLI::App* a = app; a != nullptr; a = a->get_parent())
-      path = a->get_name() + (path.empty() ? "" : " ") + path;
-  }
+  const std::string path = describe_command(*app).full_name();
   if (!rest.empty()) {
     std::string name = rest.front();
     if (name.starts_with("-")) {
@@ -66,7 +88,7 @@ std::string usage_message(const CLI::App& root, const CLI::ParseError& error) {
     for (const auto& name : command_names(app)) names += (names.empty() ? "" : ", ") + name;
     return concat(path, ": a command is missing: ", names);
   }
-  return concat(path, ": ", error.what());
+  return concat(path, ": ", in_our_words(*app, error));
 }
 
 int report(const std::string& message, int status) {
@@ -98,27 +120,24 @@ int run_command_line(int argc, char** argv) {
   root.set_help_flag("-h,--help", "Print this help and exit");
   root.set_version_flag("--version", version_text);
   root.require_subcommand(1);
+  CommonOptions common;
+  add_common_options(root, common);
   root.footer(
       "Start with ./apps/quickstart, or: llmctl COMMAND --help\n"
       "Exit codes: 0 ok, 1 a --fail-under bound not met, 64 usage, 65 bad data or model file, 66 "
-      "missing input,\n"
-      "70 internal or numeric failure, 73 cannot create output, 74 I/O, 75 try again, 78 "
-      "configuration, 130/143 signals");
-  CommonOptions common;
+      "missing input, 70 internal or numeric failure, 73 cannot create output, 74 I/O, 75 try "
+      "again, 78 configuration, 130/143 signals");
   common.command_line.assign(argv, argv + argc);
   CommandAction action;
   add_commands({root, common, action});
   if (argc <= 1) {
-    std::cerr << root.help();
+    std::cerr << help_text(describe_command(root), help_width());
     return static_cast<int>(ErrorCode::kUsage);
   }
   try {
     root.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    write_stdout(deepest(&root)->help());
-    return 0;
-  } catch (const CLI::CallForAllHelp&) {
-    write_stdout(root.help("", CLI::AppFormatMode::All));
+    write_stdout(help_text(describe_command(*deepest(&root)), help_width()));
     return 0;
   } catch (const CLI::CallForVersion&) {
     write_stdout(version_text() + "\n");
@@ -130,11 +149,12 @@ int run_command_line(int argc, char** argv) {
     apply(common);
     int status = 0;
     translate_torch_errors([&] { status = action(); });
-    return status;
+    // A signal that came when there was nothing left to stop ends a script's loop all the same.
+    return status == 0 && stop_requested() != 0 ? 128 + stop_requested() : status;
+  } catch (const Interrupted& interrupted) {
+    return report(interrupted.what(), 128 + interrupted.signal());
   } catch (const Error& error) {
-    // Work that a signal cut short ("try again") ends as a signal does.
-    const bool signalled = error.code() == ErrorCode::kTemporary && stop_requested() != 0;
-    return report(error.what(), signalled ? 128 + stop_requested() : error.exit_status());
+    return report(error.what(), error.exit_status());
   } catch (const std::bad_alloc&) {
     return report("out of memory; lower the batch size, the sequence length or the model's size",
                   static_cast<int>(ErrorCode::kInternal));

@@ -19,7 +19,7 @@ void add_pretrain_command(CommandContext context) {
   add_training_options(*command, *options);
   command->callback([options, context] {
     context.action = [options, context] {
-      return run_training_command(context.common, *options, "pretrain");
+      return run_training_command(context.common, *options);
     };
   });
 }

@@ -21,7 +21,7 @@ struct TrainOptions {
   ConfigOptions config;
   std::vector<std::string> inputs;
   std::string output, recipe, model_type;
-  std::int64_t vocab_size = 0;
+  std::optional<std::int64_t> vocab_size;
   bool overwrite = false;
 };
 
@@ -29,11 +29,11 @@ int run_train(const CommonOptions& common, TrainOptions options) {
   ConfigOptions& overrides = options.config;
   if (!options.recipe.empty()) set_string(overrides, "recipe", options.recipe);
   if (!options.model_type.empty()) set_string(overrides, "model_type", options.model_type);
-  if (options.vocab_size > 0) overrides.sets.push_back(concat("vocab_size=", options.vocab_size));
-  const JsonDocument document =
-      load_run_document(overrides.files, overrides.sets, overrides.unsets);
+  if (options.vocab_size) overrides.sets.push_back(concat("vocab_size=", *options.vocab_size));
+  const JsonDocument document = load_document(overrides, "tokenizer");
   TokenizerTrainConfig config;
   read_config(root_node(document), config);
+  check_tokenizer_directory(options.output, options.overwrite);
   const TrainingEstimate estimate = estimate_training_on_files(config, options.inputs);
   log_info("text: ", format_bytes(estimate.bytes), " in ", estimate.files,
            estimate.files == 1 ? " file" : " files",
@@ -55,8 +55,25 @@ int run_train(const CommonOptions& common, TrainOptions options) {
                              {"pieces", std::to_string(report.pieces)},
                              {"text", format_bytes(report.bytes)},
                              {"time", format_duration(report.seconds)},
-                             {"next", "llmctl tokenizer inspect " + options.output + " FILE"}}));
+                             {"next", "llmctl tokenizer inspect -m " + options.output + " FILE"}}));
   return 0;
+}
+
+/// -m DIR of encode, decode and inspect; without it their first argument names the tokenizer.
+void add_tokenizer_option(CLI::App& command, std::string& tokenizer) {
+  command
+      .add_option("-m,--tokenizer", tokenizer,
+                  "Tokenizer or model directory, or a SentencePiece .model; without it the first "
+                  "argument is that")
+      ->option_text("DIR");
+}
+
+std::string chosen_tokenizer(const std::string& named, std::vector<std::string>& arguments) {
+  if (!named.empty()) return named;
+  require(!arguments.empty(), ErrorCode::kUsage, "no tokenizer given: use -m DIR");
+  std::string first = std::move(arguments.front());
+  arguments.erase(arguments.begin());
+  return first;
 }
 
 struct ApplyOptions {
@@ -65,31 +82,18 @@ struct ApplyOptions {
   bool special = false, pieces = false;
 };
 
-void add_apply_options(CLI::App& command, ApplyOptions& options) {
-  command
-      .add_option("-m,--tokenizer", options.tokenizer,
-                  "Tokenizer or model directory, or a SentencePiece .model")
-      ->option_text("DIR")
-      ->required();
-  command.add_option("text", options.texts, "Texts; without them and -f, lines of standard input");
-  command
-      .add_option("-f,--file", options.file,
-                  "Lines of a text file, or members text of a .jsonl file; - is standard input")
-      ->option_text("FILE");
+void add_file_option(CLI::App& command, ApplyOptions& options, const char* text) {
+  command.add_option("-f,--file", options.file, text)->option_text("FILE");
 }
 
-void for_each_given(const ApplyOptions& options,
-                    const std::function<void(const std::string&)>& use) {
+void require_one_source(const ApplyOptions& options) {
   require(options.texts.empty() || options.file.empty(), ErrorCode::kUsage,
-          "give texts or -f FILE, not both");
-  if (options.texts.empty())
-    return for_each_input_text(options.file.empty() ? "-" : options.file, use);
-  for (const auto& text : options.texts) use(text);
+          "give arguments or -f FILE, not both");
 }
 
 struct EncodeOptions : ApplyOptions {
   std::optional<std::string> pair;
-  std::int64_t max_length = 0;
+  std::optional<std::int64_t> max_length;
   std::string truncation = "longest_first";
   bool recognise = false;
 };
@@ -101,54 +105,100 @@ Json spans_json(const std::vector<ByteSpan>& spans) {
   return list;
 }
 
-/// The two parts with their special tokens, cut to the length that was asked for.
-std::vector<TokenId> sequence_of(const Tokenizer& tokenizer, std::vector<TokenId> first,
-                                 const EncodeOptions& options) {
-  std::optional<std::vector<TokenId>> second;
-  if (options.pair) second = tokenizer.encode(*options.pair);
-  const std::vector<TokenId> nothing;
-  const std::size_t special =
-      options.special ? tokenizer.with_special(nothing, second ? &nothing : nullptr).size() : 0;
-  if (options.max_length > 0) {
-    const auto length = static_cast<std::size_t>(options.max_length);
-    require(length > special, ErrorCode::kUsage, "--max-length ", length,
-            " leaves no room beside the ", special, " special tokens");
-    std::vector<TokenId> none;
-    truncate_pair(first, second ? *second : none, length - special,
-                  truncation_of(options.truncation));
-  }
-  if (options.special) return tokenizer.with_special(first, second ? &*second : nullptr);
-  if (second) first.insert(first.end(), second->begin(), second->end());
-  return first;
+/// What `encode` prints of one text: the two parts with their special tokens, cut to the length
+/// that was asked for, and the bytes of its own part that each token covers (special tokens none).
+struct Sequence {
+  std::vector<TokenId> ids;
+  std::vector<ByteSpan> bytes, characters;
+};
+
+void append(Sequence& out, const std::string& text, const Encoding& part, std::size_t count) {
+  const std::span<const ByteSpan> spans(part.offsets.data(), count);
+  out.ids.insert(out.ids.end(), part.ids.begin(), part.ids.begin() + static_cast<long>(count));
+  out.bytes.insert(out.bytes.end(), spans.begin(), spans.end());
+  const auto characters = character_offsets(text, {spans.begin(), spans.end()});
+  out.characters.insert(out.characters.end(), characters.begin(), characters.end());
 }
 
-int run_encode(const CommonOptions& common, const EncodeOptions& options) {
-  const auto tokenizer = load_tokenizer(options.tokenizer);
-  for_each_given(options, [&](const std::string& text) {
-    const Encoding encoding = options.recognise ? tokenizer->encode_with_special_pieces(text)
-                                                : tokenizer->encode_with_offsets(text);
-    const std::vector<TokenId> ids = sequence_of(*tokenizer, encoding.ids, options);
+Sequence sequence_of(const Tokenizer& tokenizer, const std::string& text,
+                     const EncodeOptions& options) {
+  const Encoding first = options.recognise ? tokenizer.encode_with_special_pieces(text)
+                                           : tokenizer.encode_with_offsets(text);
+  Encoding second;
+  if (options.pair) second = tokenizer.encode_with_offsets(*options.pair);
+  std::vector<TokenId> a = first.ids, b = second.ids;
+  const std::vector<TokenId> nothing;
+  const std::size_t special =
+      options.special ? tokenizer.with_special(nothing, options.pair ? &nothing : nullptr).size()
+                      : 0;
+  if (options.max_length) {
+    const auto length = static_cast<std::size_t>(*options.max_length);
+    require(length > special, ErrorCode::kUsage, "--max-length ", length,
+            " leaves no room beside the ", special, " special tokens");
+    truncate_pair(a, b, length - special, truncation_of(options.truncation));
+  }
+  Sequence out;
+  append(out, text, first, a.size());
+  if (options.pair) append(out, *options.pair, second, b.size());
+  if (!options.special) return out;
+  // The parts' own tokens are found again, in order, among the special ones.
+  const std::vector<TokenId> own = std::move(out.ids);
+  const std::vector<ByteSpan> bytes = std::move(out.bytes), characters = std::move(out.characters);
+  out.ids = tokenizer.with_special(a, options.pair ? &b : nullptr);
+  const std::vector<TokenId> frame =
+      tokenizer.with_special(nothing, options.pair ? &nothing : nullptr);
+  out.bytes.assign(out.ids.size(), {});
+  out.characters.assign(out.ids.size(), {});
+  std::size_t next_own = 0, next_special = 0;
+  for (std::size_t i = 0; i < out.ids.size(); ++i) {
+    // A special token before its part, between the parts or behind them; of equal ids the frame's
+    // comes first only where no token of a part is due.
+    const bool at_part_begin = next_own == 0 || next_own == a.size() || next_own == own.size();
+    const bool frame_left = next_special < frame.size() && out.ids[i] == frame[next_special];
+    const std::size_t left = out.ids.size() - i, own_left = own.size() - next_own;
+    if (frame_left && at_part_begin && left > own_left) {
+      ++next_special;
+      continue;
+    }
+    out.bytes[i] = bytes[next_own];
+    out.characters[i] = characters[next_own];
+    ++next_own;
+  }
+  return out;
+}
+
+int run_encode(const CommonOptions& common, EncodeOptions options) {
+  const auto tokenizer = load_tokenizer(chosen_tokenizer(options.tokenizer, options.texts));
+  require_one_source(options);
+  const auto encode = [&](const std::string& text) {
+    const Sequence sequence = sequence_of(*tokenizer, text, options);
     std::vector<std::string> pieces;
-    for (const TokenId id : ids) pieces.push_back(tokenizer->piece(id));
+    for (const TokenId id : sequence.ids) pieces.push_back(tokenizer->piece(id));
+    if (common.json) {
+      return write_stdout(dump_json({{"text", text},
+                                     {"ids", sequence.ids},
+                                     {"pieces", pieces},
+                                     {"offsets", spans_json(sequence.characters)},
+                                     {"byte_offsets", spans_json(sequence.bytes)}}) +
+                          "\n");
+    }
     std::string line;
-    if (options.pieces) {
-      for (const auto& piece : pieces) line += (line.empty() ? "" : " ") + piece;
-    } else {
-      for (const TokenId id : ids) line += (line.empty() ? "" : " ") + std::to_string(id);
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      line += (i > 0 ? " " : "") + (options.pieces ? pieces[i] : std::to_string(sequence.ids[i]));
     }
-    Json json = {{"text", text}, {"ids", ids}, {"pieces", pieces}};
-    if (ids == encoding.ids) {
-      json["offsets"] = spans_json(character_offsets(text, encoding.offsets));
-      json["byte_offsets"] = spans_json(encoding.offsets);
-    }
-    write_stdout((common.json ? dump_json(json) : line) + "\n");
-  });
+    write_stdout(line + "\n");
+  };
+  if (options.texts.empty()) {
+    for_each_input_text(options.file.empty() ? "-" : options.file, encode);
+  }
+  for (const auto& text : options.texts) encode(text);
   return 0;
 }
 
-int run_decode(const CommonOptions& common, const ApplyOptions& options) {
-  const auto tokenizer = load_tokenizer(options.tokenizer);
-  for_each_given(options, [&](const std::string& line) {
+int run_decode(const CommonOptions& common, ApplyOptions options) {
+  const auto tokenizer = load_tokenizer(chosen_tokenizer(options.tokenizer, options.texts));
+  require_one_source(options);
+  const auto decode = [&](const std::string& line) {
     std::vector<TokenId> ids;
     std::istringstream words(line);
     for (std::string word; words >> word;) {
@@ -160,7 +210,14 @@ int run_decode(const CommonOptions& common, const ApplyOptions& options) {
     }
     const std::string text = tokenizer->decode(ids, options.special);
     write_stdout((common.json ? dump_json({{"ids", ids}, {"text", text}}) : text) + "\n");
-  });
+  };
+  if (options.texts.empty()) {
+    for_each_input_text(options.file.empty() ? "-" : options.file, decode);
+    return 0;
+  }
+  std::string line;  // the arguments are the ids of one text
+  for (const auto& id : options.texts) line += id + " ";
+  decode(line);
   return 0;
 }
 
@@ -171,9 +228,22 @@ std::string rate(double value) {
 }
 
 struct InspectOptions {
-  std::string path;
+  std::string tokenizer;
   std::vector<std::string> others, files;
+  bool vocabulary = false;
 };
+
+/// Every piece with its id, a line each.
+void print_vocabulary(const CommonOptions& common, const Tokenizer& tokenizer) {
+  std::string text;
+  for (std::int64_t id = 0; id < tokenizer.vocab_size(); ++id) {
+    const std::string piece = tokenizer.piece(static_cast<TokenId>(id));
+    text += common.json ? dump_json({{"id", id}, {"piece", piece}})
+                        : concat(id, "\t", escape_control(piece));
+    text += "\n";
+  }
+  write_stdout(text);
+}
 
 /// What a tokenizer makes of files: members of the JSON, rows of the table.
 void measure(const std::string& path, const Tokenizer& tokenizer,
@@ -201,8 +271,12 @@ void measure(const std::string& path, const Tokenizer& tokenizer,
   }
 }
 
-int run_inspect(const CommonOptions& common, const InspectOptions& options) {
-  std::vector<std::string> paths = {options.path};
+int run_inspect(const CommonOptions& common, InspectOptions options) {
+  std::vector<std::string> paths = {chosen_tokenizer(options.tokenizer, options.files)};
+  if (options.vocabulary) {
+    print_vocabulary(common, *load_tokenizer(paths.front()));
+    return 0;
+  }
   paths.insert(paths.end(), options.others.begin(), options.others.end());
   const bool several = paths.size() > 1;
   Json all = Json::array();
@@ -251,7 +325,7 @@ void add_tokenizer_command(CommandContext context) {
       add_command(context.root, context.common, "tokenizer", "Train, apply and examine tokenizers",
                   "  llmctl tokenizer train data/corpus/*.txt -o runs/tokenizer --vocab-size 4000\n"
                   "  llmctl tokenizer encode -m runs/tokenizer 你好，世界\n"
-                  "  llmctl tokenizer inspect runs/tokenizer data/corpus/*.txt");
+                  "  llmctl tokenizer inspect -m runs/tokenizer data/corpus/*.txt");
   tokenizer->require_subcommand(1);
 
   auto train = std::make_shared<TrainOptions>();
@@ -269,12 +343,15 @@ void add_tokenizer_command(CommandContext context) {
       ->option_text("DIR")
       ->required();
   train_command->add_option("--vocab-size", train->vocab_size, "Number of pieces (vocab_size)")
-      ->option_text("N");
+      ->option_text("N")
+      ->check(CLI::Range(8, 1'000'000));
   train_command
       ->add_option("--recipe", train->recipe, "causal or masked: the special tokens (recipe)")
-      ->option_text("NAME");
+      ->option_text("NAME")
+      ->check(CLI::IsMember({"causal", "masked"}));
   train_command->add_option("--type", train->model_type, "bpe, unigram, char or word (model_type)")
-      ->option_text("TYPE");
+      ->option_text("TYPE")
+      ->check(CLI::IsMember({"bpe", "unigram", "char", "word"}));
   train_command->add_flag("--overwrite", train->overwrite,
                           "Replace the tokenizer that the directory holds");
   add_config_options(*train_command, train->config);
@@ -284,8 +361,15 @@ void add_tokenizer_command(CommandContext context) {
 
   auto encode = std::make_shared<EncodeOptions>();
   CLI::App* encode_command =
-      add_command(*tokenizer, context.common, "encode", "Text to token ids, a line each", "");
-  add_apply_options(*encode_command, *encode);
+      add_command(*tokenizer, context.common, "encode", "Text to token ids, a line each",
+                  "  llmctl tokenizer encode -m runs/tokenizer 你好，世界\n"
+                  "  llmctl tokenizer encode -m runs/tokenizer -f corpus.txt --json");
+  add_tokenizer_option(*encode_command, encode->tokenizer);
+  encode_command
+      ->add_option("text", encode->texts, "Texts; without them and -f, lines of standard input")
+      ->option_text("TEXT...");
+  add_file_option(*encode_command, *encode,
+                  "Lines of a text file, or members text of a .jsonl file; - is standard input");
   encode_command->add_flag("--special", encode->special,
                            "Add the special tokens that models expect");
   encode_command->add_flag("--pieces", encode->pieces, "Print pieces instead of ids");
@@ -299,15 +383,24 @@ void add_tokenizer_command(CommandContext context) {
   encode_command
       ->add_option("--truncation", encode->truncation,
                    "What gives way: longest_first, only_first or only_second")
-      ->option_text("HOW");
+      ->option_text("HOW")
+      ->check(CLI::IsMember({"longest_first", "only_first", "only_second"}));
   encode_command->callback([encode, context] {
     context.action = [encode, context] { return run_encode(context.common, *encode); };
   });
 
   auto decode = std::make_shared<ApplyOptions>();
   CLI::App* decode_command =
-      add_command(*tokenizer, context.common, "decode", "Token ids to text, a line each", "");
-  add_apply_options(*decode_command, *decode);
+      add_command(*tokenizer, context.common, "decode", "Token ids to text",
+                  "  llmctl tokenizer decode -m runs/tokenizer 512 77 1043\n"
+                  "  llmctl tokenizer encode -m runs/tokenizer < a.txt | llmctl tokenizer decode "
+                  "-m runs/tokenizer");
+  add_tokenizer_option(*decode_command, decode->tokenizer);
+  decode_command
+      ->add_option("id", decode->texts,
+                   "Ids of one text; without them and -f, a text in each line of standard input")
+      ->option_text("ID...");
+  add_file_option(*decode_command, *decode, "Lines of ids; - is standard input");
   decode_command->add_flag("--special", decode->special, "Keep special tokens in the text");
   decode_command->callback([decode, context] {
     context.action = [decode, context] { return run_decode(context.common, *decode); };
@@ -317,14 +410,13 @@ void add_tokenizer_command(CommandContext context) {
   CLI::App* inspect_command =
       add_command(*tokenizer, context.common, "inspect",
                   "Facts about a tokenizer and how well it compresses files",
-                  "  llmctl tokenizer inspect runs/tokenizer data/corpus/*.txt\n"
-                  "  llmctl tokenizer inspect runs/a data/corpus/*.txt --with runs/b");
-  inspect_command
-      ->add_option("tokenizer", inspect->path, "Tokenizer or model directory, or a .model file")
-      ->option_text("DIR")
-      ->required();
+                  "  llmctl tokenizer inspect -m runs/tokenizer data/corpus/*.txt\n"
+                  "  llmctl tokenizer inspect -m runs/a data/corpus/*.txt --with runs/b");
+  add_tokenizer_option(*inspect_command, inspect->tokenizer);
   inspect_command->add_option("file", inspect->files, "Texts to measure it on")
       ->option_text("FILE...");
+  inspect_command->add_flag("--vocabulary", inspect->vocabulary,
+                            "Print every piece with its id instead");
   inspect_command
       ->add_option("--with", inspect->others, "Another tokenizer to set beside it; may be repeated")
       ->option_text("DIR")

@@ -9,6 +9,7 @@
 namespace llmctl {
 
 void add_training_options(CLI::App& command, TrainingCommandOptions& options) {
+  options.command = command.get_name();
   add_config_options(command, options.config);
   command
       .add_option("-m,--model", options.model,
@@ -44,8 +45,7 @@ std::string training_table(const TrainingReport& report) {
   return render_facts(STDOUT_FILENO, report.command + ": " + report.directory.string(), rows);
 }
 
-int run_training_command(const CommonOptions& common, TrainingCommandOptions options,
-                         const std::string& command) {
+int run_training_command(const CommonOptions& common, TrainingCommandOptions options) {
   ConfigOptions& config = options.config;
   if (!options.model.empty()) set_string(config, "model.init_from", options.model);
   if (!options.run_dir.empty()) set_string(config, "run.dir", options.run_dir);
@@ -53,9 +53,9 @@ int run_training_command(const CommonOptions& common, TrainingCommandOptions opt
   if (common.threads > 0) config.sets.push_back(concat("train.threads=", common.threads));
   require(!config.files.empty() || !config.sets.empty(), ErrorCode::kUsage,
           "no configuration given: use -c FILE (llmctl config init writes one)");
-  const JsonDocument document = load_run_document(config.files, config.sets, config.unsets);
+  const JsonDocument document = load_document(config, options.command);
   const TrainingReport report = train_from_config(
-      command, document, {options.overwrite, config.dry_run, common.command_line});
+      options.command, document, {options.overwrite, config.dry_run, common.command_line});
   const std::string text =
       config.dry_run ? render_facts(STDOUT_FILENO, "plan of " + report.command, report.plan)
                      : training_table(report);

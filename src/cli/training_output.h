@@ -10,7 +10,7 @@ namespace llmctl {
 
 struct TrainingCommandOptions {
   ConfigOptions config;
-  std::string model, run_dir, device;
+  std::string command, model, run_dir, device;
   bool overwrite = false;
 };
 
@@ -18,8 +18,7 @@ void add_training_options(CLI::App& command, TrainingCommandOptions& options);
 
 /// Runs it and prints the plan or the closing table (best step, scores, the directory to load, the
 /// next command).
-int run_training_command(const CommonOptions& common, TrainingCommandOptions options,
-                         const std::string& command);
+int run_training_command(const CommonOptions& common, TrainingCommandOptions options);
 
 /// The closing table of a run.
 std::string training_table(const TrainingReport& report);

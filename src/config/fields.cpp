@@ -134,10 +134,57 @@ Json schema_document(const Json& schema, const std::string& title) {
   return document;
 }
 
+namespace {
+
+/// What other programs call a key that `names` has, or "". Left as folded() leaves it.
+std::string other_name(const std::string& wanted, const std::vector<std::string>& names) {
+  static const std::vector<std::pair<const char*, const char*>> kNames = {
+      {"learningrate", "lr"},
+      {"lrschedulertype", "schedule"},
+      {"lrscheduler", "schedule"},
+      {"numwarmupsteps", "warmup_steps"},
+      {"maxgradnorm", "clip_norm"},
+      {"gradientclipping", "clip_norm"},
+      {"numtrainepochs", "epochs"},
+      {"numepochs", "epochs"},
+      {"maxsteps", "steps"},
+      {"perdevicetrainbatchsize", "micro_batch_size"},
+      {"perdeviceevalbatchsize", "batch_size"},
+      {"trainbatchsize", "batch_size"},
+      {"gradientcheckpointing", "activation_checkpointing"},
+      {"savesteps", "every"},
+      {"evalsteps", "every"},
+      {"loggingsteps", "every"},
+      {"savetotallimit", "keep_last"},
+      {"metricforbestmodel", "keep_best"},
+      {"outputdir", "dir"},
+      {"modelnameorpath", "init_from"},
+      {"trainfile", "train"},
+      {"validationfile", "valid"},
+      {"maxseqlength", "sequence_length"},
+      {"maxseqlen", "sequence_length"},
+      {"blocksize", "sequence_length"},
+      {"mlmprobability", "mask_probability"},
+      {"alpha", "lora_alpha"},
+      {"rank", "r"},
+      {"maxtokens", "max_new_tokens"},
+      {"nsamples", "num_return_sequences"},
+  };
+  for (const auto& [other, own] : kNames) {
+    if (wanted == other && std::find(names.begin(), names.end(), own) != names.end()) return own;
+  }
+  return "";
+}
+
+}  // namespace
+
 std::string did_you_mean(const std::string& name, const std::vector<std::string>& names) {
   constexpr std::size_t kLongest = 64;
   if (name.empty() || name.size() > kLongest) return "";
   const std::string wanted = folded(name);
+  if (const std::string other = other_name(wanted, names); !other.empty()) {
+    return concat(", did you mean '", other, "'?");
+  }
   const std::size_t slips = wanted.size() <= 4 ? 1 : wanted.size() <= 9 ? 2 : 3;
   const std::string* best = nullptr;
   std::size_t best_distance = slips + 1;

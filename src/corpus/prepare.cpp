@@ -35,10 +35,7 @@ constexpr std::uint64_t kShardBytes = std::uint64_t{1} << 30;
 constexpr const char* kKeyFile = "key";
 constexpr const char* kSplits[] = {"train", "valid", "test"};
 
-void stop_if_asked() {
-  require(stop_requested() == 0, ErrorCode::kTemporary,
-          "interrupted; the same command goes on where it was");
-}
+constexpr const char* kGoesOn = "the same command goes on where it was";
 
 /// Paragraphs of a text: parts between line ends.
 template <class Use>
@@ -249,7 +246,7 @@ class Preparation {
         here += text.size();
         if (++seen % 1024 == 0) {
           progress.update(std::min(done_files + std::min(here, size), source_bytes_));
-          stop_if_asked();
+          stop_if_asked(kGoesOn);
         }
         if (segment.text_file) {
           segment.texts.emplace_back(text);
@@ -305,7 +302,7 @@ class Preparation {
   }
 
   void clean_batch(Segment& segment) {
-    stop_if_asked();
+    stop_if_asked(kGoesOn);
     std::vector<Cleaned> cleaned(segment.texts.size());
     constexpr std::size_t kGroup = 32;  // documents that share counts
     const std::size_t groups = (cleaned.size() + kGroup - 1) / kGroup;
@@ -384,7 +381,7 @@ class Preparation {
   }
 
   void find_duplicates() {
-    stop_if_asked();
+    stop_if_asked(kGoesOn);
     dropped_.assign(clean_.kept, false);
     if (clean_.kept == 0) return;
     const MappedFile keys = joined("keys", [](const SegmentFiles& files) { return files.keys(); });
@@ -506,7 +503,7 @@ class Preparation {
   }
 
   void flush(Split& split) {
-    stop_if_asked();
+    stop_if_asked(kGoesOn);
     if (split.batch.empty()) return;
     if (split.shards) {
       const auto ids = tokenizer_->encode_batch(split.batch);
@@ -562,6 +559,7 @@ class Preparation {
 }  // namespace
 
 Json prepare_data(const PrepareConfig& config, const PrepareOptions& options) {
+  const GracefulStop graceful;  // a batch is finished, so that the next call goes on behind it
   return Preparation(config, options).run();
 }
 

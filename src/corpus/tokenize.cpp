@@ -81,10 +81,7 @@ class FileLock {
   int fd_;
 };
 
-void stop_if_asked() {
-  require(stop_requested() == 0, ErrorCode::kTemporary,
-          "interrupted while tokenizing; the next run tokenizes again");
-}
+constexpr const char* kAgain = "the next run tokenizes again";
 
 /// The part of each document that a selection takes; documents of a file are asked about in order.
 class Selector {
@@ -154,7 +151,7 @@ class Encoder {
   }
 
   void flush() {
-    stop_if_asked();
+    stop_if_asked(kAgain);
     std::vector<std::vector<TokenId>> ids(texts_.size());
     parallel_for(texts_.size(), [&](std::size_t i) {
       try {
@@ -198,7 +195,7 @@ Json identify(const std::vector<fs::path>& files) {
       if (progress) {
         const std::lock_guard lock(mutex);
         progress->update(done += chunk.size());
-        stop_if_asked();
+        stop_if_asked(kAgain);
       }
       return true;
     });
@@ -320,8 +317,9 @@ std::shared_ptr<const Shards> tokenize_to_shards(const std::vector<fs::path>& fi
   const fs::path directory = cache_root / key;
   if (auto shards = open_cached(directory)) return shards;
 
+  const GracefulStop graceful;  // the lock and what is half written go
   const FileLock lock(cache_root / ("." + key + ".lock"));
-  stop_if_asked();
+  stop_if_asked(kAgain);
   if (auto shards = open_cached(directory)) return shards;
   std::error_code ignored;  // what cannot be removed is in the way, which commit() reports
   fs::remove_all(directory, ignored);

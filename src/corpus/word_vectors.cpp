@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/temporaries.h"
 #include "base/terminal.h"
 #include "base/threads.h"
 #include "base/utf8.h"
@@ -51,7 +52,7 @@ class TrainingText {
       : path_(path) {
     std::unique_ptr<const ChineseWords> words;
     if (!tokenizer) words = std::make_unique<const ChineseWords>();
-    AtomicFile file(path_);
+    AtomicFile file(path);
     std::vector<std::string> batch;
     std::size_t bytes = 0;
     const auto flush = [&] {
@@ -72,15 +73,9 @@ class TrainingText {
     flush();
     file.commit();
   }
-  ~TrainingText() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
-  TrainingText(const TrainingText&) = delete;
-  TrainingText& operator=(const TrainingText&) = delete;
 
  private:
-  std::filesystem::path path_;
+  TemporaryPath path_;
 };
 
 fasttext::Args arguments_of(const VectorsConfig& config, const std::filesystem::path& text) {

@@ -18,7 +18,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/fault.h"
 #include "base/random.h"
+#include "base/signals.h"
 #include "infer/sampler.h"
 #include "nn/kv_cache.h"
 #include "ops/backend.h"
@@ -89,7 +91,11 @@ class BatchDecoder {
     context_.cache = cache.get();
     if (!sources_.empty()) encode();
     advance(forward(longest));
-    while (!rows_.empty()) advance(forward(1));
+    while (!rows_.empty()) {
+      fault_point("token");
+      stop_if_asked();
+      advance(forward(1));
+    }
   }
 
  private:

@@ -1,14 +1,22 @@
 #include "runs/chat.h"
 
-#include <istream>
+#include <csignal>
+#include <vector>
 
 #include "base/error.h"
+#include "base/signals.h"
 #include "base/utf8.h"
+#include "config/fields.h"
 #include "runs/generation.h"
 #include "tasks/text_answers.h"
 
 namespace llmctl {
 namespace {
+
+const std::vector<std::string> kChatCommands = {"/help", "/reset", "/quit", "/exit"};
+constexpr const char* kChatHelp =
+    "/reset  begin a new conversation\n/quit   end (also /exit, or the end of the input)\n"
+    "/help   this list\nCtrl-C ends an answer. Any other line is a message.";
 
 class Conversation {
  public:
@@ -19,12 +27,25 @@ class Conversation {
     messages_.push_back({{"role", "user"}, {"content", line}});
     shorten();
     const AnswerInput input = this->input();
-    const AnswerList answers = responder_.answer(std::span(&input, 1), turn_++, console_.piece);
-    const GeneratedText& answer =
-        dynamic_cast<const TextAnswer&>(*answers.front()).samples().front();
-    messages_.push_back({{"role", "assistant"}, {"content", answer.text}});
-    console_.answer(
-        {{"role", "assistant"}, {"content", answer.text}, {"finish_reason", answer.finish_reason}});
+    std::string text;  // so far
+    const auto piece = [&](const std::string& more) {
+      text += more;
+      if (console_.piece) console_.piece(more);
+    };
+    std::string reason = "interrupted";
+    try {
+      const GracefulStop graceful;
+      const AnswerList answers = responder_.answer(std::span(&input, 1), turn_++, piece);
+      const GeneratedText& answer =
+          dynamic_cast<const TextAnswer&>(*answers.front()).samples().front();
+      text = answer.text;
+      reason = answer.finish_reason;
+    } catch (const Interrupted& interrupted) {
+      if (interrupted.signal() != SIGINT) throw;
+      forget_stop();
+    }
+    messages_.push_back({{"role", "assistant"}, {"content", text}});
+    console_.answer({{"role", "assistant"}, {"content", text}, {"finish_reason", reason}});
   }
 
   void reset() { messages_ = Json::array(); }
@@ -41,7 +62,7 @@ class Conversation {
       ++dropped;
     }
     if (dropped > 0) {
-      console_.note(concat("the conversation outgrew the model's ", responder_.prompt_limit(),
+      console_.warn(concat("the conversation outgrew the model's ", responder_.prompt_limit(),
                            " tokens: its ", dropped, " oldest turn", dropped > 1 ? "s" : "",
                            " left out"));
     }
@@ -64,21 +85,25 @@ void run_chat(const JsonDocument& document, const ChatConsole& console) {
   require(responder != nullptr && responder->form().holds_conversations(), ErrorCode::kUsage,
           answering.loaded.directory.string(), ": a ", answering.loaded.model->facts().architecture,
           " holds no conversations");
-  for (const std::string& note : responder->notes()) console.note(note);
+  for (const std::string& note : responder->notes()) console.warn(note);
   Conversation conversation(*responder, console);
-  console.ask();
-  for (std::string line; std::getline(console.in, line); console.ask()) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (line == "/quit" || line == "/exit") break;
-    if (line == "/reset") {
-      conversation.reset();
-      continue;
+  while (const auto line = console.read()) {
+    if (const auto bad = find_invalid_utf8(*line)) {
+      console.warn(concat("the line is not UTF-8 at byte ", *bad, "; it is left out"));
+    } else if (line->starts_with("/")) {
+      const std::string command = line->substr(0, line->find(' '));
+      if (command == "/quit" || command == "/exit") break;
+      if (command == "/reset") {
+        conversation.reset();
+      } else if (command == "/help") {
+        console.tell(kChatHelp);
+      } else {
+        console.warn(concat("unknown command ", command, did_you_mean(command, kChatCommands),
+                            "; /help lists them; a space before it makes it a message"));
+      }
+    } else if (!line->empty()) {
+      conversation.say(*line);
     }
-    if (line.empty()) continue;
-    if (const auto bad = find_invalid_utf8(line)) {
-      fail(ErrorCode::kData, "the line is not UTF-8 at byte ", *bad);
-    }
-    conversation.say(line);
   }
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <iosfwd>
+#include <optional>
 #include <string>
 
 #include "config/json.h"
@@ -11,18 +11,20 @@ namespace llmctl {
 
 /// Where a conversation's lines come from and go to.
 struct ChatConsole {
-  std::istream& in;
-  std::function<void()> ask;                      ///< before a line is read
-  std::function<void(const std::string&)> piece;  ///< of an answer, as it grows
-  std::function<void(const Json&)> answer;        ///< the whole answer, when it is there
-  std::function<void(const std::string&)> note;   ///< what the user should know
+  std::function<std::optional<std::string>()> read;  ///< the next line; nothing: there are no more
+  std::function<void(const std::string&)> piece;     ///< of an answer, as it grows; may be empty
+  std::function<void(const Json&)> answer;           ///< the whole answer, when it is there
+  std::function<void(const std::string&)> tell;      ///< what the user asked to know
+  std::function<void(const std::string&)> warn;      ///< what the user should know
 };
 
-/// Each line is a message of the user's in one conversation; "/reset" begins a new one, "/quit" or
-/// the end of the input ends it. When a conversation outgrows the model its oldest turns are left
-/// out, which is noted. Messages become tokens by the chat template (chat.template, else the
-/// model's), or as the model's fine-tuning on prompts and answers had them. kUsage for a model with
-/// neither.
+/// Each line is a message of the user's in one conversation; lines that begin with "/" are commands
+/// ("/help" lists them), others than those are named and not sent. A line that is not UTF-8 is left
+/// out with a warning. SIGINT ends the answer that is being written, whose text so far stays part
+/// of the conversation; SIGTERM ends it all (Interrupted). When a conversation outgrows the model
+/// its oldest turns are left out, which is noted. Messages become tokens by the chat template
+/// (chat.template, else the model's), or as the model's fine-tuning on prompts and answers had
+/// them. kUsage for a model with neither.
 void run_chat(const JsonDocument& document, const ChatConsole& console);
 
 }  // namespace llmctl

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "corpus/word_vectors.h"
 #include "infer/engine.h"
 #include "models/model.h"
 #include "prompt/generation_settings.h"
@@ -9,12 +10,13 @@
 #include "runs/sections.h"
 #include "tasks/objective.h"
 #include "tasks/task.h"
+#include "text/train.h"
 
 namespace llmctl {
 
 const std::vector<std::string>& configured_commands() {
-  static const std::vector<std::string> names = {"pretrain", "finetune", "generate", "eval",
-                                                 "prepare"};
+  static const std::vector<std::string> names = {"pretrain", "finetune",  "generate", "eval",
+                                                 "prepare",  "tokenizer", "vectors"};
   return names;
 }
 
@@ -23,7 +25,9 @@ std::string config_command(const std::string& command, const JsonDocument& docum
   if (!command.empty()) {
     if (std::find(known.begin(), known.end(), command) == known.end()) {
       fail(ErrorCode::kUsage, "unknown command ", command, did_you_mean(command, known),
-           "; configurations drive pretrain, finetune, generate, eval and prepare");
+           "; configurations drive pretrain, finetune, generate, eval, data prepare (prepare), "
+           "tokenizer "
+           "train (tokenizer) and data vectors (vectors)");
     }
     return command;
   }
@@ -34,9 +38,10 @@ std::string config_command(const std::string& command, const JsonDocument& docum
   if (has("objective") || has("optim") || has("train")) return "pretrain";
   if (has("tasks") || has("fail_under") || has("baselines")) return "eval";
   if (has("generation") || has("input")) return "generate";
+  if (has("recipe") || has("vocab_size")) return "tokenizer";
   fail(ErrorCode::kUsage,
        "cannot tell whose configuration this is; name the command: pretrain, finetune, generate, "
-       "eval or prepare");
+       "eval, prepare, tokenizer or vectors");
 }
 
 namespace {
@@ -167,6 +172,8 @@ Json resolved_config(const std::string& command, const JsonDocument& document) {
     return resolved;
   }
   if (chosen == "prepare") return config_to_json(read_prepare_config(document));
+  if (chosen == "tokenizer") return resolve<TokenizerTrainConfig>(document);
+  if (chosen == "vectors") return resolve<VectorsConfig>(document);
   return resolve<EvalConfig>(document);
 }
 
@@ -185,6 +192,10 @@ Json config_schema_of(const std::string& command) {
     schema = config_schema<PrepareConfig>();
     Json& input = schema["properties"]["input"];
     input["items"] = {{"oneOf", Json::array({Json{{"type", "string"}}, input["items"]})}};
+  } else if (chosen == "tokenizer") {
+    schema = config_schema<TokenizerTrainConfig>();
+  } else if (chosen == "vectors") {
+    schema = config_schema<VectorsConfig>();
   } else {
     schema = config_schema<EvalConfig>();
   }
@@ -255,6 +266,23 @@ std::string starter_config(const std::string& command) {
   "deduplicate": {"exact": true, "near": true},
   "split": {"valid": 0.01}
 }
+)";
+  }
+  if (chosen == "tokenizer") {
+    return R"(// llmctl tokenizer train FILE... -o DIR -c FILE       every key: llmctl config keys tokenizer
+{
+  "recipe": "causal",
+  "model_type": "bpe",
+  "vocab_size": 4000,
+  // Special tokens of chat templates, and strings that are never split.
+  "chat_symbols": ["<|im_start|>", "<|im_end|>"],
+  "user_symbols": []
+}
+)";
+  }
+  if (chosen == "vectors") {
+    return R"(// llmctl data vectors FILE... -o vectors.txt -c FILE       every key: llmctl config keys vectors
+{"model": "skipgram", "dim": 100, "epochs": 5, "min_count": 5}
 )";
   }
   return R"(// llmctl eval -c FILE

@@ -10,7 +10,7 @@
 #include <map>
 
 #include "base/error.h"
-#include "base/files.h"
+#include "base/output.h"
 #include "models/tensor_file.h"
 #include "report/html_page.h"
 #include "runs/assembly.h"
@@ -72,7 +72,7 @@ void write_picture(const std::filesystem::path& path, const std::string& title,
       page.heat_map(concat("head ", head), rows, columns, {values, values + map.numel()});
     }
   }
-  write_file(path, page.text());
+  write_output(path, page.text());
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/output.h"
+#include "base/temporaries.h"
 #include "base/utf8.h"
 #include "io/text_source.h"
 
@@ -25,17 +27,18 @@ TrainingEstimate estimate_training_on_files(const TokenizerTrainConfig& config,
   return estimate;
 }
 
+void check_tokenizer_directory(const fs::path& directory, bool overwrite) {
+  std::error_code ignored;
+  if (overwrite && fs::exists(directory / "tokenizer_config.json", ignored)) return;
+  check_output_directory(directory, overwrite ? "it is no tokenizer's directory, choose another one"
+                                              : "choose another directory or use --overwrite");
+}
+
 TokenizerTrainReport train_tokenizer_on_files(const TokenizerTrainConfig& config,
                                               const std::vector<std::string>& inputs,
                                               const fs::path& directory, bool overwrite) {
   const auto files = expand_paths(inputs);
-  std::error_code ignored;
-  if (fs::exists(fs::symlink_status(directory, ignored)) && !fs::is_empty(directory, ignored)) {
-    require(overwrite, ErrorCode::kCannotCreate, directory.string(),
-            ": exists; choose another directory or use --overwrite");
-    require(fs::exists(directory / "tokenizer_config.json", ignored), ErrorCode::kCannotCreate,
-            directory.string(), ": is no tokenizer's directory; choose another one");
-  }
+  check_tokenizer_directory(directory, overwrite);
   const auto documents = [&](const std::function<bool(std::string_view)>& document) {
     for (const auto& file : files) {
       bool more = true;
@@ -44,16 +47,15 @@ TokenizerTrainReport train_tokenizer_on_files(const TokenizerTrainConfig& config
       if (!more) return;
     }
   };
-  if (!fs::exists(directory, ignored)) return train_tokenizer(config, documents, directory);
+  std::error_code ignored;
+  if (!fs::exists(directory, ignored) || fs::is_empty(directory, ignored)) {
+    return train_tokenizer(config, documents, directory);
+  }
   // The old one stays until the new one is complete.
-  const fs::path fresh = directory.string() + ".new";
-  fs::remove_all(fresh, ignored);
-  const auto report = train_tokenizer(config, documents, fresh);
-  fs::remove_all(directory, ignored);
-  std::error_code error;
-  fs::rename(fresh, directory, error);
-  require(!error, ErrorCode::kCannotCreate, directory.string(),
-          ": cannot be replaced: ", error.message());
+  const TemporaryPath fresh(directory.string() + ".new");
+  fs::remove_all(fresh.path(), ignored);
+  const auto report = train_tokenizer(config, documents, fresh.path());
+  replace_directory(fresh.path(), directory);
   return report;
 }
 

@@ -18,6 +18,9 @@ namespace llmctl {
 TrainingEstimate estimate_training_on_files(const TokenizerTrainConfig& config,
                                             const std::vector<std::string>& inputs);
 
+/// Refuses (kCannotCreate) what train_tokenizer_on_files() would refuse to write, before any work.
+void check_tokenizer_directory(const std::filesystem::path& directory, bool overwrite);
+
 /// Trains on files, folders and globs (text, .jsonl with a member "text", compressed) and writes a
 /// tokenizer directory. `overwrite` replaces one that is there. kMissing, kConfig, kCannotCreate.
 TokenizerTrainReport train_tokenizer_on_files(const TokenizerTrainConfig& config,

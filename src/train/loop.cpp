@@ -271,6 +271,7 @@ void Trainer::forget_best() {
 }
 
 TrainingOutcome Trainer::train() {
+  const GracefulStop graceful;  // the step is finished and saved
   start();
   if (main_ && state_.step == total_) log_info("all ", total_, " steps are done already");
   Prefetcher batches(run_.source, state_.step, total_, run_.model.device().is_cuda());
@@ -378,7 +379,13 @@ void Trainer::record_step(const StepResult& result, double lr) {
 void Trainer::settle() {
   if (state_.step == 0) return;
   bool better = false;
-  if (signal_ == 0 && validation_due()) better = validate();
+  if (signal_ == 0 && validation_due()) {
+    try {
+      better = validate();
+    } catch (const Interrupted& interrupted) {
+      signal_ = interrupted.signal();  // the resumed run validates
+    }
+  }
   if (signal_ != 0) {
     stopped_ = signal_ == SIGINT ? "SIGINT" : "SIGTERM";
     exit_status_ = 128 + signal_;

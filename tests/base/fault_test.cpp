@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
+
 #include "support/child.h"
 
 namespace llmctl {
@@ -24,6 +26,22 @@ TEST(Fault, KillsAtTheChosenPassageOfTheNamedPoint) {
   EXPECT_EQ(pass("write:1", "fsync", 5).status, 0);
   EXPECT_EQ(pass("writes:1", "write", 5).status, 0);
   EXPECT_EQ(pass("", "write", 5).status, 0);
+}
+
+TEST(Fault, SendsASignalOnce) {
+  for (const auto& [setting, signal] :
+       {std::pair{"write:2/INT", SIGINT}, std::pair{"write:2/TERM", SIGTERM}}) {
+    EXPECT_EQ(pass(setting, "write", 1).status, 0);
+    EXPECT_EQ(pass(setting, "write", 2).signal, signal);
+  }
+  const auto once = test::run_child([] {
+    static int count = 0;
+    ::setenv("LLMCTL_FAULT", "write:1/INT", 1);
+    std::signal(SIGINT, [](int) { ++count; });
+    for (int i = 0; i < 3; ++i) fault_point("write");
+    ::_exit(count);
+  });
+  EXPECT_EQ(once.status, 1);
 }
 
 TEST(Fault, DoesNothingWhenUnset) {

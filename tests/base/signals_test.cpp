@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "base/files.h"
+#include "base/temporaries.h"
 #include "support/child.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
@@ -18,6 +19,7 @@ TEST(Signals, TheFirstOneAsksForAStop) {
     const auto result = test::run_child([=] {
       install_signal_handlers();
       install_signal_handlers();
+      const GracefulStop graceful;
       require(stop_requested() == 0, ErrorCode::kInternal, "asked before any signal");
       ::raise(signal);
       require(stop_requested() == signal, ErrorCode::kInternal, "not asked");
@@ -30,6 +32,7 @@ TEST(Signals, TheSecondOneEndsTheProcess) {
   const auto twice = [](int first, int second) {
     return test::run_child([=] {
       install_signal_handlers();
+      const GracefulStop graceful;
       ::raise(first);
       ::raise(second);
     });
@@ -39,9 +42,63 @@ TEST(Signals, TheSecondOneEndsTheProcess) {
   EXPECT_EQ(twice(SIGTERM, SIGINT).status, 130);
 }
 
+TEST(Signals, WhereNobodyAsksTheFirstOneEndsTheProcess) {
+  for (const auto& [signal, name] : {std::pair{SIGINT, "SIGINT"}, std::pair{SIGTERM, "SIGTERM"}}) {
+    const auto result = test::run_child([signal = signal] {
+      install_signal_handlers();
+      { const GracefulStop over; }
+      ::raise(signal);
+    });
+    EXPECT_EQ(result.status, 128 + signal);
+    EXPECT_EQ(result.err, concat("llmctl: error: interrupted by ", name, "\n"));
+  }
+}
+
+TEST(Signals, TemporariesGoWithTheProcess) {
+  const test::TempDir dir;
+  dir.write("old.txt", "old");
+  const auto result = test::run_child([&] {
+    install_signal_handlers();
+    AtomicFile file(dir / "old.txt");
+    file.write("new");
+    AtomicDirectory directory(dir / "model");
+    write_file(directory.path() / "config.json", "{}");
+    make_directories(directory.path() / "shards/deep");
+    for (int i = 0; i < 200; ++i) {
+      write_file(directory.path() / concat("shards/deep/a-rather-long-name-", i), "x");
+    }
+    const TemporaryPath text(dir / "work.text");
+    write_file(text.path(), "x");
+    ::raise(SIGTERM);
+  });
+  EXPECT_EQ(result.status, 143);
+  EXPECT_EQ(read_file(dir / "old.txt"), "old");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir.path()), {}), 1);
+}
+
+TEST(Signals, AskingThrowsAndNamesTheHint) {
+  const auto result = test::run_child([] {
+    install_signal_handlers();
+    const GracefulStop graceful;
+    stop_if_asked("never said");
+    ::raise(SIGINT);
+    try {
+      stop_if_asked("go on later");
+    } catch (const Interrupted& interrupted) {
+      require(interrupted.signal() == SIGINT, ErrorCode::kInternal, "another signal");
+      forget_stop();
+      stop_if_asked("forgotten");
+      throw;
+    }
+  });
+  EXPECT_EQ(result.status, 75);
+  EXPECT_EQ(result.err, "interrupted by SIGINT; go on later");
+}
+
 TEST(Signals, AWaitForInputEnds) {
   const auto result = test::run_child([] {
     install_signal_handlers();
+    const GracefulStop graceful;
     int ends[2];
     require(::pipe(ends) == 0, ErrorCode::kInternal, "pipe");
     ::alarm(0);

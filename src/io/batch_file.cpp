@@ -1,4 +1,4 @@
-#include "prompt/batch_file.h"
+#include "io/batch_file.h"
 
 #include <cerrno>
 #include <cstring>
@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "base/signals.h"
 #include "base/terminal.h"
 
@@ -59,17 +60,76 @@ std::size_t resume_partial(const fs::path& partial, const fs::path& key_file,
   return done;
 }
 
+/// What OUTPUT.key holds of a finished job: its key and the digest of what it wrote.
+std::string finished_mark(const std::string& key, const fs::path& output) {
+  Sha256 hash;
+  for_each_chunk(output, [&](std::string_view bytes) {
+    hash.update(bytes);
+    return true;
+  });
+  return concat(key, "\n", hash.hex(), "\n");
+}
+
+/// Answers chunk by chunk until all are there or a signal asks for a stop.
+void answer_all(const std::vector<Json>& inputs, std::size_t chunk, const AnswerInputs& answer,
+                const std::function<void(const std::string&)>& write, BatchFileOutcome& outcome) {
+  Progress progress("generate", inputs.size());
+  progress.update(outcome.done);
+  const GracefulStop graceful;
+  try {
+    while (outcome.done < inputs.size()) {
+      stop_if_asked();
+      const std::span<const Json> some =
+          std::span(inputs).subspan(outcome.done, std::min(chunk, inputs.size() - outcome.done));
+      std::string lines;
+      for (const Json& line : answer(outcome.done, some)) lines += dump_json(line) + "\n";
+      write(lines);
+      outcome.done += some.size();
+      progress.update(outcome.done);
+    }
+    progress.finish();
+  } catch (const Interrupted& interrupted) {
+    outcome.exit_status = 128 + interrupted.signal();
+  }
+}
+
 }  // namespace
 
 BatchFileOutcome answer_batch_file(const std::vector<Json>& inputs, const fs::path& output,
                                    const std::string& digest, std::size_t chunk,
-                                   const AnswerInputs& answer) {
-  const fs::path partial = output.string() + ".partial";
+                                   const AnswerInputs& answer, bool overwrite) {
+  BatchFileOutcome outcome;
+  if (is_standard_output(output)) {
+    answer_all(inputs, chunk, answer, write_stdout, outcome);
+    return outcome;
+  }
+  if (is_special_file(output)) {
+    AtomicFile file(output);
+    const auto write = [&](const std::string& lines) {
+      file.write(lines);
+      file.flush();
+    };
+    answer_all(inputs, chunk, answer, write, outcome);
+    return outcome;
+  }
+  // A link stays one: its target is written.
+  std::error_code error;
+  const fs::path target = fs::is_symlink(output, error) ? fs::weakly_canonical(output) : output;
+  const fs::path finished = target.string() + ".key";
+  const fs::path partial = target.string() + ".partial";
   const fs::path key_file = partial.string() + ".key";
   const std::string key = key_of(inputs, digest, chunk);
-  require(!fs::is_directory(output), ErrorCode::kCannotCreate, output.string(),
-          ": is a directory, expected a file");
-  BatchFileOutcome outcome;
+  if (!overwrite && fs::is_regular_file(target) && fs::file_size(target) > 0 &&
+      fs::exists(finished) && read_file(finished, 4096) == finished_mark(key, target)) {
+    log_info(output, ": is finished; all ", inputs.size(), " answers are there");
+    outcome.resumed = outcome.done = inputs.size();
+    return outcome;
+  }
+  check_output_file(output, overwrite);
+  if (overwrite) {
+    fs::remove(partial, error);
+    fs::remove(key_file, error);
+  }
   outcome.resumed = outcome.done = resume_partial(partial, key_file, key, inputs.size(), chunk);
   if (outcome.resumed > 0) {
     log_info("going on with ", partial.string(), ": ", outcome.resumed, " of ", inputs.size(),
@@ -77,28 +137,19 @@ BatchFileOutcome answer_batch_file(const std::vector<Json>& inputs, const fs::pa
   }
   if (outcome.resumed == 0) write_file(key_file, key + "\n");
   AppendFile file(partial);
-  Progress progress("generate", inputs.size());
-  progress.update(outcome.done);
-  while (outcome.done < inputs.size()) {
-    if (const int signal = stop_requested()) {
-      outcome.exit_status = 128 + signal;
-      return outcome;
-    }
-    const std::span<const Json> some =
-        std::span(inputs).subspan(outcome.done, std::min(chunk, inputs.size() - outcome.done));
-    std::string lines;
-    for (const Json& line : answer(outcome.done, some)) lines += dump_json(line) + "\n";
+  const auto write = [&](const std::string& lines) {
     require(file.append(lines), ErrorCode::kIo, partial.string(),
             ": writing failed: ", std::strerror(errno), "; ", outcome.done, " of ", inputs.size(),
             " answers are kept, the same command goes on from there");
-    outcome.done += some.size();
-    progress.update(outcome.done);
-  }
-  progress.finish();
+  };
+  answer_all(inputs, chunk, answer, write, outcome);
+  require(file.sync(), ErrorCode::kIo, partial.string(),
+          ": writing failed: ", std::strerror(errno));
+  if (outcome.exit_status != 0) return outcome;
   file = AppendFile();
-  std::error_code error;
-  fs::rename(partial, output, error);
-  require(!error, ErrorCode::kCannotCreate, output.string(), ": ", error.message());
+  // The mark first: it fits the file only once that has its name.
+  write_file(finished, finished_mark(key, partial));
+  rename_synced(partial, target);
   fs::remove(key_file, error);
   return outcome;
 }

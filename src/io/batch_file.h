@@ -27,8 +27,13 @@ struct BatchFileOutcome {
 /// lines belong to: the inputs, and `digest` for everything else that decides the answers (model,
 /// tokenizer, settings); where that differs the call is refused (kCannotCreate). kIo (disk full)
 /// keeps what is complete.
+///
+/// OUTPUT.key remembers the same of the finished file: the same job again finds it done, another
+/// one, or any other file with content there, is refused (kCannotCreate) unless `overwrite`, which
+/// begins anew. Standard output ("-"), devices and FIFOs get each chunk as it is there.
 BatchFileOutcome answer_batch_file(const std::vector<Json>& inputs,
                                    const std::filesystem::path& output, const std::string& digest,
-                                   std::size_t chunk, const AnswerInputs& answer);
+                                   std::size_t chunk, const AnswerInputs& answer,
+                                   bool overwrite = false);
 
 }  // namespace llmctl

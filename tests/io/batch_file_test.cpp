@@ -1,4 +1,4 @@
-#include "prompt/batch_file.h"
+#include "io/batch_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "base/terminal.h"
-#include "scripted_model.h"
 #include "support/temp_dir.h"
 
 namespace llmctl::test {
@@ -112,6 +111,61 @@ TEST_F(BatchFile, ASignalEndsItBetweenChunks) {
   });
   EXPECT_EQ(status, 143);
   EXPECT_EQ(answer_batch_file(inputs, out(), "key", 6, echo).resumed, 12u);
+}
+
+TEST_F(BatchFile, ASignalInsideAChunkDropsThatChunk) {
+  const int status = in_child([&] {
+    install_signal_handlers();
+    const auto outcome = answer_batch_file(inputs, out(), "key", 6,
+                                           [&](std::size_t first, std::span<const Json> some) {
+                                             if (first == 6) ::raise(SIGINT);
+                                             stop_if_asked();  // as the engine does for each token
+                                             return echo(first, some);
+                                           });
+    return outcome.done == 6 ? outcome.exit_status : 1;
+  });
+  EXPECT_EQ(status, 130);
+  EXPECT_FALSE(std::filesystem::exists(out()));
+  EXPECT_EQ(answer_batch_file(inputs, out(), "key", 6, echo).resumed, 6u);
+}
+
+TEST_F(BatchFile, AFinishedFileIsKept) {
+  answer_batch_file(inputs, out(), "key", 6, echo);
+  const std::string text = slurp(out());
+  const auto never = [](std::size_t, std::span<const Json>) -> std::vector<Json> {
+    ADD_FAILURE() << "computed again";
+    return {};
+  };
+  // The same job is done.
+  const BatchFileOutcome again = answer_batch_file(inputs, out(), "key", 6, never);
+  EXPECT_EQ(again.done, 20u);
+  EXPECT_EQ(again.resumed, 20u);
+  // Another one, or a file that somebody has changed since, is refused.
+  EXPECT_THAT(error_of([&] { answer_batch_file(inputs, out(), "other", 6, never); }).what(),
+              HasSubstr("exists; choose another name, or replace it with --overwrite"));
+  dir.write("out.jsonl", text + "{}\n");
+  EXPECT_EQ(error_of([&] { answer_batch_file(inputs, out(), "key", 6, never); }).code(),
+            ErrorCode::kCannotCreate);
+  EXPECT_EQ(slurp(out()), text + "{}\n");
+  // --overwrite begins anew, the beginning of another job included.
+  dir.write("out.jsonl.partial", "{}\n");
+  dir.write("out.jsonl.partial.key", "another\n");
+  EXPECT_EQ(answer_batch_file(inputs, out(), "other", 6, echo, true).resumed, 0u);
+  EXPECT_EQ(slurp(out()), text);
+}
+
+TEST_F(BatchFile, ALinkStaysOneAndADeviceIsWrittenAsItIs) {
+  dir.write("target.jsonl", "");
+  std::filesystem::create_symlink("target.jsonl", out());
+  answer_batch_file(inputs, out(), "key", 6, echo);
+  EXPECT_TRUE(std::filesystem::is_symlink(out()));
+  const std::string text = slurp(dir / "target.jsonl");
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 20);
+  EXPECT_EQ(answer_batch_file(inputs, "/dev/null", "key", 6, echo).done, 20u);
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+  EXPECT_FALSE(std::filesystem::exists("/dev/null.partial"));
+  EXPECT_EQ(error_of([&] { answer_batch_file(inputs, "/dev/full", "key", 6, echo); }).code(),
+            ErrorCode::kIo);
 }
 
 TEST_F(BatchFile, RefusesTheBeginningOfAnotherJob) {
