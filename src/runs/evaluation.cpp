@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <optional>
 
-#include "base/files.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "base/terminal.h"
 #include "io/text_source.h"
 #include "runs/assembly.h"
 #include "runs/run_directory.h"
 #include "runs/sections.h"
-#include "tasks/objective.h"
-#include "tasks/pseudo_perplexity.h"
 #include "tasks/task.h"
 
 namespace llmctl {
@@ -121,7 +119,7 @@ class Evaluation {
     run_entries();
     apply_bounds();
     if (!config_.output.file.empty())
-      write_file(config_.output.file, dump_json(report_.to_json(), 2) + "\n");
+      write_output(config_.output.file, dump_json(report_.to_json(), 2) + "\n");
     return std::move(report_);
   }
 
@@ -245,6 +243,7 @@ class Evaluation {
     if (common.sequence_length > 0) data.sequence_length = common.sequence_length;
     data.sequence_length = std::min(data.sequence_length, limit);
     data.valid_tokens = text.max_tokens;
+    data.directory = loaded().directory;
     return data;
   }
 
@@ -302,12 +301,12 @@ class Evaluation {
     require(!result.predictions.empty(), ErrorCode::kUsage, "save_predictions: ", task.type(),
             " has no predictions");
     if (text_extension(file) != ".jsonl") {
-      write_file(file, dump_json(task.predictions_document(result.predictions), 2) + "\n");
+      write_output(file, dump_json(task.predictions_document(result.predictions), 2) + "\n");
       return;
     }
     std::string lines;
     for (const Json& prediction : result.predictions) lines += dump_json(prediction) + "\n";
-    write_file(file, lines);
+    write_output(file, lines);
   }
 
   /// What scores of an entry are called in bounds: "NAME.METRIC", and "METRIC" when it is alone.

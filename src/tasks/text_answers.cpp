@@ -161,8 +161,8 @@ TextResponder::TextResponder(Model& model, std::shared_ptr<const Tokenizer> toke
     : model_(model),
       tokenizer_(std::move(tokenizer)),
       form_(std::move(form)),
-      generation_(generation_settings(options, model.config(), model.facts().encoder_decoder,
-                                      *tokenizer_)),
+      generation_(
+          generation_settings(options, model.config(), model.facts().encoder_decoder, *tokenizer_)),
       context_(options.context) {
   if (const auto end = form_->end_token()) generation_.add_eos(*end);
   if (const std::string end = form_->end_text(); !end.empty()) generation_.stop.push_back(end);
