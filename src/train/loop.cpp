@@ -141,7 +141,8 @@ class Trainer {
   double seconds_before_ = 0;
   std::int64_t saved_step_ = 0;
   /// best, best_step and best_scores before the last validation changed them.
-  std::tuple<std::optional<double>, std::int64_t, Json> before_best_{std::nullopt, 0, Json::object()};
+  std::tuple<std::optional<double>, std::int64_t, Json> before_best_{std::nullopt, 0,
+                                                                     Json::object()};
   int save_failures_ = 0, signal_ = 0, exit_status_ = 0;
   std::string stopped_, progress_;
 };
@@ -234,8 +235,7 @@ void Trainer::resume() {
 
 /// The best so far by the score that decides now, which may have changed.
 void Trainer::resume_best() {
-  if (state_.best_step > 0 &&
-      !fs::exists(checkpoint_directory(run_.directory, state_.best_step))) {
+  if (state_.best_step > 0 && !fs::exists(checkpoint_directory(run_.directory, state_.best_step))) {
     if (main_) {
       log_warning("the best checkpoint, of step ", state_.best_step,
                   ", is gone; the best is looked for anew");
@@ -427,11 +427,12 @@ bool Trainer::validate() {
   if (score == nullptr || score->kind.better == Direction::kNone) {
     std::string names;
     for (const Score& known : result.scores) names += concat(" ", kValidPrefix, known.kind.name);
-    fail(ErrorCode::kConfig, "checkpoint.keep_best: ", score ? "nothing is better or worse in " : "no score ",
+    fail(ErrorCode::kConfig,
+         "checkpoint.keep_best: ", score ? "nothing is better or worse in " : "no score ",
          kValidPrefix, best_key_, ", this run's scores are", names);
   }
-  double standing = static_cast<double>(
-      compare(result.scores, Scores::from_json(state_.best_scores), best_key_));
+  double standing =
+      static_cast<double>(compare(result.scores, Scores::from_json(state_.best_scores), best_key_));
   world_.broadcast({&standing, 1});
   const auto result_standing = static_cast<Standing>(static_cast<int>(standing));
   const bool better = result_standing != Standing::kWorse;
@@ -444,8 +445,7 @@ bool Trainer::validate() {
     state_.best_scores = state_.scores;
   }
   // What is merely equal is kept, and is no progress.
-  state_.bad_validations =
-      result_standing == Standing::kBetter ? 0 : state_.bad_validations + 1;
+  state_.bad_validations = result_standing == Standing::kBetter ? 0 : state_.bad_validations + 1;
   if (!main_) return better;
   Json record = {{"step", state_.step}, {"epoch", epoch()}, {"split", "valid"}};
   std::string line;
