@@ -16,6 +16,28 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 
+/// What `eval --save-predictions` and `generate -o` write is read back by `eval --predictions` with
+/// the scores of `eval -m`, which are returned.
+json expect_predictions_score_as_the_model(Workbench& bench, const std::string& model,
+                                           const std::string& task, const std::string& references) {
+  const auto scores_of = [&](std::vector<std::string> words) {
+    words.push_back("--json");
+    return json::parse(bench.run(words).out)["scores"];
+  };
+  const std::string saved = model + "-saved.jsonl", generated = model + "-generated.jsonl";
+  const json scores = scores_of(
+      {"eval", "-m", model, "--task", task, "--data", references, "--save-predictions", saved});
+  bench.run({"generate", "-m", model, "-f", references, "-o", generated});
+  for (const std::string& predictions : {saved, generated}) {
+    const json again = scores_of(
+        {"eval", "--task", task, "--predictions", predictions, "--references", references});
+    EXPECT_GT(again.size(), 2u);
+    for (const auto& [name, value] : again.items())
+      EXPECT_EQ(value, scores.at(name)) << predictions << ": " << name;
+  }
+  return scores;
+}
+
 TEST(Pipeline, CausalModelFromTextToText) {
   Workbench bench;
   bench.train_tokenizer();
@@ -149,6 +171,17 @@ TEST(Pipeline, MaskedModelFillsMasksAndLearnsTasks) {
   const json label =
       json::parse(bench.run({"generate", "-m", "classes", "-p", "这家饭馆很好。", "--json"}).out);
   EXPECT_TRUE(label["prediction"] == "positive" || label["prediction"] == "negative") << label;
+  bench.write("reviews.csv",
+              "id,text,label\na,这家饭馆很好。,positive\nb,The room was cold.,negative\n"
+              "c,Lovely food.,positive\n");
+  expect_predictions_score_as_the_model(bench, "classes", "sequence_classification", "reviews.csv");
+  bench.write(
+      "qa.jsonl",
+      "{\"id\": \"x\", \"question\": \"Where does Ada live?\", \"context\": \"Ada lives in "
+      "Oakford.\", \"answers\": [\"Oakford\"]}\n"
+      "{\"id\": \"y\", \"question\": \"小明住在哪里？\", \"context\": \"小明住在青溪镇。\", "
+      "\"answers\": [\"青溪镇\"]}\n");
+  expect_predictions_score_as_the_model(bench, "qa", "extractive_qa", "qa.jsonl");
   // A run knows what it held out.
   const json own = json::parse(bench.run({"eval", "-m", "classes", "--json"}).out);
   EXPECT_GT(own["scores"]["total"], 0);
@@ -171,6 +204,14 @@ TEST(Pipeline, ACausalModelLearnsAnswersToPrompts) {
       bench.run({"generate", "-m", "answers", "-p", "Hello", "--greedy", "-n", "12", "--json"})
           .out);
   EXPECT_EQ(answer["generated_text"], "Hi there.");
+
+  // The gold answers, one of them wrong, are not taken for predictions.
+  bench.write("gold.jsonl",
+              "{\"prompt\": \"Hello\", \"answer\": \"Hi there.\"}\n"
+              "{\"prompt\": \"1加1等于多少？\", \"answer\": \"3。\"}\n");
+  const json reached =
+      expect_predictions_score_as_the_model(bench, "answers", "text_generation", "gold.jsonl");
+  EXPECT_EQ(reached["exact_match"], 50);
 
   bench.run({"finetune", "-c", "answers.json", "--set", "run.dir=half", "--set",
              R"(data.valid={"tail": 0.5})"});
