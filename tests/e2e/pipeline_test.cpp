@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "llmctl/llmctl.h"
 #include "support/llmctl.h"
 #include "support/paths.h"
 
@@ -171,6 +172,18 @@ TEST(Pipeline, MaskedModelFillsMasksAndLearnsTasks) {
   const json label =
       json::parse(bench.run({"generate", "-m", "classes", "-p", "这家饭馆很好。", "--json"}).out);
   EXPECT_TRUE(label["prediction"] == "positive" || label["prediction"] == "negative") << label;
+  // The library says the same.
+  Generator classifier((bench / "classes").string(), "cpu");
+  const Classification said = classifier.classify("这家饭馆很好。");
+  EXPECT_EQ(said.label, label["prediction"].get<std::string>());
+  ASSERT_EQ(said.scores.size(), 2u);
+  EXPECT_NEAR(said.scores[0].second, label["scores"][said.scores[0].first].get<double>(), 1e-5);
+  EXPECT_THROW(classifier.fill_masks("[MASK]"), Error);
+  Generator reader((bench / "qa").string(), "cpu");
+  const PassageAnswer found = reader.answer("Where does Ada live?", "Ada lives in Oakford.");
+  EXPECT_EQ(found.text, answer["prediction"].get<std::string>());
+  EXPECT_NEAR(found.probability, answer["score"].get<double>(), 1e-5);
+  EXPECT_EQ(found.begin, answer["start"].get<std::size_t>());
   bench.write("reviews.csv",
               "id,text,label\na,这家饭馆很好。,positive\nb,The room was cold.,negative\n"
               "c,Lovely food.,positive\n");
