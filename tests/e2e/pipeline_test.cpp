@@ -232,6 +232,33 @@ TEST(Pipeline, ACausalModelLearnsAnswersToPrompts) {
   EXPECT_EQ(scores["scores"]["total"], 1);
 }
 
+TEST(Pipeline, AFileIsScoredAsTheRunScoresIt) {
+  Workbench bench;
+  bench.train_tokenizer();
+  const auto config = bench.write_config("causal", "run", 4);
+  bench.run({"pretrain", "-c", config, "--set", R"(data.valid=["zh.txt"])", "--set",
+             "data.split=file", "--set", "data.packing=concat", "--set", "data.sequence_length=24",
+             "--set", "data.cache=own-cache"});
+  const auto scores = [&](std::vector<std::string> more) {
+    std::vector<std::string> words = {"eval", "-m", "run", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    return json::parse(bench.run(words).out)["scores"];
+  };
+  const json own = scores({});
+  EXPECT_EQ(scores({"--data", "zh.txt"}), own) << "the run's length, packing and split hold";
+  EXPECT_NE(scores({"--set", "tasks.0.sequence_length=9", "--data", "zh.txt"})["loss"], own["loss"]);
+
+  // Keys of a task are checked, also those set beside flags.
+  const auto refused = [&](const std::string& set) {
+    return bench.run({"eval", "-m", "run", "--data", "zh.txt", "--set", set}, 78).err;
+  };
+  EXPECT_THAT(refused("tasks.0.max_token=5"), HasSubstr("did you mean 'max_tokens'?"));
+  EXPECT_THAT(refused("tasks.0.max_tokens=-1"), HasSubstr("tasks.0.max_tokens"));
+  bench.write("two.json", R"({"tasks": [{"type": "causal_lm"}, {"type": "causal_lm"}]})");
+  EXPECT_THAT(bench.run({"eval", "-m", "run", "-c", "two.json", "--data", "zh.txt"}, 64).err,
+              HasSubstr("the configuration has 2 tasks"));
+}
+
 TEST(Pipeline, TokenizersEncodeAndDecode) {
   Workbench bench;
   bench.train_tokenizer();
