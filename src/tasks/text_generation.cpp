@@ -11,6 +11,7 @@
 #include "data/collate.h"
 #include "metrics/answers.h"
 #include "metrics/perplexity.h"
+#include "models/inputs.h"
 #include "prompt/generate.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/conversation_form.h"
@@ -72,7 +73,7 @@ std::array<double, 2> total_loss(Model& model, const Rows& rows, TokenId pad,
   std::int64_t number = 0;
   for (const auto& indices : batches_by_length(lengths, batch_size)) {
     if (number++ % world.size() != world.rank()) continue;
-    const Batch batch = to_device(collate_rows(rows, indices, pad), model.device());
+    const Batch batch = to_model(collate_rows(rows, indices, pad), model);
     const LossTerm term = loss->terms(batch, context).front();
     total[0] += term.sum.item<double>();
     total[1] += term.count;

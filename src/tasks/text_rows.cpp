@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/threads.h"
 #include "data/collate.h"
+#include "models/inputs.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/qa_features.h"
 #include "text/truncate.h"
@@ -101,7 +102,7 @@ std::vector<std::vector<float>> predict_logits(Model& model, const TextRows& row
   std::vector<std::vector<float>> predicted(rows.ids.size());
   for (std::vector<std::int64_t> some : batches_by_length(lengths, how.batch_size)) {
     for (std::int64_t& row : some) row = mine[static_cast<std::size_t>(row)];
-    const Batch batch = to_device(rows.batch(some, how.pad), model.device());
+    const Batch batch = to_model(rows.batch(some, how.pad), model);
     // [B, labels]
     const at::Tensor logits = class_logits(model, batch.input, how.context).cpu().contiguous();
     const float* data = logits.const_data_ptr<float>();
