@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "base/output.h"
@@ -39,7 +40,11 @@ void add_config_command(CommandContext context) {
                   "  llmctl config init pretrain > pretrain.json\n"
                   "  llmctl config validate -c pretrain.json\n"
                   "  llmctl config show -c pretrain.json --set train.steps=100\n"
-                  "  llmctl config schema pretrain > schema.json");
+                  "  llmctl config schema pretrain > schema.json\n"
+                  "\n"
+                  "Relative paths in configurations, --set and flags are relative to the working\n"
+                  "directory (those of \"extends\" to the file); ~ is the home directory. run.json keeps\n"
+                  "absolute ones.");
   config->require_subcommand(1);
 
   auto init = std::make_shared<ConfigCommandOptions>();
@@ -101,16 +106,22 @@ void add_config_command(CommandContext context) {
   keys_command->callback([keys, context] {
     context.action = [keys, context] {
       Json json = Json::array();
-      std::string text = "| key | type | default | meaning |\n| --- | --- | --- | --- |\n";
-      for (const ConfigKey& key : config_keys(keys->command)) {
+      const std::vector<ConfigKey> all = config_keys(keys->command);
+      const bool changes = std::any_of(all.begin(), all.end(),
+                                       [](const ConfigKey& key) { return !key.change.empty(); });
+      std::string text =
+          concat("| key | type | default | ", changes ? "on resume | " : "", "meaning |\n",
+                 "| --- | --- | --- | ", changes ? "--- | " : "", "--- |\n");
+      for (const ConfigKey& key : all) {
         if (!is_about(key, keys->word)) continue;
         json.push_back({{"key", key.path},
                         {"type", key.type},
                         {"default", key.default_value},
                         {"help", key.help}});
+        if (changes) json.back()["on_resume"] = key.change;
         text += "| `" + key.path + "` | " + key.type + " | " +
                 (key.default_value.empty() ? "" : "`" + key.default_value + "`") + " | " +
-                key.help + " |\n";
+                (changes ? key.change + " | " : "") + key.help + " |\n";
       }
       require(!json.empty(), ErrorCode::kUsage, keys->command, " has no key about '", keys->word,
               "'");

@@ -21,9 +21,36 @@ void add_training_options(CLI::App& command, TrainingCommandOptions& options) {
       ->option_text("DEVICE");
   command.add_flag("--overwrite", options.overwrite,
                    "Remove the run that the directory holds and start anew");
+  command.add_flag("--change", options.change,
+                   "Go on with a run under other values of keys that may change on request (length, "
+                   "learning rate, batch size, …); llmctl config keys tells which");
 }
 
-std::string training_table(const TrainingReport& report) {
+namespace {
+
+/// A word as a shell reads it back.
+std::string quoted(const std::string& word) {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+/// The same command again, which goes on where it was interrupted.
+std::string same_command(const std::vector<std::string>& command_line) {
+  std::string text = "llmctl";
+  for (std::size_t i = 1; i < command_line.size(); ++i) {
+    if (command_line[i] != "--overwrite") text += " " + quoted(command_line[i]);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string training_table(const TrainingReport& report,
+                           const std::vector<std::string>& command_line) {
   const TrainingOutcome& outcome = report.outcome;
   std::vector<std::pair<std::string, std::string>> rows;
   rows.emplace_back("model",
@@ -40,8 +67,10 @@ std::string training_table(const TrainingReport& report) {
   }
   rows.emplace_back("load", outcome.best_directory.empty() ? outcome.last_directory.string()
                                                            : outcome.best_directory.string());
-  rows.emplace_back(
-      "next", "llmctl generate -m " + report.directory.string() + " " + report.generate_flags);
+  rows.emplace_back("next", outcome.exit_status != 0
+                                ? same_command(command_line)
+                                : "llmctl generate -m " + report.directory.string() + " " +
+                                      report.generate_flags);
   return render_facts(STDOUT_FILENO, report.command + ": " + report.directory.string(), rows);
 }
 
@@ -54,11 +83,15 @@ int run_training_command(const CommonOptions& common, TrainingCommandOptions opt
   require(!config.files.empty() || !config.sets.empty(), ErrorCode::kUsage,
           "no configuration given: use -c FILE (llmctl config init writes one)");
   const JsonDocument document = load_document(config, options.command);
-  const TrainingReport report = train_from_config(
-      options.command, document, {options.overwrite, config.dry_run, common.command_line});
+  const TrainingReport report =
+      train_from_config(options.command, document,
+                        {.overwrite = options.overwrite,
+                         .change = options.change,
+                         .dry_run = config.dry_run,
+                         .command_line = common.command_line});
   const std::string text =
       config.dry_run ? render_facts(STDOUT_FILENO, "plan of " + report.command, report.plan)
-                     : training_table(report);
+                     : training_table(report, common.command_line);
   print_result(common, report.to_json(), text);
   return report.outcome.exit_status;
 }

@@ -11,7 +11,7 @@ namespace llmctl {
 struct TrainingCommandOptions {
   ConfigOptions config;
   std::string command, model, run_dir, device;
-  bool overwrite = false;
+  bool overwrite = false, change = false;
 };
 
 void add_training_options(CLI::App& command, TrainingCommandOptions& options);
@@ -20,7 +20,8 @@ void add_training_options(CLI::App& command, TrainingCommandOptions& options);
 /// next command).
 int run_training_command(const CommonOptions& common, TrainingCommandOptions options);
 
-/// The closing table of a run.
-std::string training_table(const TrainingReport& report);
+/// The closing table of a run; after an interruption it names the command that goes on with it.
+std::string training_table(const TrainingReport& report,
+                           const std::vector<std::string>& command_line);
 
 }  // namespace llmctl

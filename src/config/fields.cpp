@@ -41,12 +41,6 @@ std::string shown(const Json& value) {
   node.fail("", concat("expected ", expected, ", got ", shown(node.value())));
 }
 
-std::string join(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 template <class T>
 std::string number(T value) {
   return dump_json(Json(value));
@@ -178,6 +172,12 @@ std::string other_name(const std::string& wanted, const std::vector<std::string>
 
 }  // namespace
 
+std::string join_names(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
 std::string did_you_mean(const std::string& name, const std::vector<std::string>& names) {
   constexpr std::size_t kLongest = 64;
   if (name.empty() || name.size() > kLongest) return "";
@@ -250,8 +250,16 @@ void check_limit(const ConfigNode& node, const std::string& value, const OneOf& 
   if (std::find(allowed.values.begin(), allowed.values.end(), value) != allowed.values.end()) {
     return;
   }
-  node.fail("", concat("expected one of ", join(allowed.values), ", got ", shown(node.value()),
+  node.fail("", concat("expected one of ", join_names(allowed.values), ", got ", shown(node.value()),
                        did_you_mean(value, allowed.values)));
+}
+
+void check_limit(const ConfigNode& node, std::string& value, PathKey) {
+  try {
+    value = expand_home(value);
+  } catch (const Error& error) {
+    node.fail("", error.what());
+  }
 }
 
 void expect_object(const ConfigNode& node) {
@@ -291,6 +299,17 @@ void add_limit(Json& schema, const OneOf& allowed) {
   schema["enum"] = allowed.values;
 }
 
+Json either_schema(Json one, Json other) {
+  return {{"anyOf", Json::array({std::move(one), std::move(other)})}};
+}
+
+Json shorthand_schema(Json object, const char* member) {
+  Json alone = object["properties"][member];
+  alone.erase("description");
+  alone.erase("default");
+  return either_schema(std::move(alone), std::move(object));
+}
+
 Json nullable_schema(Json schema) {
   return {{"anyOf", Json::array({std::move(schema), Json{{"type", "null"}}})}};
 }
@@ -321,14 +340,7 @@ std::string limit_text(const Range<double>& range) {
   return range_text(range);
 }
 std::string limit_text(const OneOf& allowed) {
-  return join(allowed.values);
-}
-
-FieldDoc field_doc(std::string path, std::string type, const Json& default_value, const char* help,
-                   std::string limits) {
-  return {std::move(path), std::move(type),
-          default_value.is_null() ? std::string() : dump_json(default_value), help,
-          std::move(limits)};
+  return join_names(allowed.values);
 }
 
 }  // namespace detail

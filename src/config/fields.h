@@ -13,6 +13,11 @@
 //     node.fail("lr", …) names the place
 //   };
 //
+// Beside limits a field may say: Change, whether it may change when a run goes on; PathKey, that it
+// is a path; OneOrMore, that one element may stand for a list. A struct with
+//   static constexpr const char* kShorthand = "path";
+// may be written as that member's value alone.
+//
 // Field types: bool, std::int64_t, double, std::string, Json (read by a registry later),
 // std::optional<T>, std::vector<T>, std::map<std::string, T>, and structs with fields().
 #pragma once
@@ -40,6 +45,25 @@ struct Range {
 struct OneOf {
   std::vector<std::string> values;
 };
+
+/// Whether a key may change between two parts of one run. A section's grade is that of its members
+/// which say nothing; where nobody says anything, it is kNever.
+enum class Change {
+  kNever,      ///< shapes, the task, what content is: another value is another run
+  kOnRequest,  ///< length, learning rate, …: the run goes on with `--change`, and records it
+  kFree        ///< changes no result beyond rounding: memory, devices, reports, places of files
+};
+
+/// The value is a path, or each element is one. Relative ones are relative to the working
+/// directory, "~" and "~/…" is the home directory (expanded when the key is read). An empty value
+/// and "-" are none.
+struct PathKey {
+  bool or_name = false;  ///< a name with a meaning of its own is allowed too ("org/name"): what is
+                         ///< no existing file and begins with none of / . ~ stays as it is
+};
+
+/// One element may be written without the list around it.
+struct OneOrMore {};
 
 /// A value of a configuration together with where it was written.
 class ConfigNode {
@@ -92,9 +116,43 @@ Json schema_document(const Json& schema, const std::string& title);
 /// "path.NAME.key"; `limits` reads "0 to 10", "at least 1", "cosine, linear" or nothing.
 struct FieldDoc {
   std::string path, type, default_value, help, limits;
+  Change change = Change::kNever;
+  std::optional<PathKey> file;  ///< of paths
 };
 template <class T>
-std::vector<FieldDoc> describe_config(const std::string& prefix = "");
+std::vector<FieldDoc> describe_config(const std::string& prefix = "",
+                                      Change change = Change::kNever);
+
+/// The grade of a dotted path (list elements by number or left out) among `fields`; a path that is
+/// in none has that of what holds it, kNever in the end.
+Change change_of(const std::vector<FieldDoc>& fields, const std::string& path);
+
+/// Makes every path of a resolved configuration absolute, normal and free of "~".
+void make_paths_absolute(Json& config, const std::vector<FieldDoc>& fields);
+
+/// Dotted paths of the leaves whose values differ, both ways, sorted; lists of equal length are
+/// compared element by element ("data.train.0.weight"), others as a whole.
+std::vector<std::string> differing_keys(const Json& a, const Json& b);
+
+/// The value of a dotted path; null when there is none.
+const Json* value_at(const Json& config, const std::string& path);
+
+/// "~" and "~/…" with the home directory in its place. kConfig when HOME is not set, and for
+/// another user's ("~name/…").
+std::string expand_home(const std::string& path);
+/// The same relative to the working directory, normal; what `rule` takes for a name stays.
+std::string absolute_path(const std::string& path, PathKey rule = {});
+
+/// A section read from a document, with every default.
+template <class T>
+Json resolve_section(const ConfigNode& node, const std::vector<std::string>& also_allowed = {}) {
+  T section;
+  read_config(node, section, also_allowed);
+  return config_to_json(section);
+}
+
+/// "a, b, c".
+std::string join_names(const std::vector<std::string>& names);
 
 /// The nearest of `names` within an edit distance that a slip of the hand explains, as ", did you
 /// mean 'x'?"; or "".

@@ -34,6 +34,28 @@ void read_scalar(const ConfigNode& node, Json& out);
 void check_limit(const ConfigNode& node, std::int64_t value, const Range<std::int64_t>& range);
 void check_limit(const ConfigNode& node, double value, const Range<double>& range);
 void check_limit(const ConfigNode& node, const std::string& value, const OneOf& allowed);
+template <class T>
+void check_limit(const ConfigNode&, const T&, Change) {}
+template <class T>
+void check_limit(const ConfigNode&, const T&, OneOrMore) {}
+/// Expands "~".
+void check_limit(const ConfigNode& node, std::string& value, PathKey);
+
+template <class Tag, class... Limits>
+constexpr bool kHas = (std::is_same_v<Tag, Limits> || ...);
+
+/// The Tag among the limits, else `otherwise`.
+template <class Tag, class Default, class... Limits>
+Default tag_or(Default otherwise, const Limits&... limits) {
+  [[maybe_unused]] const auto take = [&](const auto& limit) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(limit)>, Tag>) otherwise = limit;
+  };
+  (take(limits), ...);
+  return otherwise;
+}
+
+template <class T>
+constexpr bool kHasShorthand = requires { T::kShorthand; };
 
 /// Throws unless the value is of the kind: "expected an object, got 3".
 void expect_object(const ConfigNode& node);
@@ -54,8 +76,16 @@ void read_value(const ConfigNode& node, T& out, const Limits&... limits) {
       read_value(node, out.emplace(), limits...);
     }
   } else if constexpr (IsVector<T>::value) {
-    expect_array(node);
     out.clear();
+    if constexpr (kHas<OneOrMore, Limits...>) {
+      if (!node.value().is_array()) {
+        typename T::value_type element{};
+        read_value(node, element, limits...);
+        out.push_back(std::move(element));
+        return;
+      }
+    }
+    expect_array(node);
     for (std::size_t i = 0; i < node.value().size(); ++i) {
       typename T::value_type element{};
       read_value(node.child(i), element, limits...);
@@ -66,6 +96,13 @@ void read_value(const ConfigNode& node, T& out, const Limits&... limits) {
     out.clear();
     for (const auto& member : node.value().items()) {
       read_value(node.child(member.key()), out[member.key()], limits...);
+    }
+  } else if constexpr (kHasShorthand<T>) {
+    if (node.value().is_object()) {
+      read_config(node, out);
+    } else {
+      const Json object = {{T::kShorthand, node.value()}};
+      read_config(node.with_value(&object), out);
     }
   } else {
     read_config(node, out);
@@ -117,6 +154,12 @@ Json scalar_schema(const char* type);
 void add_limit(Json& schema, const Range<std::int64_t>& range);
 void add_limit(Json& schema, const Range<double>& range);
 void add_limit(Json& schema, const OneOf& allowed);
+inline void add_limit(Json&, Change) {}
+inline void add_limit(Json&, PathKey) {}
+inline void add_limit(Json&, OneOrMore) {}
+Json either_schema(Json one, Json other);
+/// Of an object that may be written as one of its members.
+Json shorthand_schema(Json object, const char* member);
 Json nullable_schema(Json schema);
 Json list_schema(Json element);
 Json map_schema(Json element);
@@ -140,9 +183,13 @@ Json value_schema(const Limits&... limits) {
   } else if constexpr (IsOptional<T>::value) {
     return nullable_schema(value_schema<typename T::value_type>(limits...));
   } else if constexpr (IsVector<T>::value) {
-    return list_schema(value_schema<typename T::value_type>(limits...));
+    const Json element = value_schema<typename T::value_type>(limits...);
+    if constexpr (kHas<OneOrMore, Limits...>) return either_schema(element, list_schema(element));
+    return list_schema(element);
   } else if constexpr (IsMap<T>::value) {
     return map_schema(value_schema<typename T::mapped_type>(limits...));
+  } else if constexpr (kHasShorthand<T>) {
+    return shorthand_schema(config_schema<T>(), T::kShorthand);
   } else {
     return config_schema<T>();
   }
@@ -176,10 +223,15 @@ struct SchemaVisitor {
 std::string limit_text(const Range<std::int64_t>& range);
 std::string limit_text(const Range<double>& range);
 std::string limit_text(const OneOf& allowed);
-FieldDoc field_doc(std::string path, std::string type, const Json& default_value, const char* help,
-                   std::string limits);
+inline std::string limit_text(Change) { return ""; }
+inline std::string limit_text(PathKey) { return ""; }
+inline std::string limit_text(OneOrMore) { return ""; }
 
+/// The type of what an object with a shorthand may be written as.
 template <class T>
+std::string shorthand_type();
+
+template <class T, class... Limits>
 std::string type_text() {
   if constexpr (std::is_same_v<T, Json>) {
     return "any";
@@ -188,9 +240,12 @@ std::string type_text() {
   } else if constexpr (IsOptional<T>::value) {
     return type_text<typename T::value_type>() + " or null";
   } else if constexpr (IsVector<T>::value) {
-    return "list of " + type_text<typename T::value_type>();
+    const std::string element = type_text<typename T::value_type>();
+    return (kHas<OneOrMore, Limits...> ? element + " or list of " : "list of ") + element;
   } else if constexpr (IsMap<T>::value) {
     return "map of " + type_text<typename T::mapped_type>();
+  } else if constexpr (kHasShorthand<T>) {
+    return shorthand_type<T>() + " or object";
   } else {
     return "object";
   }
@@ -198,37 +253,52 @@ std::string type_text() {
 
 /// Lines of the members of what a field holds, however deep; nothing for plain values.
 template <class T>
-void describe_members(const std::string& path, std::vector<FieldDoc>& docs);
+void describe_members(const std::string& path, Change change, std::vector<FieldDoc>& docs);
 
 struct DescribeVisitor {
   const std::string& prefix;
+  Change change;  // of what holds the fields
   std::vector<FieldDoc>& docs;
 
   template <class T, class... Limits>
   void operator()(const char* name, const T& field, const char* help, const Limits&... limits) {
     const std::string path = prefix.empty() ? name : prefix + "." + name;
-    std::string limit;
-    ((limit += limit_text(limits)), ...);
-    docs.push_back(field_doc(path, type_text<T>(), default_of(field), help, std::move(limit)));
-    describe_members<T>(path, docs);
+    FieldDoc doc{path, type_text<T, Limits...>(), {}, help, {}, {}, {}};
+    if (const Json value = default_of(field); !value.is_null()) doc.default_value = dump_json(value);
+    ((doc.limits += limit_text(limits)), ...);
+    doc.change = tag_or<Change>(change, limits...);
+    doc.file = tag_or<PathKey>(std::optional<PathKey>(), limits...);
+    const Change own = doc.change;
+    docs.push_back(std::move(doc));
+    describe_members<T>(path, own, docs);
   }
 };
 
 template <class T>
-void describe_members(const std::string& path, std::vector<FieldDoc>& docs) {
+void describe_members(const std::string& path, Change change, std::vector<FieldDoc>& docs) {
   if constexpr (kIsScalar<T>) {
     return;
   } else if constexpr (IsOptional<T>::value) {
-    describe_members<typename T::value_type>(path, docs);
+    describe_members<typename T::value_type>(path, change, docs);
   } else if constexpr (IsVector<T>::value) {
-    describe_members<typename T::value_type>(path + "[]", docs);
+    describe_members<typename T::value_type>(path + "[]", change, docs);
   } else if constexpr (IsMap<T>::value) {
-    describe_members<typename T::mapped_type>(path + ".NAME", docs);
+    describe_members<typename T::mapped_type>(path + ".NAME", change, docs);
   } else {
-    DescribeVisitor visitor{path, docs};
+    DescribeVisitor visitor{path, change, docs};
     const T defaults{};
     T::fields(defaults, visitor);
   }
+}
+
+template <class T>
+std::string shorthand_type() {
+  std::vector<FieldDoc> docs;
+  describe_members<T>("", Change::kNever, docs);
+  for (const FieldDoc& doc : docs) {
+    if (doc.path == T::kShorthand) return doc.type;
+  }
+  return "";
 }
 
 }  // namespace llmctl::detail
@@ -260,9 +330,9 @@ Json config_schema() {
 }
 
 template <class T>
-std::vector<FieldDoc> describe_config(const std::string& prefix) {
+std::vector<FieldDoc> describe_config(const std::string& prefix, Change change) {
   std::vector<FieldDoc> docs;
-  detail::describe_members<T>(prefix, docs);
+  detail::describe_members<T>(prefix, change, docs);
   return docs;
 }
 

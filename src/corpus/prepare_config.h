@@ -11,13 +11,14 @@
 
 namespace llmctl {
 
-/// An element of "input".
+/// An element of "input"; a plain string is its path.
 struct SourceConfig {
+  static constexpr const char* kShorthand = "path";
   std::string path, format = "auto", split = "blank_line", tokenizer;
   std::vector<std::string> fields_of_text = {"text"};
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
-    visit("path", self.path, "File, folder or glob; plain or .gz, .bz2, .xz, .zst.");
+    visit("path", self.path, "File, folder or glob; plain or .gz, .bz2, .xz, .zst.", PathKey{});
     visit("format", self.format,
           "text, jsonl, json, csv, tsv, mediawiki (.xml dumps), tokens (nanoGPT's and llm.c's "
           ".bin); auto: by the name.",
@@ -26,7 +27,7 @@ struct SourceConfig {
           OneOf{{"blank_line", "line", "file"}});
     visit("fields", self.fields_of_text,
           "Fields of a record that are its text, with line ends between.");
-    visit("tokenizer", self.tokenizer, "Tokenizer that decodes a .bin file of tokens.");
+    visit("tokenizer", self.tokenizer, "Tokenizer that decodes a .bin file of tokens.", PathKey{});
   }
 };
 
@@ -92,9 +93,9 @@ struct PrepareConfig {
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("input", self.input, "Sources.");
-    visit("output", self.output, "Directory to make.");
+    visit("output", self.output, "Directory to make.", PathKey{});
     visit("tokenizer", self.tokenizer,
-          "Tokenizer of the shards: a directory or model; empty: text only.");
+          "Tokenizer of the shards: a directory or model; empty: text only.", PathKey{});
     visit("clean", self.clean, "Steps of cleaning.");
     visit("deduplicate", self.deduplicate, "What was there before.");
     visit("contamination", self.contamination, "Texts of evaluations.");

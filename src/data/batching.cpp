@@ -39,7 +39,10 @@ std::int64_t RowOrder::steps_per_epoch() const {
 
 std::vector<RowUse> RowOrder::step(std::int64_t step) const {
   const auto size = static_cast<std::uint64_t>(batching_.batch_size);
-  const std::uint64_t first = static_cast<std::uint64_t>(step) * size;
+  require(step >= batching_.first_step, ErrorCode::kInternal, "step ", step,
+          " had another batch size");
+  const std::uint64_t first =
+      batching_.rows_before + static_cast<std::uint64_t>(step - batching_.first_step) * size;
   std::vector<RowUse> uses;
   uses.reserve(size);
   std::optional<Permutation> permutation;

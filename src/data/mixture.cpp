@@ -20,11 +20,13 @@ Mixture::Mixture(std::vector<WeightedShards> corpora, const PackingOptions& pack
   options.seed = seed;
   std::string identity = concat(packing.packing, ' ', packing.sequence_length, ' ', format.overhead,
                                 ' ', format.drop_end, ' ', seed);
+  std::string content = identity;
   std::uint64_t tokens = 0;
   for (const WeightedShards& corpus : corpora) {
     require(corpus.weight > 0 && std::isfinite(corpus.weight), ErrorCode::kConfig,
             "the weight of a corpus must be above 0, got ", corpus.weight);
     identity += concat(' ', corpus.shards->fingerprint(), ' ', dump_json(corpus.weight));
+    content += concat(' ', corpus.shards->fingerprint());
     tokens += corpus.shards->tokens();
     const auto add = [&](double share, double times) {
       options.share = share;
@@ -46,6 +48,7 @@ Mixture::Mixture(std::vector<WeightedShards> corpora, const PackingOptions& pack
                 packing.sequence_length, " tokens (data.sequence_length)");
   }
   fingerprint_ = sha256_hex(identity);
+  content_ = sha256_hex(content);
 }
 
 const Mixture::Part& Mixture::part_of(std::uint64_t index) const {

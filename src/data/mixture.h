@@ -49,6 +49,8 @@ class Mixture {
 
   /// Of the contents, the weights and how rows are cut.
   const std::string& fingerprint() const { return fingerprint_; }
+  /// The same without the weights.
+  const std::string& content() const { return content_; }
 
  private:
   struct Part {
@@ -60,7 +62,7 @@ class Mixture {
 
   std::vector<Part> parts_;
   std::uint64_t rows_ = 0;
-  std::string fingerprint_;
+  std::string fingerprint_, content_;
 };
 
 }  // namespace llmctl

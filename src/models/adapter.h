@@ -80,7 +80,10 @@ class Adapter {
   /// Checks keys that are to replace those of a directory's config.json: known, well-formed, and
   /// without influence on shapes or on what trained weights mean, unless the value is the same.
   virtual void check_overrides(const ConfigNode& overrides, const Json& config) const = 0;
+  /// A user's `model` section with every default; the vocabulary may be left out.
+  virtual Json resolve(const ConfigNode& section) const = 0;
   virtual Json schema() const = 0;
+  virtual std::vector<FieldDoc> describe() const = 0;
 };
 
 /// All model types.

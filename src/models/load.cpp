@@ -162,6 +162,11 @@ DirectoryConfig read_directory_config(const fs::path& directory, const ModelRequ
 
 }  // namespace
 
+Json resolve_model_section(const ConfigNode& section) {
+  if (section.has("init_from")) return section.value();
+  return adapter_of(section).resolve(section);
+}
+
 std::unique_ptr<Model> create_model(const ConfigNode& section, std::int64_t tokenizer_vocab_size,
                                     const ModelRequest& request) {
   const Adapter& adapter = adapter_of(section);
@@ -181,8 +186,9 @@ std::unique_ptr<Model> create_model(const ConfigNode& section, std::int64_t toke
     config["problem_type"] = problem_type_name(plan.facts.problem_type);
   }
   auto model = std::make_unique<TransformerModel>(std::move(plan), std::move(config),
-                                                  Json::object(), request.dtype);
-  for (std::size_t i = 0; i < model->tensors().size(); ++i) {
+                                                  Json::object(), request.dtype,
+                                                  request.meta ? at::kMeta : at::kCPU);
+  for (std::size_t i = 0; i < model->tensors().size() && !request.meta; ++i) {
     at::Tensor parameter = model->tensors()[i];
     initialize_parameter(model->plan().tensors[i], parameter, model->plan(), request.seed);
   }

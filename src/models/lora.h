@@ -30,7 +30,7 @@ struct LoraConfig {
     visit("lora_alpha", self.lora_alpha, "The maps count lora_alpha / r times.",
           Range<double>{0, 1e6});
     visit("lora_dropout", self.lora_dropout, "Dropout of what the maps read, in training.",
-          Range<double>{0, 1});
+          Range<double>{0, 1}, Change::kOnRequest);
     visit("target_modules", self.target_modules,
           "Layers that get maps: a list of names or their endings (\"q_proj\"), a regular "
           "expression of whole names, or \"all-linear\": all but the output layer.");

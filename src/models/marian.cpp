@@ -46,10 +46,10 @@ struct MarianConfig : TokenConfig {
     visit("activation_function", self.activation_function, "Activation of the feed-forward.",
           OneOf{activation_names()});
     const Range<double> share{0, 0.99};
-    visit("dropout", self.dropout, "Dropout of embeddings and of what blocks add.", share);
+    visit("dropout", self.dropout, "Dropout of embeddings and of what blocks add.", share, Change::kOnRequest);
     visit("attention_dropout", self.attention_dropout, "Dropout of attention probabilities.",
-          share);
-    visit("activation_dropout", self.activation_dropout, "Dropout within the feed-forward.", share);
+          share, Change::kOnRequest);
+    visit("activation_dropout", self.activation_dropout, "Dropout within the feed-forward.", share, Change::kOnRequest);
     visit("init_std", self.init_std, "Standard deviation of freshly initialised matrices.",
           Range<double>{0, 1});
     visit("scale_embedding", self.scale_embedding, "Embeddings are multiplied by the root of D.");
@@ -79,7 +79,7 @@ struct MarianConfig : TokenConfig {
   }
 
   void complete() {
-    if (!pad_token_id) pad_token_id = *vocab_size - 1;
+    if (!pad_token_id && vocab_size) pad_token_id = *vocab_size - 1;
     if (!decoder_start_token_id) decoder_start_token_id = pad_token_id;
   }
 

@@ -139,6 +139,8 @@ struct ModelRequest {
   /// For models that are not trained: parameters that the file keeps as they are in memory stay in
   /// it, mapped. Nothing may write to them.
   bool mapped = false;
+  /// Shapes without memory: a new model that is planned, and never computes.
+  bool meta = false;
   /// The low-rank maps of an adapter's directory stay apart, to be trained further, instead of
   /// being merged into the weights.
   bool train_adapter = false;
@@ -165,5 +167,8 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& directory,
 std::vector<std::string> model_types();
 /// JSON Schema of a type's section.
 Json model_schema(const std::string& model_type);
+std::vector<FieldDoc> describe_model(const std::string& model_type);
+/// A `model` section with every default; one with init_from stays as it is. kConfig.
+Json resolve_model_section(const ConfigNode& section);
 
 }  // namespace llmctl

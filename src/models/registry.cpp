@@ -23,11 +23,23 @@ std::vector<std::string> model_types() {
   return names;
 }
 
-Json model_schema(const std::string& model_type) {
+namespace {
+
+const Adapter& known_adapter(const std::string& model_type) {
   const Adapter* const adapter = find_adapter(model_type);
   require(adapter != nullptr, ErrorCode::kUsage, "no model type '", model_type, "'",
           did_you_mean(model_type, model_types()));
-  return adapter->schema();
+  return *adapter;
+}
+
+}  // namespace
+
+Json model_schema(const std::string& model_type) {
+  return known_adapter(model_type).schema();
+}
+
+std::vector<FieldDoc> describe_model(const std::string& model_type) {
+  return known_adapter(model_type).describe();
 }
 
 }  // namespace llmctl

@@ -41,7 +41,7 @@ struct T5Config : TokenConfig {
     visit("decoder_start_token_id", self.decoder_start_token_id,
           "Id that an answer begins with; pad_token_id by default.",
           Range<std::int64_t>{0, 1 << 28});
-    visit("dropout_rate", self.dropout_rate, "Every dropout.", Range<double>{0, 0.99});
+    visit("dropout_rate", self.dropout_rate, "Every dropout.", Range<double>{0, 0.99}, Change::kOnRequest);
     visit("layer_norm_epsilon", self.layer_norm_epsilon, "Added to the mean square in norms.",
           Range<double>{1e-20, 1});
     visit("initializer_factor", self.initializer_factor, "Scale of freshly initialised matrices.",

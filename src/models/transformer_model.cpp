@@ -103,9 +103,9 @@ ParameterKind parameter_kind(const std::string& parameter) {
 }
 
 TransformerModel::TransformerModel(ModelPlan plan, Json config, Json generation,
-                                   at::ScalarType dtype)
+                                   at::ScalarType dtype, at::DeviceType device)
     : plan_(std::move(plan)), config_(std::move(config)), generation_(std::move(generation)) {
-  Parts parts = build(plan_, at::TensorOptions().dtype(dtype));
+  Parts parts = build(plan_, at::TensorOptions().dtype(dtype).device(device));
   body_ = std::move(parts.body);
   lm_ = std::move(parts.lm);
   classifier_ = std::move(parts.classifier);

@@ -20,7 +20,8 @@ class TransformerModel : public Model {
  public:
   /// Parameters are there, of `dtype`, on the CPU, with undefined values. `config` is the model's
   /// config.json, `generation` what its generation_config.json had.
-  TransformerModel(ModelPlan plan, Json config, Json generation, at::ScalarType dtype);
+  TransformerModel(ModelPlan plan, Json config, Json generation, at::ScalarType dtype,
+                   at::DeviceType device = at::kCPU);
 
   const ModelPlan& plan() const { return plan_; }
 

@@ -95,6 +95,17 @@ class TypedAdapter : public Adapter {
     return result;
   }
 
+  Json resolve(const ConfigNode& section) const override {
+    Config config;
+    read_config(section, config, descriptive_keys());
+    require_keys(section, Config::required_keys());
+    config.complete();
+    Json result = config_to_json(config);
+    for (const auto& [key, value] : section.value().items())
+      if (!result.contains(key)) result[key] = value;
+    return result;
+  }
+
   ModelPlan plan(const ConfigNode& node, HeadKind head, std::int64_t labels) const override {
     refuse_quantized(node);
     require_values(node, Config::supported_values());
@@ -115,6 +126,7 @@ class TypedAdapter : public Adapter {
   }
 
   Json schema() const override { return config_schema<Config>(); }
+  std::vector<FieldDoc> describe() const override { return describe_config<Config>(); }
 };
 
 }  // namespace llmctl

@@ -88,13 +88,14 @@ std::filesystem::path tokenizer_directory(const ConfigNode& root, const Tokenize
 
 std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer& tokenizer,
                                       HeadKind head, const std::vector<std::string>& labels,
-                                      std::uint64_t seed) {
+                                      std::uint64_t seed, bool plan_only) {
   ModelRequest request;
   request.head = head;
   request.labels = labels;
   request.seed = seed;
   request.train_adapter = true;
   request.find_base = resolve_model_directory;
+  request.meta = plan_only;
   std::unique_ptr<Model> model;
   if (section.has("init_from")) {
     const auto directory =
@@ -154,6 +155,7 @@ void begin_with_vectors(Model& model, const Tokenizer& tokenizer, const ConfigNo
                      " numbers, the model embeddings of ", width,
                      "; train them with llmctl data vectors --set dim=", width));
   }
+  if (table.is_meta()) return;
   struct Place {
     std::size_t row, vector;
   };

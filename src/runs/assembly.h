@@ -27,10 +27,11 @@ std::filesystem::path tokenizer_directory(const ConfigNode& root, const Tokenize
 
 /// The model of section "model": new from Hugging Face keys, or init_from a directory with
 /// overrides. The tokenizer's special ids fill config keys that the section leaves open; a
-/// vocabulary smaller than the tokenizer's is kConfig.
+/// vocabulary smaller than the tokenizer's is kConfig. `plan_only`: a new model gets shapes and no
+/// memory.
 std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer& tokenizer,
                                       HeadKind head, const std::vector<std::string>& labels,
-                                      std::uint64_t seed);
+                                      std::uint64_t seed, bool plan_only = false);
 
 /// Positions of the model that section "model" describes, without making it: what a task needs
 /// before the names of its classes are known. kConfig, kData.

@@ -1,6 +1,7 @@
 #include "runs/config_catalog.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "corpus/word_vectors.h"
 #include "models/model.h"
@@ -65,22 +66,6 @@ Json chosen_section(const std::string& key, const std::vector<std::string>& kind
   return {{"oneOf", options}};
 }
 
-Json paths_or_objects() {
-  return Json::parse(
-      R"({"oneOf": [{"type": "string"}, {"type": "array", "items": {"oneOf": [{"type": "string"},
-    {"type": "object", "properties": {"path": {"type": "string"}, "weight": {"type": "number", "minimum": 0}},
-     "required": ["path"], "additionalProperties": false}]}}]})");
-}
-
-Json held_out_schema() {
-  return Json::parse(
-      R"({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}},
-    {"type": "object", "properties": {"tail": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}},
-     "required": ["tail"], "additionalProperties": false},
-    {"type": "object", "properties": {"hash": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}},
-     "required": ["hash"], "additionalProperties": false}]})");
-}
-
 void describe_as(Json& properties, const std::string& key, Json schema) {
   if (properties[key].contains("description"))
     schema["description"] = properties[key]["description"];
@@ -97,59 +82,76 @@ Json training_schema(Json schema) {
       R"({"type": "object", "properties": {"init_from": {"type": "string"}}, "required": ["init_from"]})");
   describe_as(properties, "model",
               chosen_section("model_type", model_types(), model_schema, from_directory));
-  Json& data = properties["data"]["properties"];
-  describe_as(data, "train", paths_or_objects());
-  describe_as(data, "valid", held_out_schema());
   return schema;
 }
 
-std::string type_of(const Json& schema) {
-  if (schema.contains("enum")) {
-    std::string text;
-    for (const auto& value : schema["enum"])
-      text += (text.empty() ? "" : " \\| ") + value.get<std::string>();
-    return text;
+/// A line of the key reference.
+ConfigKey key_of(const FieldDoc& field) {
+  std::string type = field.type;
+  const bool choice = type.starts_with("string") && !field.limits.empty();
+  if (choice) {
+    type = field.limits;
+    for (std::size_t at; (at = type.find(", ")) != std::string::npos;) type.replace(at, 2, " \\| ");
+    if (field.type.ends_with(" or null")) type += " or null";
+  } else if (!field.limits.empty()) {
+    type += ", " + field.limits;
   }
-  if (schema.contains("const")) return dump_json(schema["const"]);
-  if (schema.contains("oneOf")) return "see help";
-  std::string type = "any";
-  if (schema.contains("type")) {
-    const Json& named = schema["type"];
-    type = named.is_array() ? named.front().get<std::string>() : named.get<std::string>();
-  }
-  if (type == "array" && schema.contains("items")) return "list of " + type_of(schema["items"]);
-  return type;
+  const char* change = field.change == Change::kFree        ? "yes"
+                       : field.change == Change::kOnRequest ? "`--change`"
+                                                            : "";
+  return {field.path, type, field.default_value, field.help, change};
 }
 
-void collect_keys(const Json& schema, const std::string& prefix, std::vector<ConfigKey>& out) {
-  if (!schema.contains("properties")) return;
-  for (const auto& [key, value] : schema["properties"].items()) {
-    if (key == "$schema" || value.contains("const") || value.contains("$ref")) continue;
-    const std::string path = prefix + key;
-    if (value.contains("properties")) {
-      collect_keys(value, path + ".", out);
-      continue;
-    }
-    out.push_back({path, type_of(value),
-                   value.contains("default") ? dump_json(value["default"]) : std::string(),
-                   value.value("description", std::string())});
-    if (!value.contains("oneOf")) continue;
-    for (const Json& kind : value["oneOf"]) {
-      if (!kind.contains("properties")) continue;
-      for (const auto& [name, property] : kind["properties"].items()) {
-        if (property.contains("const") && (name == "type" || name == "model_type")) {
-          collect_keys(kind, path + " (" + property["const"].get<std::string>() + ").", out);
-        }
-      }
+void add_keys(const std::vector<FieldDoc>& fields, const std::string& prefix,
+              std::vector<ConfigKey>& keys) {
+  for (const FieldDoc& field : fields) {
+    if (field.type == "object") continue;  // its members say it all
+    keys.push_back(key_of(field));
+    keys.back().path.insert(0, prefix);
+  }
+}
+
+/// The keys of a section chosen by name, for each kind under "section (kind).".
+void add_chosen(const std::string& section, const char* chooser,
+                const std::vector<std::string>& kinds,
+                const std::function<std::vector<FieldDoc>(const std::string&)>& describe,
+                std::vector<ConfigKey>& keys) {
+  for (const std::string& kind : kinds) {
+    std::vector<FieldDoc> fields = describe(kind);
+    std::erase_if(fields, [&](const FieldDoc& field) { return field.path == chooser; });
+    add_keys(fields, section + " (" + kind + ").", keys);
+  }
+}
+
+template <class Config>
+std::vector<ConfigKey> keys_of() {
+  std::vector<ConfigKey> keys;
+  for (const FieldDoc& field : describe_config<Config>()) {
+    add_keys({field}, "", keys);
+    if (field.path == "model" && field.type == "any") {
+      add_keys({init_from_field()}, "", keys);
+      add_chosen("model", "model_type", model_types(), describe_model, keys);
+    } else if (field.path == "task") {
+      add_chosen("task", "type", task_types(),
+                 [](const std::string& type) { return find_task_kind(type)->describe(); }, keys);
+    } else if (field.path == "generation") {
+      add_keys(describe_config<GenerationConfig>("generation"), "", keys);
     }
   }
+  return keys;
 }
 
 }  // namespace
 
 std::vector<ConfigKey> config_keys(const std::string& command) {
-  std::vector<ConfigKey> keys;
-  collect_keys(config_schema_of(command), "", keys);
+  const std::string chosen = config_command(command, JsonDocument{});
+  if (chosen == "pretrain" || chosen == "finetune") return keys_of<TrainingConfig>();
+  std::vector<ConfigKey> keys = chosen == "generate"    ? keys_of<GenerateConfig>()
+                                : chosen == "prepare"   ? keys_of<PrepareConfig>()
+                                : chosen == "tokenizer" ? keys_of<TokenizerTrainConfig>()
+                                : chosen == "vectors"   ? keys_of<VectorsConfig>()
+                                                        : keys_of<EvalConfig>();
+  for (ConfigKey& key : keys) key.change.clear();  // nothing goes on there
   return keys;
 }
 
@@ -158,8 +160,6 @@ Json resolved_config(const std::string& command, const JsonDocument& document) {
   const ConfigNode root = root_node(document);
   if (chosen == "pretrain" || chosen == "finetune") {
     const TrainingConfig config = read_training_config(root);
-    if (root.has("data") && root.child("data").has("valid"))
-      read_held_out(root.child("data").child("valid"));
     return resolved_training_config(root, config);
   }
   if (chosen == "generate") {
@@ -188,8 +188,6 @@ Json config_schema_of(const std::string& command) {
     describe_as(schema["properties"], "generation", config_schema<GenerationConfig>());
   } else if (chosen == "prepare") {
     schema = config_schema<PrepareConfig>();
-    Json& input = schema["properties"]["input"];
-    input["items"] = {{"oneOf", Json::array({Json{{"type", "string"}}, input["items"]})}};
   } else if (chosen == "tokenizer") {
     schema = config_schema<TokenizerTrainConfig>();
   } else if (chosen == "vectors") {

@@ -25,6 +25,7 @@ Json config_schema_of(const std::string& command);
 /// One key of a command's configuration.
 struct ConfigKey {
   std::string path, type, default_value, help;
+  std::string change;  ///< of training: "yes" or "`--change`" where it may change on resume
 };
 
 /// Every key, in the order of the sections; those of a section chosen by name carry the kind:

@@ -13,6 +13,7 @@
 #include "models/tensor_file.h"
 #include "report/table.h"
 #include "runs/resolve.h"
+#include "runs/run_directory.h"
 #include "runs/tensor_listing.h"
 #include "text/tokenizer.h"
 #include "train/checkpoint.h"
@@ -77,6 +78,19 @@ Inspection inspect_model(const fs::path& directory, Listing listing, bool statis
   return out;
 }
 
+/// What changed while a run was under way.
+void list_changes(const std::vector<ConfigChange>& changes, Inspection& out) {
+  for (const ConfigChange& change : changes) {
+    out.facts.emplace_back(concat("from step ", change.step),
+                           concat(change.key, " ", dump_json(change.to), ", before ",
+                                  dump_json(change.from)));
+    out.json["changes"].push_back({{"step", change.step},
+                                   {"key", change.key},
+                                   {"from", change.from},
+                                   {"to", change.to}});
+  }
+}
+
 }  // namespace
 
 Inspection inspect_path(const std::string& path, Listing listing, bool statistics) {
@@ -112,7 +126,9 @@ Inspection inspect_path(const std::string& path, Listing listing, bool statistic
     inspect_tokenizer(file, out);
     return out;
   }
-  return inspect_model(resolve_model_directory(path), listing, statistics);
+  Inspection out = inspect_model(resolve_model_directory(path), listing, statistics);
+  if (const auto run = read_run(file)) list_changes(run->changes, out);
+  return out;
 }
 
 Inspection compare_models(const std::string& first, const std::string& second) {

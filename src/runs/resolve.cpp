@@ -118,7 +118,7 @@ fs::path trainer_checkpoint(const fs::path& directory) {
 
 fs::path resolve_model_directory(const std::string& text) {
   require(!text.empty(), ErrorCode::kUsage, "the model has no name");
-  const fs::path path = text;
+  const fs::path path = expand_home(text);
   if (fs::is_directory(path)) {
     if (is_model_directory(path)) return path;
     if (fs::exists(path / "run.json")) {

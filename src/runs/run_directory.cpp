@@ -1,103 +1,238 @@
 #include "runs/run_directory.h"
 
+#include <unistd.h>
 #include <algorithm>
 #include <array>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/log.h"
+#include "train/checkpoint.h"
 
 namespace llmctl {
-
 namespace {
 
-void collect_differences(const Json& a, const Json& b, const std::string& path,
-                         std::vector<std::string>& out) {
-  if (a.is_object() && b.is_object()) {
-    for (const auto& [key, value] : a.items()) {
-      const std::string child = path.empty() ? key : path + "." + key;
-      if (b.contains(key)) {
-        collect_differences(value, b.at(key), child, out);
-      } else {
-        out.push_back(child);
-      }
-    }
-    for (const auto& [key, value] : b.items()) {
-      if (!a.contains(key)) out.push_back(path.empty() ? key : path + "." + key);
-    }
-  } else if (a != b) {
-    out.push_back(path);
-  }
-}
+/// Stands in the directory while an overwriting is under way, so that the next start finishes one
+/// that was killed.
+constexpr const char* kOverwriting = ".overwriting";
 
-/// Everything that a run writes at the top of its directory.
-constexpr std::array kRunContent = {"run.json",    "environment.json", "log.txt", "metrics.jsonl",
-                                    "tensorboard", "checkpoints",      "best",    "last"};
+/// Everything that a run writes at the top of its directory; run.json, which makes the directory a
+/// run's, goes last.
+constexpr std::array kRunContent = {"environment.json", "log.txt", "metrics.jsonl", "tensorboard",
+                                    "checkpoints",      "best",    "last",          "run.json"};
 
-}  // namespace
-
-std::vector<std::string> differing_keys(const Json& a, const Json& b) {
-  std::vector<std::string> keys;
-  collect_differences(a, b, "", keys);
-  std::sort(keys.begin(), keys.end());
-  return keys;
-}
-
-bool may_change_on_resume(const std::string& key) {
-  for (const char* exact : {"run.dir", "run.resume", "data.cache", "train.device", "train.threads",
-                            "train.patience", "train.max_skipped"}) {
-    if (key == exact) return true;
-  }
-  for (const char* section : {"log", "eval", "checkpoint"}) {
-    if (key == section || key.starts_with(std::string(section) + ".")) return true;
-  }
-  return false;
-}
-
-bool prepare_run_directory(const fs::path& directory, const Json& resolved,
-                           const std::string& resume, bool overwrite) {
+bool exists(const fs::path& path) {
   std::error_code ignored;
-  const fs::path config_file = directory / "run.json";
-  if (fs::exists(directory, ignored) && !fs::is_directory(directory, ignored)) {
-    fail(ErrorCode::kCannotCreate, directory.string(), ": is no directory; choose another run.dir");
-  }
-  make_directories(directory);
-  remove_stale_temporaries(directory);
-  if (fs::exists(config_file, ignored)) {
-    if (overwrite) {
-      for (const char* name : kRunContent) {
-        std::error_code error;
-        fs::remove_all(directory / name, error);
-        require(!error, ErrorCode::kCannotCreate, (directory / name).string(),
-                ": cannot be removed: ", error.message());
-      }
-    } else {
-      require(resume != "never", ErrorCode::kCannotCreate, directory.string(),
-              ": holds a run; choose another run.dir, go on with run.resume=auto, or start anew "
-              "with --overwrite");
-      std::string changed;
-      for (const auto& key : differing_keys(read_run_config(directory), resolved)) {
-        if (!may_change_on_resume(key)) changed += (changed.empty() ? "" : ", ") + key;
-      }
-      require(changed.empty(), ErrorCode::kConfig, directory.string(),
-              ": its run was started with other values of ", changed,
-              "; choose another run.dir, or start anew with --overwrite");
-      return true;
-    }
-  }
+  return fs::exists(path, ignored);
+}
+
+/// The nearest directory of the path that is there must take new entries.
+void require_writable(const fs::path& directory) {
+  std::error_code ignored;
+  fs::path there = fs::absolute(directory, ignored);
+  while (!fs::exists(there, ignored) && there.has_relative_path()) there = there.parent_path();
+  require(fs::is_directory(there, ignored), ErrorCode::kCannotCreate, directory.string(), ": ",
+          there.string(), " is no directory; choose another run.dir");
+  require(::access(there.c_str(), W_OK | X_OK) == 0, ErrorCode::kCannotCreate, directory.string(),
+          ": ", there.string(), " cannot be written; choose another run.dir");
+}
+
+void require_own_content(const fs::path& directory) {
+  std::error_code ignored;
+  if (!fs::is_directory(directory, ignored)) return;
   for (const auto& entry : fs::directory_iterator(directory)) {
     const std::string name = entry.path().filename().string();
     if (name == "lock" || name.starts_with(".")) continue;
     fail(ErrorCode::kCannotCreate, directory.string(), ": holds ", name,
          " but no run.json, so it is no run's; choose another run.dir");
   }
-  write_file(config_file, dump_json(resolved, 2) + "\n");
-  return false;
+}
+
+/// Whether the document says something of a key: it has the key, or something else in the place of
+/// what holds it.
+bool gives(const Json& document, const std::string& key) {
+  for (std::size_t dot = key.find('.');; dot = key.find('.', dot + 1)) {
+    const Json* value = value_at(document, key.substr(0, dot));
+    if (value == nullptr) return false;
+    if (dot == std::string::npos || !(value->is_object() || value->is_array())) return true;
+  }
+}
+
+/// Puts a run's value where the document has none. Null: the run has none either.
+void put(JsonDocument& document, const std::string& key, const Json* value) {
+  if (value == nullptr || value->is_null()) return;
+  Json* place = &document.value;
+  std::size_t begin = 0;
+  for (std::size_t dot = key.find('.'); dot != std::string::npos; dot = key.find('.', begin)) {
+    const std::string part = key.substr(begin, dot - begin);
+    place = place->is_array() ? &(*place)[std::stoull(part)] : &(*place)[part];
+    begin = dot + 1;
+  }
+  (*place)[key.substr(begin)] = *value;
+  document.places[key] = "run.json";
+}
+
+std::string shown(const Json* value) {
+  return value == nullptr || value->is_null() ? "absent" : dump_json(*value);
+}
+
+std::string list_of(const std::vector<std::string>& keys, const Json& then, const Json& now) {
+  std::string text;
+  for (const std::string& key : keys) {
+    text += concat(text.empty() ? "" : ", ", key, " (", shown(value_at(then, key)), ", now ",
+                   shown(value_at(now, key)), ")");
+  }
+  return text;
+}
+
+/// Adds what changes at `step` to the history, in which a later part of the run may have to be done
+/// again.
+void add_changes(std::vector<ConfigChange>& history, std::int64_t step,
+                 const std::vector<std::string>& keys, const Json& then, const Json& now) {
+  for (ConfigChange& change : history) change.step = std::min(change.step, step);
+  const auto value = [](const Json* found) { return found ? *found : Json(); };
+  for (const std::string& key : keys) {
+    history.push_back({step, key, value(value_at(then, key)), value(value_at(now, key))});
+  }
+  // Of several changes of a key at one step the first value and the last one count.
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    for (std::size_t j = i + 1; j < history.size();) {
+      if (history[j].step == history[i].step && history[j].key == history[i].key) {
+        history[i].to = history[j].to;
+        history.erase(history.begin() + static_cast<std::ptrdiff_t>(j));
+      } else {
+        ++j;
+      }
+    }
+  }
+  std::erase_if(history, [](const ConfigChange& change) { return change.from == change.to; });
+}
+
+/// The two ways to give a run's length; one of them excludes the other.
+bool other_length_is_given(const Json& document, const std::string& key) {
+  return (key == "train.steps" && gives(document, "train.epochs")) ||
+         (key == "train.epochs" && gives(document, "train.steps"));
+}
+
+}  // namespace
+
+std::optional<RunRecord> read_run(const fs::path& directory) {
+  const fs::path file = directory / "run.json";
+  if (!exists(file)) return std::nullopt;
+  RunRecord record{load_json(file), {}};
+  require(record.config.is_object(), ErrorCode::kData, file.string(), ": expected an object");
+  if (record.config.contains(kRunChanges)) {
+    try {
+      for (const Json& change : record.config[kRunChanges]) {
+        record.changes.push_back({change.at("step").get<std::int64_t>(),
+                                  change.at("key").get<std::string>(), change.at("from"),
+                                  change.at("to")});
+      }
+    } catch (const Json::exception& error) {
+      fail(ErrorCode::kData, file.string(), ": ", kRunChanges, ": ", error.what());
+    }
+    record.config.erase(kRunChanges);
+  }
+  return record;
+}
+
+Json read_run_config(const fs::path& directory) {
+  const auto record = read_run(directory);
+  return record ? record->config : Json();
+}
+
+RunPlan plan_run(const fs::path& directory, JsonDocument& document,
+                 const std::vector<FieldDoc>& fields, const Resolve& resolve,
+                 const StartOptions& options) {
+  std::error_code ignored;
+  require(!fs::exists(directory, ignored) || fs::is_directory(directory, ignored),
+          ErrorCode::kCannotCreate, directory.string(), ": is no directory; choose another run.dir");
+  require_writable(directory);
+  RunPlan plan;
+  plan.record.config = resolve(document);
+  const auto before = read_run(directory);
+  const bool removed = options.overwrite || exists(directory / kOverwriting);
+  if (!before && !exists(directory / kOverwriting)) require_own_content(directory);
+  if (!before || removed || list_checkpoints(directory).empty()) return plan;
+  require(options.resume, ErrorCode::kCannotCreate, directory.string(),
+          ": holds a run; choose another run.dir, go on with run.resume=auto, or start anew with "
+          "--overwrite");
+
+  JsonDocument old;
+  old.value = before->config;
+  const Json then = resolve(old);
+  bool completed = false;
+  for (const std::string& key : differing_keys(then, plan.record.config)) {
+    if (change_of(fields, key) == Change::kFree || gives(document.value, key) ||
+        other_length_is_given(document.value, key))
+      continue;
+    const Json* value = value_at(then, key);
+    put(document, key, value);
+    if (value != nullptr) plan.kept.push_back(concat(key, " ", dump_json(*value)));
+    completed = true;
+  }
+  if (completed) plan.record.config = resolve(document);
+
+  std::vector<std::string> never, on_request;
+  for (const std::string& key : differing_keys(then, plan.record.config)) {
+    const Change grade = change_of(fields, key);
+    if (grade == Change::kNever) never.push_back(key);
+    if (grade == Change::kOnRequest) on_request.push_back(key);
+  }
+  const Json& now = plan.record.config;
+  require(never.empty(), ErrorCode::kConfig, directory.string(), ": its run was started with other ",
+          "values of ", list_of(never, then, now), ", which cannot change; go on with its model as a ",
+          "new run (-m ", directory.string(), " -o NEW), or start anew with --overwrite");
+  require(on_request.empty() || options.change, ErrorCode::kConfig, directory.string(),
+          ": its run was started with other values of ", list_of(on_request, then, now),
+          "; --change lets it go on with the new ones");
+  plan.goes_on = true;
+  plan.record.changes = before->changes;
+  if (!on_request.empty() || !plan.record.changes.empty()) {
+    const auto checkpoint = find_good_checkpoint(directory);
+    if (checkpoint) plan.step = read_trainer_state(*checkpoint).step;
+    add_changes(plan.record.changes, plan.step, on_request, then, now);
+  }
+  return plan;
+}
+
+void open_run(const fs::path& directory, const RunPlan& plan, bool overwrite) {
+  remove_stale_temporaries(directory);
+  const fs::path marker = directory / kOverwriting;
+  const bool remove = exists(marker) || (overwrite && exists(directory / "run.json"));
+  if (remove) {
+    write_file(marker, "");
+    for (const char* name : kRunContent) {
+      std::error_code error;
+      fs::remove_all(directory / name, error);
+      require(!error, ErrorCode::kCannotCreate, (directory / name).string(),
+              ": cannot be removed: ", error.message());
+    }
+  }
+  for (const std::string& kept : plan.kept)
+    log_info("not given, so it stays as the run has it: ", kept);
+  Json text = plan.record.config;
+  if (!plan.record.changes.empty()) {
+    text[kRunChanges] = Json::array();
+    for (const ConfigChange& change : plan.record.changes) {
+      text[kRunChanges].push_back({{"step", change.step},
+                                {"key", change.key},
+                                {"from", change.from},
+                                {"to", change.to}});
+    }
+  }
+  write_file(directory / "run.json", dump_json(text, 2) + "\n");
+  if (remove) {
+    std::error_code error;
+    fs::remove(marker, error);
+    require(!error, ErrorCode::kCannotCreate, marker.string(), ": cannot be removed: ",
+            error.message());
+  }
 }
 
 void write_environment(const fs::path& directory, Json environment) {
   const fs::path file = directory / "environment.json";
-  std::error_code ignored;
-  if (fs::exists(file, ignored)) {
+  if (exists(file)) {
     Json earlier = load_json(file);
     Json parts = earlier.contains("earlier") ? earlier["earlier"] : Json::array();
     earlier.erase("earlier");
@@ -109,16 +244,9 @@ void write_environment(const fs::path& directory, Json environment) {
 
 Json read_environment(const fs::path& directory, const std::string& key) {
   const fs::path file = directory / "environment.json";
-  std::error_code ignored;
-  if (!fs::exists(file, ignored)) return nullptr;
+  if (!exists(file)) return nullptr;
   const Json environment = load_json(file);
   return environment.contains(key) ? environment.at(key) : Json();
-}
-
-Json read_run_config(const fs::path& directory) {
-  const fs::path file = directory / "run.json";
-  std::error_code ignored;
-  return fs::exists(file, ignored) ? load_json(file) : Json();
 }
 
 }  // namespace llmctl

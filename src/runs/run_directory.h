@@ -1,29 +1,79 @@
 // The directory of a training run: whose it is, what it holds, and whether a configuration may go
 // on with it.
+//
+//   RUN/run.json   the resolved configuration, every default and absolute paths in it, and under
+//                  "changes" what changed on the way: [{"step", "key", "from", "to"}, …]
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "config/json.h"
+#include "config/fields.h"
 
 namespace llmctl {
 
-/// Dotted paths of the keys whose values differ, both ways, sorted.
-std::vector<std::string> differing_keys(const Json& a, const Json& b);
+/// The key of run.json that holds its history.
+inline constexpr const char* kRunChanges = "changes";
 
-/// True for keys that may change between the parts of one run, as they change no result (device and
-/// threads change only rounding): run.dir, run.resume, log, eval, checkpoint, data.cache,
-/// train.device, train.threads, …
-bool may_change_on_resume(const std::string& key);
+/// A key that has another value from a step on.
+struct ConfigChange {
+  std::int64_t step = 0;  ///< steps done with the old value
+  std::string key;
+  Json from, to;  ///< null: absent
+  bool operator==(const ConfigChange&) const = default;
+};
 
-/// Makes the directory ready for a run of this resolved configuration. Returns true when it goes on
-/// with one that is there. An empty or absent directory starts one and gets run.json. Refused:
-/// content that is no run's, and with resume "never" a run (kCannotCreate); a run of another
-/// configuration (kConfig, naming the keys). With `overwrite` a run that is there is removed first.
-bool prepare_run_directory(const std::filesystem::path& directory, const Json& resolved,
-                           const std::string& resume, bool overwrite);
+/// run.json.
+struct RunRecord {
+  Json config = Json::object();
+  std::vector<ConfigChange> changes;  ///< in the order of their steps
+  bool operator==(const RunRecord&) const = default;
+};
+
+/// run.json of a directory; nothing when there is none. kData.
+std::optional<RunRecord> read_run(const std::filesystem::path& directory);
+/// The configuration in it, or null.
+Json read_run_config(const std::filesystem::path& directory);
+
+/// How a start meets what the directory holds.
+struct StartOptions {
+  bool overwrite = false;  ///< remove the run that is there
+  bool change = false;     ///< keys of grade kOnRequest may change
+  bool resume = true;      ///< false: a run that is there is refused
+};
+
+/// What a start with a configuration would do with a directory.
+struct RunPlan {
+  bool goes_on = false;   ///< with the checkpoint of `step`
+  std::int64_t step = 0;  ///< 0: from the beginning
+  RunRecord record;       ///< run.json to be
+  /// Keys that the document does not give and that keep the run's value instead of today's default.
+  std::vector<std::string> kept;
+  /// Whether another look found the same directory.
+  bool same_start(const RunPlan& other) const {
+    return goes_on == other.goes_on && step == other.step && record == other.record;
+  }
+};
+
+/// How a document becomes a resolved configuration with every default and absolute paths.
+using Resolve = std::function<Json(const JsonDocument&)>;
+
+/// Looks, and changes nothing in the directory. A run that has no checkpoint blocks nothing. With
+/// one, keys that the document does not give keep the run's values: they are added to it. Keys that
+/// differ are judged by their grade in `fields`. Refused: content that is no run's, a file, a place
+/// that cannot be written, and with `resume` off a run (kCannotCreate); changes that may not be, or
+/// not without `change`, naming the keys and the remedy (kConfig).
+RunPlan plan_run(const std::filesystem::path& directory, JsonDocument& document,
+                 const std::vector<FieldDoc>& fields, const Resolve& resolve,
+                 const StartOptions& options);
+
+/// Makes the directory ready for the plan: finishes or does an overwriting, and writes run.json. The
+/// caller holds the run's lock.
+void open_run(const std::filesystem::path& directory, const RunPlan& plan, bool overwrite);
 
 /// environment.json: versions, device, kernels chosen; the previous parts of the run stay under
 /// "earlier".
@@ -31,8 +81,5 @@ void write_environment(const std::filesystem::path& directory, Json environment)
 
 /// A key of environment.json, or null.
 Json read_environment(const std::filesystem::path& directory, const std::string& key);
-
-/// run.json of a run directory, or null when there is none.
-Json read_run_config(const std::filesystem::path& directory);
 
 }  // namespace llmctl

@@ -1,6 +1,8 @@
 #include "runs/sections.h"
 
 #include "config/load.h"
+#include "models/model.h"
+#include "runs/run_directory.h"
 #include "tasks/task.h"
 
 namespace llmctl {
@@ -25,29 +27,45 @@ Json resolved_training_config(const ConfigNode& root, const TrainingConfig& conf
   const TaskKind* kind = root.has(name) ? &task_kind_of(root.child(name)) : nullptr;
   resolved["data"] = resolved_data(config.data, kind == nullptr || kind->raw_text);
   if (kind != nullptr) resolved["task"] = kind->resolve(root.child(name));
+  if (root.has("model")) resolved["model"] = resolve_model_section(root.child("model"));
   if (name == "task") return resolved;
   Json spelled = Json::object();  // under the name and in the place that it was given
   for (auto& [key, value] : resolved.items()) spelled[key == "task" ? name : key] = value;
   return spelled;
 }
 
-namespace {
-
-/// data.train may be "a.txt", ["a.txt", {"path": "b.txt", "weight": 2}] or a list of objects; the
-/// last is what is read.
-void normalize_train_entries(Json& root) {
-  if (!root.is_object() || !root.contains("data") || !root["data"].is_object() ||
-      !root["data"].contains("train"))
-    return;
-  Json& train = root["data"]["train"];
-  if (train.is_string()) train = Json::array({train});
-  if (!train.is_array()) return;
-  for (Json& entry : train) {
-    if (entry.is_string()) entry = Json{{"path", entry}};
-  }
+FieldDoc init_from_field() {
+  return {"model.init_from",
+          "string",
+          "",
+          "A model directory, a checkpoint or a run directory to start from, or an org/name in the "
+          "Hugging Face cache; keys beside it replace its own where they change no shape.",
+          "",
+          Change::kNever,
+          PathKey{.or_name = true}};
 }
 
-}  // namespace
+std::vector<FieldDoc> training_fields(const ConfigNode& root) {
+  std::vector<FieldDoc> fields = describe_config<TrainingConfig>();
+  const auto add = [&](const std::string& section, std::vector<FieldDoc> own) {
+    for (FieldDoc& field : own) {
+      field.path.insert(0, section + ".");
+      fields.push_back(std::move(field));
+    }
+  };
+  fields.push_back(init_from_field());
+  const Json& model = root.child("model").value();
+  const Json type = model.is_object() ? model.value("model_type", Json()) : Json();
+  if (type.is_string()) {
+    add("model", describe_model(type.get<std::string>()));
+  } else {
+    // Overrides of a directory, whose type is not looked up: a key has one grade in all types.
+    for (const std::string& name : model_types()) add("model", describe_model(name));
+  }
+  const std::string name = task_section_name(root);
+  if (root.has(name)) add(name, task_kind_of(root.child(name)).describe());
+  return fields;
+}
 
 JsonDocument load_run_document(const std::vector<std::string>& files,
                                const std::vector<std::string>& sets,
@@ -65,7 +83,7 @@ JsonDocument load_run_document(const std::vector<std::string>& files,
 }
 
 JsonDocument finish_run_document(JsonDocument document) {
-  normalize_train_entries(document.value);
+  document.value.erase(kRunChanges);
   return document;
 }
 

@@ -24,13 +24,13 @@ struct RunSection {
   std::string resume = "auto";
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
-    visit("dir", self.dir, "The run directory; made when absent.");
+    visit("dir", self.dir, "The run directory; made when absent.", PathKey{}, Change::kFree);
     visit("seed", self.seed, "Seed of everything drawn: initial weights, order, masks, dropout.",
           Range<std::int64_t>{0, std::int64_t{1} << 53});
     visit("resume", self.resume,
           "auto: go on with the run that the directory holds; never: refuse a directory that holds "
           "one.",
-          OneOf{{"auto", "never"}});
+          OneOf{{"auto", "never"}}, Change::kFree);
   }
 };
 
@@ -40,10 +40,13 @@ struct TokenizerSection {
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("path", self.path,
-          "Tokenizer directory or SentencePiece model; empty: the one in model.init_from.");
+          "Tokenizer directory or SentencePiece model; empty: the one in model.init_from. Another path "
+          "to the same content is no change.",
+          PathKey{}, Change::kFree);
     visit("vectors", self.vectors,
           "Vectors of its pieces (llmctl data vectors --tokenizer), with which the token embedding "
-          "of a new model begins.");
+          "of a new model begins.",
+          PathKey{});
   }
 };
 
@@ -77,9 +80,9 @@ struct TrainingConfig {
         "objective), extractive_qa, sequence_classification or text_generation, and its options.");
     visit("optim", self.optim, "Optimiser and learning rate.");
     visit("train", self.train, "Length, batch and device.");
-    visit("eval", self.eval, "When to validate.");
-    visit("checkpoint", self.checkpoint, "When to save and what to keep.");
-    visit("log", self.log, "How often to report.");
+    visit("eval", self.eval, "When to validate.", Change::kFree);
+    visit("checkpoint", self.checkpoint, "When to save and what to keep.", Change::kFree);
+    visit("log", self.log, "How often to report.", Change::kFree);
   }
 };
 
@@ -89,6 +92,11 @@ std::string task_section_name(const ConfigNode& root);
 TrainingConfig read_training_config(const ConfigNode& root);
 /// Every key of them with its value, those of the task included.
 Json resolved_training_config(const ConfigNode& root, const TrainingConfig& config);
+
+/// Every field of a training configuration with what its document chose in `model` and `task`.
+std::vector<FieldDoc> training_fields(const ConfigNode& root);
+/// model.init_from, which stands beside the keys of every model type.
+FieldDoc init_from_field();
 
 /// Section "compute" of `generate` and `eval`.
 struct ComputeSection {
@@ -111,7 +119,8 @@ struct ModelSection {
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("init_from", self.init_from,
-          "A model directory, a run directory, or a name in the Hugging Face cache.");
+          "A model directory, a run directory, or a name in the Hugging Face cache.",
+          PathKey{.or_name = true});
   }
 };
 
@@ -127,7 +136,8 @@ struct InputSection {
           "Prompts; for masked models a text with [MASK], for classifiers the text.");
     visit("file", self.file,
           "Prompts of a file: .txt (one a line) or .jsonl (prompt, text, or question and context); "
-          "- is standard input.");
+          "- is standard input.",
+          PathKey{});
     visit("question", self.question, "A question to answer from context.");
     visit("context", self.context,
           "The passage that holds the answer; @FILE reads it from a file.");
@@ -144,7 +154,8 @@ struct ChatSection {
   static void fields(Self& self, Visitor& visit) {
     visit("template", self.chat_template,
           "Chat template: chatml, llama3, llama2, alpaca, vicuna, zephyr, gemma, plain, or a file; "
-          "empty: the model's own.");
+          "empty: the model's own.",
+          PathKey{.or_name = true});
     visit("system", self.system, "System message before the conversation.");
   }
 };
@@ -155,7 +166,8 @@ struct OutputSection {
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("file", self.file,
-          "JSONL (generate) or JSON (eval) file to write; empty: standard output.");
+          "JSONL (generate) or JSON (eval) file to write; empty: standard output.",
+          PathKey{});
   }
 };
 
@@ -208,8 +220,8 @@ struct EvalConfig {
   }
 };
 
-/// Files, then --unset and --set, plain strings of data.train turned into objects; the document
-/// that the sections' nodes point into.
+/// Files, then --unset and --set; the document that the sections' nodes point into. The history of
+/// a run in run.json is left out.
 JsonDocument load_run_document(const std::vector<std::string>& files,
                                const std::vector<std::string>& sets,
                                const std::vector<std::string>& unsets);

@@ -32,15 +32,26 @@ std::string utc_now() {
   return text;
 }
 
-/// What pretrain and finetune share: the run's parts that are not the data's.
+/// Where the batch size of a run has changed, its rows go on behind those that were dealt.
+void place_batches(Batching& batching, const std::vector<ConfigChange>& changes) {
+  for (const ConfigChange& change : changes) {
+    if (change.key != "train.batch_size") continue;
+    batching.rows_before += static_cast<std::uint64_t>(change.step - batching.first_step) *
+                            change.from.get<std::uint64_t>();
+    batching.first_step = change.step;
+  }
+}
+
+/// The run's parts that are neither the data's nor the model's.
 class TrainingSetup {
  public:
-  TrainingSetup(const ConfigNode& root, const RunSection& run, TrainConfig train,
+  TrainingSetup(const ConfigNode& root, const TrainingConfig& config, const RunPlan& plan,
                 const RunOptions& options)
-      : train_(std::move(train)), options_(options), world_(make_local_world()) {
-    if (run.dir.empty())
-      root.fail("run.dir", "missing; name the directory that the run shall live in");
-    directory_ = run.dir;
+      : train_(config.train),
+        options_(options),
+        plan_(plan),
+        world_(make_local_world()),
+        directory_(config.run.dir) {
     if (train_.micro_batch_size == 0) train_.micro_batch_size = train_.batch_size;
     const auto unit = train_.micro_batch_size * world_->size();
     if (train_.batch_size % unit != 0) {
@@ -48,35 +59,37 @@ class TrainingSetup {
           "train.batch_size",
           concat(train_.batch_size, " is no multiple of micro_batch_size × processes = ", unit));
     }
+    batching_.seed = static_cast<std::uint64_t>(config.run.seed);
+    batching_.batch_size = train_.batch_size;
+    batching_.micro_batch_size = train_.micro_batch_size;
+    batching_.rank = world_->rank();
+    batching_.world = world_->size();
+    place_batches(batching_, plan.record.changes);
+    if (batching_.first_step > 0 && train_.epochs) {
+      root.fail("train.batch_size",
+                "may change only in a run whose length is in steps (train.steps): epochs are counted "
+                "in steps of one size");
+    }
     // A run keeps the kernels that it was started with, whatever "auto" would choose on this
     // machine.
-    const Json chosen = read_environment(directory_, "precision");
-    const bool keep = train_.precision == "auto" && chosen.is_string() && !options.overwrite;
+    const Json chosen = plan.goes_on ? read_environment(directory_, "precision") : Json();
+    const bool keep = train_.precision == "auto" && chosen.is_string();
     compute_ = assemble_compute(train_.device, keep ? chosen.get<std::string>() : train_.precision,
                                 train_.threads);
     set_deterministic(train_.deterministic);
   }
 
   const Compute& compute() const { return compute_; }
-  World& world() { return *world_; }
   const TrainConfig& train() const { return train_; }
   const std::filesystem::path& directory() const { return directory_; }
 
-  Batching batching(std::int64_t seed) const {
-    Batching batching;
-    batching.seed = static_cast<std::uint64_t>(seed);
-    batching.batch_size = train_.batch_size;
-    batching.micro_batch_size = train_.micro_batch_size;
-    batching.rank = world_->rank();
-    batching.world = world_->size();
-    return batching;
-  }
-
-  /// Claims the directory for the resolved configuration.
-  void open_directory(const Json& resolved, const std::string& resume) {
+  /// Claims the directory; `look` plans once more, now that nobody else can change it.
+  void open_directory(const std::function<RunPlan()>& look) {
     make_directories(directory_);
     lock_ = std::make_unique<RunLock>(directory_);
-    prepare_run_directory(directory_, resolved, resume, options_.overwrite);
+    require(look().same_start(plan_), ErrorCode::kTemporary, directory_.string(),
+            ": another process has changed it meanwhile; start again");
+    open_run(directory_, plan_, options_.overwrite);
     set_log_file(directory_ / "log.txt");
     Json environment;
     environment["started"] = utc_now();
@@ -92,18 +105,12 @@ class TrainingSetup {
   }
 
   /// Runs the loop with precision and device as they were resolved.
-  TrainingOutcome run(const TrainingConfig& config, const Json& resolved, const Task& task,
-                      Model& model, const Tokenizer& tokenizer) {
+  TrainingOutcome run(const TrainingConfig& config, const Task& task, Model& model,
+                      const Tokenizer& tokenizer) {
     TrainConfig train = train_;
     train.precision = precision_name(compute_.dtype);
     train.device = compute_.device.str();
-    Json essential = resolved;
-    for (const char* section : {"log", "eval", "checkpoint", "run"}) essential.erase(section);
-    for (const char* key :
-         {"device", "threads", "patience", "max_skipped", "activation_checkpointing"})
-      essential["train"].erase(key);
-    essential["data"].erase("cache");
-    const auto source = task.source(batching(config.run.seed));
+    const auto source = task.source(batching_);
     task.describe(model.config());
     model.to(compute_.device);
     const auto loss = task.loss(model);
@@ -128,7 +135,8 @@ class TrainingSetup {
                           if (const auto chat = task.chat_template())
                             replace_chat_template(checkpoint_directory, *chat);
                         },
-                    .identity = essential,
+                    .epoch_offset = epochs_before(*source),
+                    .source_changed = source_changed(),
                     .reduce_gradients = {},
                     .lock = lock_.get()};
     TrainingOutcome outcome = run_training(run);
@@ -137,10 +145,28 @@ class TrainingSetup {
   }
 
  private:
+  /// What step / steps_per_epoch lacks or has too much where the batch size has changed.
+  double epochs_before(const Source& source) const {
+    const auto steps = static_cast<double>(std::max<std::int64_t>(source.steps_per_epoch(), 1));
+    return static_cast<double>(batching_.rows_before) /
+               (steps * static_cast<double>(batching_.batch_size)) -
+           static_cast<double>(batching_.first_step) / steps;
+  }
+
+  /// Whether the weights of the data change where this part begins.
+  bool source_changed() const {
+    return std::any_of(plan_.record.changes.begin(), plan_.record.changes.end(),
+                       [&](const ConfigChange& change) {
+                         return change.step == plan_.step && change.key.starts_with("data.train.");
+                       });
+  }
+
   TrainConfig train_;
   const RunOptions& options_;
+  const RunPlan& plan_;
   std::unique_ptr<World> world_;
   std::filesystem::path directory_;
+  Batching batching_;
   Compute compute_;
   std::unique_ptr<RunLock> lock_;
 };
@@ -218,12 +244,53 @@ std::int64_t row_length(const ConfigNode& root, const TaskData& data, const Data
   return positions;
 }
 
+/// How the directory is met, and what changes there.
+std::vector<std::pair<std::string, std::string>> plan_lines(const RunPlan& plan) {
+  std::vector<std::pair<std::string, std::string>> lines;
+  lines.emplace_back("start", plan.goes_on ? "goes on with the run in it" : "from the beginning");
+  for (const std::string& kept : plan.kept) lines.emplace_back("as in the run", kept);
+  for (const ConfigChange& change : plan.record.changes) {
+    lines.emplace_back(concat("from step ", change.step),
+                       concat(change.key, " ", dump_json(change.to), ", before ",
+                              dump_json(change.from)));
+  }
+  return lines;
+}
+
+/// The same with the task's section under one of its two names.
+Json resolved_as(const Json& resolved, const std::string& name) {
+  Json out = Json::object();
+  for (const auto& [key, value] : resolved.items())
+    out[key == "task" || key == "objective" ? name : key] = value;
+  return out;
+}
+
+RunPlan plan_training(JsonDocument& document, const RunOptions& options) {
+  const ConfigNode root = root_node(document);
+  const TrainingConfig config = read_training_config(root);
+  if (config.run.dir.empty())
+    root.fail("run.dir", "missing; name the directory that the run shall live in");
+  const std::vector<FieldDoc> fields = training_fields(root);
+  const auto resolve = [&](const JsonDocument& read) {
+    const ConfigNode node = root_node(read);
+    Json resolved = resolved_training_config(node, read_training_config(node));
+    make_paths_absolute(resolved, fields);
+    return resolved_as(resolved, task_section_name(root));
+  };
+  return plan_run(config.run.dir, document, fields, resolve,
+                  {options.overwrite, options.change, config.run.resume != "never"});
+}
+
 }  // namespace
 
-TrainingReport train_from_config(const std::string& command, const JsonDocument& document,
-                                 const RunOptions& options) {
+TrainingReport train_from_config(const std::string& command, const JsonDocument& given,
+                                    const RunOptions& options) {
+  // What the run in the directory says where this document says nothing is added to it.
+  JsonDocument document = given;
+  const auto look = [&] { return plan_training(document, options); };
+  const RunPlan run_plan = look();
   const ConfigNode root = root_node(document);
-  TrainingConfig config = read_training_config(root);
+  const TrainingConfig config = read_training_config(root);
   const std::string task_name = task_section_name(root);
   const bool pretrains = command == "pretrain";
   const ConfigNode task_node =
@@ -238,7 +305,7 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
       find_task_data(root.child("data"), config.data, raw_text,
                      raw_text ? cache_directory(config.data.cache) : std::filesystem::path());
 
-  TrainingSetup setup(root, config.run, config.train, options);
+  TrainingSetup setup(root, config, run_plan, options);
   const auto tokenizer = assemble_tokenizer(root, config.tokenizer);
   const auto task = make_task(task_node, tokenizer);
   data.sequence_length = row_length(root, data, config.data, raw_text,
@@ -247,7 +314,8 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   data.directory = tokenizer_directory(root, config.tokenizer);
   if (!raw_text) task->read(data);
   const auto seed = static_cast<std::uint64_t>(config.run.seed);
-  auto model = assemble_model(model_node, *tokenizer, task->head(), task->labels(), seed);
+  auto model = assemble_model(model_node, *tokenizer, task->head(), task->labels(), seed,
+                              options.dry_run);
   begin_with_vectors(*model, *tokenizer, root, config.tokenizer);
   adapt(*model, root, config.lora, seed);
   check_best_score(root, config, *task, data.holds_out());
@@ -261,12 +329,13 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   report.generate_flags = task->generate_flags();
   if (options.dry_run) {
     report.plan = plan_of(report, setup, *tokenizer, data.sequence_length);
+    const auto start = plan_lines(run_plan);
+    report.plan.insert(report.plan.begin() + 1, start.begin(), start.end());
     return report;
   }
-  const Json resolved = resolved_training_config(root, config);
-  setup.open_directory(resolved, config.run.resume);
+  setup.open_directory(look);
   if (raw_text) task->read(data);
-  report.outcome = setup.run(config, resolved, *task, *model, *tokenizer);
+  report.outcome = setup.run(config, *task, *model, *tokenizer);
   return report;
 }
 

@@ -15,6 +15,7 @@ namespace llmctl {
 
 struct RunOptions {
   bool overwrite = false;                 ///< start anew in a directory that holds a run
+  bool change = false;                    ///< let keys change that may on request
   bool dry_run = false;                   ///< check everything, write nothing, return the plan
   std::vector<std::string> command_line;  ///< for environment.json
 };

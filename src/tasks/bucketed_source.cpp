@@ -25,22 +25,23 @@ void sort_longest_first(std::vector<std::int64_t>& rows, std::span<const std::in
 }  // namespace
 
 BucketedSource::BucketedSource(std::vector<std::int64_t> rows, std::vector<std::int32_t> lengths,
-                               const Batching& batching, Collate collate, std::string fingerprint)
+                               const Batching& batching, Collate collate, Fingerprints fingerprints)
     : rows_(not_empty(std::move(rows))),
       lengths_(std::move(lengths)),
       batching_(batching),
       order_(rows_.size(), batching),
       collate_(std::move(collate)),
-      fingerprint_(std::move(fingerprint)) {}
+      fingerprints_(std::move(fingerprints)) {}
 
 std::vector<std::vector<std::int64_t>> BucketedSource::micro_batches(std::int64_t step) const {
   // No longer than an epoch: sorting would bring the uses of one row together.
   const std::int64_t whole = static_cast<std::int64_t>(rows_.size()) / batching_.batch_size;
   const std::int64_t steps = std::clamp<std::int64_t>(whole, 1, kWindow);
+  step -= batching_.first_step;
   const std::int64_t window = step / steps;
   std::vector<std::int64_t> sorted;
   for (std::int64_t s = window * steps; s < (window + 1) * steps; ++s) {
-    for (const RowUse& use : order_.step(s)) sorted.push_back(rows_[use.row]);
+    for (const RowUse& use : order_.step(batching_.first_step + s)) sorted.push_back(rows_[use.row]);
   }
   sort_longest_first(sorted, lengths_);
   const Permutation batches(

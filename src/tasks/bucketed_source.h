@@ -24,14 +24,20 @@ class BucketedSource : public Source {
   /// Makes the batch of some rows, by their indices into `lengths`.
   using Collate = std::function<Batch(std::span<const std::int64_t> rows)>;
 
+  /// Of the rows as they are used, and of all that the data holds.
+  struct Fingerprints {
+    std::string used, content;
+  };
+
   /// `rows`: what one epoch visits, indices into `lengths` (tokens of each row), one more often
   /// where it weighs more; kData when there are none. kConfig as RowOrder.
   BucketedSource(std::vector<std::int64_t> rows, std::vector<std::int32_t> lengths,
-                 const Batching& batching, Collate collate, std::string fingerprint);
+                 const Batching& batching, Collate collate, Fingerprints fingerprints);
 
   std::int64_t steps_per_epoch() const override { return order_.steps_per_epoch(); }
   std::vector<Batch> batches(std::int64_t step) const override;
-  std::string fingerprint() const override { return fingerprint_; }
+  std::string fingerprint() const override { return fingerprints_.used; }
+  std::string content() const override { return fingerprints_.content; }
 
   /// Rows of this rank's micro-batches of a step.
   std::vector<std::vector<std::int64_t>> micro_batches(std::int64_t step) const;
@@ -42,7 +48,7 @@ class BucketedSource : public Source {
   Batching batching_;
   RowOrder order_;
   Collate collate_;
-  std::string fingerprint_;
+  Fingerprints fingerprints_;
 };
 
 /// A row of token ids and, unless empty, token types.

@@ -164,14 +164,18 @@ void ExtractiveQa::read(const TaskData& files) {
 
 std::unique_ptr<Source> ExtractiveQa::source(const Batching& batching) const {
   std::vector<std::int32_t> lengths;
-  Sha256 digest;
+  Sha256 digest, content;
+  const auto add = [&](const void* data, std::size_t size) {
+    digest.update(data, size);
+    content.update(data, size);
+  };
   std::vector<TokenId> types;
   for (const QaWindow& window : train_features_->windows()) {
     lengths.push_back(static_cast<std::int32_t>(window.length));
     const std::vector<TokenId> row = train_features_->row(window, nullptr);
     const std::uint64_t gold[] = {row.size(), window.start, window.end};
-    digest.update(gold, sizeof gold);
-    digest.update(row.data(), row.size() * sizeof(TokenId));
+    add(gold, sizeof gold);
+    add(row.data(), row.size() * sizeof(TokenId));
   }
   digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
   return std::make_unique<BucketedSource>(
@@ -179,7 +183,7 @@ std::unique_ptr<Source> ExtractiveQa::source(const Batching& batching) const {
       [this](std::span<const std::int64_t> rows) {
         return collate_windows(*train_features_, rows);
       },
-      digest.hex());
+      BucketedSource::Fingerprints{digest.hex(), content.hex()});
 }
 
 SpanOptions ExtractiveQa::span_options(bool data_has_unanswerable) const {

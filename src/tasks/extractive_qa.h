@@ -32,21 +32,21 @@ struct ExtractiveQaConfig {
     visit("max_question_tokens", self.max_question_tokens, "Longer questions are cut.",
           Range<std::int64_t>{1, 1'000'000});
     visit("max_answer_tokens", self.max_answer_tokens, "Longest answer that is predicted.",
-          Range<std::int64_t>{1, 1'000'000});
+          Range<std::int64_t>{1, 1'000'000}, Change::kFree);
     visit("n_best", self.n_best, "Starts and ends of a window that are combined.",
-          Range<std::int64_t>{1, 1000});
+          Range<std::int64_t>{1, 1000}, Change::kFree);
     visit("train_on_empty_windows", self.train_on_empty_windows,
           "Train on windows that do not hold the answer too; they point to position 0.");
     visit("no_answer", self.no_answer,
           "May the answer be empty (SQuAD 2.0)? Absent: when the references of a file have "
-          "questions without answer.");
+          "questions without answer.", Change::kFree);
     visit("no_answer_margin", self.no_answer_margin,
           "How much better \"no answer\" must score than the best span to be given.",
-          Range<double>{-1000, 1000});
+          Range<double>{-1000, 1000}, Change::kFree);
     visit(
         "metric", self.metric,
         "Rule of exact match and F1; auto: CMRC 2018's for Chinese questions, SQuAD's for others.",
-        OneOf{{"auto", "squad", "cmrc2018"}});
+        OneOf{{"auto", "squad", "cmrc2018"}}, Change::kFree);
   }
 };
 

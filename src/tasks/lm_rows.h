@@ -30,6 +30,7 @@ class RowSource : public Source {
   std::int64_t steps_per_epoch() const override { return order_.steps_per_epoch(); }
   std::vector<Batch> batches(std::int64_t step) const override;
   std::string fingerprint() const override { return mixture_.fingerprint(); }
+  std::string content() const override { return mixture_.content(); }
 
  private:
   Mixture mixture_;

@@ -232,17 +232,21 @@ Batch SequenceClassification::collate(std::span<const std::int64_t> rows) const 
 }
 
 std::unique_ptr<Source> SequenceClassification::source(const Batching& batching) const {
-  Sha256 digest;
+  Sha256 digest, content;
+  const auto add = [&](const void* data, std::size_t size) {
+    digest.update(data, size);
+    content.update(data, size);
+  };
   for (std::size_t i = 0; i < train_.size(); ++i) {
     const std::uint64_t head[] = {train_rows_.ids[i].size(), train_ids_[i]};
-    digest.update(head, sizeof head);
-    digest.update(&train_[i].weight, sizeof train_[i].weight);
-    digest.update(train_rows_.ids[i].data(), train_rows_.ids[i].size() * sizeof(TokenId));
+    add(head, sizeof head);
+    add(&train_[i].weight, sizeof train_[i].weight);
+    add(train_rows_.ids[i].data(), train_rows_.ids[i].size() * sizeof(TokenId));
   }
   digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
   return std::make_unique<BucketedSource>(
       rows_, train_rows_.lengths(), batching,
-      [this](std::span<const std::int64_t> rows) { return collate(rows); }, digest.hex());
+      [this](std::span<const std::int64_t> rows) { return collate(rows); }, BucketedSource::Fingerprints{digest.hex(), content.hex()});
 }
 
 class ClassificationValidator : public Validator {

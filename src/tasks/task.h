@@ -109,6 +109,7 @@ struct TaskKind {
   std::function<std::unique_ptr<Task>(const ConfigNode&, std::shared_ptr<const Tokenizer>)> make;
   std::function<Json(const ConfigNode&)> resolve;  ///< checks a section, gives all of its keys
   std::function<Json()> schema;
+  std::function<std::vector<FieldDoc>()> describe;
 };
 
 /// The entry of a task whose section is a struct with fields(), made by make(config, tokenizer).
@@ -122,12 +123,9 @@ TaskKind task_kind(HeadKind head, bool raw_text, Make make) {
             read_config(section, config);
             return std::unique_ptr<Task>(make(config, std::move(tokenizer)));
           },
-          [](const ConfigNode& section) {
-            Config config;
-            read_config(section, config);
-            return config_to_json(config);
-          },
-          [] { return config_schema<Config>(); }};
+          [](const ConfigNode& section) { return resolve_section<Config>(section); },
+          [] { return config_schema<Config>(); },
+          [] { return describe_config<Config>(); }};
 }
 
 /// Adds a kind beside the built-in ones; for programs with tasks of their own. Not thread-safe.

@@ -1,5 +1,7 @@
 #include "tasks/task_data.h"
 
+#include <string_view>
+
 #include "base/error.h"
 
 namespace llmctl {
@@ -14,34 +16,18 @@ DocumentSplit split_of(const std::string& name) {
 
 }  // namespace
 
-HeldOut read_held_out(const ConfigNode& node) {
-  HeldOut out;
-  const Json& value = node.value();
-  if (value.is_string()) {
-    out.paths.push_back(value.get<std::string>());
-    return out;
+void HeldOut::validate(const ConfigNode& node) const {
+  const int given = !paths.empty() + (tail > 0) + (hash > 0);
+  if (given > 1) {
+    node.fail("", "expected a list of paths, {\"tail\": SHARE} or {\"hash\": SHARE}, got several of "
+                  "them");
   }
-  if (value.is_array()) {
-    for (std::size_t i = 0; i < value.size(); ++i) {
-      if (!value[i].is_string())
-        node.child(i).fail("", "expected a path, got " + dump_json(value[i]));
-      out.paths.push_back(value[i].get<std::string>());
-    }
-    return out;
+  for (const char* key : {"tail", "hash"}) {
+    if (!node.has(key)) continue;
+    const double share = std::string_view(key) == "tail" ? tail : hash;
+    if (share >= 1 || (share == 0 && given == 0 && !node.has("paths")))
+      node.fail(key, concat("expected a share between 0 and 1, got ", share));
   }
-  if (!value.is_object() || value.size() != 1) {
-    node.fail("", "expected a list of paths, {\"tail\": SHARE} or {\"hash\": SHARE}, got " +
-                      dump_json(value));
-  }
-  const std::string& key = value.begin().key();
-  const Json& share = value.begin().value();
-  if (key != "tail" && key != "hash")
-    node.fail(key, "unknown key" + did_you_mean(key, {"tail", "hash"}));
-  if (!share.is_number() || share.get<double>() <= 0 || share.get<double>() >= 1) {
-    node.fail(key, "expected a share between 0 and 1, got " + dump_json(share));
-  }
-  (key == "tail" ? out.share.tail : out.share.hash) = share.get<double>();
-  return out;
 }
 
 std::vector<std::filesystem::path> TaskData::train_files() const {
@@ -75,11 +61,8 @@ TaskData find_task_data(const ConfigNode& node, const DataSection& section, bool
   TaskData data;
   for (const DataEntry& entry : section.train)
     data.train.push_back({expand_paths({entry.path}), entry.weight});
-  if (node.has("valid")) {
-    const HeldOut held_out = read_held_out(node.child("valid"));
-    if (!held_out.paths.empty()) data.valid = expand_paths(held_out.paths);
-    data.held_out = held_out.share;
-  }
+  if (!section.valid.paths.empty()) data.valid = expand_paths(section.valid.paths);
+  data.held_out = section.valid.share();
   data.sequence_length = section.sequence_length.value_or(default_sequence_length(raw_text));
   data.split = split_of(section.split);
   data.packing_name = section.packing;

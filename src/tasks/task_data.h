@@ -16,21 +16,39 @@ namespace llmctl {
 
 /// One entry of data.train; a plain string is its path.
 struct DataEntry {
+  static constexpr const char* kShorthand = "path";
   std::string path;
   double weight = 1.0;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
-    visit("path", self.path, "File, folder or glob.");
+    visit("path", self.path, "File, folder or glob.", PathKey{});
     visit("weight", self.weight, "Passes per epoch: 1 once, 0.5 every second document by hash.",
-          Range<double>{0, 1000});
+          Range<double>{0, 1000}, Change::kOnRequest);
   }
+};
+
+/// data.valid: files, which may be written alone, or a share of the training data.
+struct HeldOut {
+  static constexpr const char* kShorthand = "paths";
+  std::vector<std::string> paths;
+  double tail = 0, hash = 0;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("paths", self.paths, "Files, folders or globs.", OneOrMore{}, PathKey{});
+    visit("tail", self.tail, "Share: the last part of each text, or of the records.",
+          Range<double>{0, 1});
+    visit("hash", self.hash, "Share: documents or records by hash.", Range<double>{0, 1});
+  }
+  /// At most one of the three; shares between 0 and 1.
+  void validate(const ConfigNode& node) const;
+  HeldOutShare share() const { return {hash, tail}; }
 };
 
 /// Section "data". Tasks that learn from raw text have more keys than those that learn from
 /// labelled records.
 struct DataSection {
   std::vector<DataEntry> train;
-  Json valid = Json::array();
+  HeldOut valid;
   std::optional<std::int64_t> sequence_length;
   std::string split = "blank_line";
   std::string packing = "best_fit";
@@ -38,14 +56,15 @@ struct DataSection {
   std::string cache;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
-    visit(
-        "train", self.train,
-        "What is learnt from: paths, or objects with path and weight. Raw text (text, .jsonl with "
-        "a member \"text\", shards, plain or compressed) for language models, files in the task's "
-        "format for the others.");
+    visit("train", self.train,
+          "What is learnt from: paths, or objects with path and weight. Raw text (text, .jsonl with "
+          "a member \"text\", shards, plain or compressed) for language models, files in the task's "
+          "format for the others.",
+          OneOrMore{}, Change::kFree);
     visit("valid", self.valid,
           "What is held out: a list of paths, {\"tail\": 0.1} (the last tenth of each text, of the "
-          "records) or {\"hash\": 0.01} (documents or records by hash).");
+          "records) or {\"hash\": 0.01} (documents or records by hash).",
+          Change::kFree);
     visit("sequence_length", self.sequence_length,
           "Most tokens of a row; absent: 512 of raw text, 384 of labelled records, or the model's "
           "limit where that is less.",
@@ -58,20 +77,13 @@ struct DataSection {
           OneOf{{"best_fit", "concat", "pad"}});
     visit("valid_tokens", self.valid_tokens,
           "Raw text: validate on at most this many tokens; 0: all.",
-          Range<std::int64_t>{0, std::int64_t{1} << 40});
+          Range<std::int64_t>{0, std::int64_t{1} << 40}, Change::kFree);
     visit("cache", self.cache,
           "Raw text: where it is kept once tokenized; empty: $LLMCTL_CACHE, else "
-          "$XDG_CACHE_HOME/llmctl, else ~/.cache/llmctl.");
+          "$XDG_CACHE_HOME/llmctl, else ~/.cache/llmctl.",
+          PathKey{}, Change::kFree);
   }
 };
-
-/// data.valid as it was written.
-struct HeldOut {
-  std::vector<std::string> paths;
-  HeldOutShare share;
-};
-/// kConfig.
-HeldOut read_held_out(const ConfigNode& node);
 
 /// A file, or a text's files, and how often it is passed per epoch.
 struct WeightedFiles {

@@ -254,17 +254,21 @@ void TextGeneration::read(const TaskData& files) {
 }
 
 std::unique_ptr<Source> TextGeneration::source(const Batching& batching) const {
-  Sha256 digest;
+  Sha256 digest, content;
+  const auto add = [&](const void* data, std::size_t size) {
+    digest.update(data, size);
+    content.update(data, size);
+  };
   for (const DialogueRow& row : train_rows_) {
     const std::uint64_t head[] = {row.ids.size(), learned_count(row)};
-    digest.update(head, sizeof head);
-    digest.update(row.ids.data(), row.ids.size() * sizeof(TokenId));
+    add(head, sizeof head);
+    add(row.ids.data(), row.ids.size() * sizeof(TokenId));
   }
   digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
   return std::make_unique<BucketedSource>(
       rows_, lengths_of(train_rows_), batching,
       [this](std::span<const std::int64_t> rows) { return collate_rows(train_rows_, rows, pad()); },
-      digest.hex());
+      BucketedSource::Fingerprints{digest.hex(), content.hex()});
 }
 
 std::vector<GeneratedText> TextGeneration::generate(Model& model, const ConversationForm& form,

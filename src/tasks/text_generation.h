@@ -41,13 +41,13 @@ struct TextGenerationConfig {
         "Put every record into the chat template (true) or into \"template\" (false); absent: the "
         "chat template where records are conversations and the model has one.");
     visit("max_new_tokens", self.max_new_tokens, "Longest answer that is generated for scores.",
-          Range<std::int64_t>{1, 1'000'000});
+          Range<std::int64_t>{1, 1'000'000}, Change::kFree);
     visit("validation_samples", self.validation_samples,
           "Held-out prompts answered at each validation for exact_match; 0: none.",
-          Range<std::int64_t>{0, 1'000'000});
+          Range<std::int64_t>{0, 1'000'000}, Change::kFree);
     visit("metric", self.metric,
           "Rule of exact_match and f1; auto: CMRC 2018's for Chinese, SQuAD's for others.",
-          OneOf{{"auto", "squad", "cmrc2018"}});
+          OneOf{{"auto", "squad", "cmrc2018"}}, Change::kFree);
   }
   void validate(const ConfigNode& node) const;
 };

@@ -49,10 +49,10 @@ struct Manifest {
 };
 
 template <class T>
-T read_json_file(const fs::path& path) {
+T read_json_file(const fs::path& path, const std::vector<std::string>& former_keys = {}) {
   const JsonDocument document = parse_json_document(read_file(path), path.string());
   T out;
-  read_config(ConfigNode(&document.value, "", &document, ErrorCode::kData), out);
+  read_config(ConfigNode(&document.value, "", &document, ErrorCode::kData), out, former_keys);
   return out;
 }
 
@@ -214,7 +214,7 @@ void verify_checkpoint_sizes(const fs::path& checkpoint) {
 }
 
 TrainerState read_trainer_state(const fs::path& checkpoint) {
-  auto state = read_json_file<TrainerState>(checkpoint / kTrainerName);
+  auto state = read_json_file<TrainerState>(checkpoint / kTrainerName, {"identity"});
   if (state.format < kTrainerFormat) {
     for (Json* scores : {&state.scores, &state.best_scores}) {
       for (const char* share : {"accuracy", "macro_f1", "masked_accuracy"}) {

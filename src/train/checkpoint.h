@@ -37,8 +37,8 @@ struct TrainerState {
   std::optional<double> best;        ///< its value
   std::int64_t bad_validations = 0;  ///< since the best
   std::int64_t validated_step = 0;   ///< of the last validation
-  std::string source_fingerprint;
-  Json identity = Json::object();  ///< of the configuration, as TrainingRun has it
+  std::string source_fingerprint;  ///< of the data and how it is dealt into steps
+  std::string source_content;      ///< of the data alone; empty in older checkpoints
   std::string precision;           ///< "fp32" or "bf16", as it was resolved: a resumed run keeps it
   Json scores = Json::object();    ///< of the last validation, as Scores::to_json() has them
   Json best_scores = Json::object();  ///< of the best one
@@ -58,7 +58,7 @@ struct TrainerState {
     visit("bad_validations", self.bad_validations, "Validations since the best.");
     visit("validated_step", self.validated_step, "Step of the last validation.");
     visit("source_fingerprint", self.source_fingerprint, "The data and how it is cut.");
-    visit("identity", self.identity, "What of the configuration must not change.");
+    visit("source_content", self.source_content, "The data alone.");
     visit("precision", self.precision, "Precision of matrix products.");
     visit("scores", self.scores, "Scores of the last validation.");
     visit("best_scores", self.best_scores, "Scores of the best validation.");

@@ -38,8 +38,10 @@ class Source {
   /// perhaps without a label; their number and shape may vary. Called from another thread than the
   /// rest of the loop, one step ahead.
   virtual std::vector<Batch> batches(std::int64_t step) const = 0;
-  /// Of the data and how it is cut; a resumed run must find the same.
+  /// Of the data, how it is cut and how often each part is used; a resumed run must find the same.
   virtual std::string fingerprint() const = 0;
+  /// Of the data and how it is cut alone.
+  virtual std::string content() const { return fingerprint(); }
 };
 
 class Loss {

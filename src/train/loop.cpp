@@ -73,29 +73,6 @@ void on_main(World& world, Work work) {
   require(failed == 0, ErrorCode::kTemporary, "rank 0 stopped; its log says why");
 }
 
-/// "optim.lr: 0.001, now 0.002; …" for the keys that two configurations differ in.
-std::string differences(const Json& then, const Json& now) {
-  const Json old_keys = then.empty() ? Json::object() : then.flatten();
-  const Json new_keys = now.empty() ? Json::object() : now.flatten();
-  std::string text;
-  const auto add = [&text](std::string key, const std::string& before, const std::string& after) {
-    key.erase(0, 1);
-    for (char& c : key) c = c == '/' ? '.' : c;
-    text += (text.empty() ? "" : "; ") + key + ": " + before + ", now " + after;
-  };
-  for (const auto& [key, value] : old_keys.items()) {
-    if (!new_keys.contains(key)) {
-      add(key, dump_json(value), "absent");
-    } else if (new_keys[key] != value) {
-      add(key, dump_json(value), dump_json(new_keys[key]));
-    }
-  }
-  for (const auto& [key, value] : new_keys.items()) {
-    if (!old_keys.contains(key)) add(key, "absent", dump_json(value));
-  }
-  return text;
-}
-
 constexpr const char* kValidPrefix = "valid/";
 
 class Trainer {
@@ -120,7 +97,8 @@ class Trainer {
   TrainingOutcome outcome();
 
   double epoch() const {
-    return static_cast<double>(state_.step) / static_cast<double>(steps_per_epoch_);
+    return static_cast<double>(state_.step) / static_cast<double>(steps_per_epoch_) +
+           run_.epoch_offset;
   }
   double seconds() const { return seconds_before_ + clock_.seconds(); }
 
@@ -196,8 +174,8 @@ void Trainer::start() {
                                    : run_.train.precision,
                                run_.model.device());
   state_.precision = compute_ == at::kBFloat16 ? "bf16" : "fp32";
-  state_.identity = run_.identity;
   state_.source_fingerprint = run_.source.fingerprint();
+  state_.source_content = run_.source.content();
   state_.best_score = best_key_;
   seconds_before_ = state_.seconds;
   saved_step_ = state_.step;
@@ -213,20 +191,25 @@ void Trainer::resume() {
   on_main(world_, [&] {
     if (const auto found = find_good_checkpoint(run_.directory)) {
       step = static_cast<double>(read_trainer_state(*found).step);
+    } else {
+      const auto damaged = list_checkpoints(run_.directory);
+      require(damaged.empty(), ErrorCode::kData, (run_.directory / "checkpoints").string(),
+              ": none of ", damaged.size(),
+              " checkpoints is whole; restore one, or start anew with --overwrite");
     }
   });
   world_.broadcast({&step, 1});
   if (step < 0) return;
   const fs::path checkpoint = checkpoint_directory(run_.directory, static_cast<std::int64_t>(step));
   const TrainerState saved = read_trainer_state(checkpoint);
-  const std::string changed = differences(saved.identity, run_.identity);
-  require(changed.empty(), ErrorCode::kConfig, "the run in ", run_.directory.string(),
-          " was made with another configuration (", changed,
-          "); restore it, choose another run.dir or start anew with --overwrite");
-  require(saved.source_fingerprint == run_.source.fingerprint(), ErrorCode::kConfig, "the run in ",
-          run_.directory.string(), " was made with other training data or tokens (fingerprint ",
-          saved.source_fingerprint, ", now ", run_.source.fingerprint(),
-          "); restore them, choose another run.dir or start anew with --overwrite");
+  const bool same = run_.source_changed
+                        ? saved.source_content.empty() ||
+                              saved.source_content == run_.source.content()
+                        : saved.source_fingerprint == run_.source.fingerprint();
+  require(same, ErrorCode::kConfig, "the run in ", run_.directory.string(),
+          " was made with other training data, or with another tokenizer (the content of "
+          "data.train or tokenizer.path has changed); restore it, go on with its model as a new run "
+          "(-m ", run_.directory.string(), " -o NEW), or start anew with --overwrite");
   load_checkpoint(checkpoint, run_.model, *optimizer_, state_);
   resume_best();
   window_.restore(state_.meters.value("window", LossMeter().state()));

@@ -34,33 +34,33 @@ struct TrainConfig {
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("steps", self.steps, "Length in optimiser steps (exactly one of steps and epochs).",
-          Range<std::int64_t>{1, 1'000'000'000});
+          Range<std::int64_t>{1, 1'000'000'000}, Change::kOnRequest);
     visit("epochs", self.epochs, "Length in passes over the training data.",
-          Range<std::int64_t>{1, 1'000'000});
+          Range<std::int64_t>{1, 1'000'000}, Change::kOnRequest);
     visit("batch_size", self.batch_size, "Sequences per optimiser step, over all processes.",
-          Range<std::int64_t>{1, 1'000'000});
+          Range<std::int64_t>{1, 1'000'000}, Change::kOnRequest);
     visit("micro_batch_size", self.micro_batch_size,
           "Sequences per forward pass; 0: batch_size. Lower it when memory runs out.",
-          Range<std::int64_t>{0, 1'000'000});
+          Range<std::int64_t>{0, 1'000'000}, Change::kFree);
     visit("activation_checkpointing", self.activation_checkpointing,
           "Keep only what enters each block and compute the rest again in the backward pass: less "
-          "memory, a third more work.");
+          "memory, a third more work.", Change::kFree);
     visit("precision", self.precision,
           "Matrix products in fp32 or bf16; weights are kept in fp32. auto: bf16 where the "
           "hardware multiplies it faster.",
-          OneOf{{"auto", "fp32", "bf16"}});
-    visit("device", self.device, "auto, cpu, cuda or cuda:N.");
+          OneOf{{"auto", "fp32", "bf16"}}, Change::kOnRequest);
+    visit("device", self.device, "auto, cpu, cuda or cuda:N.", Change::kFree);
     visit("deterministic", self.deterministic,
-          "Equal runs bit for bit on one build, device and thread count.");
+          "Equal runs bit for bit on one build, device and thread count.", Change::kFree);
     visit("threads", self.threads, "Threads for computing; 0: the cores that this process may use.",
-          Range<std::int64_t>{0, 1024});
+          Range<std::int64_t>{0, 1024}, Change::kFree);
     visit("patience", self.patience,
           "Stop after this many validations in a row without a better score; 0: never.",
-          Range<std::int64_t>{0, 1'000'000});
+          Range<std::int64_t>{0, 1'000'000}, Change::kFree);
     visit("max_skipped", self.max_skipped,
           "Stop with exit 70 after this many steps in a row with a loss or gradient that is not "
           "finite.",
-          Range<std::int64_t>{1, 1'000'000});
+          Range<std::int64_t>{1, 1'000'000}, Change::kFree);
   }
   /// Exactly one of steps and epochs; micro-batches that fill the batch.
   void validate(const ConfigNode& node) const;
@@ -131,9 +131,12 @@ struct TrainingRun {
   bool resume = true;  ///< go on from the newest good checkpoint; false: there must be none
   /// Writes what belongs beside the weights of a checkpoint (tokenizer files).
   std::function<void(const std::filesystem::path&)> save_extras;
-  /// What must not change between parts of a run, as (nested) keys and values: a resume that finds
-  /// others is refused (kConfig), naming the keys that differ.
-  Json identity = Json::object();
+  /// What the epochs of records have in addition to step / steps_per_epoch: a run whose batch size
+  /// changed on the way has gone through more or less of the data.
+  double epoch_offset = 0;
+  /// The source deals the same data otherwise than before (weights changed): only what it holds must
+  /// be the same.
+  bool source_changed = false;
   /// Sums the gradients over the ranks, in place; empty with one process.
   std::function<void(const NamedTensors& parameters)> reduce_gradients;
   /// Held by the caller already; null: the loop takes the directory's lock itself.
@@ -160,8 +163,8 @@ struct TrainingOutcome {
 /// that was killed and resumed ends with the weights of one that was not, bit for bit.
 ///
 /// A checkpoint that cannot be written (disk full) costs a warning; three in a row, or the last one
-/// of the run, end it with exit_status 74. Throws kConfig (what was resumed does not fit),
-/// kCannotCreate (directory not writable, or in use by another run), kInternal (max_skipped).
+/// of the run, end it with exit_status 74. Throws kConfig (what was resumed does not fit), kData
+/// (checkpoints are there, and none is whole), kCannotCreate (directory not writable, or in use by another run), kInternal (max_skipped).
 TrainingOutcome run_training(const TrainingRun& run);
 
 }  // namespace llmctl

@@ -1,5 +1,9 @@
 #include "config/fields.h"
 
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+
 #include "support/expect_error.h"
 
 namespace llmctl {
@@ -360,6 +364,151 @@ TEST(DidYouMean, FindsSlipsOfTheHand) {
   EXPECT_EQ(did_you_mean("steps", {}), "");
   EXPECT_EQ(did_you_mean(std::string(100'000, 'x'), names), "");
   EXPECT_EQ(did_you_mean("cat", {"bat", "cats"}), ", did you mean 'bat'?");  // the first of equals
+}
+
+/// A file with a weight, which may be written as its path alone.
+struct FileConfig {
+  static constexpr const char* kShorthand = "path";
+  std::string path;
+  double weight = 1;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("path", self.path, "A file.", PathKey{});
+    visit("weight", self.weight, "Passes.", Range<double>{0, 10}, Change::kOnRequest);
+  }
+};
+
+struct FilesConfig {
+  std::vector<FileConfig> train;
+  FileConfig valid;
+  std::string cache;
+  std::string base;
+  std::int64_t steps = 5;
+  std::int64_t width = 8;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("train", self.train, "Files.", OneOrMore{}, Change::kFree);
+    visit("valid", self.valid, "File.");
+    visit("cache", self.cache, "Place.", PathKey{}, Change::kFree);
+    visit("base", self.base, "A model.", PathKey{.or_name = true});
+    visit("steps", self.steps, "Steps.", Change::kOnRequest);
+    visit("width", self.width, "Width.");
+  }
+};
+
+FilesConfig read_files(const std::string& text) {
+  const JsonDocument document{Json::parse(text), {}};
+  FilesConfig config;
+  read_config(ConfigNode(&document.value, "", &document), config);
+  return config;
+}
+
+TEST(Shorthand, AnObjectMayBeWrittenAsOneMember) {
+  const FilesConfig several =
+      read_files(R"({"train": ["a", {"path": "b", "weight": 2}], "valid": "c"})");
+  ASSERT_EQ(several.train.size(), 2u);
+  EXPECT_EQ(several.train[0].path, "a");
+  EXPECT_EQ(several.train[1].weight, 2);
+  EXPECT_EQ(several.valid.path, "c");
+  EXPECT_EQ(read_files(R"({"train": "a"})").train.at(0).path, "a") << "one stands for a list";
+  EXPECT_EQ(read_files(R"({"train": {"path": "b", "weight": 3}})").train.at(0).weight, 3);
+  EXPECT_TRUE(read_files(R"({"train": []})").train.empty());
+  EXPECT_EQ(config_to_json(several)["train"][0], Json::parse(R"({"path": "a", "weight": 1.0})"));
+  expect_error(ErrorCode::kConfig, {"train.0.path", "expected a string, got 3"},
+               [] { read_files(R"({"train": [3]})"); });
+  expect_error(ErrorCode::kConfig, {"train.0.wieght", "did you mean 'weight'"},
+               [] { read_files(R"({"train": [{"wieght": 3}]})"); });
+}
+
+TEST(Shorthand, SchemaAndDocumentationSayBothForms) {
+  const Json schema = config_schema<FilesConfig>();
+  const Json& valid = schema["properties"]["valid"]["anyOf"];
+  EXPECT_EQ(valid[0], Json::parse(R"({"type": "string"})"));
+  EXPECT_TRUE(valid[1]["properties"].contains("weight"));
+  const Json& train = schema["properties"]["train"]["anyOf"];
+  EXPECT_EQ(train[0], (Json{{"anyOf", valid}}));
+  EXPECT_EQ(train[1]["type"], "array");
+  const auto docs = describe_config<FilesConfig>();
+  EXPECT_EQ(docs[0].type, "string or object or list of string or object");
+  EXPECT_EQ(docs[3].path, "valid");
+  EXPECT_EQ(docs[3].type, "string or object");
+}
+
+TEST(ChangeOf, StandsBesideTheKeyAndIsInherited) {
+  const auto docs = describe_config<FilesConfig>();
+  EXPECT_EQ(change_of(docs, "train"), Change::kFree);
+  EXPECT_EQ(change_of(docs, "train.0.path"), Change::kFree) << "of the list";
+  EXPECT_EQ(change_of(docs, "train.3.weight"), Change::kOnRequest) << "its own";
+  EXPECT_EQ(change_of(docs, "steps"), Change::kOnRequest);
+  EXPECT_EQ(change_of(docs, "width"), Change::kNever);
+  EXPECT_EQ(change_of(docs, "valid.path"), Change::kNever) << "nobody says anything";
+  EXPECT_EQ(change_of(docs, "nowhere.at.all"), Change::kNever);
+}
+
+TEST(DifferingKeys, NamesLeavesInBothDirections) {
+  const Json a = Json::parse(R"({"a": {"b": 1, "c": 2}, "only": [1], "list": [{"x": 1}, {"x": 2}]})");
+  const Json b = Json::parse(R"({"a": {"b": 1, "c": 3, "d": 4}, "list": [{"x": 1}, {"x": 3}]})");
+  EXPECT_EQ(differing_keys(a, b), (std::vector<std::string>{"a.c", "a.d", "list.1.x", "only"}));
+  EXPECT_TRUE(differing_keys(a, a).empty());
+  EXPECT_EQ(differing_keys(Json::parse(R"({"l": [1]})"), Json::parse(R"({"l": [1, 2]})")),
+            std::vector<std::string>{"l"});
+  ASSERT_NE(value_at(b, "list.1.x"), nullptr);
+  EXPECT_EQ(*value_at(b, "list.1.x"), 3);
+  EXPECT_EQ(value_at(b, "list.2.x"), nullptr);
+  EXPECT_EQ(value_at(b, "a.b.c"), nullptr);
+}
+
+/// HOME set to a value, or unset, for a while.
+class Home {
+ public:
+  explicit Home(const char* value) {
+    if (const char* before = std::getenv("HOME")) before_ = before;
+    value ? ::setenv("HOME", value, 1) : ::unsetenv("HOME");
+  }
+  ~Home() { before_ ? ::setenv("HOME", before_->c_str(), 1) : ::unsetenv("HOME"); }
+
+ private:
+  std::optional<std::string> before_;
+};
+
+TEST(Paths, TildeIsTheHomeDirectory) {
+  const Home home("/home/ada");
+  EXPECT_EQ(expand_home("~"), "/home/ada");
+  EXPECT_EQ(expand_home("~/x/*.txt"), "/home/ada/x/*.txt");
+  EXPECT_EQ(expand_home("a/~/b"), "a/~/b");
+  EXPECT_EQ(expand_home("~notes.txt"), "~notes.txt") << "a name like others";
+  EXPECT_EQ(expand_home(""), "");
+  EXPECT_EQ(read_files(R"({"cache": "~/c", "train": "~/t"})").cache, "/home/ada/c");
+  EXPECT_EQ(read_files(R"({"cache": "~/c", "train": "~/t"})").train.at(0).path, "/home/ada/t");
+  expect_error(ErrorCode::kConfig, {"cache", "another user's home directory"},
+               [] { read_files(R"({"cache": "~bob/x"})"); });
+  const Home none(nullptr);
+  expect_error(ErrorCode::kConfig, {"cache", "the variable HOME is not set"},
+               [] { read_files(R"({"cache": "~/c"})"); });
+}
+
+TEST(Paths, RunsKeepAbsoluteOnes) {
+  const Home home("/home/ada");
+  const std::string here = std::filesystem::current_path().string();
+  EXPECT_EQ(absolute_path("a/../b/*.txt"), here + "/b/*.txt");
+  EXPECT_EQ(absolute_path("./b/"), here + "/b");
+  EXPECT_EQ(absolute_path("/x/./y"), "/x/y");
+  EXPECT_EQ(absolute_path("~/y"), "/home/ada/y");
+  EXPECT_EQ(absolute_path(""), "");
+  EXPECT_EQ(absolute_path("-"), "-") << "standard input";
+  EXPECT_EQ(absolute_path("org/name", {.or_name = true}), "org/name");
+  EXPECT_EQ(absolute_path("./org/name", {.or_name = true}), here + "/org/name");
+  EXPECT_EQ(absolute_path("org/name"), here + "/org/name");
+
+  Json config = Json::parse(
+      R"({"train": [{"path": "t/*.txt", "weight": 2}, {"path": "/u"}], "valid": {"path": "v"},
+          "cache": "", "base": "bert-base", "width": 3})");
+  make_paths_absolute(config, describe_config<FilesConfig>());
+  EXPECT_EQ(config["train"][0]["path"], here + "/t/*.txt");
+  EXPECT_EQ(config["train"][1]["path"], "/u");
+  EXPECT_EQ(config["valid"]["path"], here + "/v");
+  EXPECT_EQ(config["cache"], "");
+  EXPECT_EQ(config["base"], "bert-base");
 }
 
 }  // namespace

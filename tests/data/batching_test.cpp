@@ -103,5 +103,20 @@ TEST(RowOrder, ImpossibleSizesAreRefused) {
                [] { RowOrder(5, {.batch_size = 2, .world = 3}); });
 }
 
+TEST(RowOrder, AnotherBatchSizeGoesOnBehindTheRowsThatWereDealt) {
+  const RowOrder before(100, {.seed = 1, .batch_size = 20});
+  const RowOrder after(100, {.seed = 1, .batch_size = 5, .first_step = 3, .rows_before = 60});
+  std::vector<RowUse> dealt;
+  for (std::int64_t step = 0; step < 3; ++step)
+    for (const RowUse& use : before.step(step)) dealt.push_back(use);
+  for (std::int64_t step = 3; step < 19; ++step)
+    for (const RowUse& use : after.step(step)) dealt.push_back(use);
+  std::vector<RowUse> expected;
+  const RowOrder rows(100, {.seed = 1, .batch_size = 1});
+  for (std::int64_t row = 0; row < static_cast<std::int64_t>(dealt.size()); ++row)
+    expected.push_back(rows.step(row).front());
+  EXPECT_EQ(dealt, expected) << "no row twice, none left out";
+}
+
 }  // namespace
 }  // namespace llmctl

@@ -1,97 +1,224 @@
 #include "runs/run_directory.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <cstdio>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/hash.h"
 #include "support/temp_dir.h"
 
 namespace llmctl {
 namespace {
 
 using test::TempDir;
+using ::testing::HasSubstr;
 
-ErrorCode code_of(const std::function<void()>& work) {
+struct Optim {
+  double lr = 0.1;
+  std::string type = "adamw";
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("lr", self.lr, "", Change::kOnRequest);
+    visit("type", self.type, "");
+  }
+};
+
+struct Log {
+  std::int64_t every = 10;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("every", self.every, "");
+  }
+};
+
+/// A small configuration with every grade of change.
+struct SmallRun {
+  Optim optim;
+  Log log;
+  std::string cache;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("optim", self.optim, "");
+    visit("log", self.log, "", Change::kFree);
+    visit("cache", self.cache, "", PathKey{}, Change::kFree);
+  }
+};
+
+Json resolve(const JsonDocument& document) {
+  Json resolved = resolve_section<SmallRun>(ConfigNode(&document.value, "", &document));
+  make_paths_absolute(resolved, describe_config<SmallRun>());
+  return resolved;
+}
+
+RunPlan plan(const fs::path& directory, const std::string& text, StartOptions options = {}) {
+  JsonDocument document{Json::parse(text), {}};
+  return plan_run(directory, document, describe_config<SmallRun>(), resolve, options);
+}
+
+/// Plans, and makes the directory ready.
+RunPlan start(const fs::path& directory, const std::string& text, StartOptions options = {}) {
+  const RunPlan found = plan(directory, text, options);
+  make_directories(directory);
+  open_run(directory, found, options.overwrite);
+  return found;
+}
+
+/// A whole checkpoint, as far as its manifest tells.
+void add_checkpoint(const TempDir& temp, const std::string& run, std::int64_t step) {
+  char name[32];
+  std::snprintf(name, sizeof name, "step-%08lld", static_cast<long long>(step));
+  const std::string directory = run + "/checkpoints/" + name + "/";
+  Json manifest = {{"format", 1}, {"files", Json::object()}};
+  for (const char* file : {"config.json", "optimizer.safetensors", "trainer.json"}) {
+    const auto path =
+        temp.write(directory + file, std::string(file) == "trainer.json"
+                                         ? dump_json(Json{{"step", step}})
+                                         : std::string("{}"));
+    manifest["files"][file] = {{"size", fs::file_size(path)}, {"sha256", sha256_file(path)}};
+  }
+  temp.write(directory + "manifest.json", dump_json(manifest));
+}
+
+std::string error_of(const std::function<void()>& work, ErrorCode code) {
   try {
     work();
   } catch (const Error& error) {
-    return error.code();
+    EXPECT_EQ(error.code(), code) << error.what();
+    return error.what();
   }
   ADD_FAILURE() << "no error";
-  return ErrorCode::kInternal;
+  return {};
 }
 
-const Json kConfig =
-    Json::parse(R"({"run": {"dir": "x", "seed": 1}, "optim": {"lr": 0.1}, "log": {"every": 10}})");
-
-Json with(const char* section, const char* key, const Json& value) {
-  Json config = kConfig;
-  config[section][key] = value;
-  return config;
-}
-
-TEST(DifferingKeys, NamesLeavesInBothDirections) {
-  const Json a = Json::parse(R"({"a": {"b": 1, "c": 2}, "only": [1]})");
-  const Json b = Json::parse(R"({"a": {"b": 1, "c": 3, "d": 4}})");
-  EXPECT_EQ(differing_keys(a, b), (std::vector<std::string>{"a.c", "a.d", "only"}));
-  EXPECT_TRUE(differing_keys(a, a).empty());
-}
-
-TEST(MayChangeOnResume, WhatChangesNoResult) {
-  for (const char* key : {"log", "log.every", "eval.every", "checkpoint.keep_last", "train.device",
-                          "run.dir", "data.cache"}) {
-    EXPECT_TRUE(may_change_on_resume(key)) << key;
-  }
-  for (const char* key : {"optim.lr", "train.steps", "train.precision", "run.seed", "data.train",
-                          "model.hidden_size", "logs"}) {
-    EXPECT_FALSE(may_change_on_resume(key)) << key;
-  }
-}
-
-TEST(PrepareRunDirectory, StartsInAnEmptyOneAndGoesOnWithItsOwn) {
+TEST(RunDirectory, HoldsEveryDefaultAndAbsolutePaths) {
   TempDir temp;
-  const auto directory = temp / "a/b";
-  EXPECT_FALSE(prepare_run_directory(directory, kConfig, "auto", false));
-  EXPECT_EQ(read_run_config(directory), kConfig);
-  EXPECT_TRUE(prepare_run_directory(directory, kConfig, "auto", false));
-  EXPECT_TRUE(prepare_run_directory(directory, with("log", "every", 5), "auto", false));
+  const RunPlan plan = start(temp / "a/b", R"({"cache": "c"})");
+  EXPECT_FALSE(plan.goes_on);
+  const Json config = read_run_config(temp / "a/b");
+  EXPECT_EQ(config["optim"], Json::parse(R"({"lr": 0.1, "type": "adamw"})"));
+  EXPECT_EQ(config["cache"], (fs::current_path() / "c").string());
+  EXPECT_FALSE(config.contains(kRunChanges));
 }
 
-TEST(PrepareRunDirectory, RefusesOtherConfigurationsNamingTheKeys) {
+TEST(RunDirectory, GradesDecideWhatMayChange) {
   TempDir temp;
-  prepare_run_directory(temp / "run", kConfig, "auto", false);
-  try {
-    prepare_run_directory(temp / "run", with("optim", "lr", 0.2), "auto", false);
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kConfig);
-    EXPECT_NE(std::string(error.what()).find("optim.lr"), std::string::npos) << error.what();
-  }
-  EXPECT_EQ(code_of([&] { prepare_run_directory(temp / "run", kConfig, "never", false); }),
-            ErrorCode::kCannotCreate);
+  start(temp / "run", "{}");
+  add_checkpoint(temp, "run", 400);
+  EXPECT_TRUE(plan(temp / "run", "{}").goes_on);
+  EXPECT_TRUE(plan(temp / "run", R"({"log": {"every": 5}, "cache": "x"})").goes_on) << "free";
+
+  const std::string asked =
+      error_of([&] { plan(temp / "run", R"({"optim": {"lr": 0.2}})"); }, ErrorCode::kConfig);
+  EXPECT_THAT(asked, HasSubstr("optim.lr (0.1, now 0.2); --change lets it go on"));
+  const std::string never = error_of(
+      [&] { plan(temp / "run", R"({"optim": {"type": "adam"}})", {.change = true}); },
+      ErrorCode::kConfig);
+  EXPECT_THAT(never, HasSubstr("optim.type (\"adamw\", now \"adam\"), which cannot change"));
+  EXPECT_THAT(never, HasSubstr("-o NEW"));
+  EXPECT_THAT(error_of([&] { plan(temp / "run", "{}", {.resume = false}); },
+                       ErrorCode::kCannotCreate),
+              HasSubstr("holds a run"));
 }
 
-TEST(PrepareRunDirectory, OverwriteRemovesTheRunAndNothingElse) {
+TEST(RunDirectory, ChangesAreKeptWithTheirSteps) {
   TempDir temp;
-  prepare_run_directory(temp / "run", kConfig, "auto", false);
+  start(temp / "run", "{}");
+  add_checkpoint(temp, "run", 400);
+  const RunPlan first = start(temp / "run", R"({"optim": {"lr": 0.2}})", {.change = true});
+  EXPECT_EQ(first.step, 400);
+  EXPECT_EQ(first.record.changes, (std::vector<ConfigChange>{{400, "optim.lr", 0.1, 0.2}}));
+  EXPECT_EQ(read_run(temp / "run")->changes, first.record.changes);
+  EXPECT_EQ(read_run_config(temp / "run")["optim"]["lr"], 0.2);
+  // Without a step between, the second change takes the first one's place.
+  const RunPlan again = start(temp / "run", R"({"optim": {"lr": 0.3}})", {.change = true});
+  EXPECT_EQ(again.record.changes, (std::vector<ConfigChange>{{400, "optim.lr", 0.1, 0.3}}));
+  add_checkpoint(temp, "run", 500);
+  const RunPlan back = start(temp / "run", R"({"optim": {"lr": 0.1}})", {.change = true});
+  EXPECT_EQ(back.record.changes, (std::vector<ConfigChange>{{400, "optim.lr", 0.1, 0.3},
+                                                            {500, "optim.lr", 0.3, 0.1}}));
+  // What was trained since is lost: all of it is done again, with the new value.
+  fs::remove_all(temp / "run/checkpoints/step-00000500");
+  add_checkpoint(temp, "run", 300);
+  fs::remove_all(temp / "run/checkpoints/step-00000400");
+  EXPECT_EQ(plan(temp / "run", R"({"optim": {"lr": 0.1}})").record.changes,
+            (std::vector<ConfigChange>{}))
+      << "from 0.1 to 0.3 and back at one step";
+}
+
+TEST(RunDirectory, WhatIsNotGivenStaysAsTheRunHasIt) {
+  TempDir temp;
+  start(temp / "run", R"({"optim": {"lr": 0.2}, "log": {"every": 7}})");
+  add_checkpoint(temp, "run", 10);
+  JsonDocument document{Json::parse(R"({"log": {}})"), {}};
+  const RunPlan found =
+      plan_run(temp / "run", document, describe_config<SmallRun>(), resolve, {});
+  EXPECT_TRUE(found.goes_on);
+  EXPECT_EQ(found.record.config["optim"]["lr"], 0.2) << "not today's default";
+  EXPECT_EQ(document.value["optim"]["lr"], 0.2);
+  EXPECT_EQ(found.kept, std::vector<std::string>{"optim.lr 0.2"});
+  EXPECT_EQ(found.record.config["log"]["every"], 10) << "what changes no result is not kept";
+}
+
+TEST(RunDirectory, AnOlderRecordWithoutDefaultsGoesOn) {
+  TempDir temp;
+  temp.write("run/run.json", R"({"optim": {"lr": 0.1}})");
+  add_checkpoint(temp, "run", 10);
+  EXPECT_TRUE(plan(temp / "run", R"({"optim": {"lr": 0.1, "type": "adamw"}})").goes_on);
+}
+
+TEST(RunDirectory, AStartThatTrainedNothingBlocksNothing) {
+  TempDir temp;
+  start(temp / "run", "{}");
+  temp.write("run/log.txt", "data.train: no such file\n");
+  const RunPlan other = start(temp / "run", R"({"optim": {"type": "adam"}})");
+  EXPECT_FALSE(other.goes_on);
+  EXPECT_TRUE(other.record.changes.empty());
+  EXPECT_EQ(read_run_config(temp / "run")["optim"]["type"], "adam");
+}
+
+TEST(RunDirectory, OverwriteRemovesTheRunAndNothingElse) {
+  TempDir temp;
+  start(temp / "run", "{}");
   temp.write("run/metrics.jsonl", "{}\n");
-  temp.write("run/checkpoints/step-00000001/config.json", "{}");
-  EXPECT_FALSE(prepare_run_directory(temp / "run", with("optim", "lr", 0.2), "auto", true));
+  add_checkpoint(temp, "run", 10);
+  EXPECT_FALSE(start(temp / "run", R"({"optim": {"type": "adam"}})", {.overwrite = true}).goes_on);
   EXPECT_FALSE(fs::exists(temp / "run/metrics.jsonl"));
   EXPECT_FALSE(fs::exists(temp / "run/checkpoints"));
-  EXPECT_EQ(read_run_config(temp / "run")["optim"]["lr"], 0.2);
+  EXPECT_EQ(read_run_config(temp / "run")["optim"]["type"], "adam");
+  EXPECT_FALSE(fs::exists(temp / "run/.overwriting"));
 
   temp.write("mine/notes.txt", "mine");
-  EXPECT_EQ(code_of([&] { prepare_run_directory(temp / "mine", kConfig, "auto", true); }),
-            ErrorCode::kCannotCreate);
+  EXPECT_THAT(error_of([&] { start(temp / "mine", "{}", {.overwrite = true}); },
+                       ErrorCode::kCannotCreate),
+              HasSubstr("holds notes.txt but no run.json"));
   EXPECT_EQ(test::slurp(temp / "mine/notes.txt"), "mine");
 }
 
-TEST(PrepareRunDirectory, RefusesAFile) {
+TEST(RunDirectory, TheNextStartFinishesAnOverwritingThatWasKilled) {
+  for (const bool run_json_is_there : {true, false}) {
+    TempDir temp;
+    start(temp / "run", "{}");
+    add_checkpoint(temp, "run", 10);
+    temp.write("run/metrics.jsonl", "{}\n");
+    temp.write("run/.overwriting", "");
+    if (!run_json_is_there) fs::remove(temp / "run/run.json");
+    EXPECT_FALSE(start(temp / "run", R"({"optim": {"type": "adam"}})").goes_on);
+    EXPECT_FALSE(fs::exists(temp / "run/checkpoints"));
+    EXPECT_FALSE(fs::exists(temp / "run/metrics.jsonl"));
+    EXPECT_FALSE(fs::exists(temp / "run/.overwriting"));
+  }
+}
+
+TEST(RunDirectory, PlanningChangesNothing) {
   TempDir temp;
+  EXPECT_FALSE(plan(temp / "absent", "{}").goes_on);
+  EXPECT_FALSE(fs::exists(temp / "absent"));
   temp.write("file", "x");
-  EXPECT_EQ(code_of([&] { prepare_run_directory(temp / "file", kConfig, "auto", false); }),
-            ErrorCode::kCannotCreate);
+  error_of([&] { plan(temp / "file", "{}"); }, ErrorCode::kCannotCreate);
+  error_of([&] { plan(temp / "file/below", "{}"); }, ErrorCode::kCannotCreate);
 }
 
 TEST(Environment, KeepsTheEarlierParts) {

@@ -11,8 +11,10 @@ namespace {
 using ::testing::HasSubstr;
 
 HeldOut held_out(const std::string& json) {
-  const JsonDocument document{Json::parse(json), {}};
-  return read_held_out(ConfigNode(&document.value, "data.valid", &document));
+  const JsonDocument document{Json{{"valid", Json::parse(json)}}, {}};
+  DataSection section;
+  read_config(ConfigNode(&document.value, "data", &document), section);
+  return section.valid;
 }
 
 std::string held_out_error(const std::string& json) {
@@ -30,16 +32,18 @@ TEST(HeldOut, PathsAndShares) {
   EXPECT_EQ(held_out(R"("a.txt")").paths, (std::vector<std::string>{"a.txt"}));
   EXPECT_EQ(held_out(R"(["a.txt", "b.txt"])").paths.size(), 2u);
   EXPECT_TRUE(held_out("[]").paths.empty());
-  EXPECT_EQ(held_out(R"({"tail": 0.1})").share.tail, 0.1);
-  EXPECT_EQ(held_out(R"({"hash": 0.25})").share.hash, 0.25);
+  EXPECT_EQ(held_out(R"({"tail": 0.1})").tail, 0.1);
+  EXPECT_EQ(held_out(R"({"hash": 0.25})").hash, 0.25);
 }
 
 TEST(HeldOut, Errors) {
   EXPECT_THAT(held_out_error(R"({"tial": 0.1})"), HasSubstr("did you mean 'tail'"));
-  EXPECT_THAT(held_out_error(R"({"tail": 1.5})"), HasSubstr("between 0 and 1"));
+  EXPECT_THAT(held_out_error(R"({"tail": 1.5})"), HasSubstr("from 0 to 1"));
+  EXPECT_THAT(held_out_error(R"({"tail": 0})"), HasSubstr("between 0 and 1"));
+  EXPECT_THAT(held_out_error(R"({"hash": 1})"), HasSubstr("between 0 and 1"));
   EXPECT_THAT(held_out_error(R"({"tail": "x"})"), HasSubstr("data.valid.tail"));
   EXPECT_THAT(held_out_error(R"({"tail": 0.1, "hash": 0.1})"), HasSubstr("expected"));
-  EXPECT_THAT(held_out_error("[3]"), HasSubstr("data.valid.0"));
+  EXPECT_THAT(held_out_error("[3]"), HasSubstr("data.valid.paths.0"));
   EXPECT_THAT(held_out_error("3"), HasSubstr("expected"));
 }
 

@@ -33,7 +33,7 @@ BucketedSource make_source(std::size_t rows, const Batching& batching) {
             for (std::int64_t row : chosen) out.push_back({{row}});
             return collate(out, 0);
           },
-          "print"};
+          {"print", "print"}};
 }
 
 std::vector<std::int64_t> rows_of(const BucketedSource& source, std::int64_t step) {

@@ -175,8 +175,7 @@ struct ToyRun {
   EvalScheduleConfig eval;
   CheckpointConfig checkpoint;
   LogConfig log;
-  bool validate = false, resume = true;
-  Json identity = {{"optim", {{"lr", 0.05}}}};
+  bool validate = false, resume = true, source_changed = false;
   std::function<void(const std::filesystem::path&)> save_extras;
   std::function<void(const NamedTensors&)> reduce_gradients;
 
@@ -194,7 +193,7 @@ struct ToyRun {
                     .directory = directory,
                     .resume = resume,
                     .save_extras = save_extras,
-                    .identity = identity,
+                    .source_changed = source_changed,
                     .reduce_gradients = reduce_gradients};
     return run_training(run);
   }
