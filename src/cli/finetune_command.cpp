@@ -15,9 +15,7 @@ void add_finetune_command(CommandContext context) {
       "  llmctl finetune -m bert-base-uncased -c configs/finetune/qa.json --set train.epochs=3");
   add_training_options(*command, *options);
   command->callback([options, context] {
-    context.action = [options, context] {
-      return run_training_command(context.common, *options);
-    };
+    context.action = [options, context] { return run_training_command(context.common, *options); };
   });
 }
 

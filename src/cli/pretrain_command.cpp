@@ -18,9 +18,7 @@ void add_pretrain_command(CommandContext context) {
                   "  llmctl pretrain -c configs/pretrain/llama-124m.json --device cuda --dry-run");
   add_training_options(*command, *options);
   command->callback([options, context] {
-    context.action = [options, context] {
-      return run_training_command(context.common, *options);
-    };
+    context.action = [options, context] { return run_training_command(context.common, *options); };
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "base/terminal.h"
 #include "io/text_source.h"
 #include "runs/assembly.h"
@@ -114,6 +115,8 @@ class Evaluation {
     planning_ = true;
     run_entries();
     check_bounds();
+    if (!config_.output.file.empty()) outputs_.push_back(config_.output.file);
+    for (const auto& file : outputs_) check_output_file(file, config_.output.overwrite, inputs_);
     report_.model = loaded_ ? loaded_->directory.string() : std::string();
     if (dry_run_) return std::move(report_);
     planning_ = false;
@@ -121,7 +124,7 @@ class Evaluation {
     run_entries();
     apply_bounds();
     if (!config_.output.file.empty())
-      write_file(config_.output.file, dump_json(report_.to_json(), 2) + "\n");
+      write_output(config_.output.file, dump_json(report_.to_json(), 2) + "\n");
     return std::move(report_);
   }
 
@@ -257,6 +260,9 @@ class Evaluation {
     entry.data = (data.valid.empty() ? "held out of " : "") + describe(data.scored_files());
     for (const std::string& name : config_.baselines) task.check_baseline(name, data);
     if (planning_) {
+      const auto scored = data.scored_files();
+      inputs_.insert(inputs_.end(), scored.begin(), scored.end());
+      if (!common.save_predictions.empty()) outputs_.push_back(common.save_predictions);
       promise(entry, task.evaluation_scores());
       if (const std::string rule = task.baseline_rule(); !rule.empty())
         promise(entry, task.evaluation_scores(), rule_name(rule));
@@ -285,7 +291,9 @@ class Evaluation {
       take(task.score(common.predictions, references), entry);
       return;
     }
-    expand_paths({common.predictions});
+    const auto predictions = expand_paths({common.predictions});
+    inputs_.insert(inputs_.end(), predictions.begin(), predictions.end());
+    inputs_.insert(inputs_.end(), references.begin(), references.end());
     promise(entry, task.evaluation_scores());
     if (const std::string rule = task.baseline_rule(); !rule.empty())
       promise(entry, task.evaluation_scores(), rule_name(rule));
@@ -302,12 +310,12 @@ class Evaluation {
     require(!result.predictions.empty(), ErrorCode::kUsage, "save_predictions: ", task.type(),
             " has no predictions");
     if (text_extension(file) != ".jsonl") {
-      write_file(file, dump_json(task.predictions_document(result.predictions), 2) + "\n");
+      write_output(file, dump_json(task.predictions_document(result.predictions), 2) + "\n");
       return;
     }
     std::string lines;
     for (const Json& prediction : result.predictions) lines += dump_json(prediction) + "\n";
-    write_file(file, lines);
+    write_output(file, lines);
   }
 
   /// What scores of an entry are called in bounds: "NAME.METRIC", and "METRIC" when it is alone.
@@ -357,6 +365,7 @@ class Evaluation {
   const JsonDocument& document_;
   ConfigNode root_;
   EvalConfig config_;
+  std::vector<std::filesystem::path> inputs_, outputs_;  // found while planning
   bool dry_run_, planning_ = true, synthetic_ = false;
   std::vector<ScoreKind> promised_;  // what the entries may give
   Compute compute_;

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "config/fields.h"
 #include "text/unicode.h"
 
 namespace llmctl {
@@ -115,7 +116,12 @@ const std::string& prompt_of(const AnswerInput& input) {
   std::string members;
   for (const auto& [name, value] : input.record.items())
     members += (members.empty() ? "" : ", ") + name;
-  input.fail("expected a text 'prompt' (or 'text'; it has " + members + ")");
+  std::string guess;
+  for (const auto& [name, value] : input.record.items()) {
+    const std::string meant = did_you_mean(name, {"prompt", "text", "messages"});
+    if (guess.empty() && !meant.empty()) guess = concat("; '", name, "'", meant);
+  }
+  input.fail("expected a text 'prompt' (or 'text'; it has " + members + ")" + guess);
 }
 
 std::unique_ptr<PromptForm> make_raw_form(std::shared_ptr<const Tokenizer> tokenizer,
@@ -161,8 +167,8 @@ TextResponder::TextResponder(Model& model, std::shared_ptr<const Tokenizer> toke
     : model_(model),
       tokenizer_(std::move(tokenizer)),
       form_(std::move(form)),
-      generation_(generation_settings(options, model.config(), model.facts().encoder_decoder,
-                                      *tokenizer_)),
+      generation_(
+          generation_settings(options, model.config(), model.facts().encoder_decoder, *tokenizer_)),
       context_(options.context) {
   if (const auto end = form_->end_token()) generation_.add_eos(*end);
   if (const std::string end = form_->end_text(); !end.empty()) generation_.stop.push_back(end);

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cmath>
@@ -123,6 +124,12 @@ class Trainer {
     return static_cast<double>(state_.step) / static_cast<double>(steps_per_epoch_);
   }
   double seconds() const { return seconds_before_ + clock_.seconds(); }
+  /// "  ETA 3 min 05 s" of a run that no progress line on a terminal tells it of.
+  std::string time_left() const {
+    if (is_terminal(STDERR_FILENO) || state_.step == total_) return "";
+    const double each = clock_.seconds() / static_cast<double>(state_.step - first_step_);
+    return "  ETA " + format_duration(each * static_cast<double>(total_ - state_.step));
+  }
 
   const TrainingRun& run_;
   World& world_;
@@ -139,9 +146,10 @@ class Trainer {
   MetricsFile metrics_;
   Stopwatch clock_;
   double seconds_before_ = 0;
-  std::int64_t saved_step_ = 0;
+  std::int64_t saved_step_ = 0, first_step_ = 0;  // first_step_: where this process went on
   /// best, best_step and best_scores before the last validation changed them.
-  std::tuple<std::optional<double>, std::int64_t, Json> before_best_{std::nullopt, 0, Json::object()};
+  std::tuple<std::optional<double>, std::int64_t, Json> before_best_{std::nullopt, 0,
+                                                                     Json::object()};
   int save_failures_ = 0, signal_ = 0, exit_status_ = 0;
   std::string stopped_, progress_;
 };
@@ -234,8 +242,7 @@ void Trainer::resume() {
 
 /// The best so far by the score that decides now, which may have changed.
 void Trainer::resume_best() {
-  if (state_.best_step > 0 &&
-      !fs::exists(checkpoint_directory(run_.directory, state_.best_step))) {
+  if (state_.best_step > 0 && !fs::exists(checkpoint_directory(run_.directory, state_.best_step))) {
     if (main_) {
       log_warning("the best checkpoint, of step ", state_.best_step,
                   ", is gone; the best is looked for anew");
@@ -277,9 +284,12 @@ TrainingOutcome Trainer::train() {
   Prefetcher batches(run_.source, state_.step, total_, run_.model.device().is_cuda());
   std::unique_ptr<Progress> progress;
   if (main_) {
-    progress = std::make_unique<Progress>("train", static_cast<std::uint64_t>(total_));
+    // Elsewhere than on a terminal the lines of the steps tell how far it is.
+    constexpr double kNever = 1e18;
+    progress = std::make_unique<Progress>("train", static_cast<std::uint64_t>(total_), kNever);
     progress->update(static_cast<std::uint64_t>(state_.step));
   }
+  first_step_ = state_.step;
   for (settle(); stopped_.empty() && state_.step < total_; settle()) {
     advance(batches.next());
     if (progress) progress->update(static_cast<std::uint64_t>(state_.step), progress_);
@@ -354,7 +364,7 @@ void Trainer::record_step(const StepResult& result, double lr) {
     if (main_ && (due || !run_.train.epochs)) {
       log_info("step ", state_.step, "/", total_, "  loss ", fixed(window_.loss()), "  lr ",
                short_number(lr), "  grad norm ", short_number(result.gradient_norm), "  ",
-               format_rate(window_.tokens_per_second()));
+               format_rate(window_.tokens_per_second()), time_left());
     }
     metrics_.write(record);
     window_.reset();
@@ -427,11 +437,12 @@ bool Trainer::validate() {
   if (score == nullptr || score->kind.better == Direction::kNone) {
     std::string names;
     for (const Score& known : result.scores) names += concat(" ", kValidPrefix, known.kind.name);
-    fail(ErrorCode::kConfig, "checkpoint.keep_best: ", score ? "nothing is better or worse in " : "no score ",
+    fail(ErrorCode::kConfig,
+         "checkpoint.keep_best: ", score ? "nothing is better or worse in " : "no score ",
          kValidPrefix, best_key_, ", this run's scores are", names);
   }
-  double standing = static_cast<double>(
-      compare(result.scores, Scores::from_json(state_.best_scores), best_key_));
+  double standing =
+      static_cast<double>(compare(result.scores, Scores::from_json(state_.best_scores), best_key_));
   world_.broadcast({&standing, 1});
   const auto result_standing = static_cast<Standing>(static_cast<int>(standing));
   const bool better = result_standing != Standing::kWorse;
@@ -444,8 +455,7 @@ bool Trainer::validate() {
     state_.best_scores = state_.scores;
   }
   // What is merely equal is kept, and is no progress.
-  state_.bad_validations =
-      result_standing == Standing::kBetter ? 0 : state_.bad_validations + 1;
+  state_.bad_validations = result_standing == Standing::kBetter ? 0 : state_.bad_validations + 1;
   if (!main_) return better;
   Json record = {{"step", state_.step}, {"epoch", epoch()}, {"split", "valid"}};
   std::string line;
@@ -455,7 +465,12 @@ bool Trainer::validate() {
   metrics_.write(record);
   log_info("step ", state_.step, "/", total_, "  validation:", line, better ? "  (best)" : "", "  ",
            format_duration(clock.seconds()));
-  for (const std::string& sample : result.samples) log_info("  ", escape_control(sample));
+  if (!result.samples.empty()) log_info("  samples: input → answer   [expected]");
+  for (std::string sample : result.samples) {
+    for (std::size_t at = 0; (at = sample.find('\n', at)) != sample.npos;)
+      sample.replace(at, 1, "\\n");
+    log_info("  ", escape_control(sample));
+  }
   return better;
 }
 

@@ -277,6 +277,8 @@ TEST_F(Commands, AFullDiskLeavesNothingHalfWritten) {
   for (const auto& [command, output, inputs] : writers()) {
     if (command.back() == "--save-predictions") continue;
     SCOPED_TRACE(::testing::PrintToString(command));
+    // The cache of tokenized text is not what the disk is full for.
+    if (command.front() == "eval") bench().run({command.begin(), command.end() - 1});
     const auto before = entries();
     Words arguments = command;
     arguments.push_back("full");

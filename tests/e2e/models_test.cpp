@@ -319,7 +319,8 @@ TEST_F(Classic, BertFromAPretrainedModelToFilledMasks) {
                       .run({"generate", "-m", "runs/classic-qa", "--question",
                             "Where does Ada live?", "--context", "Ada lives in Oakford.", "--json"})
                       .out);
-  EXPECT_THAT(std::string("Ada lives in Oakford."), HasSubstr(answer["prediction"].get<std::string>()));
+  EXPECT_THAT(std::string("Ada lives in Oakford."),
+              HasSubstr(answer["prediction"].get<std::string>()));
 }
 
 TEST_F(Classic, Gpt2FromAPretrainedModelToText) {

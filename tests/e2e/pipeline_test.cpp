@@ -136,7 +136,8 @@ TEST(Pipeline, MaskedModelFillsMasksAndLearnsTasks) {
                       .run({"generate", "-m", "qa", "--question", "Where does Ada live?",
                             "--context", "@passage.txt", "--json"})
                       .out);
-  EXPECT_THAT(std::string("Ada lives in Oakford."), HasSubstr(answer["prediction"].get<std::string>()));
+  EXPECT_THAT(std::string("Ada lives in Oakford."),
+              HasSubstr(answer["prediction"].get<std::string>()));
 
   bench.write(
       "classes.json",
