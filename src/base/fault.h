@@ -4,8 +4,8 @@
 
 namespace llmctl {
 
-/// A passage of the named point ("read", "write", "fsync", "rename", "step", "token"). Costs nothing unless
-/// LLMCTL_FAULT names it.
+/// A passage of the named point ("read", "write", "fsync", "rename", "step", "token"). Costs
+/// nothing unless LLMCTL_FAULT names it.
 void fault_point(const char* name);
 
 }  // namespace llmctl

@@ -72,7 +72,8 @@ double ConfusionMatrix::weighted_f1() const {
 
 Scores ConfusionMatrix::scores() const {
   const auto count = static_cast<double>(total());
-  return {percent_score("accuracy", accuracy(), count), percent_score("macro_f1", macro_f1(), count)};
+  return {percent_score("accuracy", accuracy(), count),
+          percent_score("macro_f1", macro_f1(), count)};
 }
 
 Scores ConfusionMatrix::scores(const std::vector<std::string>& names) const {

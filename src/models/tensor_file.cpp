@@ -107,7 +107,8 @@ struct Overflow {
   at::ScalarType dtype = at::kFloat;
 
   void look(const TensorSource& source, const at::Tensor& before, const at::Tensor& after) {
-    if (c10::elementSize(source.dtype) >= before.element_size() && source.dtype != at::kHalf) {
+    if (static_cast<std::int64_t>(c10::elementSize(source.dtype)) >= before.element_size() &&
+        source.dtype != at::kHalf) {
       return;
     }
     const at::Tensor lost = before.isfinite().logical_and(after.isfinite().logical_not());

@@ -158,9 +158,8 @@ std::vector<std::vector<GeneratedText>> generate_texts(
   std::vector<EncodedPrompt> encoded;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const std::string place = concat("prompt ", first_prompt + i + 1);
-    encoded.push_back(model.facts().encoder_decoder
-                          ? encode_source(*tokenizer, prompts[i], place)
-                          : encode_prompt(*tokenizer, prompts[i], place));
+    encoded.push_back(model.facts().encoder_decoder ? encode_source(*tokenizer, prompts[i], place)
+                                                    : encode_prompt(*tokenizer, prompts[i], place));
   }
   return generate_texts(model, tokenizer, encoded, settings, context, on_text, first_prompt);
 }

@@ -47,6 +47,11 @@ std::shared_ptr<const Tokenizer> assemble_tokenizer(const ConfigNode& root,
   return load_tokenizer_of(directory);
 }
 
+std::filesystem::path tokenizer_directory(const ConfigNode& root, const TokenizerSection& section) {
+  if (section.path.empty()) return initial_directory(root);
+  return fs::is_directory(section.path) ? fs::path(section.path) : fs::path();
+}
+
 std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer& tokenizer,
                                       HeadKind head, const std::vector<std::string>& labels,
                                       std::uint64_t seed) {

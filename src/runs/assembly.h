@@ -22,6 +22,9 @@ ConfigNode required_section(const ConfigNode& root, const std::string& name,
 std::shared_ptr<const Tokenizer> assemble_tokenizer(const ConfigNode& root,
                                                     const TokenizerSection& section);
 
+/// Where that tokenizer's files are, its chat template among them; empty for a single file.
+std::filesystem::path tokenizer_directory(const ConfigNode& root, const TokenizerSection& section);
+
 /// The model of section "model": new from Hugging Face keys, or init_from a directory with
 /// overrides. The tokenizer's special ids fill config keys that the section leaves open; a
 /// vocabulary smaller than the tokenizer's is kConfig.

@@ -8,7 +8,6 @@
 #include "prompt/generation_settings.h"
 #include "runs/data_runs.h"
 #include "runs/sections.h"
-#include "tasks/objective.h"
 #include "tasks/task.h"
 #include "text/train.h"
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "base/files.h"
 #include "base/log.h"
 #include "base/output.h"
 #include "base/terminal.h"
@@ -11,8 +10,6 @@
 #include "runs/assembly.h"
 #include "runs/run_directory.h"
 #include "runs/sections.h"
-#include "tasks/objective.h"
-#include "tasks/pseudo_perplexity.h"
 #include "tasks/task.h"
 
 namespace llmctl {
@@ -248,6 +245,7 @@ class Evaluation {
     if (common.sequence_length > 0) data.sequence_length = common.sequence_length;
     data.sequence_length = std::min(data.sequence_length, limit);
     data.valid_tokens = text.max_tokens;
+    data.directory = loaded().directory;
     return data;
   }
 

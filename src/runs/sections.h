@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "config/fields.h"
-#include "prompt/generation_settings.h"
 #include "models/lora.h"
 #include "optim/optimizer.h"
+#include "prompt/generation_settings.h"
 #include "tasks/task_data.h"
 #include "train/loop.h"
 

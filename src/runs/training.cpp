@@ -244,6 +244,7 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   data.sequence_length = row_length(root, data, config.data, raw_text,
                                     model_positions(model_node, *tokenizer, task->head()));
   // The classes of a task are those of its data; text becomes shards when the run begins.
+  data.directory = tokenizer_directory(root, config.tokenizer);
   if (!raw_text) task->read(data);
   const auto seed = static_cast<std::uint64_t>(config.run.seed);
   auto model = assemble_model(model_node, *tokenizer, task->head(), task->labels(), seed);

@@ -41,9 +41,10 @@ using AnswerList = std::vector<std::unique_ptr<Answer>>;
 
 /// How inputs are answered.
 struct AnswerOptions {
-  std::filesystem::path directory;   ///< of the model: its templates, its generation_config.json
-  std::int64_t sequence_length = 0;  ///< most tokens of a row; 0: the model's limit
-  std::int64_t batch_size = 32;      ///< rows per forward pass, where no text is generated
+  std::filesystem::path directory;         ///< of the model: its chat templates
+  std::filesystem::path config_directory;  ///< of its generation_config.json: an adapter's base's
+  std::int64_t sequence_length = 0;        ///< most tokens of a row; 0: the model's limit
+  std::int64_t batch_size = 32;            ///< rows per forward pass, where no text is generated
   Context context;
   Json generation = Json::object();  ///< keys over the model's generation_config.json
   std::int64_t top = 5;              ///< words shown for each mask

@@ -13,45 +13,63 @@ const std::vector<std::string> kMessagesFields = {"messages", "conversations"};
 const std::vector<std::string> kPromptFields = {"prompt", "question", "instruction", "query"};
 constexpr std::string_view kPlaceholder = "{prompt}";
 
-enum class Role { kSystem, kUser, kAssistant };
+/// A message's role by the names of OpenAI and ShareGPT; empty for others.
+std::string role_of(const std::string& name) {
+  if (name == "system" || name == "developer") return "system";
+  if (name == "user" || name == "human") return "user";
+  if (name == "assistant" || name == "gpt" || name == "model" || name == "chatgpt")
+    return "assistant";
+  if (name == "tool" || name == "observation") return "tool";
+  return "";
+}
 
-/// A message's role and text, as OpenAI's ({role, content}, content also a list of parts) or
-/// ShareGPT's ({from, value}) form has them.
-std::pair<Role, std::string> read_message(const Record& record, const Json& message) {
+/// The text of a content: a string, or a list of parts of text (OpenAI's form).
+std::string content_text(const Record& message, const std::string& field) {
+  if (!message.value.contains(field) || !message.value.at(field).is_array())
+    return message.text(field);
+  std::string text;
+  for (const Json& part : message.value.at(field)) {
+    const Record piece{message.place, part, message.number};
+    if (!piece.has("type") || piece.text("type") != "text")
+      message.fail("messages: a part of a content is not text");
+    text += piece.text("text");
+  }
+  return text;
+}
+
+/// A message as {"role", "content", …}, from OpenAI's ({role, content}) or ShareGPT's ({from,
+/// value}) form; its other members stay. A call of tools may have null for a content.
+Json read_message(const Record& record, const Json& message) {
   if (!message.is_object())
     record.fail(std::string("messages: expected objects, got ") + message.type_name());
   const Record inner{record.place, message, record.number};
-  const std::string role = inner.text(message.contains("from") ? "from" : "role");
+  const std::string name = inner.text(message.contains("from") ? "from" : "role");
+  const std::string role = role_of(name);
+  if (role.empty())
+    record.fail("messages: unknown role '" + name + "', expected system, user, assistant or tool");
   const std::string field = message.contains("value") ? "value" : "content";
-  std::string text;
-  if (message.contains(field) && message.at(field).is_array()) {
-    for (const Json& part : message.at(field)) {
-      const Record piece{record.place, part, record.number};
-      if (!piece.has("type") || piece.text("type") != "text")
-        record.fail("messages: a part of a content is not text");
-      text += piece.text("text");
-    }
-  } else {
-    text = inner.text(field);
+  const bool calls = message.contains("tool_calls") && !message.at("tool_calls").is_null();
+  const bool silent = calls && !inner.has(field);
+  Json out = {{"role", role}, {"content", silent ? Json() : Json(content_text(inner, field))}};
+  for (const auto& [key, value] : message.items()) {
+    if (key != "role" && key != "from" && key != field) out[key] = value;
   }
-  if (role == "system") return {Role::kSystem, text};
-  if (role == "user" || role == "human") return {Role::kUser, text};
-  if (role == "assistant" || role == "gpt") return {Role::kAssistant, text};
-  record.fail("messages: unknown role '" + role + "', expected system, user or assistant");
+  return out;
 }
 
-/// Turns of a conversation; messages of the prompt's side that follow one another become one
+/// Fills turns from messages; messages of the prompt's side that follow one another become one
 /// prompt, in lines.
-std::vector<Turn> read_messages(const Record& record, const Json& messages, bool with_open_prompt) {
-  if (!messages.is_array())
-    record.fail(std::string("messages: expected a list, got ") + messages.type_name());
-  std::vector<Turn> turns;
+void fill_turns(Dialogue& dialogue) {
   std::string prompt;
   bool open = false;
-  for (const Json& message : messages) {
-    const auto [role, text] = read_message(record, message);
-    if (role == Role::kAssistant) {
-      turns.push_back({prompt, text});
+  for (const Json& message : dialogue.messages) {
+    const std::string role = message.at("role").get<std::string>();
+    const Json& content = message.at("content");
+    if (role == "tool" || content.is_null() || message.contains("tool_calls"))
+      dialogue.only_chat = "messages: calls of tools and their results";
+    const std::string text = content.is_string() ? content.get<std::string>() : std::string();
+    if (role == "assistant") {
+      dialogue.turns.push_back({prompt, text});
       prompt.clear();
       open = false;
       continue;
@@ -60,11 +78,29 @@ std::vector<Turn> read_messages(const Record& record, const Json& messages, bool
     prompt += text;
     open = true;
   }
-  if (with_open_prompt) {
-    if (!open) record.fail("messages: the last one is not the user's");
-    turns.push_back({prompt, ""});
+  if (open) dialogue.turns.push_back({prompt, ""});
+  if (!dialogue.tools.is_null()) dialogue.only_chat = "tools";
+}
+
+/// Of a conversation what ends with an answer, or (an input) with what is to be answered.
+void read_messages(const Record& record, const Json& messages, bool with_answer,
+                   Dialogue& dialogue) {
+  if (!messages.is_array())
+    record.fail(std::string("messages: expected a list, got ") + messages.type_name());
+  for (const Json& message : messages) dialogue.messages.push_back(read_message(record, message));
+  const auto ends_with = [&](const char* role) {
+    return !dialogue.messages.empty() && dialogue.messages.back().at("role") == role;
+  };
+  if (!with_answer) {
+    if (!ends_with("user") && !ends_with("tool"))
+      record.fail("messages: the last one is not the user's");
+  } else {
+    while (!dialogue.messages.empty() && !ends_with("assistant"))
+      dialogue.messages.erase(dialogue.messages.size() - 1);
+    if (dialogue.messages.empty()) record.fail("messages: no answer of the assistant");
   }
-  return turns;
+  if (record.has("tools")) dialogue.tools = record.value.at("tools");
+  fill_turns(dialogue);
 }
 
 Turn read_turn(const Record& record, const TextGenerationConfig& config, bool with_answer) {
@@ -89,17 +125,23 @@ Turn read_turn(const Record& record, const TextGenerationConfig& config, bool wi
   return turn;
 }
 
-std::vector<Turn> read_turns(const Record& record, const TextGenerationConfig& config,
-                             bool with_answer) {
+Dialogue read_dialogue(const Record& record, const TextGenerationConfig& config, bool with_answer) {
+  Dialogue dialogue;
+  dialogue.place = record.place;
   const bool flat = config.prompt_field.has_value() && !config.messages_field;
   const auto messages =
       flat ? std::nullopt : find_field(record, config.messages_field, kMessagesFields);
-  if (!messages) return {read_turn(record, config, with_answer)};
-  if (!record.has(*messages))
-    record.fail("no field '" + *messages + "' (it has " + record.fields() + ")");
-  std::vector<Turn> turns = read_messages(record, record.value.at(*messages), !with_answer);
-  if (turns.empty()) record.fail("messages: no answer of the assistant");
-  return turns;
+  dialogue.conversation = messages.has_value();
+  if (messages) {
+    if (!record.has(*messages)) record.text(*messages);  // says whether it is null or absent
+    read_messages(record, record.value.at(*messages), with_answer, dialogue);
+    return dialogue;
+  }
+  const Turn turn = read_turn(record, config, with_answer);
+  dialogue.turns = {turn};
+  dialogue.messages.push_back({{"role", "user"}, {"content", turn.prompt}});
+  if (with_answer) dialogue.messages.push_back({{"role", "assistant"}, {"content", turn.answer}});
+  return dialogue;
 }
 
 }  // namespace
@@ -113,13 +155,22 @@ void TextGenerationConfig::validate(const ConfigNode& node) const {
 void read_dialogues(const std::filesystem::path& file, std::size_t index,
                     const TextGenerationConfig& config, std::vector<Dialogue>& out) {
   for_each_labelled_record(file, [&](const Record& record) {
-    out.push_back({record.has("id") ? record.value.at("id") : Json(out.size()),
-                   read_turns(record, config, true), index});
+    Dialogue dialogue = read_dialogue(record, config, true);
+    dialogue.id = record.has("id") ? record.value.at("id") : Json(out.size());
+    dialogue.file = index;
+    out.push_back(std::move(dialogue));
   });
 }
 
 Dialogue read_prompt_input(const AnswerInput& input, const TextGenerationConfig& config) {
-  return {Json(), read_turns(Record{input.place, input.record}, config, false), 0};
+  return read_dialogue(Record{input.place, input.record}, config, false);
+}
+
+void add_system_message(Dialogue& dialogue, const std::string& text) {
+  if (!dialogue.messages.empty() && dialogue.messages[0].at("role") == "system") return;
+  dialogue.messages.insert(dialogue.messages.begin(), Json{{"role", "system"}, {"content", text}});
+  std::string& prompt = dialogue.turns.front().prompt;
+  prompt = prompt.empty() ? text : text + "\n" + prompt;
 }
 
 DialogueEncoder::DialogueEncoder(const Tokenizer& tokenizer, std::string prompt_template)
@@ -148,6 +199,8 @@ void DialogueEncoder::append(const std::string& text, bool learned, DialogueRow&
 }
 
 DialogueRow DialogueEncoder::before_last_answer(const Dialogue& dialogue) const {
+  require(dialogue.only_chat.empty(), ErrorCode::kData, dialogue.place, ": ", dialogue.only_chat,
+          " need a chat template; name one in task.chat_template");
   DialogueRow row{opening_, std::vector<bool>(opening_.size(), false)};
   for (std::size_t t = 0; t < dialogue.turns.size(); ++t) {
     append(before_ + dialogue.turns[t].prompt + behind_, false, row);

@@ -16,24 +16,34 @@ struct Turn {
   std::string prompt, answer;
 };
 
-/// A conversation of at least one turn; most data have exactly one.
+/// A conversation with at least one answer; most data have exactly one.
 struct Dialogue {
   Json id;  ///< the record's "id", else its number from 0 over all files
   std::vector<Turn> turns;
   std::size_t file = 0;  ///< index of its file
+  /// The same for chat templates: [{"role", "content", …}], with all that the record had, and the
+  /// record's "tools" (null: none).
+  Json messages = Json::array(), tools;
+  bool conversation = false;  ///< the record had messages
+  std::string place;          ///< "FILE, record N"
+  std::string only_chat;      ///< why turns do not hold it; empty: they do
 
   const Turn& last() const { return turns.back(); }
 };
 
 /// Appends the records of file number `index`: {prompt, answer}, {question, answer}, {instruction,
-/// input, output}, {messages: [{role, content}]} or {conversations: [{from, value}]}. A system
-/// message goes before the first prompt; what follows the last answer is left out. kData naming
+/// input, output}, {messages: [{role, content}]} or {conversations: [{from, value}]}, the latter
+/// two perhaps with {tools}. In turns, messages of the prompt's side (system and user) that follow
+/// one another are one prompt, in lines; what follows the last answer is left out. kData naming
 /// file and record.
 void read_dialogues(const std::filesystem::path& file, std::size_t index,
                     const TextGenerationConfig& config, std::vector<Dialogue>& out);
 
 /// An input to answer, in the same forms without the last answer.
 Dialogue read_prompt_input(const AnswerInput& input, const TextGenerationConfig& config);
+
+/// Puts a system message before a conversation that begins without one.
+void add_system_message(Dialogue& dialogue, const std::string& text);
 
 /// Tokens of a row, and which of them are to be learned (answers and the ends behind them).
 struct DialogueRow {
@@ -46,9 +56,13 @@ struct DialogueRow {
 /// generating will meet them.
 class DialogueEncoder {
  public:
-  /// kData when the tokenizer has no end token.
+  /// kData when the tokenizer has no end token. Dialogues that only a chat template holds are
+  /// refused (kData) where they are encoded.
   DialogueEncoder(const Tokenizer& tokenizer, std::string prompt_template);
   TokenId end() const { return end_; }
+  bool begins_with_bos() const {
+    return opening_.size() == 1 && opening_.front() == tokenizer_.special().bos;
+  }
   std::string prompt_template() const { return before_ + "{prompt}" + behind_; }
   /// The whole dialogue in at most `length` tokens: too much is taken from the beginning (behind
   /// the opening), so that the last answer stays.

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "config/fields.h"
-#include "data/packing.h"
+#include "data/mixture.h"
 #include "io/text_source.h"
 #include "tasks/records.h"
 
@@ -85,6 +85,7 @@ struct TaskData {
   std::vector<std::filesystem::path> valid;  ///< scored; where empty, `held_out` of train is
   HeldOutShare held_out;
   std::int64_t sequence_length = 512;
+  std::filesystem::path directory;  ///< of the model, else of its tokenizer: its chat template
   PackingOptions packing() const { return {packing_name, sequence_length}; }
 
   // Of raw text.

@@ -14,6 +14,7 @@
 #include "metrics/perplexity.h"
 #include "prompt/generate.h"
 #include "tasks/bucketed_source.h"
+#include "tasks/conversation_form.h"
 #include "tasks/dialogues.h"
 #include "tasks/lm_loss.h"
 #include "tasks/predictions.h"
@@ -32,7 +33,6 @@ std::vector<bool> held_out_dialogues(const std::vector<Dialogue>& dialogues, Hel
 }
 
 constexpr std::size_t kSamples = 4;
-constexpr const char* kDefaultTemplate = "{prompt}\n";
 
 using Rows = std::vector<DialogueRow>;
 
@@ -86,25 +86,30 @@ std::array<double, 2> total_loss(Model& model, const Rows& rows, TokenId pad,
 /// is given: the beginning is left out, as in training.
 class TrainedForm : public PromptForm {
  public:
-  TrainedForm(const TextGenerationConfig& config, DialogueEncoder encoder,
-              std::optional<std::int64_t> length)
-      : config_(config), encoder_(std::move(encoder)), length_(length) {}
+  TrainedForm(const TextGenerationConfig& config, ConversationForm form,
+              std::optional<std::int64_t> length, const std::string& system)
+      : config_(config), form_(std::move(form)), length_(length), system_(system) {}
 
   EncodedPrompt encode(const AnswerInput& input) const override {
     const std::int64_t most = length_.value_or(std::numeric_limits<std::int64_t>::max());
-    return {encoder_.prompt(read_prompt_input(input, config_), static_cast<std::size_t>(most)),
-            false, input.place};
+    Dialogue dialogue = read_prompt_input(input, config_);
+    if (!system_.empty()) add_system_message(dialogue, system_);
+    return {form_.prompt(dialogue, static_cast<std::size_t>(most)), false, input.place};
   }
   bool holds_conversations() const override { return true; }
   bool shortens() const override { return length_.has_value(); }
-  std::optional<TokenId> end_token() const override { return encoder_.end(); }
+  std::optional<TokenId> end_token() const override { return form_.end_token(); }
+  std::string end_text() const override { return form_.end_text(); }
   bool trims() const override { return true; }
-  Json settings() const override { return {{"template", encoder_.prompt_template()}}; }
+  Json settings() const override {
+    return {{"template", form_.chat_template()}, {"system", system_}};
+  }
 
  private:
   TextGenerationConfig config_;
-  DialogueEncoder encoder_;
+  ConversationForm form_;
   std::optional<std::int64_t> length_;
+  std::string system_;
 };
 
 class TextGeneration : public Task {
@@ -118,6 +123,9 @@ class TextGeneration : public Task {
   std::vector<ScoreKind> evaluation_scores() const override { return score_kinds(true); }
   std::string best_score() const override { return kLossName; }
   void describe(Json& config) const override;
+  std::optional<std::string> chat_template() const override {
+    return form_ ? std::optional(form_->chat_template()) : std::nullopt;
+  }
 
   void read(const TaskData& data) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
@@ -139,11 +147,14 @@ class TextGeneration : public Task {
     return kinds;
   }
 
-  DialogueEncoder encoder(const Model* model) const;
-  Rows encode(const std::vector<Dialogue>& dialogues, const DialogueEncoder& encoder,
-              std::int64_t sequence_length) const;
+  /// The form of a model that is asked or scored.
+  ConversationForm form_of(const Model& model, const std::filesystem::path& directory,
+                           bool conversations) const;
+  static Rows encode(const std::vector<Dialogue>& dialogues, const ConversationForm& form,
+                     std::int64_t sequence_length);
   /// Answers the last prompts of some dialogues.
-  std::vector<GeneratedText> generate(Model& model, const std::vector<const Dialogue*>& dialogues,
+  std::vector<GeneratedText> generate(Model& model, const ConversationForm& form,
+                                      const std::vector<const Dialogue*>& dialogues,
                                       std::int64_t sequence_length,
                                       const EvaluateOptions& options) const;
   std::vector<Dialogue> read_references(const std::vector<std::filesystem::path>& files) const;
@@ -155,34 +166,34 @@ class TextGeneration : public Task {
   Rows train_rows_, valid_rows_;
   std::vector<std::int64_t> rows_;  // dialogues of one epoch
   std::int64_t sequence_length_ = 0;
+  std::optional<ConversationForm> form_;  // of the training
 };
 
 void TextGeneration::describe(Json& config) const {
-  config["task_specific_params"][config_.type]["template"] =
-      config_.prompt_template.value_or(kDefaultTemplate);
+  if (form_) config["task_specific_params"][config_.type] = form_->described();
 }
 
-DialogueEncoder TextGeneration::encoder(const Model* model) const {
-  std::string prompt_template = kDefaultTemplate;
-  if (config_.prompt_template) {
-    prompt_template = *config_.prompt_template;
-  } else if (model) {
-    const Json::json_pointer place("/task_specific_params/" + config_.type + "/template");
-    const Json& config = model->config();
-    if (config.contains(place) && config.at(place).is_string())
-      prompt_template = config.at(place).get<std::string>();
-  }
-  return {*tokenizer_, prompt_template};
+bool any_conversation(const std::vector<Dialogue>& dialogues) {
+  return std::any_of(dialogues.begin(), dialogues.end(),
+                     [](const Dialogue& dialogue) { return dialogue.conversation; });
 }
 
-Rows TextGeneration::encode(const std::vector<Dialogue>& dialogues, const DialogueEncoder& encoder,
-                            std::int64_t sequence_length) const {
+ConversationForm TextGeneration::form_of(const Model& model, const std::filesystem::path& directory,
+                                         bool conversations) const {
+  const Json::json_pointer place("/task_specific_params/" + config_.type);
+  const Json& config = model.config();
+  const Json described = config.contains(place) ? config.at(place) : Json();
+  return ConversationForm::choose(config_, *tokenizer_, {directory, described, conversations});
+}
+
+Rows TextGeneration::encode(const std::vector<Dialogue>& dialogues, const ConversationForm& form,
+                            std::int64_t sequence_length) {
   require(sequence_length >= 4, ErrorCode::kConfig, "data.sequence_length: ", sequence_length,
           " tokens leave no room for a prompt and its answer; give at least 4");
   Rows rows(dialogues.size());
   // One token more than the model sees: the last one is only predicted.
   parallel_for(dialogues.size(), [&](std::size_t i) {
-    rows[i] = encoder.row(dialogues[i], static_cast<std::size_t>(sequence_length) + 1);
+    rows[i] = form.row(dialogues[i], static_cast<std::size_t>(sequence_length) + 1);
   });
   return rows;
 }
@@ -204,9 +215,10 @@ void TextGeneration::read(const TaskData& files) {
     valid_ = flagged(train, out, true);
     train = flagged(train, out, false);
   }
-  const DialogueEncoder rows_of = encoder(nullptr);
-  train_rows_ = encode(train, rows_of, files.sequence_length);
-  valid_rows_ = encode(valid_, rows_of, files.sequence_length);
+  form_.emplace(ConversationForm::choose(config_, *tokenizer_,
+                                         {files.directory, Json(), any_conversation(train)}));
+  train_rows_ = encode(train, *form_, files.sequence_length);
+  valid_rows_ = encode(valid_, *form_, files.sequence_length);
   rows_.clear();
   for (std::size_t i = 0; i < train.size(); ++i) {
     const std::int64_t times = passes(train[i].turns.front().prompt, weights[train[i].file]);
@@ -236,22 +248,21 @@ std::unique_ptr<Source> TextGeneration::source(const Batching& batching) const {
       digest.hex());
 }
 
-std::vector<GeneratedText> TextGeneration::generate(Model& model,
+std::vector<GeneratedText> TextGeneration::generate(Model& model, const ConversationForm& form,
                                                     const std::vector<const Dialogue*>& dialogues,
                                                     std::int64_t sequence_length,
                                                     const EvaluateOptions& options) const {
-  const DialogueEncoder rows_of = encoder(&model);
   // Prompts are cut so that the answer has room, like rows in training.
   const std::int64_t length = model_length(model, sequence_length);
   const std::int64_t answer = std::min(config_.max_new_tokens, length / 2);
   std::vector<EncodedPrompt> prompts;
   for (const Dialogue* dialogue : dialogues)
-    prompts.push_back(
-        {rows_of.prompt(*dialogue, static_cast<std::size_t>(length - answer)), false});
+    prompts.push_back({form.prompt(*dialogue, static_cast<std::size_t>(length - answer)), false});
   GenerationSettings generation;
   generation.max_new_tokens = config_.max_new_tokens;
   generation.batch_size = options.batch_size;
-  generation.add_eos(rows_of.end());
+  if (const auto end = form.end_token()) generation.add_eos(*end);
+  if (const std::string end = form.end_text(); !end.empty()) generation.stop.push_back(end);
   std::vector<GeneratedText> out;
   for (auto& samples : generate_texts(model, tokenizer_, prompts, generation, options.context)) {
     out.push_back(std::move(samples.front()));
@@ -284,8 +295,8 @@ class GenerationValidator : public Validator {
          i += static_cast<std::size_t>(world_.size())) {
       chosen.push_back(&task_.valid_[i * task_.valid_.size() / count]);
     }
-    const auto answers =
-        task_.generate(model_, chosen, task_.sequence_length_, {batch_size_, context, {}});
+    const auto answers = task_.generate(model_, *task_.form_, chosen, task_.sequence_length_,
+                                        {batch_size_, context, {}});
     AnswerTotals totals(parse_answer_metric(task_.config_.metric));
     for (std::size_t i = 0; i < chosen.size(); ++i) {
       const Turn& turn = chosen[i]->last();
@@ -326,12 +337,13 @@ TaskEvaluation TextGeneration::evaluate(Model& model, const TaskData& data,
   if (data.valid.empty())
     dialogues = flagged(dialogues, held_out_dialogues(dialogues, data.held_out), true);
   const std::int64_t length = model_length(model, data.sequence_length);
-  const Rows rows = encode(dialogues, encoder(&model), length);
+  const ConversationForm form = form_of(model, data.directory, any_conversation(dialogues));
+  const Rows rows = encode(dialogues, form, length);
   const std::array<double, 2> loss =
       total_loss(model, rows, pad(), options.batch_size, options.context, *make_local_world());
   std::vector<const Dialogue*> all;
   for (const Dialogue& dialogue : dialogues) all.push_back(&dialogue);
-  const std::vector<GeneratedText> answers = generate(model, all, length, options);
+  const std::vector<GeneratedText> answers = generate(model, form, all, length, options);
   TaskEvaluation evaluation;
   AnswerTotals totals(parse_answer_metric(config_.metric));
   for (std::size_t i = 0; i < dialogues.size(); ++i) {
@@ -381,7 +393,8 @@ std::unique_ptr<Responder> TextGeneration::responder(Model& model,
         asked.is_number_integer() ? asked.get<std::int64_t>() : config_.max_new_tokens;
     most = length - std::clamp<std::int64_t>(answer, 1, length / 2);
   }
-  auto form = std::make_unique<TrainedForm>(config_, encoder(&model), most);
+  auto form = std::make_unique<TrainedForm>(
+      config_, form_of(model, options.directory, options.chat), most, options.system);
   return std::make_unique<TextResponder>(model, tokenizer_, std::move(form), options);
 }
 

@@ -12,6 +12,8 @@ struct TextGenerationConfig {
   std::string type = "text_generation";
   std::optional<std::string> prompt_field, input_field, answer_field, messages_field;
   std::optional<std::string> prompt_template;
+  std::string chat_template;
+  std::optional<bool> conversations;
   std::int64_t max_new_tokens = 64;
   std::int64_t validation_samples = 100;
   std::string metric = "auto";
@@ -30,8 +32,14 @@ struct TextGenerationConfig {
           "record has one.");
     visit("template", self.prompt_template,
           "What the model reads before an answer, {prompt} standing for the prompt; absent: what "
-          "the model was "
-          "trained with, else \"{prompt}\\n\".");
+          "the model was trained with, else \"{prompt}\\n\".");
+    visit("chat_template", self.chat_template,
+          "Chat template of conversations: chatml, llama3, llama2, alpaca, vicuna, zephyr, gemma, "
+          "plain, or a file; empty: the model's own.");
+    visit(
+        "conversations", self.conversations,
+        "Put every record into the chat template (true) or into \"template\" (false); absent: the "
+        "chat template where records are conversations and the model has one.");
     visit("max_new_tokens", self.max_new_tokens, "Longest answer that is generated for scores.",
           Range<std::int64_t>{1, 1'000'000});
     visit("validation_samples", self.validation_samples,

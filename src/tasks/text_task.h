@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/packing.h"
+#include "data/mixture.h"
 #include "io/shards.h"
 #include "tasks/lm_rows.h"
 #include "tasks/task.h"

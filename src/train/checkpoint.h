@@ -33,14 +33,14 @@ struct TrainerState {
   std::int64_t skipped = 0;         ///< steps whose update was left out (not finite)
   std::int64_t skipped_in_row = 0;  ///< of these, the latest without a good one between
   std::int64_t best_step = 0;
-  std::string best_score;      ///< the score that decided it
-  std::optional<double> best;  ///< its value
+  std::string best_score;            ///< the score that decided it
+  std::optional<double> best;        ///< its value
   std::int64_t bad_validations = 0;  ///< since the best
   std::int64_t validated_step = 0;   ///< of the last validation
   std::string source_fingerprint;
   Json identity = Json::object();  ///< of the configuration, as TrainingRun has it
   std::string precision;           ///< "fp32" or "bf16", as it was resolved: a resumed run keeps it
-  Json scores = Json::object();       ///< of the last validation, as Scores::to_json() has them
+  Json scores = Json::object();    ///< of the last validation, as Scores::to_json() has them
   Json best_scores = Json::object();  ///< of the best one
   Json meters = Json::object();       ///< sums since the last record and in this epoch
 

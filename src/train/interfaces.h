@@ -56,7 +56,7 @@ class Loss {
 
 /// Scores and a few samples.
 struct ValidationResult {
-  Scores scores;  ///< kLossName, "exact_match", …: "valid/NAME" in the records
+  Scores scores;                     ///< kLossName, "exact_match", …: "valid/NAME" in the records
   std::vector<std::string> samples;  ///< lines worth reading
 };
 

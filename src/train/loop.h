@@ -92,9 +92,10 @@ struct CheckpointConfig {
           Range<std::int64_t>{0, 1'000'000'000});
     visit("keep_last", self.keep_last, "Newest checkpoints kept.",
           Range<std::int64_t>{1, 1'000'000});
-    visit("keep_best", self.keep_best,
-          "Score whose best checkpoint is kept too (\"valid/loss\"); empty: the task's own. Between "
-          "equal scores the lower loss decides, then the later step.");
+    visit(
+        "keep_best", self.keep_best,
+        "Score whose best checkpoint is kept too (\"valid/loss\"); empty: the task's own. Between "
+        "equal scores the lower loss decides, then the later step.");
   }
 };
 
@@ -142,12 +143,12 @@ struct TrainingRun {
 struct TrainingOutcome {
   std::int64_t steps = 0;  ///< done in total
   std::int64_t skipped = 0;
-  std::int64_t best_step = 0;  ///< 0: no validation gave a score
-  std::string best_score;      ///< the score that decides, as "valid/loss"
-  double best = 0;             ///< its best value
-  Scores scores;               ///< of the last validation
-  Scores best_scores;          ///< of the best one
-  double seconds = 0, tokens = 0;                        ///< over all parts of the run
+  std::int64_t best_step = 0;      ///< 0: no validation gave a score
+  std::string best_score;          ///< the score that decides, as "valid/loss"
+  double best = 0;                 ///< its best value
+  Scores scores;                   ///< of the last validation
+  Scores best_scores;              ///< of the best one
+  double seconds = 0, tokens = 0;  ///< over all parts of the run
   std::filesystem::path best_directory, last_directory;  ///< checkpoints; empty: none
   std::string stopped;  ///< "", "early stop", "SIGINT", "SIGTERM" or "disk full"
   int exit_status = 0;  ///< 130/143 after a signal, 74 when checkpoints failed

@@ -176,7 +176,7 @@ TEST_F(Generate, NamesAllPromptsThatAreTooLong) {
   model.facts().max_positions = 4;
   std::vector<EncodedPrompt> prompts;
   for (const char* text : {"a", "abc", "abcd", "abcdef"}) {
-    prompts.push_back(encode_prompt(*tokenizer, text, prompts.size() + 1));
+    prompts.push_back(encode_prompt(*tokenizer, text, concat("prompt ", prompts.size() + 1)));
   }
   prompts[1].place = "prompts.jsonl:7";
   const auto check = [&] { check_prompts(model.facts(), prompts, settings); };
@@ -250,10 +250,10 @@ TEST_F(Generate, RefusesWhatCannotBeContinued) {
   model.facts().max_positions = 4;
   EXPECT_THAT(error_of([&] { generate({"a", "abcd"}); }), HasSubstr("prompt 2 has 4 tokens"));
   EXPECT_THAT(error_of([&] {
-                check_prompts(
-                    model.facts(),
-                    {encode_prompt(*tokenizer, "a", 1), encode_prompt(*tokenizer, "abcd", 2)},
-                    config);
+                check_prompts(model.facts(),
+                              {encode_prompt(*tokenizer, "a", "prompt 1"),
+                               encode_prompt(*tokenizer, "abcd", "prompt 2")},
+                              settings);
               }),
               HasSubstr("prompt 2 has 4 tokens"));
   ScriptedModel masked(ByteTokenizer::Kind::kMasked);

@@ -54,13 +54,13 @@ TEST(RunDocument, LaterFilesAndSetsWinAndPathsBecomeObjects) {
       load_run_document({first.string(), second.string()}, {"train.batch_size=9"}, {"optim"});
   EXPECT_EQ(document.value["train"]["steps"], 6);
   EXPECT_EQ(document.value["train"]["batch_size"], 9);
-  const TrainingConfig config = read_training_config(root_node(document));
+  TrainingConfig config = read_training_config(root_node(document));
   ASSERT_EQ(config.data.train.size(), 2u);
   EXPECT_EQ(config.data.train[0].path, "y.txt");
   EXPECT_EQ(config.data.train[0].weight, 1.0);
   EXPECT_EQ(config.data.train[1].weight, 2.0);
   document = load_run_document({first.string()}, {}, {});
-  read_config(root_node(document), config = {});
+  config = read_training_config(root_node(document));
   EXPECT_EQ(config.data.train.at(0).path, "x.txt");
 }
 

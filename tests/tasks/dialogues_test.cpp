@@ -98,8 +98,8 @@ TEST(Dialogues, Errors) {
   expect_error(ErrorCode::kData, {"messages: expected objects, got number"},
                [] { read(R"({"messages": [1]})"); });
   expect_error(ErrorCode::kData,
-               {"messages: unknown role 'tool', expected system, user or assistant"},
-               [] { read(R"({"messages": [{"role": "tool", "content": "x"}]})"); });
+               {"messages: unknown role 'narrator', expected system, user, assistant or tool"},
+               [] { read(R"({"messages": [{"role": "narrator", "content": "x"}]})"); });
   expect_error(ErrorCode::kData, {"messages: no answer of the assistant"},
                [] { read(R"({"messages": [{"role": "user", "content": "x"}]})"); });
   expect_error(ErrorCode::kData, {"messages: a part of a content is not text"},

@@ -92,7 +92,7 @@ TEST(LabelledTexts, Errors) {
   config.text_field = "title";
   expect_error(ErrorCode::kData, {"no field 'title' (it has text, label)"},
                [&] { read("a.jsonl", R"({"text": "x", "label": 1})", config); });
-  expect_error(ErrorCode::kData, {"input, record 3: no field with the text"}, [] {
+  expect_error(ErrorCode::kData, {"input 3: no field with the text"}, [] {
     read_text_input({Json{{"x", 1}}, "input 3"}, {});
   });
 }

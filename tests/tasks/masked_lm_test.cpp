@@ -164,7 +164,7 @@ TEST_P(MaskedLmTest, ValidationIsFixedAndSharedByRanks) {
   EXPECT_NEAR(run(64).at("loss"), scores.at("loss"), 1e-6);
   EXPECT_EQ(run(64).at("masked_accuracy"), scores.at("masked_accuracy"));
   std::vector<double> totals;
-  std::map<std::string, double> shared;
+  Scores shared;
   for (int rank = 0; rank < 3; ++rank) {
     test::SerialWorld ranks(rank, 3, totals);
     shared = task_->scores_of(model, shards_, packing_, 4, ranks, 0)->validate({}).scores;

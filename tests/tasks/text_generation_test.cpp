@@ -8,6 +8,7 @@
 #include "support/expect_error.h"
 #include "support/fake_model.h"
 #include "support/temp_dir.h"
+#include "text/template/chat_template.h"
 
 namespace llmctl {
 namespace {
@@ -55,15 +56,53 @@ TEST(TextGeneration, LossOnAnswersAlone) {
 }
 
 TEST(TextGeneration, TemplateIsNotedInTheModel) {
+  const TempDir directory;
+  TaskData files;
+  files.train = {{{directory.write("a.jsonl", kLines)}, 1.0}};
   Json config = {{"model_type", "llama"}, {"task_specific_params", {{"other", 1}}}};
-  make_text_generation({}, bytes())->describe(config);
+  const auto task = make_text_generation({}, bytes());
+  EXPECT_EQ(task->chat_template(), std::nullopt) << "before anything is learnt";
+  task->read(files);
+  task->describe(config);
   EXPECT_EQ(config.at("task_specific_params").at("text_generation").at("template"), "{prompt}\n");
   EXPECT_EQ(config.at("task_specific_params").at("other"), 1);
   TextGenerationConfig section;
   section.prompt_template = "Q: {prompt} A:";
-  make_text_generation(section, bytes())->describe(config);
+  const auto other = make_text_generation(section, bytes());
+  other->read(files);
+  other->describe(config);
   EXPECT_EQ(config.at("task_specific_params").at("text_generation").at("template"),
             "Q: {prompt} A:");
+  EXPECT_TRUE(other->chat_template().has_value());
+}
+
+TEST(TextGeneration, ConversationsTrainInTheModelsChatTemplate) {
+  const TempDir directory;
+  directory.write("chat_template.jinja",
+                  "{% for m in messages %}{{ m.role[0] }}:{{ m.content }}</s>{% endfor %}"
+                  "{% if add_generation_prompt %}a:{% endif %}");
+  TaskData files;
+  files.directory = directory.path();
+  files.train = {
+      {{directory.write("a.jsonl",
+                        "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": "
+                        "\"assistant\", \"content\": \"x\"}]}\n")},
+       1.0}};
+  const auto task = make_text_generation({}, bytes());
+  task->read(files);
+  const Batch batch = task->source({1, 1, 1, 0, 1})->batches(0)[0];
+  // u : q </s> a : x </s>, shifted by one.
+  std::vector<std::int64_t> ids(batch.input.ids.const_data_ptr<std::int64_t>(),
+                                batch.input.ids.const_data_ptr<std::int64_t>() + 7);
+  EXPECT_EQ(ids, (std::vector<std::int64_t>{'u', ':', 'q', 257, 'a', ':', 'x'}));
+  std::vector<std::int64_t> labels(batch.labels.const_data_ptr<std::int64_t>(),
+                                   batch.labels.const_data_ptr<std::int64_t>() + 7);
+  EXPECT_EQ(labels, (std::vector<std::int64_t>{-100, -100, -100, -100, -100, 'x', 257}));
+  Json config = Json::object();
+  task->describe(config);
+  EXPECT_EQ(config.at("task_specific_params").at("text_generation").at("conversations"), true);
+  EXPECT_EQ(ChatTemplate::of_directory(directory.path(), *bytes())->source(),
+            task->chat_template());
 }
 
 TEST(TextGeneration, ValidationLoss) {

@@ -1,0 +1,154 @@
+#include "tasks/chat_rows.h"
+
+#include <gtest/gtest.h>
+
+#include "support/byte_tokenizer.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+#include "tasks/conversation_form.h"
+
+namespace llmctl {
+namespace {
+
+using test::ByteTokenizer;
+using test::expect_error;
+using test::TempDir;
+
+const ByteTokenizer kBytes(ByteTokenizer::Kind::kCausal);
+constexpr TokenId kBos = 256, kEos = 257;
+
+/// Turns as "U:…</s>\n", "A:…</s>\n".
+const std::string kTurns =
+    "{% for m in messages %}{{ m.role[0] | upper }}:{{ m.content }}</s>\n{% endfor %}"
+    "{% if add_generation_prompt %}A:{% endif %}";
+
+ChatRows rows_of(const std::string& source) {
+  return {kBytes, ChatTemplate(source, "<s>", "</s>")};
+}
+
+Dialogue dialogue(const std::string& record, const TextGenerationConfig& config = {}) {
+  const TempDir directory;
+  std::vector<Dialogue> out;
+  read_dialogues(directory.write("a.jsonl", record + "\n"), 0, config, out);
+  return out.front();
+}
+
+const char* const kTalk =
+    R"({"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"},
+        {"role": "assistant", "content": "de"}]})";
+
+std::string one_line(std::string text) {
+  std::erase(text, '\n');
+  return text;
+}
+
+/// Learned tokens in brackets, <s> and </s> as "<" and ">".
+std::string shown(const DialogueRow& row) {
+  std::string out;
+  for (std::size_t i = 0; i < row.ids.size(); ++i) {
+    std::string piece = row.ids[i] == kBos   ? "<"
+                        : row.ids[i] == kEos ? ">"
+                                             : kBytes.piece(row.ids[i]);
+    if (piece == "\n") piece = "|";
+    out += row.learned[i] ? "[" + piece + "]" : piece;
+  }
+  return out;
+}
+
+TEST(ChatRows, LearnsWhatTheAssistantSaysAndItsEnds) {
+  const ChatRows rows = rows_of(kTurns);
+  EXPECT_EQ(shown(rows.row(dialogue(one_line(kTalk)), 100)),
+            "S:s>|U:a>|A:[b][>]|U:c>|A:[d][e][>]|");
+  // As generating meets it.
+  DialogueRow prompt{rows.prompt(dialogue(one_line(kTalk)), 100), {}};
+  prompt.learned.resize(prompt.ids.size());
+  EXPECT_EQ(shown(prompt), "S:s>|U:a>|A:b>|U:c>|A:");
+}
+
+TEST(ChatRows, MarkedGenerationsDecide) {
+  const ChatRows rows = rows_of(
+      "{{ bos_token }}{% for m in messages %}{% if m.role == 'assistant' %}"
+      "{% generation %}{{ m.content }}{{ eos_token }}{% endgeneration %}{% else %}"
+      "{{ m.content }}\n{% endif %}{% endfor %}");
+  EXPECT_EQ(shown(rows.row(dialogue(one_line(kTalk)), 100)), "<s|a|[b][>]c|[d][e][>]");
+}
+
+TEST(ChatRows, OldestExchangesAreLeftOutButNotTheSystemMessage) {
+  const ChatRows rows = rows_of(kTurns);
+  EXPECT_EQ(shown(rows.row(dialogue(one_line(kTalk)), 17)), "S:s>|U:c>|A:[d][e][>]|");
+  EXPECT_EQ(shown(rows.row(dialogue(one_line(kTalk)), 6)), "A:[d][e][>]|");
+  EXPECT_EQ(rows.prompt(dialogue(one_line(kTalk)), 14).size(), 12u) << "S:s>|U:c>|A:";
+}
+
+TEST(ChatRows, TemplatesThatHideTheBorderAreRefused) {
+  // Earlier answers are written otherwise once others follow, as templates do that drop thinking.
+  const ChatRows rows = rows_of(
+      "{% for m in messages %}{{ m.role[0] | upper }}:"
+      "{% if m.role == 'assistant' and not loop.last %}…{% else %}{{ m.content }}{% endif %}</s>"
+      "{% endfor %}{% if add_generation_prompt %}A:{% endif %}");
+  expect_error(ErrorCode::kData,
+               {"a.jsonl, record 1: the chat template does not show which part is the assistant's",
+                "{% generation %}"},
+               [&] { rows.row(dialogue(one_line(kTalk)), 100); });
+}
+
+TEST(ChatRows, NamesOfSpecialTokensInMessagesStayText) {
+  const Dialogue tricked = dialogue(
+      R"({"messages": [{"role": "user", "content": "</s>"}, {"role": "assistant", "content": "x"}]})");
+  const DialogueRow row = rows_of(kTurns).row(tricked, 100);
+  EXPECT_EQ(std::count(row.ids.begin(), row.ids.end(), kEos), 2) << "one for each turn";
+}
+
+TEST(Dialogues, CallsOfToolsNeedAChatTemplate) {
+  const Dialogue calls = dialogue(one_line(
+      R"({"messages": [{"role": "user", "content": "a"},
+          {"role": "assistant", "content": null, "tool_calls": [{"name": "f"}]},
+          {"role": "tool", "content": "7"}, {"role": "assistant", "content": "seven"}],
+          "tools": [{"name": "f"}]})"));
+  EXPECT_TRUE(calls.messages[1].at("content").is_null());
+  EXPECT_TRUE(calls.messages[1].contains("tool_calls"));
+  EXPECT_EQ(calls.tools.size(), 1u);
+  expect_error(ErrorCode::kData, {"a.jsonl, record 1: tools need a chat template"},
+               [&] { DialogueEncoder(kBytes, "{prompt}").row(calls, 100); });
+  expect_error(ErrorCode::kData, {"field 'content' is null"},
+               [] { dialogue(R"({"messages": [{"role": "user", "content": null}]})"); });
+}
+
+TEST(ConversationForm, IsChosenInOrder) {
+  const TempDir directory;
+  directory.write("chat_template.jinja", kTurns);
+  const FormSources own{directory.path(), Json(), true};
+  const auto chosen = [&](const TextGenerationConfig& config, const FormSources& sources) {
+    return ConversationForm::choose(config, kBytes, sources);
+  };
+  EXPECT_EQ(chosen({}, own).chat_template(), kTurns) << "conversations, and a template of its own";
+  EXPECT_EQ(chosen({}, own).described(), (Json{{"conversations", true}}));
+  const FormSources prompts{directory.path(), Json(), false};
+  EXPECT_EQ(chosen({}, prompts).described(), (Json{{"template", "{prompt}\n"}}));
+  TextGenerationConfig all;
+  all.conversations = true;
+  EXPECT_EQ(chosen(all, prompts).chat_template(), kTurns);
+  expect_error(ErrorCode::kConfig, {"task.conversations: the model has no chat template"},
+               [&] { chosen(all, {}); });
+  TextGenerationConfig given;
+  given.prompt_template = "Q: {prompt} A:";
+  EXPECT_EQ(chosen(given, own).described(), (Json{{"template", "Q: {prompt} A:"}}));
+  EXPECT_EQ(chosen({}, {directory.path(), Json{{"template", "{prompt}?"}}, true}).described(),
+            (Json{{"template", "{prompt}?"}}))
+      << "as the model was trained";
+}
+
+TEST(ConversationForm, ThePlainFormIsAChatTemplateToo) {
+  TextGenerationConfig config;
+  config.prompt_template = "Q: {prompt}\n\"A\": ";
+  const ConversationForm plain = ConversationForm::choose(config, kBytes, {});
+  const ChatRows chat = rows_of(plain.chat_template());
+  const Dialogue talk = dialogue(one_line(kTalk));
+  EXPECT_EQ(chat.prompt(talk, 100), plain.prompt(talk, 100));
+  DialogueRow as_chat = chat.row(talk, 100), as_plain = plain.row(talk, 100);
+  EXPECT_EQ(shown(as_chat), shown(as_plain));
+}
+
+}  // namespace
+}  // namespace llmctl
