@@ -70,7 +70,6 @@ int run_eval(const CommonOptions& common, EvalOptions options) {
   if (!options.device.empty()) set_string(config, "compute.device", options.device);
   if (!options.precision.empty()) set_string(config, "compute.precision", options.precision);
   if (options.batch_size) config.sets.push_back(concat("batch_size=", *options.batch_size));
-  if (options.overwrite) config.sets.emplace_back("output.overwrite=true");
   if (common.threads > 0) config.sets.push_back(concat("compute.threads=", common.threads));
   if (!options.baselines.empty())
     config.sets.push_back("baselines=" + Json(options.baselines).dump());
@@ -87,7 +86,7 @@ int run_eval(const CommonOptions& common, EvalOptions options) {
             ErrorCode::kUsage, "--fail-under ", bound, ": expected METRIC=VALUE");
     document.value["fail_under"][bound.substr(0, equals)] = value;
   }
-  const EvaluationReport report = run_evaluation(document, config.dry_run);
+  const EvaluationReport report = run_evaluation(document, config.dry_run, options.overwrite);
   if (config.dry_run) {
     std::vector<std::pair<std::string, std::string>> plan;
     if (!report.model.empty()) plan.emplace_back("model", report.model);
@@ -161,8 +160,7 @@ void add_eval_command(CommandContext context) {
       ->allow_extra_args(false);
   command->add_option("-o,--output", options->output, "Write the result as JSON too (output.file)")
       ->option_text("FILE");
-  command->add_flag("--overwrite", options->overwrite,
-                    "Replace files of results that are there (output.overwrite)");
+  command->add_flag("--overwrite", options->overwrite, "Replace files of results that are there");
   command->add_option("--batch-size", options->batch_size, "Rows per forward pass (batch_size)")
       ->check(CLI::Range(1, 100'000))
       ->option_text("N");

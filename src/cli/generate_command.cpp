@@ -157,7 +157,6 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   set_number("generation.seed", options.seed);
   set_number("top", options.top);
   if (!options.too_long.empty()) set_string(config, "generation.too_long", options.too_long);
-  if (options.overwrite) config.sets.emplace_back("output.overwrite=true");
   if (!options.stop.empty()) config.sets.push_back("generation.stop=" + Json(options.stop).dump());
   if (options.greedy) config.sets.push_back("generation.do_sample=false");
   if (!options.chat_template.empty()) set_string(config, "chat.template", options.chat_template);
@@ -178,7 +177,7 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
       document.value.contains("input") && document.value["input"].contains("file");
   AnswerPrinter printer(common, from_file);
   const GenerationReport report =
-      run_generation(document, {options.raw, options.chat}, printer.sink());
+      run_generation(document, {options.raw, options.chat, options.overwrite}, printer.sink());
   printer.finish();
   if (report.file.empty() || is_standard_output(report.file)) return report.exit_status;
   const std::string before =
@@ -234,8 +233,7 @@ void add_generate_command(CommandContext context) {
                    "JSONL file for the answers; goes on after an interruption; - is standard "
                    "output (output.file)")
       ->option_text("FILE");
-  command->add_flag("--overwrite", options->overwrite,
-                    "Replace a file of other answers (output.overwrite)");
+  command->add_flag("--overwrite", options->overwrite, "Replace a file of other answers");
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N (compute.device)")
       ->option_text("DEVICE");
   command->add_option("--precision", options->precision, "auto, fp32 or bf16 (compute.precision)")

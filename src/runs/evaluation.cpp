@@ -96,8 +96,8 @@ std::filesystem::path run_directory_of(const std::string& text,
 
 class Evaluation {
  public:
-  Evaluation(const JsonDocument& document, bool dry_run)
-      : document_(document), root_(root_node(document)), dry_run_(dry_run) {
+  Evaluation(const JsonDocument& document, bool dry_run, bool overwrite)
+      : document_(document), root_(root_node(document)), dry_run_(dry_run), overwrite_(overwrite) {
     read_config(root_, config_);
     require(!config_.model.init_from.empty() || !config_.tasks.empty(), ErrorCode::kUsage,
             "nothing to score: use -m DIR, or --task with --predictions and --references");
@@ -113,7 +113,7 @@ class Evaluation {
     run_entries();
     check_bounds();
     if (!config_.output.file.empty()) outputs_.push_back(config_.output.file);
-    for (const auto& file : outputs_) check_output_file(file, config_.output.overwrite, inputs_);
+    for (const auto& file : outputs_) check_output_file(file, overwrite_, inputs_);
     report_.model = loaded_ ? loaded_->directory.string() : std::string();
     if (dry_run_) return std::move(report_);
     planning_ = false;
@@ -364,7 +364,7 @@ class Evaluation {
   ConfigNode root_;
   EvalConfig config_;
   std::vector<std::filesystem::path> inputs_, outputs_;  // found while planning
-  bool dry_run_, planning_ = true, synthetic_ = false;
+  bool dry_run_, overwrite_, planning_ = true, synthetic_ = false;
   std::vector<ScoreKind> promised_;  // what the entries may give
   Compute compute_;
   std::optional<LoadedModel> loaded_;
@@ -374,8 +374,8 @@ class Evaluation {
 
 }  // namespace
 
-EvaluationReport run_evaluation(const JsonDocument& document, bool dry_run) {
-  return Evaluation(document, dry_run).run();
+EvaluationReport run_evaluation(const JsonDocument& document, bool dry_run, bool overwrite) {
+  return Evaluation(document, dry_run, overwrite).run();
 }
 
 Scores EvaluationReport::flat() const {

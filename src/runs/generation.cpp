@@ -223,8 +223,8 @@ GenerationReport run_generation(const JsonDocument& document, const GenerationFl
         lines.push_back(answered_record(part[i], *answers[i]));
       return lines;
     };
-    const auto outcome = answer_batch_file(records, report.file, answering.digest(), chunk, answer,
-                                           config.output.overwrite);
+    const auto outcome =
+        answer_batch_file(records, report.file, answering.digest(), chunk, answer, flags.overwrite);
     report.done = outcome.done;
     report.done_before = outcome.resumed;
     report.exit_status = outcome.exit_status;

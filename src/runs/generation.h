@@ -25,8 +25,9 @@ struct AnswerSink {
 
 /// What the command line says beyond the configuration.
 struct GenerationFlags {
-  bool raw = false;   ///< prompts as they are, without the form of the model's fine-tuning
-  bool chat = false;  ///< prompts are a user's messages
+  bool raw = false;        ///< prompts as they are, without the form of the model's fine-tuning
+  bool chat = false;       ///< prompts are a user's messages
+  bool overwrite = false;  ///< a file of other answers is replaced
 };
 
 /// A loaded model and who answers with it, in the way of the model's task.

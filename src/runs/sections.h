@@ -152,13 +152,10 @@ struct ChatSection {
 /// Section "output" of `generate` and `eval`.
 struct OutputSection {
   std::string file;
-  bool overwrite = false;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("file", self.file,
-          "JSONL (generate) or JSON (eval) file to write; empty or -: standard output.");
-    visit("overwrite", self.overwrite,
-          "Replace files that are there; else they are refused before the work.");
+          "JSONL (generate) or JSON (eval) file to write; empty: standard output.");
   }
 };
 
