@@ -95,7 +95,8 @@ ScoreKind count_kind(std::string name) {
 }
 
 Score percent_score(std::string name, double share, double count) {
-  return {percent_kind(std::move(name)), 100 * share, count};
+  // Rounded where only the multiplication speaks, so that 0.834 reads 83.4.
+  return {percent_kind(std::move(name)), std::round(1e12 * share) / 1e10, count};
 }
 Score loss_score(std::string name, double value, double count) {
   return {loss_kind(std::move(name)), value, count};

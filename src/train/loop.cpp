@@ -205,6 +205,7 @@ void Trainer::start() {
   state_.precision = compute_ == at::kBFloat16 ? "bf16" : "fp32";
   state_.identity = run_.identity;
   state_.source_fingerprint = run_.source.fingerprint();
+  state_.best_score = best_key_;
   seconds_before_ = state_.seconds;
   saved_step_ = state_.step;
   on_main(world_, [this] {
@@ -250,7 +251,6 @@ void Trainer::resume_best() {
     forget_best();
   }
   const bool changed = !state_.best_score.empty() && state_.best_score != best_key_;
-  state_.best_score = best_key_;
   if (changed) {
     if (main_) log_info("checkpoint.keep_best is now ", kValidPrefix, best_key_);
     state_.bad_validations = 0;

@@ -30,8 +30,8 @@ TEST(Answers, EachLanguageByItsRule) {
 TEST(Answers, OneLanguageHasNoPrefix) {
   AnswerTotals totals;
   totals.add("fox", Texts{"fox"}, "What?");
-  EXPECT_EQ(totals.scores(),
-            (std::map<std::string, double>{{"exact_match", 100}, {"f1", 100}, {"total", 1}}));
+  EXPECT_EQ(totals.scores(), (Scores{percent_score("exact_match", 1, 1), percent_score("f1", 1, 1),
+                                     count_score("total", 1)}));
 }
 
 TEST(Answers, FixedRule) {

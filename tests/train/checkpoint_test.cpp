@@ -73,6 +73,20 @@ TEST_F(Checkpoint, HoldsAModelDirectoryAndWhatResumingNeeds) {
   EXPECT_EQ(read.scores["loss"].get<double>(), 1.0 / 3);
 }
 
+TEST_F(Checkpoint, SharesOfOlderRunsBecomePercentages) {
+  const auto path = save(7);
+  Json trainer = load_json(path / "trainer.json");
+  trainer.erase("format");
+  trainer.erase("best_score");
+  trainer["scores"] = {{"accuracy", 0.25}, {"loss", 0.5}, {"exact_match", 30.0}};
+  trainer["best_scores"] = {{"macro_f1", 0.75}, {"masked_accuracy", 1.0}};
+  write_file(path / "trainer.json", dump_json(trainer));
+  const TrainerState read = read_trainer_state(path);
+  EXPECT_EQ(read.scores, Json::parse(R"({"accuracy": 25.0, "loss": 0.5, "exact_match": 30.0})"));
+  EXPECT_EQ(read.best_scores, Json::parse(R"({"macro_f1": 75.0, "masked_accuracy": 100.0})"));
+  EXPECT_EQ(read_trainer_state(save(8)).format, 2) << "written as percentages";
+}
+
 TEST_F(Checkpoint, RestoresModelAndOptimizer) {
   ToyLoss loss(model);
   const auto train = [&](FakeModel& trained, Optimizer& rule) {

@@ -291,22 +291,134 @@ TEST_F(Loop, StopsEarly) {
   EXPECT_EQ(again.validator.calls, 0);
 }
 
-TEST_F(Loop, KeepsTheBestOfTheScoreAskedFor) {
-  ToyRun toy;
-  toy.validate = true;
-  toy.eval.every = 4;
-  toy.checkpoint.keep_best = "valid/accuracy";
-  const TrainingOutcome outcome = toy.run(run_dir());
-  EXPECT_DOUBLE_EQ(outcome.best, outcome.best_scores.at("accuracy"));
-  EXPECT_GT(outcome.best, 0);  // higher is better, since it is no loss
+/// A validation with an accuracy and a perplexity that say the opposite of each other.
+Scores accuracy_and_perplexity(double accuracy, double perplexity, double loss = 1) {
+  return {percent_score("accuracy", accuracy, 10), perplexity_score("perplexity", perplexity, 10),
+          loss_score("loss", loss, 10), count_score("total", 10)};
+}
 
-  toy.checkpoint.keep_best = "valid/f1";
-  const Error missing = error_of([&] { toy.run(dir / "other"); });
+TEST_F(Loop, KeepsTheBestOfTheScoreAskedFor) {
+  const auto train = [&](const std::string& keep_best, const std::string& name) {
+    ToyRun toy;
+    toy.train.steps = 4;
+    toy.validate = true;
+    toy.eval.every = 1;
+    toy.checkpoint.every = 1;
+    toy.checkpoint.keep_best = keep_best;
+    toy.validator.scripts = {accuracy_and_perplexity(0.2, 5), accuracy_and_perplexity(0.8, 9),
+                             accuracy_and_perplexity(0.1, 3), accuracy_and_perplexity(0.4, 8)};
+    return toy.run(dir / name);
+  };
+  const TrainingOutcome accuracy = train("valid/accuracy", "accuracy");
+  EXPECT_EQ(accuracy.best_step, 2) << "higher is better";
+  EXPECT_DOUBLE_EQ(accuracy.best, 80);
+  EXPECT_EQ(accuracy.best_score, "valid/accuracy");
+  EXPECT_EQ(accuracy.best_directory.filename(), "step-00000002");
+  const TrainingOutcome perplexity = train("valid/perplexity", "perplexity");
+  EXPECT_EQ(perplexity.best_step, 3) << "lower is better";
+  EXPECT_EQ(perplexity.best, 3);
+  EXPECT_EQ(perplexity.best_score, "valid/perplexity");
+  EXPECT_EQ(train("", "own").best_score, "valid/loss") << "the run's own";
+
+  const Error missing = error_of([&] { train("valid/f1", "missing"); });
   EXPECT_EQ(missing.code(), ErrorCode::kConfig);
   EXPECT_THAT(missing.what(), HasSubstr("valid/f1"));
-  EXPECT_THAT(missing.what(), HasSubstr("valid/accuracy valid/loss"));
-  toy.checkpoint.keep_best = "train/loss";
-  EXPECT_THAT(error_of([&] { toy.run(dir / "third"); }).what(), HasSubstr("keep_best"));
+  EXPECT_THAT(missing.what(), HasSubstr("valid/accuracy valid/perplexity valid/loss"));
+  EXPECT_THAT(error_of([&] { train("valid/total", "total"); }).what(),
+              HasSubstr("nothing is better or worse in valid/total"));
+  EXPECT_THAT(error_of([&] { train("train/loss", "train"); }).what(), HasSubstr("keep_best"));
+}
+
+TEST_F(Loop, BetweenEqualScoresTheLossDecidesThenTheLaterStep) {
+  ToyRun toy;
+  toy.train.steps = 5;
+  toy.validate = true;
+  toy.eval.every = 1;
+  toy.checkpoint.keep_best = "valid/accuracy";
+  toy.validator.scripts = {accuracy_and_perplexity(0, 1, 2.45), accuracy_and_perplexity(0, 1, 1.83),
+                           accuracy_and_perplexity(0, 1, 1.9), accuracy_and_perplexity(0, 1, 1.83),
+                           accuracy_and_perplexity(std::nan(""), 1, 0.1)};
+  const TrainingOutcome outcome = toy.run(run_dir());
+  EXPECT_EQ(outcome.best_step, 4);
+  EXPECT_EQ(outcome.best_scores.at("loss"), 1.83);
+  EXPECT_EQ(outcome.best_directory.filename(), "step-00000004");
+}
+
+TEST_F(Loop, WhatIsMerelyEqualIsNoProgress) {
+  ToyRun toy;
+  toy.train.steps = 20;
+  toy.train.patience = 2;
+  toy.validate = true;
+  toy.eval.every = 1;
+  toy.checkpoint.keep_best = "valid/accuracy";
+  toy.validator.scripts = {accuracy_and_perplexity(0, 1, 3), accuracy_and_perplexity(0, 1, 2),
+                           accuracy_and_perplexity(0, 1, 2), accuracy_and_perplexity(0, 1, 2)};
+  const TrainingOutcome outcome = toy.run(run_dir());
+  EXPECT_EQ(outcome.stopped, "early stop");
+  EXPECT_EQ(outcome.steps, 4) << "a lower loss is progress, the same one is not";
+}
+
+TEST_F(Loop, AnotherScoreDecidesFromTheResumeOn) {
+  const auto part = [&](std::int64_t steps, const std::string& keep_best,
+                        std::vector<Scores> scores) {
+    ToyRun toy;
+    toy.train.steps = steps;
+    toy.train.patience = 3;
+    toy.validate = true;
+    toy.eval.every = 1;
+    toy.checkpoint.every = 1;
+    toy.checkpoint.keep_best = keep_best;
+    toy.validator.scripts = std::move(scores);
+    return toy.run(run_dir());
+  };
+  part(3, "valid/accuracy",
+       {accuracy_and_perplexity(0.9, 9), accuracy_and_perplexity(0.5, 4),
+        accuracy_and_perplexity(0.6, 5)});
+  const TrainingOutcome more =
+      part(6, "valid/perplexity",
+           {accuracy_and_perplexity(0.1, 8), accuracy_and_perplexity(0.1, 7),
+            accuracy_and_perplexity(0.1, 6)});
+  EXPECT_EQ(more.best_step, 3) << "the newest beats the best by accuracy, whose perplexity is 9";
+  EXPECT_EQ(more.best, 5);
+  EXPECT_EQ(more.best_directory.filename(), "step-00000003");
+  EXPECT_EQ(more.steps, 6) << "patience counts from the change on";
+}
+
+TEST_F(Loop, ABestThatIsGoneIsLookedForAnew) {
+  ToyRun toy;
+  toy.train.steps = 4;
+  toy.validate = true;
+  toy.eval.every = 1;
+  toy.checkpoint.every = 1;
+  toy.validator.script = {1, 5, 4, 6};
+  toy.run(run_dir());
+  std::filesystem::remove_all(run_dir() / "checkpoints" / "step-00000001");
+  ToyRun again;
+  again.train.steps = 6;
+  again.validate = true;
+  again.eval.every = 1;
+  again.checkpoint.every = 1;
+  again.validator.script = {3, 7};
+  const TrainingOutcome outcome = again.run(run_dir());
+  EXPECT_EQ(outcome.best_step, 5);
+  EXPECT_EQ(outcome.best_directory.filename(), "step-00000005");
+}
+
+TEST_F(Loop, TheBestIsACheckpointThatWasSaved) {
+  ToyRun toy;
+  toy.train.steps = 4;
+  toy.validate = true;
+  toy.eval.every = 1;
+  toy.checkpoint.every = 1;
+  toy.validator.script = {5, 1, 3, 4};
+  toy.save_extras = [](const std::filesystem::path& checkpoint) {
+    if (checkpoint.string().find("step-00000002") != std::string::npos)
+      fail(ErrorCode::kIo, "disk full");
+  };
+  const TrainingOutcome outcome = toy.run(run_dir());
+  EXPECT_EQ(outcome.best_step, 3) << "step 2 was better, and is lost";
+  EXPECT_EQ(outcome.best, 3);
+  EXPECT_EQ(outcome.best_directory.filename(), "step-00000003");
 }
 
 TEST_F(Loop, ValidatesAtTheEnd) {

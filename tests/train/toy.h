@@ -124,11 +124,12 @@ class ToyLoss : public Loss {
   Model& model_;
 };
 
-/// The loss on rows that training never sees; or scores given beforehand, by step of the call.
+/// The loss on rows that training never sees; or scores given beforehand, by number of the call.
 class ToyValidator : public Validator {
  public:
   explicit ToyValidator(Model& model) : model_(model), loss_(model) {}
-  std::vector<double> script;  ///< of the calls, as "loss"
+  std::vector<double> script;   ///< of the calls, as "loss"
+  std::vector<Scores> scripts;  ///< of the calls, whole
   std::int64_t calls = 0;
   int signal_at_call = 0;
 
@@ -137,11 +138,13 @@ class ToyValidator : public Validator {
     EXPECT_FALSE(c10::GradMode::is_enabled());
     ++calls;
     if (calls <= std::ssize(script))
-      return {{{"loss", script[static_cast<std::size_t>(calls - 1)]}}, {}};
+      return {{loss_score("loss", script[static_cast<std::size_t>(calls - 1)], 1)}, {}};
+    if (calls <= std::ssize(scripts)) return {scripts[static_cast<std::size_t>(calls - 1)], {}};
     const Batch batch = to_device(ToySource::make_batch(1 << 20, 0, 16), model_.device());
     const auto terms = loss_.terms(batch, context);
-    return {{{"loss", terms[0].sum.item<double>() / terms[0].count},
-             {"accuracy", terms[0].extras.at("accuracy") / terms[0].count}},
+    const double rows = terms[0].count;
+    return {{percent_score("accuracy", terms[0].extras.at("accuracy") / rows, rows),
+             loss_score("loss", terms[0].sum.item<double>() / rows, rows)},
             {"a sample\x1b[31m"}};
   }
 
