@@ -40,8 +40,10 @@ std::string training_table(const TrainingReport& report) {
   }
   rows.emplace_back("load", outcome.best_directory.empty() ? outcome.last_directory.string()
                                                            : outcome.best_directory.string());
-  rows.emplace_back(
-      "next", "llmctl generate -m " + report.directory.string() + " " + report.generate_flags);
+  const bool signalled = outcome.exit_status > 128;
+  rows.emplace_back("next", signalled ? "the same command goes on with the run"
+                                      : "llmctl generate -m " + report.directory.string() + " " +
+                                            report.generate_flags);
   return render_facts(STDOUT_FILENO, report.command + ": " + report.directory.string(), rows);
 }
 

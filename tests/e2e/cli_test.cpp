@@ -115,7 +115,7 @@ TEST(CommandLine, OtherShellsAndTheManPageNameEveryCommand) {
   }
   if (run_process({"sh", "-c", "command -v groff"}).status != 0) GTEST_SKIP() << "no groff";
   const auto page =
-      run_process({"sh", "-c", "\"$0\" help --man | groff -man -Tutf8 -ww 2>&1 >/dev/null",
+      run_process({"sh", "-c", "\"$0\" help --man | groff -Kutf8 -man -Tutf8 -ww 2>&1 >/dev/null",
                    llmctl_binary().string()});
   EXPECT_EQ(page.out, "");
 }
@@ -178,7 +178,7 @@ TEST(CommandLine, MistakesAreOneLineWithAHint) {
       {{"help", "tokeniser"}, "llmctl: unknown command tokeniser, did you mean 'tokenizer'?"},
       {{"help", "tokenizer", "trian"},
        "llmctl tokenizer: unknown command trian, did you mean 'train'?"},
-      {{"completion", "tcsh"}, "SHELL"},
+      {{"completion", "tcsh"}, "shell: tcsh not in"},
       {{"tokenizer", "encode"}, "no tokenizer given: use -m DIR"},
       {{"config", "keys", "pretrain", "no-such-word"}, "has no key about"},
   };

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/terminal.h"
 #include "support/llmctl.h"
 
 namespace llmctl::test {
@@ -54,7 +55,7 @@ TEST_F(Generate, AFilesAnswersAreALineEach) {
       if (c == '\n' || c == '\\') line += '\\';
       line += c == '\n' ? 'n' : c;
     }
-    EXPECT_EQ(lines_of(text.out)[i], line);
+    EXPECT_EQ(lines_of(text.out)[i], escape_control(line));
   }
   // The same as JSONL.
   for (const char* output : {"-", "/dev/stdout"}) {
@@ -81,8 +82,9 @@ TEST_F(Generate, SamplesFollowOneAnother) {
   auto as_json = arguments;
   as_json.push_back("--json");
   std::string expected;
-  for (const json& sample : json::parse(generate(as_json).out)["samples"])
-    expected += sample["generated_text"].get<std::string>() + "\n";
+  const json answer = json::parse(generate(as_json).out);
+  for (const json& sample : answer["samples"])
+    expected += escape_control(sample["generated_text"].get<std::string>()) + "\n";
   EXPECT_EQ(generate(arguments).out, expected);
   // Of a file, a line for each.
   bench_->write("two.txt", "The\nOne\n");
