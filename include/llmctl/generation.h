@@ -1,12 +1,28 @@
 // Using a model: text from prompts, filled masks, answers from passages, labels.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace llmctl {
+
+/// A span of a passage that answers a question; empty where the model finds none.
+struct PassageAnswer {
+  std::string text;
+  double probability = 0;
+  std::size_t begin = 0, end = 0;  ///< in Unicode code points of the passage
+};
+
+/// What a classifier says of a text.
+struct Classification {
+  std::string label;  ///< the best class; of a model of several labels those of 50 % and more
+  /// Each class with its probability; of a regression each output with its value.
+  std::vector<std::pair<std::string, double>> scores;
+};
 
 /// A model directory, checkpoint or run directory, loaded for use. What its methods ask of a model
 /// of another kind is kUsage. Not thread-safe.
@@ -30,9 +46,8 @@ class Generator {
   /// Text with [MASK] in it, filled with the best words.
   std::string fill_masks(const std::string& text);
   /// The span of `context` that answers the question.
-  std::string answer(const std::string& question, const std::string& context);
-  /// The most likely label.
-  std::string classify(const std::string& text);
+  PassageAnswer answer(const std::string& question, const std::string& context);
+  Classification classify(const std::string& text);
 
  private:
   struct Impl;

@@ -63,6 +63,25 @@ Json entry_of(const EvalOptions& options) {
   return entry;
 }
 
+/// Puts what the flags say of a task under what --set says: into the configuration's only task, or
+/// as the only one. kUsage where the configuration has several.
+void add_entry(ConfigOptions& config, const Json& entry) {
+  if (entry.empty()) return;
+  const JsonDocument files = load_run_document(config.files, {}, config.unsets);
+  const Json tasks = files.value.value("tasks", Json::array());
+  require(tasks.size() <= 1, ErrorCode::kUsage, "the configuration has ", tasks.size(),
+          " tasks: --task, --data, --predictions, --references and the like are for one; use "
+          "--set tasks.N.KEY=VALUE");
+  std::vector<std::string> sets;
+  if (tasks.empty()) {
+    sets.push_back("tasks=" + Json::array({entry}).dump());
+  } else {
+    for (const auto& [key, value] : entry.items())
+      sets.push_back(concat("tasks.0.", key, "=", value.dump()));
+  }
+  config.sets.insert(config.sets.begin(), sets.begin(), sets.end());
+}
+
 int run_eval(const CommonOptions& common, EvalOptions options) {
   ConfigOptions& config = options.config;
   if (!options.model.empty()) set_string(config, "model.init_from", options.model);
@@ -73,8 +92,7 @@ int run_eval(const CommonOptions& common, EvalOptions options) {
   if (common.threads > 0) config.sets.push_back(concat("compute.threads=", common.threads));
   if (!options.baselines.empty())
     config.sets.push_back("baselines=" + Json(options.baselines).dump());
-  if (const Json entry = entry_of(options); !entry.empty())
-    config.sets.push_back("tasks=" + Json::array({entry}).dump());
+  add_entry(config, entry_of(options));
   JsonDocument document = load_document(config, "eval");
   for (const auto& bound : options.bounds) {
     const auto equals = bound.find('=');

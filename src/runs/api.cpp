@@ -181,15 +181,22 @@ std::string Generator::fill_masks(const std::string& text) {
       .filled;
 }
 
-std::string Generator::answer(const std::string& question, const std::string& context) {
+PassageAnswer Generator::answer(const std::string& question, const std::string& context) {
   const Json record = {{"question", question}, {"context", context}};
-  return as<QaAnswer>(impl_->answer_as<QaAnswer>(record, "answer questions")).span().text;
+  const auto answered = impl_->answer_as<QaAnswer>(record, "answer questions");
+  const auto& answer = as<QaAnswer>(answered);
+  return {answer.span().text, answer.span().probability, answer.begin(), answer.end()};
 }
 
-std::string Generator::classify(const std::string& text) {
-  const auto answer = impl_->answer_as<ClassAnswer>({{"text", text}}, "classify");
-  const std::vector<std::string> names = as<ClassAnswer>(answer).chosen();
-  return names.empty() ? "" : names.front();
+Classification Generator::classify(const std::string& text) {
+  const auto answered = impl_->answer_as<ClassAnswer>({{"text", text}}, "classify");
+  const auto& answer = as<ClassAnswer>(answered);
+  Classification result;
+  for (const std::string& name : answer.chosen())
+    result.label += (result.label.empty() ? "" : ", ") + name;
+  for (std::size_t c = 0; c < answer.names().size(); ++c)
+    result.scores.emplace_back(answer.names()[c], answer.values()[c]);
+  return result;
 }
 
 void set_verbosity(Verbosity verbosity) {

@@ -88,22 +88,24 @@ std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer
 }
 
 std::int64_t model_positions(const ConfigNode& section, const Tokenizer& tokenizer, HeadKind head) {
-  JsonDocument document;
-  const bool made = section.has("init_from");
-  if (made) {
-    const auto directory =
-        resolve_model_directory(section.child("init_from").value().get<std::string>());
-    document.value = load_json(config_directory(directory) / "config.json");
-  } else {
-    document.value = section.value();
-  }
-  const ConfigNode config(&document.value, "config.json", &document, ErrorCode::kData);
-  const Json& type = config.child("model_type").value();
-  const Adapter* adapter = type.is_string() ? find_adapter(type.get<std::string>()) : nullptr;
   constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
-  if (adapter == nullptr) return kUnlimited;  // making the model says what is wrong
-  if (!made) document.value = adapter->complete(section, tokenizer.vocab_size());
-  return adapter->plan(config, head, 2).facts.max_positions;
+  const auto adapter_of = [](const ConfigNode& config) {
+    const Json& type = config.child("model_type").value();
+    return type.is_string() ? find_adapter(type.get<std::string>()) : nullptr;
+  };
+  // Where there is no such type, making the model says what is wrong.
+  if (!section.has("init_from")) {
+    const Adapter* adapter = adapter_of(section);
+    if (adapter == nullptr) return kUnlimited;
+    const Json config = adapter->complete(section, tokenizer.vocab_size());
+    return adapter->plan(section.with_value(&config), head, 2).facts.max_positions;
+  }
+  const auto directory =
+      resolve_model_directory(section.child("init_from").value().get<std::string>());
+  const JsonDocument document{load_json(config_directory(directory) / "config.json"), {}};
+  const ConfigNode config(&document.value, "config.json", &document, ErrorCode::kData);
+  const Adapter* adapter = adapter_of(config);
+  return adapter == nullptr ? kUnlimited : adapter->plan(config, head, 2).facts.max_positions;
 }
 
 void begin_with_vectors(Model& model, const Tokenizer& tokenizer, const ConfigNode& root,

@@ -61,8 +61,8 @@ struct TextEntryConfig {
 template <class Config>
 std::vector<std::string> keys_of() {
   std::vector<std::string> keys;
-  const Json defaults = config_to_json(Config{});
-  for (const auto& [key, value] : defaults.items()) keys.push_back(key);
+  const Json schema = config_schema<Config>();
+  for (const auto& [key, value] : schema.at("properties").items()) keys.push_back(key);
   return keys;
 }
 
@@ -160,6 +160,14 @@ class Evaluation {
       const Json text_json = members(own, text_keys, true);
       read_config(ConfigNode(&text_json, node.path(), &document_), text);
       own = members(own, text_keys, false);
+    }
+    std::vector<std::string> known = common_keys;
+    if (kind.raw_text) known.insert(known.end(), text_keys.begin(), text_keys.end());
+    const Json task_schema = kind.schema();
+    for (const auto& [key, value] : task_schema.at("properties").items()) known.push_back(key);
+    for (const auto& [key, value] : own.items()) {
+      if (std::find(known.begin(), known.end(), key) == known.end())
+        node.fail(key, "unknown key of the task " + kind.type + did_you_mean(key, known));
     }
     // A run's own options of the task come first, the entry's over them.
     Json section = from_file ? named : run_section(common.type);

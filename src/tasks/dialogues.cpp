@@ -48,7 +48,7 @@ Json read_message(const Record& record, const Json& message) {
   if (role.empty())
     record.fail("messages: unknown role '" + name + "', expected system, user, assistant or tool");
   const std::string field = message.contains("value") ? "value" : "content";
-  const bool calls = message.contains("tool_calls") && !message.at("tool_calls").is_null();
+  const bool calls = message.contains("tool_calls") && !message.at("tool_calls").empty();
   const bool silent = calls && !inner.has(field);
   Json out = {{"role", role}, {"content", silent ? Json() : Json(content_text(inner, field))}};
   for (const auto& [key, value] : message.items()) {
@@ -65,7 +65,8 @@ void fill_turns(Dialogue& dialogue) {
   for (const Json& message : dialogue.messages) {
     const std::string role = message.at("role").get<std::string>();
     const Json& content = message.at("content");
-    if (role == "tool" || content.is_null() || message.contains("tool_calls"))
+    const bool calls = message.contains("tool_calls") && !message.at("tool_calls").empty();
+    if (role == "tool" || calls)
       dialogue.only_chat = "messages: calls of tools and their results";
     const std::string text = content.is_string() ? content.get<std::string>() : std::string();
     if (role == "assistant") {

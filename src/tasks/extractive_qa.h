@@ -57,6 +57,8 @@ class QaAnswer : public Answer {
   QaAnswer(SpanAnswer span, std::size_t begin, std::size_t end)
       : span_(std::move(span)), begin_(begin), end_(end) {}
   const SpanAnswer& span() const { return span_; }
+  std::size_t begin() const { return begin_; }
+  std::size_t end() const { return end_; }
   /// "prediction" (the text; empty: no answer), "score", "start" and "end" (in code points).
   Json record() const override;
   std::string text() const override { return span_.text; }

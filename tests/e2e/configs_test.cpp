@@ -100,7 +100,7 @@ TEST(Configurations, SchemasNameEveryKey) {
     EXPECT_EQ(schema["additionalProperties"], false);
   }
   const auto keys = run_llmctl({"config", "keys", "pretrain"}).out;
-  for (const char* key : {"`run.seed`", "`optim.lr`", "`objective (masked_lm).mask_probability`",
+  for (const char* key : {"`run.seed`", "`optim.lr`", "`task (masked_lm).mask_probability`",
                           "`model (llama).hidden_size`"}) {
     EXPECT_THAT(keys, HasSubstr(key));
   }

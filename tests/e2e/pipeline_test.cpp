@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "llmctl/llmctl.h"
 #include "support/llmctl.h"
 #include "support/paths.h"
 
@@ -15,6 +16,28 @@ namespace {
 using nlohmann::json;
 using ::testing::HasSubstr;
 namespace fs = std::filesystem;
+
+/// What `eval --save-predictions` and `generate -o` write is read back by `eval --predictions` with
+/// the scores of `eval -m`, which are returned.
+json expect_predictions_score_as_the_model(Workbench& bench, const std::string& model,
+                                           const std::string& task, const std::string& references) {
+  const auto scores_of = [&](std::vector<std::string> words) {
+    words.push_back("--json");
+    return json::parse(bench.run(words).out)["scores"];
+  };
+  const std::string saved = model + "-saved.jsonl", generated = model + "-generated.jsonl";
+  const json scores = scores_of(
+      {"eval", "-m", model, "--task", task, "--data", references, "--save-predictions", saved});
+  bench.run({"generate", "-m", model, "-f", references, "-o", generated});
+  for (const std::string& predictions : {saved, generated}) {
+    const json again = scores_of(
+        {"eval", "--task", task, "--predictions", predictions, "--references", references});
+    EXPECT_GT(again.size(), 2u);
+    for (const auto& [name, value] : again.items())
+      EXPECT_EQ(value, scores.at(name)) << predictions << ": " << name;
+  }
+  return scores;
+}
 
 TEST(Pipeline, CausalModelFromTextToText) {
   Workbench bench;
@@ -149,6 +172,29 @@ TEST(Pipeline, MaskedModelFillsMasksAndLearnsTasks) {
   const json label =
       json::parse(bench.run({"generate", "-m", "classes", "-p", "这家饭馆很好。", "--json"}).out);
   EXPECT_TRUE(label["prediction"] == "positive" || label["prediction"] == "negative") << label;
+  // The library says the same.
+  Generator classifier((bench / "classes").string(), "cpu");
+  const Classification said = classifier.classify("这家饭馆很好。");
+  EXPECT_EQ(said.label, label["prediction"].get<std::string>());
+  ASSERT_EQ(said.scores.size(), 2u);
+  EXPECT_NEAR(said.scores[0].second, label["scores"][said.scores[0].first].get<double>(), 1e-5);
+  EXPECT_THROW(classifier.fill_masks("[MASK]"), Error);
+  Generator reader((bench / "qa").string(), "cpu");
+  const PassageAnswer found = reader.answer("Where does Ada live?", "Ada lives in Oakford.");
+  EXPECT_EQ(found.text, answer["prediction"].get<std::string>());
+  EXPECT_NEAR(found.probability, answer["score"].get<double>(), 1e-5);
+  EXPECT_EQ(found.begin, answer["start"].get<std::size_t>());
+  bench.write("reviews.csv",
+              "id,text,label\na,这家饭馆很好。,positive\nb,The room was cold.,negative\n"
+              "c,Lovely food.,positive\n");
+  expect_predictions_score_as_the_model(bench, "classes", "sequence_classification", "reviews.csv");
+  bench.write(
+      "qa.jsonl",
+      "{\"id\": \"x\", \"question\": \"Where does Ada live?\", \"context\": \"Ada lives in "
+      "Oakford.\", \"answers\": [\"Oakford\"]}\n"
+      "{\"id\": \"y\", \"question\": \"小明住在哪里？\", \"context\": \"小明住在青溪镇。\", "
+      "\"answers\": [\"青溪镇\"]}\n");
+  expect_predictions_score_as_the_model(bench, "qa", "extractive_qa", "qa.jsonl");
   // A run knows what it held out.
   const json own = json::parse(bench.run({"eval", "-m", "classes", "--json"}).out);
   EXPECT_GT(own["scores"]["total"], 0);
@@ -172,10 +218,45 @@ TEST(Pipeline, ACausalModelLearnsAnswersToPrompts) {
           .out);
   EXPECT_EQ(answer["generated_text"], "Hi there.");
 
+  // The gold answers, one of them wrong, are not taken for predictions.
+  bench.write("gold.jsonl",
+              "{\"prompt\": \"Hello\", \"answer\": \"Hi there.\"}\n"
+              "{\"prompt\": \"1加1等于多少？\", \"answer\": \"3。\"}\n");
+  const json reached =
+      expect_predictions_score_as_the_model(bench, "answers", "text_generation", "gold.jsonl");
+  EXPECT_EQ(reached["exact_match"], 50);
+
   bench.run({"finetune", "-c", "answers.json", "--set", "run.dir=half", "--set",
              R"(data.valid={"tail": 0.5})"});
   const json scores = json::parse(bench.run({"eval", "-m", "half", "--json"}).out);
   EXPECT_EQ(scores["scores"]["total"], 1);
+}
+
+TEST(Pipeline, AFileIsScoredAsTheRunScoresIt) {
+  Workbench bench;
+  bench.train_tokenizer();
+  const auto config = bench.write_config("causal", "run", 4);
+  bench.run({"pretrain", "-c", config, "--set", R"(data.valid=["zh.txt"])", "--set",
+             "data.split=file", "--set", "data.packing=concat", "--set", "data.sequence_length=24",
+             "--set", "data.cache=own-cache"});
+  const auto scores = [&](std::vector<std::string> more) {
+    std::vector<std::string> words = {"eval", "-m", "run", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    return json::parse(bench.run(words).out)["scores"];
+  };
+  const json own = scores({});
+  EXPECT_EQ(scores({"--data", "zh.txt"}), own) << "the run's length, packing and split hold";
+  EXPECT_NE(scores({"--set", "tasks.0.sequence_length=9", "--data", "zh.txt"})["loss"], own["loss"]);
+
+  // Keys of a task are checked, also those set beside flags.
+  const auto refused = [&](const std::string& set) {
+    return bench.run({"eval", "-m", "run", "--data", "zh.txt", "--set", set}, 78).err;
+  };
+  EXPECT_THAT(refused("tasks.0.max_token=5"), HasSubstr("did you mean 'max_tokens'?"));
+  EXPECT_THAT(refused("tasks.0.max_tokens=-1"), HasSubstr("tasks.0.max_tokens"));
+  bench.write("two.json", R"({"tasks": [{"type": "causal_lm"}, {"type": "causal_lm"}]})");
+  EXPECT_THAT(bench.run({"eval", "-m", "run", "-c", "two.json", "--data", "zh.txt"}, 64).err,
+              HasSubstr("the configuration has 2 tasks"));
 }
 
 TEST(Pipeline, TokenizersEncodeAndDecode) {

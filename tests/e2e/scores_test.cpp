@@ -85,7 +85,7 @@ TEST(Scores, BoundsAreOfTheScoresScaleAndKnownBeforeTheWork) {
               "{\"id\": 1, \"text\": \"a\", \"label\": \"good\"}\n"
               "{\"id\": 2, \"text\": \"b\", \"label\": \"bad\"}\n");
   bench.write("predicted.jsonl",
-              "{\"id\": 1, \"label\": \"good\"}\n{\"id\": 2, \"label\": \"good\"}\n");
+              "{\"id\": 1, \"prediction\": \"good\"}\n{\"id\": 2, \"prediction\": \"good\"}\n");
   const auto eval = [&](const std::string& bound, int status, bool dry = false) {
     std::vector<std::string> words = {"eval",          "--task",          "sequence_classification",
                                       "--predictions", "predicted.jsonl", "--references",
