@@ -66,8 +66,7 @@ void fill_turns(Dialogue& dialogue) {
     const std::string role = message.at("role").get<std::string>();
     const Json& content = message.at("content");
     const bool calls = message.contains("tool_calls") && !message.at("tool_calls").empty();
-    if (role == "tool" || calls)
-      dialogue.only_chat = "messages: calls of tools and their results";
+    if (role == "tool" || calls) dialogue.only_chat = "messages: calls of tools and their results";
     const std::string text = content.is_string() ? content.get<std::string>() : std::string();
     if (role == "assistant") {
       dialogue.turns.push_back({prompt, text});
