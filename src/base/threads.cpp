@@ -4,15 +4,20 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <thread>
 #include <vector>
 
+#include "base/error.h"
 #include "base/threads_detail.h"
 
 namespace llmctl {
@@ -69,13 +74,26 @@ int available_threads() {
   return count;
 }
 
+int default_threads() {
+  const char* value = std::getenv("LLMCTL_THREADS");
+  if (value == nullptr || *value == '\0') return available_threads();
+  const std::string_view text = value;
+  int threads = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), threads);
+  if (error != std::errc() || end != text.data() + text.size() || threads < 0 || threads > 1024) {
+    fail(ErrorCode::kUsage, "LLMCTL_THREADS in the environment: expected 0 to 1024, got '", text,
+         "'");
+  }
+  return threads > 0 ? threads : available_threads();
+}
+
 void set_thread_count(int threads) {
   requested_threads = std::max(0, threads);
 }
 
 int thread_count() {
   const int requested = requested_threads;
-  return requested > 0 ? requested : available_threads();
+  return requested > 0 ? requested : default_threads();
 }
 
 void parallel_for(std::size_t count, const std::function<void(std::size_t)>& body) {

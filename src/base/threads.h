@@ -10,7 +10,11 @@ namespace llmctl {
 /// Cores that this process may use (affinity and cgroup quota counted); at least 1.
 int available_threads();
 
-/// Threads that parallel_for uses; 0 means available_threads(). Set from --threads.
+/// Threads to use when nothing says how many: LLMCTL_THREADS where the environment has it, else (or
+/// where it is 0) available_threads(). kUsage for anything but 0 to 1024.
+int default_threads();
+
+/// Threads that parallel_for uses; 0 means default_threads(). Set from --threads.
 void set_thread_count(int threads);
 int thread_count();
 

@@ -24,7 +24,8 @@ void add_common_options(CLI::App& app, CommonOptions& common) {
       ->option_text("WHEN")
       ->group(group);
   app.add_option("--threads", common.threads,
-                 "Threads for computing; 0: the cores that this process may use")
+                 "Threads for computing; 0: LLMCTL_THREADS of the environment, else the cores that "
+                 "this process may use")
       ->option_text("N")
       ->group(group);
 }

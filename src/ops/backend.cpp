@@ -18,6 +18,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/threads.h"
+#include "base/waiting.h"
+#include "ops/gemm.h"
 
 namespace llmctl {
 namespace {
@@ -140,6 +142,11 @@ std::vector<std::pair<std::string, std::string>> backend_facts() {
   facts.emplace_back("mkl", context.hasMKL() ? first_line(at::get_mkl_version()) : "none");
   facts.emplace_back("onednn", context.hasMKLDNN() ? first_line(at::get_mkldnn_version()) : "none");
   facts.emplace_back("threads", std::to_string(at::get_num_threads()));
+  facts.emplace_back("thread_waiting", thread_waiting());
+  facts.emplace_back("fp32_products", fp32_gemm_library());
+  facts.emplace_back("bf16_instructions", cpu_features().amx_bf16      ? "amx_bf16"
+                                          : cpu_features().avx512_bf16 ? "avx512_bf16"
+                                                                       : "none");
   facts.emplace_back("cuda_devices", std::to_string(cuda_device_count()));
   return facts;
 }

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/strings.h"
 #include "base/terminal.h"
 #include "config/load.h"
 #include "llmctl/llmctl.h"
@@ -192,8 +193,7 @@ Classification Generator::classify(const std::string& text) {
   const auto answered = impl_->answer_as<ClassAnswer>({{"text", text}}, "classify");
   const auto& answer = as<ClassAnswer>(answered);
   Classification result;
-  for (const std::string& name : answer.chosen())
-    result.label += (result.label.empty() ? "" : ", ") + name;
+  result.label = join(answer.chosen());
   for (std::size_t c = 0; c < answer.names().size(); ++c)
     result.scores.emplace_back(answer.names()[c], answer.values()[c]);
   return result;

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "tasks/record_names.h"
 #include "tasks/records.h"
 #include "text/unicode.h"
@@ -24,18 +25,12 @@ const std::vector<std::pair<std::string, std::string>> kPairs = {{"sentence1", "
                                                                  {"text1", "text2"},
                                                                  {"text", "pair"}};
 
-std::string list_of(const std::vector<std::string>& names) {
-  std::string out;
-  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
-  return out;
-}
-
 /// Fills text and pair.
 void read_texts(const Record& record, const SequenceClassificationConfig& config,
                 const std::string& remedy, LabelledText& out) {
   const auto text_field = find_field(record, config.text_field, kTextFields);
   if (!text_field) {
-    record.fail("no field with the text (looked for " + list_of(kTextFields) + "; it has " +
+    record.fail("no field with the text (looked for " + join(kTextFields) + "; it has " +
                 record.fields() + ")" + remedy);
   }
   out.text = record.text(*text_field);
@@ -72,7 +67,7 @@ void read_labelled_texts(const std::filesystem::path& file, std::size_t index,
     read_texts(record, config, "; name it in task.text_field", text);
     const auto label_field = find_field(record, config.label_field, label_fields());
     if (need_label && !label_field) {
-      record.fail("no field with the class (looked for " + list_of(label_fields()) + "; it has " +
+      record.fail("no field with the class (looked for " + join(label_fields()) + "; it has " +
                   record.fields() + "); name it in task.label_field");
     }
     if (label_field && (need_label || record.has(*label_field)))

@@ -4,20 +4,11 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "tasks/record_names.h"
 #include "tasks/records.h"
 
 namespace llmctl {
-namespace {
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-  return list;
-}
-
-}  // namespace
-
 std::string id_text(const Json& id) {
   return id.is_string() ? id.get<std::string>() : dump_json(id);
 }
@@ -39,7 +30,7 @@ std::vector<Prediction> read_predictions(const std::filesystem::path& file) {
     prediction.place = concat(file.string(), ", record ", record.number);
     const auto field = find_field(record, std::nullopt, prediction_fields());
     if (!field) {
-      record.fail("no prediction (looked for " + joined(prediction_fields()) + "; it has " +
+      record.fail("no prediction (looked for " + join(prediction_fields()) + "; it has " +
                   record.fields() + ")");
     }
     prediction.value = record.value.at(*field);

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/strings.h"
 #include "io/text_source.h"
 
 namespace llmctl {
@@ -37,11 +38,11 @@ std::string Record::text(const std::string& field) const {
 }
 
 std::string Record::fields() const {
-  std::string names;
+  std::vector<std::string> names;
   if (value.is_object()) {
-    for (const auto& [name, member] : value.items()) names += (names.empty() ? "" : ", ") + name;
+    for (const auto& [name, member] : value.items()) names.push_back(name);
   }
-  return names.empty() ? "no fields" : names;
+  return names.empty() ? "no fields" : join(names);
 }
 
 void for_each_labelled_record(const std::filesystem::path& file,

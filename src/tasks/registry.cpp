@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "tasks/causal_lm.h"
 #include "tasks/extractive_qa.h"
 #include "tasks/masked_lm.h"
@@ -28,9 +29,7 @@ std::vector<TaskKind>& kinds() {
 }
 
 std::string expected_types(const std::string& type) {
-  std::string names;
-  for (const std::string& name : task_types()) names += (names.empty() ? "" : ", ") + name;
-  return "expected one of " + names + did_you_mean(type, task_types());
+  return "expected one of " + join(task_types()) + did_you_mean(type, task_types());
 }
 
 /// What a model's config.json says of a task; null where it says nothing.

@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "metrics/classification.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/labelled_texts.h"
@@ -159,10 +160,8 @@ std::vector<std::size_t> SequenceClassification::label_ids(
     if (is_new) found->second = label_id(text.label, names);
     const std::optional<std::size_t> id = found->second;
     if (!id) {
-      std::string known;
-      for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
       fail(ErrorCode::kData, files[text.file].string(), ", record ", text.record,
-           ": unknown class '", text.label, "', expected one of ", known,
+           ": unknown class '", text.label, "', expected one of ", join(names),
            did_you_mean(text.label, names));
     }
     ids.push_back(*id);

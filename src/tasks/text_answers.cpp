@@ -4,17 +4,12 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/strings.h"
 #include "config/fields.h"
 #include "text/unicode.h"
 
 namespace llmctl {
 namespace {
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-  return list;
-}
 
 class RawForm : public PromptForm {
  public:
@@ -26,7 +21,7 @@ class RawForm : public PromptForm {
       input.fail(
           "the model has no chat template for messages; name one with --chat-template: a "
           "file, or one of " +
-          joined(ChatTemplate::builtin_names()));
+          join(ChatTemplate::builtin_names()));
     const std::string& prompt = prompt_of(input);
     return encoder_decoder_ ? encode_source(*tokenizer_, prompt, input.place)
                             : encode_prompt(*tokenizer_, prompt, input.place);
@@ -113,15 +108,14 @@ const std::string& prompt_of(const AnswerInput& input) {
     if (input.record.contains(name) && input.record[name].is_string())
       return input.record[name].get_ref<const std::string&>();
   }
-  std::string members;
-  for (const auto& [name, value] : input.record.items())
-    members += (members.empty() ? "" : ", ") + name;
+  std::vector<std::string> members;
   std::string guess;
   for (const auto& [name, value] : input.record.items()) {
+    members.push_back(name);
     const std::string meant = did_you_mean(name, {"prompt", "text", "messages"});
     if (guess.empty() && !meant.empty()) guess = concat("; '", name, "'", meant);
   }
-  input.fail("expected a text 'prompt' (or 'text'; it has " + members + ")" + guess);
+  input.fail("expected a text 'prompt' (or 'text'; it has " + join(members) + ")" + guess);
 }
 
 std::unique_ptr<PromptForm> make_raw_form(std::shared_ptr<const Tokenizer> tokenizer,
@@ -158,7 +152,7 @@ std::unique_ptr<PromptForm> choose_form(const Model& model,
   if (chat) return make_chat_form(std::move(tokenizer), *chat, options.system, options.chat);
   require(!options.chat, ErrorCode::kUsage, options.directory.string(),
           ": the model has no chat template; name one with --chat-template: a file, or one of ",
-          joined(ChatTemplate::builtin_names()));
+          join(ChatTemplate::builtin_names()));
   return make_raw_form(std::move(tokenizer), model.facts().encoder_decoder);
 }
 

@@ -198,6 +198,23 @@ Rows TextGeneration::encode(const std::vector<Dialogue>& dialogues, const Conver
   return rows;
 }
 
+/// Tokens that a prompt may have so that an answer of the length that is scored has room.
+std::int64_t prompt_room(std::int64_t length, std::int64_t max_new_tokens) {
+  return length - std::min(max_new_tokens, length / 2);
+}
+
+void warn_of_long_prompts(const std::vector<Dialogue>& dialogues, const ConversationForm& form,
+                          std::int64_t room) {
+  const auto count = std::count_if(dialogues.begin(), dialogues.end(), [&](const auto& dialogue) {
+    return std::ssize(form.prompt(dialogue, std::numeric_limits<std::size_t>::max())) > room;
+  });
+  if (count == 0) return;
+  log_warning("text generation: ", count, " of ", dialogues.size(), " prompts have more than ",
+              room,
+              " tokens; for answers that are scored their beginning is left out (lower "
+              "task.max_new_tokens or raise the sequence length)");
+}
+
 void TextGeneration::read(const TaskData& files) {
   sequence_length_ = files.sequence_length;
   const std::vector<std::filesystem::path> train_files = files.train_files();
@@ -228,6 +245,9 @@ void TextGeneration::read(const TaskData& files) {
   const auto full =
       std::count_if(train_rows_.begin(), train_rows_.end(),
                     [&](const DialogueRow& row) { return row.ids.size() == longest; });
+  if (config_.validation_samples > 0)
+    warn_of_long_prompts(valid_, *form_,
+                         prompt_room(files.sequence_length, config_.max_new_tokens));
   log_info("text generation: ", train.size(), " prompts to train on, ", valid_.size(), " held out");
   if (full > 0)
     log_info("text generation: ", full,
@@ -254,10 +274,10 @@ std::vector<GeneratedText> TextGeneration::generate(Model& model, const Conversa
                                                     const EvaluateOptions& options) const {
   // Prompts are cut so that the answer has room, like rows in training.
   const std::int64_t length = model_length(model, sequence_length);
-  const std::int64_t answer = std::min(config_.max_new_tokens, length / 2);
+  const auto room = static_cast<std::size_t>(prompt_room(length, config_.max_new_tokens));
   std::vector<EncodedPrompt> prompts;
   for (const Dialogue* dialogue : dialogues)
-    prompts.push_back({form.prompt(*dialogue, static_cast<std::size_t>(length - answer)), false});
+    prompts.push_back({form.prompt(*dialogue, room), false});
   GenerationSettings generation;
   generation.max_new_tokens = config_.max_new_tokens;
   generation.batch_size = options.batch_size;
@@ -339,6 +359,7 @@ TaskEvaluation TextGeneration::evaluate(Model& model, const TaskData& data,
   const std::int64_t length = model_length(model, data.sequence_length);
   const ConversationForm form = form_of(model, data.directory, any_conversation(dialogues));
   const Rows rows = encode(dialogues, form, length);
+  warn_of_long_prompts(dialogues, form, prompt_room(length, config_.max_new_tokens));
   const std::array<double, 2> loss =
       total_loss(model, rows, pad(), options.batch_size, options.context, *make_local_world());
   std::vector<const Dialogue*> all;

@@ -4,9 +4,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <mutex>
 #include <set>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -25,13 +27,40 @@ struct ThreadCount {
 
 TEST(Threads, CountIsWhatWasSetOrWhatThereIs) {
   EXPECT_GE(available_threads(), 1);
-  EXPECT_EQ(thread_count(), available_threads());
   {
     const ThreadCount three(3);
     EXPECT_EQ(thread_count(), 3);
   }
   const ThreadCount negative(-1);
-  EXPECT_EQ(thread_count(), available_threads());
+  EXPECT_EQ(thread_count(), default_threads());
+}
+
+TEST(Threads, TheEnvironmentSaysTheDefault) {
+  const auto expect = [](const char* value, int threads) {
+    ::setenv("LLMCTL_THREADS", value, 1);
+    if (thread_count() != threads) {
+      fail(ErrorCode::kInternal, value, ": ", thread_count(), " threads, not ", threads);
+    }
+  };
+  const auto result = test::run_child([&] {
+    expect("", available_threads());
+    expect("0", available_threads());
+    expect("3", 3);
+    const ThreadCount five(5);
+    expect("2", 5);
+  });
+  EXPECT_EQ(result.status, 0) << result.err;
+}
+
+TEST(Threads, TheEnvironmentsNumberIsChecked) {
+  for (const char* wrong : {"two", "-1", "1025", "2 ", "2x"}) {
+    const auto result = test::run_child([&] {
+      ::setenv("LLMCTL_THREADS", wrong, 1);
+      default_threads();
+    });
+    EXPECT_EQ(result.status, 64) << wrong;
+    EXPECT_NE(result.err.find("LLMCTL_THREADS"), std::string::npos) << result.err;
+  }
 }
 
 TEST(Threads, AffinityLimitsThem) {

@@ -1,0 +1,16 @@
+#include "base/strings.h"
+
+#include <gtest/gtest.h>
+
+namespace llmctl {
+namespace {
+
+TEST(Join, PutsASeparatorBetweenParts) {
+  EXPECT_EQ(join({}), "");
+  EXPECT_EQ(join({"a"}), "a");
+  EXPECT_EQ(join({"a", "", "b"}), "a, , b");
+  EXPECT_EQ(join({"a", "b"}, "\n"), "a\nb");
+}
+
+}  // namespace
+}  // namespace llmctl
