@@ -35,7 +35,7 @@ OptionHelp describe_option(const CLI::Option& option) {
   } else {
     for (const auto& name : option.get_snames()) help.names.push_back("-" + name);
     for (const auto& name : option.get_lnames()) help.names.push_back("--" + name);
-    if (help.value.empty() && option.get_type_size() != 0) help.value = "VALUE";
+    if (help.value.empty() && option.get_expected_max() != 0) help.value = "VALUE";
   }
   help.choices = choices_of(option.get_type_name());
   help.text = option.get_description();

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
+#include <optional>
 
 #include "base/log.h"
+#include "base/output.h"
 #include "cli/commands.h"
 #include "report/table.h"
 #include "runs/evaluation.h"
@@ -17,8 +19,8 @@ struct EvalOptions {
   ConfigOptions config;
   std::string model, task, predictions, save_predictions, output, device, precision;
   std::vector<std::string> data, references, baselines, bounds, train;
-  std::int64_t batch_size = 0, sequence_length = 0;
-  bool pseudo_perplexity = false;
+  std::optional<std::int64_t> batch_size, sequence_length;
+  bool pseudo_perplexity = false, overwrite = false;
 };
 
 std::string evaluation_text(const EvaluationReport& report) {
@@ -55,7 +57,7 @@ Json entry_of(const EvalOptions& options) {
   if (!options.predictions.empty()) entry["predictions"] = options.predictions;
   if (!options.references.empty()) entry["references"] = options.references;
   if (!options.save_predictions.empty()) entry["save_predictions"] = options.save_predictions;
-  if (options.sequence_length > 0) entry["sequence_length"] = options.sequence_length;
+  if (options.sequence_length) entry["sequence_length"] = *options.sequence_length;
   if (!options.train.empty()) entry["train"] = options.train;
   if (options.pseudo_perplexity) entry["pseudo_perplexity"] = true;
   return entry;
@@ -86,7 +88,7 @@ int run_eval(const CommonOptions& common, EvalOptions options) {
   if (!options.output.empty()) set_string(config, "output.file", options.output);
   if (!options.device.empty()) set_string(config, "compute.device", options.device);
   if (!options.precision.empty()) set_string(config, "compute.precision", options.precision);
-  if (options.batch_size > 0) config.sets.push_back(concat("batch_size=", options.batch_size));
+  if (options.batch_size) config.sets.push_back(concat("batch_size=", *options.batch_size));
   if (common.threads > 0) config.sets.push_back(concat("compute.threads=", common.threads));
   if (!options.baselines.empty())
     config.sets.push_back("baselines=" + Json(options.baselines).dump());
@@ -102,7 +104,7 @@ int run_eval(const CommonOptions& common, EvalOptions options) {
             ErrorCode::kUsage, "--fail-under ", bound, ": expected METRIC=VALUE");
     document.value["fail_under"][bound.substr(0, equals)] = value;
   }
-  const EvaluationReport report = run_evaluation(document, config.dry_run);
+  const EvaluationReport report = run_evaluation(document, config.dry_run, options.overwrite);
   if (config.dry_run) {
     std::vector<std::pair<std::string, std::string>> plan;
     if (!report.model.empty()) plan.emplace_back("model", report.model);
@@ -113,7 +115,10 @@ int run_eval(const CommonOptions& common, EvalOptions options) {
     print_result(common, json, render_facts(STDOUT_FILENO, "plan of eval", plan));
     return 0;
   }
-  print_result(common, report.to_json(), evaluation_text(report));
+  const Json output = document.value.value("output", Json::object());
+  // Where the result itself went to standard output, the table would follow it.
+  if (!is_standard_output(output.value("file", std::string())))
+    print_result(common, report.to_json(), evaluation_text(report));
   for (const auto& missed : report.missed) log_error("bound not met: ", missed);
   return report.missed.empty() ? 0 : 1;
 }
@@ -173,11 +178,14 @@ void add_eval_command(CommandContext context) {
       ->allow_extra_args(false);
   command->add_option("-o,--output", options->output, "Write the result as JSON too (output.file)")
       ->option_text("FILE");
+  command->add_flag("--overwrite", options->overwrite, "Replace files of results that are there");
   command->add_option("--batch-size", options->batch_size, "Rows per forward pass (batch_size)")
+      ->check(CLI::Range(1, 100'000))
       ->option_text("N");
   command
       ->add_option("--sequence-length", options->sequence_length,
                    "Longest row in tokens (sequence_length)")
+      ->check(CLI::Range(1, 1'000'000))
       ->option_text("N");
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N (compute.device)")
       ->option_text("DEVICE");

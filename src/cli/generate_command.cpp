@@ -2,8 +2,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "base/log.h"
+#include "base/output.h"
 #include "base/terminal.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
@@ -19,13 +22,11 @@ namespace {
 struct GenerateOptions {
   ConfigOptions config;
   std::string model, file, question, context, output, device, precision;
-  std::vector<std::string> prompts;
-  std::int64_t max_new_tokens = 0, max_length = 0, samples = 0, top = 0, seed = -1;
-  double temperature = -1, top_p = -1;
-  std::int64_t top_k = -1;
-  std::vector<std::string> stop;
-  std::string chat_template, system;
-  bool raw = false, greedy = false, chat = false;
+  std::vector<std::string> prompts, stop;
+  std::optional<std::int64_t> max_new_tokens, max_length, samples, top, seed, top_k;
+  std::optional<double> temperature, top_p;
+  std::string chat_template, system, too_long;
+  bool raw = false, greedy = false, chat = false, overwrite = false;
 };
 
 /// Lines from standard input, answers to standard output.
@@ -52,6 +53,76 @@ int converse(const CommonOptions& common, const JsonDocument& document) {
   return 0;
 }
 
+/// Line breaks as \n and backslashes as \\, so that a line of output is an answer.
+std::string one_line(const std::string& text) {
+  std::string line;
+  for (const char c : text) {
+    if (c == '\n' || c == '\\') line += '\\';
+    line += c == '\n' ? 'n' : c;
+  }
+  return escape_control(line);
+}
+
+/// Answers on standard output. For people: the text of prompts as it is, streamed where there is
+/// one; of a file's a line each. With --json: an object, or of several prompts or a file a list,
+/// record by record.
+class AnswerPrinter {
+ public:
+  AnswerPrinter(const CommonOptions& common, bool from_file)
+      : json_(common.json), from_file_(from_file) {}
+
+  AnswerSink sink() {
+    AnswerSink sink;
+    if (!json_) {
+      sink.text = [this](const std::string& text) {
+        streamed_ = true;
+        write_stdout(escape_control(text));
+      };
+    }
+    sink.answer = [this](const Json& record, const std::string& text) {
+      json_ ? add_record(record) : add_text(record, text);
+    };
+    return sink;
+  }
+
+  void finish() {
+    if (!json_ || count_ == 0) return;
+    // Whether prompts are one or several is known at the end.
+    if (!from_file_ && count_ == 1) return write_stdout(dump_json(first_, 2) + "\n");
+    write_stdout("\n]\n");
+  }
+
+ private:
+  void add_record(const Json& record) {
+    ++count_;
+    if (!from_file_ && count_ == 1) {
+      first_ = record;
+      return;
+    }
+    if (!from_file_ && count_ == 2) write_stdout("[\n" + indented(first_));
+    write_stdout((count_ == 1 ? "[\n" : ",\n") + indented(record));
+  }
+
+  /// As an element of a list: of "[\n  {…}\n]" what is between the brackets.
+  static std::string indented(const Json& record) {
+    const std::string list = dump_json(Json::array({record}), 2);
+    return list.substr(2, list.size() - 4);
+  }
+
+  void add_text(const Json& record, const std::string& text) {
+    if (std::exchange(streamed_, false)) return write_stdout("\n");
+    if (!from_file_) return write_stdout(escape_control(text) + "\n");
+    if (!record.contains("samples")) return write_stdout(one_line(text) + "\n");
+    for (const Json& sample : record["samples"])
+      write_stdout(one_line(sample["generated_text"].get<std::string>()) + "\n");
+  }
+
+  const bool json_, from_file_;
+  bool streamed_ = false;
+  std::size_t count_ = 0;
+  Json first_;
+};
+
 void check_argument(const char* flag, const std::string& text) {
   if (const auto bad = find_invalid_utf8(text)) {
     fail(ErrorCode::kData, flag, ": invalid UTF-8 at byte ", *bad,
@@ -64,8 +135,8 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   for (const auto& prompt : options.prompts) check_argument("--prompt", prompt);
   check_argument("--question", options.question);
   check_argument("--context", options.context);
-  const auto set_number = [&](const char* key, auto value) {
-    config.sets.push_back(concat(key, "=", value));
+  const auto set_number = [&](const char* key, const auto& value) {
+    if (value) config.sets.push_back(concat(key, "=", *value));
   };
   if (!options.model.empty()) set_string(config, "model.init_from", options.model);
   if (!options.prompts.empty())
@@ -76,17 +147,18 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   if (!options.output.empty()) set_string(config, "output.file", options.output);
   if (!options.device.empty()) set_string(config, "compute.device", options.device);
   if (!options.precision.empty()) set_string(config, "compute.precision", options.precision);
-  if (common.threads > 0) set_number("compute.threads", common.threads);
-  if (options.max_new_tokens > 0) set_number("generation.max_new_tokens", options.max_new_tokens);
-  if (options.max_length > 0) set_number("generation.max_length", options.max_length);
-  if (options.samples > 0) set_number("generation.num_return_sequences", options.samples);
-  if (options.temperature >= 0) set_number("generation.temperature", options.temperature);
-  if (options.top_k >= 0) set_number("generation.top_k", options.top_k);
-  if (options.top_p >= 0) set_number("generation.top_p", options.top_p);
-  if (options.seed >= 0) set_number("generation.seed", options.seed);
+  if (common.threads > 0) config.sets.push_back(concat("compute.threads=", common.threads));
+  set_number("generation.max_new_tokens", options.max_new_tokens);
+  set_number("generation.max_length", options.max_length);
+  set_number("generation.num_return_sequences", options.samples);
+  set_number("generation.temperature", options.temperature);
+  set_number("generation.top_k", options.top_k);
+  set_number("generation.top_p", options.top_p);
+  set_number("generation.seed", options.seed);
+  set_number("top", options.top);
+  if (!options.too_long.empty()) set_string(config, "generation.too_long", options.too_long);
   if (!options.stop.empty()) config.sets.push_back("generation.stop=" + Json(options.stop).dump());
   if (options.greedy) config.sets.push_back("generation.do_sample=false");
-  if (options.top > 0) set_number("top", options.top);
   if (!options.chat_template.empty()) set_string(config, "chat.template", options.chat_template);
   if (!options.system.empty()) set_string(config, "chat.system", options.system);
   const JsonDocument document = load_document(config, "generate");
@@ -101,38 +173,25 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
                          std::any_of(document.value["input"].begin(), document.value["input"].end(),
                                      [](const Json& value) { return !value.empty(); });
   if (options.chat && !has_input) return converse(common, document);
-  bool streamed = false;
-  std::function<void(const std::string&)> on_text;
-  if (!common.json) {
-    on_text = [&](const std::string& text) {
-      streamed = true;
-      write_stdout(escape_control(text));
-    };
-  }
-  const GenerationReport report = run_generation(document, {options.raw, options.chat}, on_text);
-  if (!report.file.empty()) {
-    const std::string before =
-        report.done_before > 0 ? concat(" (", report.done_before, " from before)") : "";
-    print_result(common,
-                 {{"file", report.file.string()},
-                  {"answers", report.done},
-                  {"inputs", report.count},
-                  {"done_before", report.done_before},
-                  {"seconds", report.seconds}},
-                 render_facts(STDOUT_FILENO, "generate: " + report.file.string(),
-                              {{"answers", concat(report.done, " of ", report.count, before)},
-                               {"time", format_duration(report.seconds)}}));
-    return report.exit_status;
-  }
-  if (streamed) {
-    write_stdout("\n");
-    return 0;
-  }
-  std::string text;
-  for (const std::string& answer : report.texts) text += escape_control(answer) + "\n";
-  print_result(common, report.records.size() == 1 ? report.records.front() : Json(report.records),
-               text);
-  return 0;
+  const bool from_file =
+      document.value.contains("input") && document.value["input"].contains("file");
+  AnswerPrinter printer(common, from_file);
+  const GenerationReport report =
+      run_generation(document, {options.raw, options.chat, options.overwrite}, printer.sink());
+  printer.finish();
+  if (report.file.empty() || is_standard_output(report.file)) return report.exit_status;
+  const std::string before =
+      report.done_before > 0 ? concat(" (", report.done_before, " from before)") : "";
+  print_result(common,
+               {{"file", report.file.string()},
+                {"answers", report.done},
+                {"inputs", report.count},
+                {"done_before", report.done_before},
+                {"seconds", report.seconds}},
+               render_facts(STDOUT_FILENO, "generate: " + report.file.string(),
+                            {{"answers", concat(report.done, " of ", report.count, before)},
+                             {"time", format_duration(report.seconds)}}));
+  return report.exit_status;
 }
 
 }  // namespace
@@ -171,8 +230,10 @@ void add_generate_command(CommandContext context) {
       ->option_text("TEXT");
   command
       ->add_option("-o,--output", options->output,
-                   "JSONL file for the answers; goes on after an interruption (output.file)")
+                   "JSONL file for the answers; goes on after an interruption; - is standard "
+                   "output (output.file)")
       ->option_text("FILE");
+  command->add_flag("--overwrite", options->overwrite, "Replace a file of other answers");
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N (compute.device)")
       ->option_text("DEVICE");
   command->add_option("--precision", options->precision, "auto, fp32 or bf16 (compute.precision)")
@@ -182,31 +243,45 @@ void add_generate_command(CommandContext context) {
       ->add_option("-n,--max-new-tokens", options->max_new_tokens,
                    "Most tokens after the prompt (max_new_tokens)")
       ->option_text("N")
+      ->check(CLI::Range(1, 10'000'000))
       ->group(group);
   command
       ->add_option("--max-length", options->max_length, "Most tokens with the prompt (max_length)")
       ->option_text("N")
+      ->check(CLI::Range(1, 10'000'000))
       ->group(group);
   command
       ->add_option("--temperature", options->temperature,
                    "Draw at this temperature; 0: the best token (temperature)")
       ->option_text("X")
+      ->check(CLI::Range(0.0, 100.0))
       ->group(group);
   command->add_option("--top-k", options->top_k, "Draw among the k best (top_k)")
       ->option_text("K")
+      ->check(CLI::Range(0, 10'000'000))
       ->group(group);
   command->add_option("--top-p", options->top_p, "Draw among the fewest that reach p (top_p)")
       ->option_text("P")
+      ->check(CLI::Range(0.0, 1.0))
       ->group(group);
   command->add_option("--seed", options->seed, "Seed of the draws (seed)")
       ->option_text("N")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 53))
       ->group(group);
   command->add_option("--samples", options->samples, "Texts per prompt (num_return_sequences)")
       ->option_text("N")
+      ->check(CLI::Range(1, 10'000))
       ->group(group);
   command->add_option("--stop", options->stop, "String that ends a text; may be repeated (stop)")
       ->option_text("TEXT")
       ->allow_extra_args(false)
+      ->group(group);
+  command
+      ->add_option("--too-long", options->too_long,
+                   "A prompt that leaves no room for an answer: error (before any work), truncate "
+                   "(keeps its end) or skip (too_long)")
+      ->option_text("HOW")
+      ->check(CLI::IsMember({"error", "truncate", "skip"}))
       ->group(group);
   command->add_flag("--greedy", options->greedy, "The best token always (do_sample false)")
       ->group(group);
@@ -217,7 +292,7 @@ void add_generate_command(CommandContext context) {
   const std::string talk = "Conversations (section chat)";
   command
       ->add_flag("--chat", options->chat,
-                 "Prompts are messages; without any, a conversation line by line (/reset, /quit)")
+                 "Prompts are messages; without any, a conversation line by line (/help)")
       ->group(talk);
   command
       ->add_option("--chat-template", options->chat_template,
@@ -230,6 +305,7 @@ void add_generate_command(CommandContext context) {
       ->group(talk);
   command->add_option("--top", options->top, "Words shown for each mask (top)")
       ->option_text("N")
+      ->check(CLI::Range(1, 1000))
       ->group(group);
   command->callback([options, context] {
     context.action = [options, context] { return run_generate(context.common, *options); };

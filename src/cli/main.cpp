@@ -137,11 +137,15 @@ int run_command_line(int argc, char** argv) {
   try {
     root.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    write_stdout(help_text(describe_command(*deepest(&root)), help_width()));
-    return 0;
+    action = [app = deepest(&root)] {
+      write_stdout(help_text(describe_command(*app), help_width()));
+      return 0;
+    };
   } catch (const CLI::CallForVersion&) {
-    write_stdout(version_text() + "\n");
-    return 0;
+    action = [] {
+      write_stdout(version_text() + "\n");
+      return 0;
+    };
   } catch (const CLI::ParseError& error) {
     return report(usage_message(root, error), static_cast<int>(ErrorCode::kUsage));
   }

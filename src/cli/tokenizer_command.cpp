@@ -1,6 +1,7 @@
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -10,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/input_options.h"
 #include "report/table.h"
+#include "runs/resolve.h"
 #include "runs/sections.h"
 #include "runs/tokenizer_runs.h"
 #include "text/truncate.h"
@@ -63,18 +65,25 @@ int run_train(const CommonOptions& common, TrainOptions options) {
 /// -m DIR of encode, decode and inspect; without it their first argument names the tokenizer.
 void add_tokenizer_option(CLI::App& command, std::string& tokenizer) {
   command
-      .add_option("-m,--tokenizer", tokenizer,
-                  "Tokenizer or model directory, or a SentencePiece .model; without it the first "
-                  "argument is that")
+      .add_option(
+          "-m,--tokenizer", tokenizer,
+          "Tokenizer, model or run directory, or a SentencePiece .model; without it the first "
+          "argument is that")
       ->option_text("DIR");
 }
 
 std::string chosen_tokenizer(const std::string& named, std::vector<std::string>& arguments) {
-  if (!named.empty()) return named;
-  require(!arguments.empty(), ErrorCode::kUsage, "no tokenizer given: use -m DIR");
-  std::string first = std::move(arguments.front());
-  arguments.erase(arguments.begin());
-  return first;
+  std::string path = named;
+  if (path.empty()) {
+    require(!arguments.empty(), ErrorCode::kUsage, "no tokenizer given: use -m DIR");
+    path = std::move(arguments.front());
+    arguments.erase(arguments.begin());
+  }
+  // A run's is that of its checkpoints.
+  std::error_code ignored;
+  return std::filesystem::exists(std::filesystem::path(path) / "run.json", ignored)
+             ? resolve_model_directory(path).string()
+             : path;
 }
 
 struct ApplyOptions {

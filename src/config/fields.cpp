@@ -130,42 +130,43 @@ Json schema_document(const Json& schema, const std::string& title) {
 
 namespace {
 
-/// What other programs call a key that `names` has, or "". Left as folded() leaves it.
+/// What other programs call a key that `names` has, or "".
 std::string other_name(const std::string& wanted, const std::vector<std::string>& names) {
   static const std::vector<std::pair<const char*, const char*>> kNames = {
-      {"learningrate", "lr"},
-      {"lrschedulertype", "schedule"},
-      {"lrscheduler", "schedule"},
-      {"numwarmupsteps", "warmup_steps"},
-      {"maxgradnorm", "clip_norm"},
-      {"gradientclipping", "clip_norm"},
-      {"numtrainepochs", "epochs"},
-      {"numepochs", "epochs"},
-      {"maxsteps", "steps"},
-      {"perdevicetrainbatchsize", "micro_batch_size"},
-      {"perdeviceevalbatchsize", "batch_size"},
-      {"trainbatchsize", "batch_size"},
-      {"gradientcheckpointing", "activation_checkpointing"},
-      {"savesteps", "every"},
-      {"evalsteps", "every"},
-      {"loggingsteps", "every"},
-      {"savetotallimit", "keep_last"},
-      {"metricforbestmodel", "keep_best"},
-      {"outputdir", "dir"},
-      {"modelnameorpath", "init_from"},
-      {"trainfile", "train"},
-      {"validationfile", "valid"},
-      {"maxseqlength", "sequence_length"},
-      {"maxseqlen", "sequence_length"},
-      {"blocksize", "sequence_length"},
-      {"mlmprobability", "mask_probability"},
+      {"learning_rate", "lr"},
+      {"lr_scheduler_type", "schedule"},
+      {"lr_scheduler", "schedule"},
+      {"num_warmup_steps", "warmup_steps"},
+      {"max_grad_norm", "clip_norm"},
+      {"gradient_clipping", "clip_norm"},
+      {"num_train_epochs", "epochs"},
+      {"num_epochs", "epochs"},
+      {"max_steps", "steps"},
+      {"per_device_train_batch_size", "micro_batch_size"},
+      {"per_device_eval_batch_size", "batch_size"},
+      {"train_batch_size", "batch_size"},
+      {"gradient_checkpointing", "activation_checkpointing"},
+      {"save_steps", "every"},
+      {"eval_steps", "every"},
+      {"logging_steps", "every"},
+      {"save_total_limit", "keep_last"},
+      {"metric_for_best_model", "keep_best"},
+      {"output_dir", "dir"},
+      {"model_name_or_path", "init_from"},
+      {"train_file", "train"},
+      {"validation_file", "valid"},
+      {"max_seq_length", "sequence_length"},
+      {"max_seq_len", "sequence_length"},
+      {"block_size", "sequence_length"},
+      {"mlm_probability", "mask_probability"},
       {"alpha", "lora_alpha"},
       {"rank", "r"},
-      {"maxtokens", "max_new_tokens"},
-      {"nsamples", "num_return_sequences"},
+      {"max_tokens", "max_new_tokens"},
+      {"n_samples", "num_return_sequences"},
   };
   for (const auto& [other, own] : kNames) {
-    if (wanted == other && std::find(names.begin(), names.end(), own) != names.end()) return own;
+    if (wanted == folded(other) && std::find(names.begin(), names.end(), own) != names.end())
+      return own;
   }
   return "";
 }

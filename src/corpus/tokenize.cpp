@@ -343,6 +343,7 @@ std::shared_ptr<const Shards> tokenize_to_shards(const std::vector<fs::path>& fi
     // Without working locks another process may have been first; its shards are the same.
     if (error.code() != ErrorCode::kCannotCreate || !fs::exists(directory)) throw;
   }
+  stop_if_asked("the next run finds the text tokenized");
   return std::make_shared<const Shards>(directory);
 }
 

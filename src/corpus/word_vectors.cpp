@@ -116,7 +116,7 @@ WordVectors train_word_vectors(const std::vector<SourceConfig>& sources,
     model.train(arguments_of(config, scratch),
                 [&](float done, float loss, double, double, std::int64_t) {
                   progress.update(static_cast<std::uint64_t>(std::clamp(done, 0.0f, 1.0f) * 1000),
-                                  concat("loss ", loss));
+                                  loss < 0 ? std::string() : concat("loss ", loss));
                 });
   } catch (const std::invalid_argument& error) {
     fail(ErrorCode::kData, "vectors: ", error.what(), " (min_count)");

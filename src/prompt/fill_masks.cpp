@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/signals.h"
 #include "base/utf8.h"
 #include "models/inputs.h"
 #include "ops/backend.h"
@@ -161,6 +162,7 @@ std::vector<FilledMasks> fill_masks(Model& model, const std::shared_ptr<const To
   translate_torch_errors([&] {
     const at::NoGradGuard no_grad;
     for (std::size_t begin = 0; begin < order.size(); begin += batch) {
+      stop_if_asked();
       const std::size_t end = std::min(begin + batch, order.size());
       std::vector<const MaskedText*> rows;
       for (std::size_t i = begin; i < end; ++i) rows.push_back(&masked[order[i]]);

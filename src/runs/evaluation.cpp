@@ -96,8 +96,8 @@ std::filesystem::path run_directory_of(const std::string& text,
 
 class Evaluation {
  public:
-  Evaluation(const JsonDocument& document, bool dry_run)
-      : document_(document), root_(root_node(document)), dry_run_(dry_run) {
+  Evaluation(const JsonDocument& document, bool dry_run, bool overwrite)
+      : document_(document), root_(root_node(document)), dry_run_(dry_run), overwrite_(overwrite) {
     read_config(root_, config_);
     require(!config_.model.init_from.empty() || !config_.tasks.empty(), ErrorCode::kUsage,
             "nothing to score: use -m DIR, or --task with --predictions and --references");
@@ -112,6 +112,8 @@ class Evaluation {
     planning_ = true;
     run_entries();
     check_bounds();
+    if (!config_.output.file.empty()) outputs_.push_back(config_.output.file);
+    for (const auto& file : outputs_) check_output_file(file, overwrite_, inputs_);
     report_.model = loaded_ ? loaded_->directory.string() : std::string();
     if (dry_run_) return std::move(report_);
     planning_ = false;
@@ -264,6 +266,9 @@ class Evaluation {
     entry.data = (data.valid.empty() ? "held out of " : "") + describe(data.scored_files());
     for (const std::string& name : config_.baselines) task.check_baseline(name, data);
     if (planning_) {
+      const auto scored = data.scored_files();
+      inputs_.insert(inputs_.end(), scored.begin(), scored.end());
+      if (!common.save_predictions.empty()) outputs_.push_back(common.save_predictions);
       promise(entry, task.evaluation_scores());
       if (const std::string rule = task.baseline_rule(); !rule.empty())
         promise(entry, task.evaluation_scores(), rule_name(rule));
@@ -292,7 +297,9 @@ class Evaluation {
       take(task.score(common.predictions, references), entry);
       return;
     }
-    expand_paths({common.predictions});
+    const auto predictions = expand_paths({common.predictions});
+    inputs_.insert(inputs_.end(), predictions.begin(), predictions.end());
+    inputs_.insert(inputs_.end(), references.begin(), references.end());
     promise(entry, task.evaluation_scores());
     if (const std::string rule = task.baseline_rule(); !rule.empty())
       promise(entry, task.evaluation_scores(), rule_name(rule));
@@ -364,7 +371,8 @@ class Evaluation {
   const JsonDocument& document_;
   ConfigNode root_;
   EvalConfig config_;
-  bool dry_run_, planning_ = true, synthetic_ = false;
+  std::vector<std::filesystem::path> inputs_, outputs_;  // found while planning
+  bool dry_run_, overwrite_, planning_ = true, synthetic_ = false;
   std::vector<ScoreKind> promised_;  // what the entries may give
   Compute compute_;
   std::optional<LoadedModel> loaded_;
@@ -374,8 +382,8 @@ class Evaluation {
 
 }  // namespace
 
-EvaluationReport run_evaluation(const JsonDocument& document, bool dry_run) {
-  return Evaluation(document, dry_run).run();
+EvaluationReport run_evaluation(const JsonDocument& document, bool dry_run, bool overwrite) {
+  return Evaluation(document, dry_run, overwrite).run();
 }
 
 Scores EvaluationReport::flat() const {

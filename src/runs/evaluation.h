@@ -35,6 +35,8 @@ struct EvaluationReport {
 /// Scores what the configuration names; without tasks, a run directory is scored on its own
 /// held-out data. Predictions are written where a task's key save_predictions says. A dry run loads
 /// the model and finds every file, scores nothing and writes nothing: entries tell what they are.
-EvaluationReport run_evaluation(const JsonDocument& document, bool dry_run = false);
+/// Files that are there are refused (kCannotCreate) before the first score, unless `overwrite`.
+EvaluationReport run_evaluation(const JsonDocument& document, bool dry_run = false,
+                                bool overwrite = false);
 
 }  // namespace llmctl

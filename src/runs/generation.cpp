@@ -1,19 +1,24 @@
 #include "runs/generation.h"
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <optional>
 #include <span>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/output.h"
+#include "base/terminal.h"
 #include "base/utf8.h"
 #include "io/batch_file.h"
 #include "io/text_source.h"
 #include "runs/resolve.h"
 #include "tasks/task.h"
 #include "tasks/text_answers.h"
+#include "text/unicode.h"
 
 namespace llmctl {
 
@@ -28,10 +33,14 @@ void check_utf8(const std::string& text, const std::string& what) {
 
 std::vector<AnswerInput> file_inputs(const std::string& file, const Responder& responder) {
   std::vector<AnswerInput> inputs;
+  const std::string name = file == "-" ? "standard input" : file;
+  std::size_t blank = 0;
   const auto add_line = [&](std::uint64_t number, std::string_view line) {
-    if (!line.empty())
-      inputs.push_back({responder.input_of(std::string(line)),
-                        concat(file == "-" ? "standard input" : file, ":", number)});
+    if (trim(line).empty()) {
+      ++blank;
+    } else {
+      inputs.push_back({responder.input_of(std::string(line)), concat(name, ":", number)});
+    }
     return true;
   };
   if (file == "-") {
@@ -49,7 +58,10 @@ std::vector<AnswerInput> file_inputs(const std::string& file, const Responder& r
       return true;
     });
   }
-  require(!inputs.empty(), ErrorCode::kData, file, ": holds no prompt");
+  require(!inputs.empty(), ErrorCode::kData, name, ": holds no prompt");
+  if (blank > 0)
+    log_warning(name, ": ", blank, blank == 1 ? " blank line is" : " blank lines are",
+                " no prompt");
   return inputs;
 }
 
@@ -138,8 +150,43 @@ Json answered_record(const AnswerInput& input, const Answer& answer) {
   return record;
 }
 
+namespace {
+
+/// Gives the answers to the sink; those of a file batch by batch.
+void hand_out(Responder& responder, const std::vector<AnswerInput>& inputs, bool file,
+              const AnswerSink& sink, GenerationReport& report) {
+  std::optional<Progress> progress;
+  if (file) progress.emplace("generate", inputs.size());
+  const std::size_t chunk = file ? static_cast<std::size_t>(responder.batch_size()) : inputs.size();
+  while (report.done < inputs.size()) {
+    if (progress) progress->update(report.done);
+    const auto part =
+        std::span(inputs).subspan(report.done, std::min(chunk, inputs.size() - report.done));
+    const AnswerList answers =
+        responder.answer(part, report.done, inputs.size() == 1 && !file ? sink.text : TextStream());
+    for (std::size_t i = 0; i < part.size(); ++i)
+      sink.answer(answered_record(part[i], *answers[i]), answers[i]->text());
+    report.done += part.size();
+  }
+}
+
+/// Settings that decide nothing for this model and these inputs.
+void warn_of_idle_settings(const GenerateConfig& config, const GenerationFlags& flags,
+                           const LoadedModel& loaded, const std::vector<AnswerInput>& inputs) {
+  const ModelFacts& facts = loaded.model->facts();
+  if (!facts.causal && !config.generation.empty())
+    log_warning("generation has no effect: a ", facts.architecture, " generates no text");
+  const bool talks = flags.chat || std::any_of(inputs.begin(), inputs.end(), [](const auto& input) {
+                       return input.record.contains("messages");
+                     });
+  if (!config.chat.system.empty() && !talks)
+    log_warning("chat.system (--system) has no effect: prompts are messages with --chat only");
+}
+
+}  // namespace
+
 GenerationReport run_generation(const JsonDocument& document, const GenerationFlags& flags,
-                                const TextStream& on_text) {
+                                const AnswerSink& sink) {
   const GenerateConfig config = read_generate_config(document);
   check_one_input(config);
   const auto start = std::chrono::steady_clock::now();
@@ -147,33 +194,37 @@ GenerationReport run_generation(const JsonDocument& document, const GenerationFl
   Responder& responder = *answering.responder;
   for (const std::string& note : responder.notes()) log_warning(note);
   const std::vector<AnswerInput> inputs = all_inputs(config, responder);
+  warn_of_idle_settings(config, flags, answering.loaded, inputs);
   GenerationReport report;
   report.notes = responder.notes();
   report.count = inputs.size();
+  if (!config.output.file.empty()) {
+    std::vector<std::filesystem::path> files;
+    if (!config.input.file.empty() && config.input.file != "-")
+      files = expand_paths({config.input.file});
+    // What is there already may be this job's own, which answer_batch_file() knows.
+    check_output_file(config.output.file, true, files);
+  }
   responder.check(inputs);
   if (config.output.file.empty()) {
-    const AnswerList answers =
-        responder.answer(inputs, 0, inputs.size() == 1 ? on_text : TextStream());
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      report.records.push_back(answered_record(inputs[i], *answers[i]));
-      report.texts.push_back(answers[i]->text());
-    }
-    report.done = inputs.size();
+    hand_out(responder, inputs, !config.input.file.empty(), sink, report);
   } else {
     report.file = config.output.file;
     std::vector<Json> records;
     for (const AnswerInput& input : inputs) records.push_back(input.record);
-    const auto chunk = static_cast<std::size_t>(responder.batch_size()) * 4;
+    // Answers that somebody may be reading come batch by batch.
+    const bool read = is_standard_output(report.file) || is_special_file(report.file);
+    const auto chunk = static_cast<std::size_t>(responder.batch_size()) * (read ? 1 : 4);
+    const auto answer = [&](std::size_t first, std::span<const Json> some) {
+      const auto part = std::span(inputs).subspan(first, some.size());
+      const AnswerList answers = responder.answer(part, first, {});
+      std::vector<Json> lines;
+      for (std::size_t i = 0; i < part.size(); ++i)
+        lines.push_back(answered_record(part[i], *answers[i]));
+      return lines;
+    };
     const auto outcome =
-        answer_batch_file(records, report.file, answering.digest(), chunk,
-                          [&](std::size_t first, std::span<const Json> some) {
-                            const auto part = std::span(inputs).subspan(first, some.size());
-                            const AnswerList answers = responder.answer(part, first, {});
-                            std::vector<Json> lines;
-                            for (std::size_t i = 0; i < part.size(); ++i)
-                              lines.push_back(answered_record(part[i], *answers[i]));
-                            return lines;
-                          });
+        answer_batch_file(records, report.file, answering.digest(), chunk, answer, flags.overwrite);
     report.done = outcome.done;
     report.done_before = outcome.resumed;
     report.exit_status = outcome.exit_status;

@@ -17,10 +17,17 @@
 
 namespace llmctl {
 
+/// Where answers go when no file takes them: as soon as they and all before them are there.
+struct AnswerSink {
+  TextStream text;  ///< of a single prompt, as it grows; may be empty
+  std::function<void(const Json& record, const std::string& text)> answer;
+};
+
 /// What the command line says beyond the configuration.
 struct GenerationFlags {
-  bool raw = false;   ///< prompts as they are, without the form of the model's fine-tuning
-  bool chat = false;  ///< prompts are a user's messages
+  bool raw = false;        ///< prompts as they are, without the form of the model's fine-tuning
+  bool chat = false;       ///< prompts are a user's messages
+  bool overwrite = false;  ///< a file of other answers is replaced
 };
 
 /// A loaded model and who answers with it, in the way of the model's task.
@@ -45,8 +52,6 @@ AnswerOptions answer_options(const GenerateConfig& config, const GenerationFlags
 Json answered_record(const AnswerInput& input, const Answer& answer);
 
 struct GenerationReport {
-  std::vector<Json> records;  ///< answered_record() of each input; empty when they went to a file
-  std::vector<std::string> texts;  ///< the same for people
   std::vector<std::string> notes;  ///< what the user should know of the settings
   std::filesystem::path file;
   std::size_t count = 0, done = 0, done_before = 0;
@@ -55,10 +60,10 @@ struct GenerationReport {
 };
 
 /// Answers what the configuration's section input holds; a file of prompts is answered in batches
-/// into output.file, in order, and goes on after a kill. `on_text` streams when there is one prompt
-/// and no file.
+/// into output.file, in order, and goes on after a kill; without one, `sink` gets the answers in
+/// order, those of a file batch by batch.
 GenerationReport run_generation(const JsonDocument& document, const GenerationFlags& flags,
-                                const TextStream& on_text);
+                                const AnswerSink& sink);
 
 /// Checks the configuration and its files without a model's weights: for --dry-run.
 std::vector<std::pair<std::string, std::string>> plan_generation(const JsonDocument& document);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/signals.h"
 
 namespace llmctl {
 
@@ -50,6 +51,7 @@ void for_each_row_batch(const Shards& shards, const RowPlan& plan, std::int64_t 
     rows.push_back(make_row(shards, pieces, random_key(0, "validation masking", order[i].second)));
     const bool last = i + static_cast<std::size_t>(world.size()) >= order.size();
     if (last || rows.size() == static_cast<std::size_t>(batch_size)) {
+      stop_if_asked();
       use(collate(rows, pad));
       rows.clear();
     }

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/signals.h"
 #include "data/collate.h"
 #include "models/inputs.h"
 #include "tasks/bucketed_source.h"
@@ -170,6 +171,7 @@ SpanPredictions predict_spans(Model& model, const QaFeatures& features, const Sp
   std::vector<Contest> contests(features.data().items.size());
   SpanPredictions predictions;
   for (std::vector<std::int64_t> rows : batches_by_length(lengths, batch_size)) {
+    stop_if_asked();
     for (std::int64_t& row : rows) row = mine[static_cast<std::size_t>(row)];
     const Batch batch = to_model(collate_windows(features, rows), model);
     const auto [start, end] = span_logits(model, batch, context);

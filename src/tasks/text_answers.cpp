@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/strings.h"
+#include "config/fields.h"
 #include "tasks/dialogues.h"
 #include "text/unicode.h"
 
@@ -112,10 +113,13 @@ const std::string& prompt_of(const AnswerInput& input) {
       return input.record[name].get_ref<const std::string&>();
   }
   std::vector<std::string> members;
-  for (const auto& [name, value] : input.record.items()) members.push_back(name);
-  input.fail(
-      "expected a text 'prompt' (or 'text'; it has " + join(members) + ")" +
-      (members.empty() ? "" : did_you_mean(members.front(), {"prompt", "text", "messages"})));
+  std::string guess;
+  for (const auto& [name, value] : input.record.items()) {
+    members.push_back(name);
+    const std::string meant = did_you_mean(name, {"prompt", "text", "messages"});
+    if (guess.empty() && !meant.empty()) guess = concat("; '", name, "'", meant);
+  }
+  input.fail("expected a text 'prompt' (or 'text'; it has " + join(members) + ")" + guess);
 }
 
 std::unique_ptr<PromptForm> make_raw_form(std::shared_ptr<const Tokenizer> tokenizer,

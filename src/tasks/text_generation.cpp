@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "base/threads.h"
 #include "data/collate.h"
 #include "metrics/answers.h"
@@ -72,6 +73,7 @@ std::array<double, 2> total_loss(Model& model, const Rows& rows, TokenId pad,
   const std::vector<std::int32_t> lengths = lengths_of(rows);
   std::int64_t number = 0;
   for (const auto& indices : batches_by_length(lengths, batch_size)) {
+    stop_if_asked();
     if (number++ % world.size() != world.rank()) continue;
     const Batch batch = to_model(collate_rows(rows, indices, pad), model);
     const LossTerm term = loss->terms(batch, context).front();

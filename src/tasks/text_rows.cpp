@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/signals.h"
 #include "base/threads.h"
 #include "data/collate.h"
 #include "models/inputs.h"
@@ -101,6 +102,7 @@ std::vector<std::vector<float>> predict_logits(Model& model, const TextRows& row
   }
   std::vector<std::vector<float>> predicted(rows.ids.size());
   for (std::vector<std::int64_t> some : batches_by_length(lengths, how.batch_size)) {
+    stop_if_asked();
     for (std::int64_t& row : some) row = mine[static_cast<std::size_t>(row)];
     const Batch batch = to_model(rows.batch(some, how.pad), model);
     // [B, labels]

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cmath>
@@ -101,6 +102,12 @@ class Trainer {
            run_.epoch_offset;
   }
   double seconds() const { return seconds_before_ + clock_.seconds(); }
+  /// "  ETA 3 min 05 s" of a run that no progress line on a terminal tells it of.
+  std::string time_left() const {
+    if (is_terminal(STDERR_FILENO) || state_.step == total_) return "";
+    const double each = clock_.seconds() / static_cast<double>(state_.step - first_step_);
+    return "  ETA " + format_duration(each * static_cast<double>(total_ - state_.step));
+  }
 
   const TrainingRun& run_;
   World& world_;
@@ -117,7 +124,7 @@ class Trainer {
   MetricsFile metrics_;
   Stopwatch clock_;
   double seconds_before_ = 0;
-  std::int64_t saved_step_ = 0;
+  std::int64_t saved_step_ = 0, first_step_ = 0;  // first_step_: where this process went on
   /// best, best_step and best_scores before the last validation changed them.
   std::tuple<std::optional<double>, std::int64_t, Json> before_best_{std::nullopt, 0,
                                                                      Json::object()};
@@ -260,9 +267,12 @@ TrainingOutcome Trainer::train() {
   Prefetcher batches(run_.source, state_.step, total_, run_.model.device().is_cuda());
   std::unique_ptr<Progress> progress;
   if (main_) {
-    progress = std::make_unique<Progress>("train", static_cast<std::uint64_t>(total_));
+    // Elsewhere than on a terminal the lines of the steps tell how far it is.
+    constexpr double kNever = 1e18;
+    progress = std::make_unique<Progress>("train", static_cast<std::uint64_t>(total_), kNever);
     progress->update(static_cast<std::uint64_t>(state_.step));
   }
+  first_step_ = state_.step;
   for (settle(); stopped_.empty() && state_.step < total_; settle()) {
     advance(batches.next());
     if (progress) progress->update(static_cast<std::uint64_t>(state_.step), progress_);
@@ -337,7 +347,7 @@ void Trainer::record_step(const StepResult& result, double lr) {
     if (main_ && (due || !run_.train.epochs)) {
       log_info("step ", state_.step, "/", total_, "  loss ", fixed(window_.loss()), "  lr ",
                short_number(lr), "  grad norm ", short_number(result.gradient_norm), "  ",
-               format_rate(window_.tokens_per_second()));
+               format_rate(window_.tokens_per_second()), time_left());
     }
     metrics_.write(record);
     window_.reset();
@@ -438,7 +448,12 @@ bool Trainer::validate() {
   metrics_.write(record);
   log_info("step ", state_.step, "/", total_, "  validation:", line, better ? "  (best)" : "", "  ",
            format_duration(clock.seconds()));
-  for (const std::string& sample : result.samples) log_info("  ", escape_control(sample));
+  if (!result.samples.empty()) log_info("  samples: input → answer   [expected]");
+  for (std::string sample : result.samples) {
+    for (std::size_t at = 0; (at = sample.find('\n', at)) != sample.npos;)
+      sample.replace(at, 1, "\\n");
+    log_info("  ", escape_control(sample));
+  }
   return better;
 }
 

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "support/llmctl.h"
+#include "support/paths.h"
+#include "support/terminal.h"
 
 namespace llmctl::test {
 namespace {
@@ -85,6 +87,66 @@ TEST(Chat, ConversationsWithATemplate) {
       bench.run({"generate", "-m", "run", "--chat", "--chat-template", "strict.jinja", "-n", "4"},
                 65, saying("a\nb\n"));
   EXPECT_THAT(raised.err, HasSubstr("chat template line 1: one message, please"));
+}
+
+TEST(Chat, CommandsAreNamedAndNotSent) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 2);
+  const std::vector<std::string> chat = {"generate", "-m", "run", "--chat", "--chat-template",
+                                         "plain",    "-n", "4",   "--json"};
+  const auto result = bench.run(chat, 0, saying("/help\n/rest\n/reset\nhello\n\xff\xfe\nagain\n"));
+  EXPECT_EQ(lines_of(result.out).size(), 2u) << result.describe();
+  EXPECT_THAT(result.err, HasSubstr("begin a new conversation"));
+  EXPECT_THAT(result.err, HasSubstr("unknown command /rest, did you mean '/reset'?"));
+  // A line that is not UTF-8 costs that line.
+  EXPECT_THAT(result.err, HasSubstr("the line is not UTF-8 at byte 0"));
+}
+
+TEST(Chat, CtrlCEndsTheAnswerOnlyAndSigtermTheConversation) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 2);
+  const std::vector<std::string> chat = {"generate",
+                                         "-m",
+                                         "run",
+                                         "--chat",
+                                         "--chat-template",
+                                         "plain",
+                                         "-n",
+                                         "8",
+                                         "--json",
+                                         "--set",
+                                         "generation.min_new_tokens=8"};
+  auto interrupted = saying("hello\nagain\n");
+  interrupted.env["LLMCTL_FAULT"] = "token:3/INT";
+  const auto rows = lines_of(bench.run(chat, 0, interrupted).out);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0]["finish_reason"], "interrupted");
+  EXPECT_EQ(rows[1]["finish_reason"], "length");
+  auto ended = saying("hello\nagain\n");
+  ended.env["LLMCTL_FAULT"] = "token:3/TERM";
+  EXPECT_EQ(bench.run(chat, 143, ended).out, "");
+}
+
+TEST(Chat, OnATerminal) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 2);
+  for (const char* kind :
+       {"xterm", "dumb"}) {  // with line editing, where it is built in, and without
+    Terminal terminal({llmctl_binary().string(), "generate", "-m", "run", "--chat",
+                       "--chat-template", "plain", "-n", "4"},
+                      bench.path(), {{"TERM", kind}, {"LLMCTL_CACHE", (bench / "cache").string()}});
+    ASSERT_TRUE(terminal.shows("> ")) << kind << terminal.output();
+    terminal.type("half a line\x03");  // Ctrl-C: gone, and a new prompt
+    ASSERT_TRUE(terminal.shows("> ")) << kind << terminal.output();
+    terminal.type("/nonsense\n");
+    ASSERT_TRUE(terminal.shows("unknown command /nonsense")) << kind << terminal.output();
+    ASSERT_TRUE(terminal.shows("> ")) << kind << terminal.output();
+    terminal.type("你好\n");
+    ASSERT_TRUE(terminal.shows("> ")) << kind << terminal.output();
+    terminal.type("\x04");  // Ctrl-D
+    EXPECT_EQ(terminal.finish(), 0) << kind << terminal.output();
+    EXPECT_EQ(terminal.output().find("not UTF-8"), std::string::npos) << terminal.output();
+  }
 }
 
 }  // namespace

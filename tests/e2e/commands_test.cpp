@@ -33,16 +33,16 @@ class Commands : public ::testing::Test {
     bench_->write_config("causal", "fresh", 50);
     bench_->write("prompts.txt", "The\nOne\nA\nSome\nMany\n");
     bench_->write("ids.txt", "5 6 7\n8 9\n");
-    bench_->write("labels.csv", "text,label\ngood,yes\nbad,no\nfine,yes\npoor,no\n");
-    bench_->write("refs.jsonl", R"({"label":"a"})"
-                                "\n"
-                                R"({"label":"b"})"
-                                "\n");
+    std::string records;
+    for (int i = 0; i < 8; ++i)
+      records += R"({"prompt":"One","answer":"two"})"
+                 "\n";
+    bench_->write("answers.jsonl", records);
     bench_->write("finetune.json",
                   json{{"run", {{"dir", "tuned"}}},
                        {"model", {{"init_from", "causal"}}},
-                       {"data", {{"train", {"labels.csv"}}, {"sequence_length", 16}}},
-                       {"task", {{"type", "sequence_classification"}}},
+                       {"data", {{"train", {"answers.jsonl"}}, {"sequence_length", 32}}},
+                       {"task", {{"type", "text_generation"}}},
                        {"train", {{"steps", 50}, {"batch_size", 4}, {"device", "cpu"}}}}
                       .dump());
   }
@@ -213,7 +213,6 @@ const std::vector<Writer>& writers() {
       {{"eval", "-m", "causal", "--data", "en.txt", "-o"}, "file", {"en.txt"}},
       {{"eval", "-m", "causal", "--data", "en.txt", "--save-predictions"}, "file", {"en.txt"}},
       {{"export", "-m", "causal", "-o"}, "directory", {}},
-      {{"inspect", "forward", "-m", "causal", "--text", "The", "-o"}, "file", {}},
       {{"config", "init", "pretrain", "-o"}, "file", {}},
   };
   return all;
@@ -278,6 +277,8 @@ TEST_F(Commands, AFullDiskLeavesNothingHalfWritten) {
   for (const auto& [command, output, inputs] : writers()) {
     if (command.back() == "--save-predictions") continue;
     SCOPED_TRACE(::testing::PrintToString(command));
+    // The cache of tokenized text is not what the disk is full for.
+    if (command.front() == "eval") bench().run({command.begin(), command.end() - 1});
     const auto before = entries();
     Words arguments = command;
     arguments.push_back("full");

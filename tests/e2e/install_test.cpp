@@ -26,6 +26,13 @@ TEST(Install, WorksAtAnotherPlaceAndForAStrangersProgram) {
   EXPECT_EQ(result.status, 0) << result.describe();
   EXPECT_NE(result.out.find(version()), std::string::npos) << result.describe();
 
+  for (const char* file :
+       {"share/man/man1/llmctl.1", "share/bash-completion/completions/llmctl",
+        "share/zsh/site-functions/_llmctl", "share/fish/vendor_completions.d/llmctl.fish",
+        "share/llmctl/configs/pretrain/toy-causal.json"}) {
+    EXPECT_GT(std::filesystem::file_size(moved / file), 0u) << file;
+  }
+
   const auto build = (directory / "build").string();
   result = run_process({"cmake", "-S", source_dir() / "tests/install", "-B", build,
                         "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_PREFIX_PATH=" + moved.string(),

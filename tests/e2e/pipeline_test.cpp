@@ -246,7 +246,8 @@ TEST(Pipeline, AFileIsScoredAsTheRunScoresIt) {
   };
   const json own = scores({});
   EXPECT_EQ(scores({"--data", "zh.txt"}), own) << "the run's length, packing and split hold";
-  EXPECT_NE(scores({"--set", "tasks.0.sequence_length=9", "--data", "zh.txt"})["loss"], own["loss"]);
+  EXPECT_NE(scores({"--set", "tasks.0.sequence_length=9", "--data", "zh.txt"})["loss"],
+            own["loss"]);
 
   // Keys of a task are checked, also those set beside flags.
   const auto refused = [&](const std::string& set) {

@@ -1,0 +1,173 @@
+// generate: what stands on standard output, in files, and what is refused.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/terminal.h"
+#include "support/llmctl.h"
+
+namespace llmctl::test {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+namespace fs = std::filesystem;
+
+class Generate : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    bench_ = new Workbench;
+    bench_->pretrain("causal", "run", 3);
+    bench_->write("prompts.txt", "The\n\nOne\n   \nMany more\n");
+  }
+  static void TearDownTestSuite() {
+    delete bench_;
+    bench_ = nullptr;
+  }
+  static ProcessResult generate(std::vector<std::string> more, int status = 0) {
+    more.insert(more.begin(), {"generate", "-m", "run"});
+    return bench_->run(more, status);
+  }
+  static std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+    return lines;
+  }
+  static Workbench* bench_;
+};
+Workbench* Generate::bench_ = nullptr;
+
+TEST_F(Generate, AFilesAnswersAreALineEach) {
+  const auto text = generate({"-f", "prompts.txt", "-n", "12", "--set", "generation.batch_size=1"});
+  EXPECT_EQ(lines_of(text.out).size(), 3u) << text.describe();
+  EXPECT_THAT(text.err, HasSubstr("prompts.txt: 2 blank lines are no prompt"));
+  const json list = json::parse(generate({"-f", "prompts.txt", "-n", "12", "--json"}).out);
+  ASSERT_EQ(list.size(), 3u);
+  EXPECT_EQ(list[2]["prompt"], "Many more");
+  // A line stands for the answer with its line breaks.
+  for (std::size_t i = 0; i < 3; ++i) {
+    std::string line;
+    for (const char c : list[i]["generated_text"].get<std::string>()) {
+      if (c == '\n' || c == '\\') line += '\\';
+      line += c == '\n' ? 'n' : c;
+    }
+    EXPECT_EQ(lines_of(text.out)[i], escape_control(line));
+  }
+  // The same as JSONL.
+  for (const char* output : {"-", "/dev/stdout"}) {
+    const auto rows = lines_of(generate({"-f", "prompts.txt", "-n", "12", "-o", output}).out);
+    ASSERT_EQ(rows.size(), 3u);
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(json::parse(rows[i]), list[i]);
+  }
+  EXPECT_FALSE(fs::exists(*bench_ / "-"));
+}
+
+TEST_F(Generate, AnswersComeWhileOthersAreStillMissing) {
+  // Ended in the second of three batches, the first answer is there.
+  ProcessOptions options;
+  options.env["LLMCTL_FAULT"] = "token:15/TERM";
+  const auto cut = bench_->run({"generate", "-m", "run", "-f", "prompts.txt", "-n", "12", "--set",
+                                "generation.batch_size=1", "--set", "generation.min_new_tokens=12"},
+                               143, options);
+  EXPECT_EQ(lines_of(cut.out).size(), 1u) << cut.describe();
+}
+
+TEST_F(Generate, SamplesFollowOneAnother) {
+  const std::vector<std::string> arguments = {"-p", "The",           "-n",  "8",      "--samples",
+                                              "3",  "--temperature", "0.9", "--seed", "3"};
+  auto as_json = arguments;
+  as_json.push_back("--json");
+  std::string expected;
+  const json answer = json::parse(generate(as_json).out);
+  for (const json& sample : answer["samples"])
+    expected += escape_control(sample["generated_text"].get<std::string>()) + "\n";
+  EXPECT_EQ(generate(arguments).out, expected);
+  // Of a file, a line for each.
+  bench_->write("two.txt", "The\nOne\n");
+  EXPECT_EQ(
+      lines_of(generate({"-f", "two.txt", "-n", "4", "--samples", "3", "--temperature", "1"}).out)
+          .size(),
+      6u);
+}
+
+TEST_F(Generate, JsonIsAnObjectForOnePromptAndAListForSeveral) {
+  EXPECT_TRUE(json::parse(generate({"-p", "The", "-n", "2", "--json"}).out).is_object());
+  const json two = json::parse(generate({"-p", "The", "-p", "One", "-n", "2", "--json"}).out);
+  ASSERT_TRUE(two.is_array());
+  EXPECT_EQ(two[1]["prompt"], "One");
+}
+
+TEST_F(Generate, NumbersOutOfRangeAreRefused) {
+  const std::vector<std::vector<std::string>> wrong = {
+      {"-n", "0"},        {"-n", "-3"},     {"--temperature", "-1"}, {"--top-k", "-2"},
+      {"--top-p", "1.5"}, {"--seed", "-1"}, {"--samples", "0"},      {"--max-length", "0"},
+      {"--top", "0"},     {"-n", "many"},   {"--too-long", "cut"},   {"--threads", "-1"}};
+  for (auto arguments : wrong) {
+    const std::string flag = arguments[0] == "-n" ? "--max-new-tokens" : arguments[0];
+    arguments.insert(arguments.end(), {"-p", "The"});
+    expect_one_line_error(generate(arguments, 64), {flag});
+  }
+  expect_one_line_error(bench_->run({"eval", "-m", "run", "--batch-size", "0"}, 64),
+                        {"--batch-size"});
+  expect_one_line_error(
+      bench_->run({"tokenizer", "train", "en.txt", "-o", "t", "--vocab-size", "0"}, 64),
+      {"--vocab-size"});
+  expect_one_line_error(
+      bench_->run({"tokenizer", "encode", "-m", "run", "--max-length", "0", "a"}, 64),
+      {"--max-length"});
+}
+
+TEST_F(Generate, SettingsWithoutEffectAreNamed) {
+  EXPECT_THAT(generate({"-p", "The", "-n", "2", "--seed", "3"}).err,
+              HasSubstr("seed has no effect"));
+  EXPECT_THAT(generate({"-p", "The", "-n", "2", "--system", "Be kind."}).err,
+              HasSubstr("chat.system (--system) has no effect"));
+  EXPECT_THAT(generate({"-p", "The", "-n", "2"}).err, Not(HasSubstr("no effect")));
+}
+
+TEST_F(Generate, APromptThatIsTooLong) {
+  std::string words;
+  for (int i = 0; i < 500; ++i) words += "word ";
+  bench_->write("long.txt", "The\n" + words + "\nOne\n");
+  const auto refused = generate({"-f", "long.txt", "-n", "4", "-o", "long.jsonl"}, 65);
+  expect_one_line_error(refused, {"long.txt:2"});
+  EXPECT_FALSE(fs::exists(*bench_ / "long.jsonl.partial"));
+  const json skipped =
+      json::parse(generate({"-f", "long.txt", "-n", "4", "--too-long", "skip", "--json"}).out);
+  ASSERT_EQ(skipped.size(), 3u);
+  EXPECT_EQ(skipped[1]["finish_reason"], "skipped");
+  EXPECT_EQ(skipped[2]["finish_reason"], "length");
+  const json cut =
+      json::parse(generate({"-f", "long.txt", "-n", "4", "--too-long", "truncate", "--json"}).out);
+  EXPECT_EQ(cut[1]["finish_reason"], "length");
+}
+
+TEST_F(Generate, AWrongMemberIsNamedWithItsPlace) {
+  bench_->write("wrong.jsonl", "{\"prompt\":\"a\"}\n{\"prmpt\":\"b\"}\n");
+  expect_one_line_error(generate({"-f", "wrong.jsonl", "-n", "2"}, 65),
+                        {"wrong.jsonl:2", "did you mean 'prompt'?"});
+}
+
+TEST_F(Generate, AFinishedFileIsKept) {
+  const std::vector<std::string> job = {"-f",  "prompts.txt", "-n", "6",  "--temperature",
+                                        "0.9", "--seed",      "1",  "-o", "kept.jsonl"};
+  generate(job);
+  const std::string text = slurp(*bench_ / "kept.jsonl");
+  const auto again = generate(job);
+  EXPECT_THAT(again.err, HasSubstr("is finished"));
+  EXPECT_THAT(again.out, HasSubstr("3 of 3 (3 from before)"));
+  auto other = job;
+  other[7] = "2";
+  expect_one_line_error(generate(other, 73), {"kept.jsonl: exists", "--overwrite"});
+  EXPECT_EQ(slurp(*bench_ / "kept.jsonl"), text);
+  other.push_back("--overwrite");
+  generate(other);
+  EXPECT_NE(slurp(*bench_ / "kept.jsonl"), text);
+}
+
+}  // namespace
+}  // namespace llmctl::test
