@@ -85,7 +85,7 @@ struct MarianConfig : TokenConfig {
   ModelPlan plan(const ConfigNode& node, HeadKind head, std::int64_t labels) const;
 };
 
-std::vector<TensorRule> tensor_rules(const EncoderDecoderConfig& body) {
+std::vector<TensorRule> marian_tensors(const EncoderDecoderConfig& body) {
   std::vector<TensorRule> rules;
   const auto pair = [&](const std::string& file, const std::string& parameter) {
     for (const char* part : {".weight", ".bias"}) {
@@ -193,7 +193,7 @@ ModelPlan MarianConfig::plan(const ConfigNode& node, HeadKind head, std::int64_t
                          .norm_eps = 0,
                          .constant_bias = true,
                          .input_scale = 1};
-  plan.tensors = tensor_rules(body);
+  plan.tensors = marian_tensors(body);
   plan.body = body;
   return plan;
 }

@@ -83,7 +83,7 @@ struct T5Config : TokenConfig {
   ModelPlan plan(const ConfigNode& node, HeadKind head, std::int64_t labels) const;
 };
 
-std::vector<TensorRule> tensor_rules(const EncoderDecoderConfig& body, bool tied) {
+std::vector<TensorRule> t5_tensors(const EncoderDecoderConfig& body, bool tied) {
   std::vector<TensorRule> rules;
   const auto rule = [&](const std::string& file, const std::string& parameter) {
     rules.push_back({file + ".weight", "body." + parameter + ".weight"});
@@ -202,7 +202,7 @@ ModelPlan T5Config::plan(const ConfigNode& node, HeadKind head, std::int64_t) co
                          .constant_bias = false,
                          .input_scale = scaled ? 1 / std::sqrt(static_cast<double>(d_model)) : 1.0};
   if (tie_word_embeddings) plan.ignored.push_back("lm_head.weight");
-  plan.tensors = tensor_rules(body, tie_word_embeddings);
+  plan.tensors = t5_tensors(body, tie_word_embeddings);
   plan.body = body;
   return plan;
 }
