@@ -16,7 +16,7 @@ constexpr std::array<const char*, 3> kVariables = {"OMP_WAIT_POLICY", "GOMP_SPIN
 constexpr std::array<std::string_view, 5> kComputing = {"pretrain", "finetune", "generate", "eval",
                                                         "doctor"};
 
-bool is_set(const char* variable) {
+bool chosen(const char* variable) {
   const char* value = std::getenv(variable);
   return value != nullptr && *value != '\0';
 }
@@ -27,7 +27,7 @@ void wait_without_spinning(int argc, char** argv) {
   const bool computes = std::any_of(argv, argv + argc, [](const char* word) {
     return std::find(kComputing.begin(), kComputing.end(), word) != kComputing.end();
   });
-  if (!computes || std::any_of(kVariables.begin(), kVariables.end(), is_set)) return;
+  if (!computes || std::any_of(kVariables.begin(), kVariables.end(), chosen)) return;
   // The file's own name, not /proc/self/exe, so that ps still shows it.
   std::array<char, PATH_MAX + 1> path{};
   if (::readlink("/proc/self/exe", path.data(), PATH_MAX) <= 0 ||
@@ -41,7 +41,7 @@ void wait_without_spinning(int argc, char** argv) {
 std::string thread_waiting() {
   std::string text;
   for (const char* variable : kVariables) {
-    if (!is_set(variable)) continue;
+    if (!chosen(variable)) continue;
     if (!text.empty()) text += ' ';
     text += variable;
     text += '=';

@@ -14,7 +14,7 @@ namespace {
 constexpr JsonLimits kUserFile = {
     .comments = true, .max_depth = 64, .max_bytes = 64u << 20, .code = ErrorCode::kConfig};
 
-std::string join_path(const std::string& path, const std::string& key) {
+std::string key_path(const std::string& path, const std::string& key) {
   return path.empty() ? key : concat(path, ".", key);
 }
 
@@ -65,7 +65,7 @@ void merge_at(JsonDocument& document, Json& base, const JsonDocument& over_docum
   if (place != over_document.places.end()) document.places[path] = place->second;
   for (const auto& member : over.items()) {
     merge_at(document, base[member.key()], over_document, member.value(),
-             join_path(path, member.key()));
+             key_path(path, member.key()));
   }
 }
 
@@ -195,7 +195,7 @@ void set_config_value(JsonDocument& document, const std::string& assignment) {
               dump_json(*value), ", which holds no key '", part, "'");
       value = &(*value)[part];
     }
-    walked = join_path(walked, part);
+    walked = key_path(walked, part);
   }
   *value = parse_value(assignment.substr(equals + 1));
   erase_places(document, path);
@@ -217,7 +217,7 @@ void unset_config_value(JsonDocument& document, const std::string& path) {
     } else {
       return;
     }
-    holder = join_path(holder, part);
+    holder = key_path(holder, part);
   }
   if (value->is_object()) {
     value->erase(last);

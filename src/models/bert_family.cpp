@@ -3,7 +3,7 @@
 namespace llmctl {
 namespace {
 
-std::vector<TensorRule> tensor_rules(const ModelPlan& plan, const EncoderConfig& body,
+std::vector<TensorRule> bert_tensors(const ModelPlan& plan, const EncoderConfig& body,
                                      const BertSwitches& switches) {
   std::vector<TensorRule> rules;
   const auto pair = [&](const std::string& file, const std::string& parameter) {
@@ -138,7 +138,7 @@ ModelPlan bert_plan(const BertFamilyConfig& config, const BertSwitches& switches
   } else if (head == HeadKind::kTokenClassification) {
     plan.classifier = classifier;
   }
-  plan.tensors = tensor_rules(plan, body, switches);
+  plan.tensors = bert_tensors(plan, body, switches);
   plan.body = body;
   return plan;
 }

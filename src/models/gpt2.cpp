@@ -72,7 +72,7 @@ struct Gpt2Config : CommonConfig {
   ModelPlan plan(const ConfigNode& node, HeadKind head, std::int64_t labels) const;
 };
 
-std::vector<TensorRule> tensor_rules(const ModelPlan& plan, const DecoderConfig& body) {
+std::vector<TensorRule> gpt2_tensors(const ModelPlan& plan, const DecoderConfig& body) {
   std::vector<TensorRule> rules;
   const auto rule = [&](const std::string& file, const std::string& parameter,
                         bool transposed = false, std::int64_t part = 0, std::int64_t parts = 1) {
@@ -187,7 +187,7 @@ ModelPlan Gpt2Config::plan(const ConfigNode& node, HeadKind head, std::int64_t l
     }
     plan.classifier = classifier;
   }
-  plan.tensors = tensor_rules(plan, body);
+  plan.tensors = gpt2_tensors(plan, body);
   plan.body = body;
   return plan;
 }

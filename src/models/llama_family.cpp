@@ -18,7 +18,7 @@ void check(const LlamaFamilyConfig& config, const LlamaSwitches& switches, const
 }
 
 /// Names of the body's tensors, then the head's.
-std::vector<TensorRule> tensor_rules(const ModelPlan& plan, const DecoderConfig& body) {
+std::vector<TensorRule> llama_tensors(const ModelPlan& plan, const DecoderConfig& body) {
   std::vector<TensorRule> rules;
   const auto body_rule = [&](const std::string& file, const std::string& parameter) {
     rules.push_back({plan.prefix + file, "body." + parameter});
@@ -134,7 +134,7 @@ ModelPlan llama_plan(const LlamaFamilyConfig& config, const LlamaSwitches& switc
   } else if (head == HeadKind::kSpan) {
     plan.classifier = ClassifierConfig{config.hidden_size, 2, false, true, 0};
   }
-  plan.tensors = tensor_rules(plan, body);
+  plan.tensors = llama_tensors(plan, body);
   plan.body = body;
   return plan;
 }

@@ -46,10 +46,12 @@ struct MarianConfig : TokenConfig {
     visit("activation_function", self.activation_function, "Activation of the feed-forward.",
           OneOf{activation_names()});
     const Range<double> share{0, 0.99};
-    visit("dropout", self.dropout, "Dropout of embeddings and of what blocks add.", share, Change::kOnRequest);
-    visit("attention_dropout", self.attention_dropout, "Dropout of attention probabilities.",
-          share, Change::kOnRequest);
-    visit("activation_dropout", self.activation_dropout, "Dropout within the feed-forward.", share, Change::kOnRequest);
+    visit("dropout", self.dropout, "Dropout of embeddings and of what blocks add.", share,
+          Change::kOnRequest);
+    visit("attention_dropout", self.attention_dropout, "Dropout of attention probabilities.", share,
+          Change::kOnRequest);
+    visit("activation_dropout", self.activation_dropout, "Dropout within the feed-forward.", share,
+          Change::kOnRequest);
     visit("init_std", self.init_std, "Standard deviation of freshly initialised matrices.",
           Range<double>{0, 1});
     visit("scale_embedding", self.scale_embedding, "Embeddings are multiplied by the root of D.");
@@ -86,7 +88,7 @@ struct MarianConfig : TokenConfig {
   ModelPlan plan(const ConfigNode& node, HeadKind head, std::int64_t labels) const;
 };
 
-std::vector<TensorRule> tensor_rules(const EncoderDecoderConfig& body, bool tied) {
+std::vector<TensorRule> marian_tensors(const EncoderDecoderConfig& body, bool tied) {
   std::vector<TensorRule> rules;
   const auto pair = [&](const std::string& file, const std::string& parameter) {
     for (const char* part : {".weight", ".bias"}) {
@@ -199,7 +201,7 @@ ModelPlan MarianConfig::plan(const ConfigNode& node, HeadKind head, std::int64_t
                          .norm_eps = 0,
                          .constant_bias = true,
                          .input_scale = 1};
-  plan.tensors = tensor_rules(body, tie_word_embeddings);
+  plan.tensors = marian_tensors(body, tie_word_embeddings);
   plan.body = body;
   return plan;
 }

@@ -41,7 +41,8 @@ struct T5Config : TokenConfig {
     visit("decoder_start_token_id", self.decoder_start_token_id,
           "Id that an answer begins with; pad_token_id by default.",
           Range<std::int64_t>{0, 1 << 28});
-    visit("dropout_rate", self.dropout_rate, "Every dropout.", Range<double>{0, 0.99}, Change::kOnRequest);
+    visit("dropout_rate", self.dropout_rate, "Every dropout.", Range<double>{0, 0.99},
+          Change::kOnRequest);
     visit("layer_norm_epsilon", self.layer_norm_epsilon, "Added to the mean square in norms.",
           Range<double>{1e-20, 1});
     visit("initializer_factor", self.initializer_factor, "Scale of freshly initialised matrices.",
@@ -88,7 +89,7 @@ struct T5Config : TokenConfig {
   ModelPlan plan(const ConfigNode& node, HeadKind head, std::int64_t labels) const;
 };
 
-std::vector<TensorRule> tensor_rules(const EncoderDecoderConfig& body, bool tied) {
+std::vector<TensorRule> t5_tensors(const EncoderDecoderConfig& body, bool tied) {
   std::vector<TensorRule> rules;
   const auto rule = [&](const std::string& file, const std::string& parameter) {
     rules.push_back({file + ".weight", "body." + parameter + ".weight"});
@@ -210,7 +211,7 @@ ModelPlan T5Config::plan(const ConfigNode& node, HeadKind head, std::int64_t) co
                          .norm_eps = 0,
                          .constant_bias = false,
                          .input_scale = scaled ? 1 / std::sqrt(static_cast<double>(d_model)) : 1.0};
-  plan.tensors = tensor_rules(body, tie_word_embeddings);
+  plan.tensors = t5_tensors(body, tie_word_embeddings);
   plan.body = body;
   return plan;
 }

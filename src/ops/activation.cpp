@@ -99,7 +99,7 @@ at::ScalarType wide(at::ScalarType type) {
   return type == at::kDouble ? at::kDouble : at::kFloat;
 }
 
-bool has_kernel(const at::Tensor& x) {
+bool has_activation_kernel(const at::Tensor& x) {
   return x.is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0;
 }
 
@@ -123,14 +123,14 @@ const std::vector<std::string>& activation_names() {
 
 at::Tensor activate(Activation activation, const at::Tensor& x) {
   const at::Tensor input = x.to(wide(x.scalar_type()));
-  if (!has_kernel(input)) return apply(activation, input).to(x.scalar_type());
+  if (!has_activation_kernel(input)) return apply(activation, input).to(x.scalar_type());
   return ActivationCpu::apply(input, std::nullopt, activation).to(x.scalar_type());
 }
 
 at::Tensor gated_product(Activation activation, const at::Tensor& gate, const at::Tensor& up) {
   const at::ScalarType type = gate.scalar_type();
   const at::Tensor a = gate.to(wide(type)), b = up.to(wide(type));
-  if (!has_kernel(a)) return (apply(activation, a) * b).to(type);
+  if (!has_activation_kernel(a)) return (apply(activation, a) * b).to(type);
   return ActivationCpu::apply(a, std::optional<at::Tensor>(b), activation).to(type);
 }
 

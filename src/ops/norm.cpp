@@ -131,7 +131,7 @@ NormParameters cast(const NormParameters& parameters, at::ScalarType type) {
           parameters.bias.defined() ? parameters.bias.to(type) : parameters.bias, parameters.eps};
 }
 
-bool has_kernel(const at::Tensor& x) {
+bool has_norm_kernel(const at::Tensor& x) {
   return x.is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0;
 }
 
@@ -147,7 +147,7 @@ at::Tensor composite_norm(const at::Tensor& x, const NormParameters& parameters)
 at::Tensor norm(const at::Tensor& x, const NormParameters& parameters, at::ScalarType output) {
   const at::Tensor input = x.to(exact_type(x));
   const NormParameters exact = cast(parameters, input.scalar_type());
-  if (!has_kernel(input)) return composite_norm(input, exact).to(output);
+  if (!has_norm_kernel(input)) return composite_norm(input, exact).to(output);
   return NormCpu::apply(input, std::nullopt, exact.weight, optional(exact.bias), exact.eps)[0].to(
       output);
 }
@@ -157,7 +157,7 @@ std::pair<at::Tensor, at::Tensor> add_norm(const at::Tensor& x, const at::Tensor
                                            at::ScalarType output) {
   const at::Tensor input = x.to(exact_type(x)), added = addend.to(exact_type(x));
   const NormParameters exact = cast(parameters, input.scalar_type());
-  if (!has_kernel(input)) {
+  if (!has_norm_kernel(input)) {
     const at::Tensor sum = input + added;
     return {sum, composite_norm(sum, exact).to(output)};
   }

@@ -21,7 +21,7 @@ constexpr const char* kOverwriting = ".overwriting";
 constexpr std::array kRunContent = {"environment.json", "log.txt", "metrics.jsonl", "tensorboard",
                                     "checkpoints",      "best",    "last",          "run.json"};
 
-bool exists(const fs::path& path) {
+bool is_there(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
 }
@@ -118,7 +118,7 @@ bool other_length_is_given(const Json& document, const std::string& key) {
 
 std::optional<RunRecord> read_run(const fs::path& directory) {
   const fs::path file = directory / "run.json";
-  if (!exists(file)) return std::nullopt;
+  if (!is_there(file)) return std::nullopt;
   RunRecord record{load_json(file), {}};
   require(record.config.is_object(), ErrorCode::kData, file.string(), ": expected an object");
   if (record.config.contains(kRunChanges)) {
@@ -146,13 +146,14 @@ RunPlan plan_run(const fs::path& directory, JsonDocument& document,
                  const StartOptions& options) {
   std::error_code ignored;
   require(!fs::exists(directory, ignored) || fs::is_directory(directory, ignored),
-          ErrorCode::kCannotCreate, directory.string(), ": is no directory; choose another run.dir");
+          ErrorCode::kCannotCreate, directory.string(),
+          ": is no directory; choose another run.dir");
   require_writable(directory);
   RunPlan plan;
   plan.record.config = resolve(document);
   const auto before = read_run(directory);
-  const bool removed = options.overwrite || exists(directory / kOverwriting);
-  if (!before && !exists(directory / kOverwriting)) require_own_content(directory);
+  const bool removed = options.overwrite || is_there(directory / kOverwriting);
+  if (!before && !is_there(directory / kOverwriting)) require_own_content(directory);
   if (!before || removed || list_checkpoints(directory).empty()) return plan;
   require(options.resume, ErrorCode::kCannotCreate, directory.string(),
           ": holds a run; choose another run.dir, go on with run.resume=auto, or start anew with "
@@ -180,9 +181,10 @@ RunPlan plan_run(const fs::path& directory, JsonDocument& document,
     if (grade == Change::kOnRequest) on_request.push_back(key);
   }
   const Json& now = plan.record.config;
-  require(never.empty(), ErrorCode::kConfig, directory.string(), ": its run was started with other ",
-          "values of ", list_of(never, then, now), ", which cannot change; go on with its model as a ",
-          "new run (-m ", directory.string(), " -o NEW), or start anew with --overwrite");
+  require(never.empty(), ErrorCode::kConfig, directory.string(),
+          ": its run was started with other ", "values of ", list_of(never, then, now),
+          ", which cannot change; go on with its model as a ", "new run (-m ", directory.string(),
+          " -o NEW), or start anew with --overwrite");
   require(on_request.empty() || options.change, ErrorCode::kConfig, directory.string(),
           ": its run was started with other values of ", list_of(on_request, then, now),
           "; --change lets it go on with the new ones");
@@ -199,7 +201,7 @@ RunPlan plan_run(const fs::path& directory, JsonDocument& document,
 void open_run(const fs::path& directory, const RunPlan& plan, bool overwrite) {
   remove_stale_temporaries(directory);
   const fs::path marker = directory / kOverwriting;
-  const bool remove = exists(marker) || (overwrite && exists(directory / "run.json"));
+  const bool remove = is_there(marker) || (overwrite && is_there(directory / "run.json"));
   if (remove) {
     write_file(marker, "");
     for (const char* name : kRunContent) {
@@ -215,24 +217,22 @@ void open_run(const fs::path& directory, const RunPlan& plan, bool overwrite) {
   if (!plan.record.changes.empty()) {
     text[kRunChanges] = Json::array();
     for (const ConfigChange& change : plan.record.changes) {
-      text[kRunChanges].push_back({{"step", change.step},
-                                {"key", change.key},
-                                {"from", change.from},
-                                {"to", change.to}});
+      text[kRunChanges].push_back(
+          {{"step", change.step}, {"key", change.key}, {"from", change.from}, {"to", change.to}});
     }
   }
   write_file(directory / "run.json", dump_json(text, 2) + "\n");
   if (remove) {
     std::error_code error;
     fs::remove(marker, error);
-    require(!error, ErrorCode::kCannotCreate, marker.string(), ": cannot be removed: ",
-            error.message());
+    require(!error, ErrorCode::kCannotCreate, marker.string(),
+            ": cannot be removed: ", error.message());
   }
 }
 
 void write_environment(const fs::path& directory, Json environment) {
   const fs::path file = directory / "environment.json";
-  if (exists(file)) {
+  if (is_there(file)) {
     Json earlier = load_json(file);
     Json parts = earlier.contains("earlier") ? earlier["earlier"] : Json::array();
     earlier.erase("earlier");
@@ -244,7 +244,7 @@ void write_environment(const fs::path& directory, Json environment) {
 
 Json read_environment(const fs::path& directory, const std::string& key) {
   const fs::path file = directory / "environment.json";
-  if (!exists(file)) return nullptr;
+  if (!is_there(file)) return nullptr;
   const Json environment = load_json(file);
   return environment.contains(key) ? environment.at(key) : Json();
 }

@@ -5,11 +5,10 @@
 
 #include "text/piece_table.h"
 #include "text/segmenter.h"
+#include "text/space_mark.h"
 
 namespace llmctl {
 namespace {
-
-constexpr std::string_view kSpace = "\u2581";
 
 /// A run of the text that has become one; they are linked in the order of the text.
 struct Symbol {
@@ -40,8 +39,8 @@ class BpeSegmenter : public Segmenter {
       if (!matches_text(piece.type)) continue;
       // The first character that is no space, and a space behind it.
       std::string_view rest = piece.text;
-      while (rest.starts_with(kSpace)) rest.remove_prefix(kSpace.size());
-      if (rest.find(kSpace) != rest.npos) words_apart_ = false;
+      while (rest.starts_with(kSpaceMark)) rest.remove_prefix(kSpaceMark.size());
+      if (rest.find(kSpaceMark) != rest.npos) words_apart_ = false;
     }
   }
 
@@ -67,8 +66,8 @@ class BpeSegmenter : public Segmenter {
   };
 
   static std::size_t word_end(std::string_view text, std::size_t at) {
-    while (text.substr(at).starts_with(kSpace)) at += kSpace.size();
-    return std::min(text.find(kSpace, at), text.size());
+    while (text.substr(at).starts_with(kSpaceMark)) at += kSpaceMark.size();
+    return std::min(text.find(kSpaceMark, at), text.size());
   }
 
   void segment_word(std::string_view word, std::size_t offset, Work& work,

@@ -8,7 +8,7 @@
 namespace llmctl {
 namespace {
 
-constexpr std::size_t kMaxBytes = 8u << 20;  // SentencePiece's own tables take 240 kB
+constexpr std::size_t kMaxTableBytes = 8u << 20;  // SentencePiece's own tables take 240 kB
 constexpr std::size_t kMaxReplacement = 1000;
 constexpr int kMaxKey = 1000;
 
@@ -98,8 +98,8 @@ class Check {
 Charsmap::Charsmap(std::string_view bytes, std::string_view place) {
   if (bytes.empty()) return;
   Check check(units_, {}, place);
-  if (bytes.size() > kMaxBytes) {
-    check.refuse(concat(bytes.size(), " bytes, at most ", kMaxBytes, " are read"));
+  if (bytes.size() > kMaxTableBytes) {
+    check.refuse(concat(bytes.size(), " bytes, at most ", kMaxTableBytes, " are read"));
   }
   std::uint32_t size = 0;
   if (bytes.size() < sizeof size) check.refuse(concat("only ", bytes.size(), " bytes"));

@@ -6,12 +6,11 @@
 #include "base/utf8.h"
 #include "text/huggingface/json_access.h"
 #include "text/huggingface/model.h"
+#include "text/space_mark.h"
 #include "text/tokenizer_json.h"
 
 namespace llmctl {
 namespace {
-
-constexpr std::string_view kSpace = "\u2581";
 
 /// Length of ">>deu<<" at the beginning of a text; 0: none.
 std::size_t language_length(std::string_view text) {
@@ -90,7 +89,7 @@ bool MarianTokenizer::is_special(TokenId id) const {
 }
 
 bool MarianTokenizer::begins_word(TokenId id) const {
-  return is_special(id) || at(id).starts_with(kSpace);
+  return is_special(id) || at(id).starts_with(kSpaceMark);
 }
 
 std::string MarianTokenizer::decode_next(TokenId id, DecodeState& state, bool keep_special) const {
@@ -102,10 +101,10 @@ std::string MarianTokenizer::decode_next(TokenId id, DecodeState& state, bool ke
   }
   std::string text;
   while (!name.empty()) {
-    const bool space = name.starts_with(kSpace);
+    const bool space = name.starts_with(kSpaceMark);
     if (space && !(state.at_start && text.empty())) text += ' ';
     if (!space) text += name[0];
-    name.remove_prefix(space ? kSpace.size() : 1);
+    name.remove_prefix(space ? kSpaceMark.size() : 1);
   }
   state.at_start = state.at_start && text.empty();
   return text;

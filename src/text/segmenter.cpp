@@ -4,11 +4,10 @@
 
 #include "base/utf8.h"
 #include "text/piece_table.h"
+#include "text/space_mark.h"
 
 namespace llmctl {
 namespace {
-
-constexpr std::string_view kSpace = "\u2581";
 
 /// Every U+2581 begins a word.
 class WordSegmenter : public Segmenter {
@@ -17,7 +16,7 @@ class WordSegmenter : public Segmenter {
 
   void segment(std::string_view text, std::vector<Segment>& out) const override {
     for (std::size_t begin = 0; begin < text.size();) {
-      const std::size_t end = std::min(text.find(kSpace, begin + 1), text.size());
+      const std::size_t end = std::min(text.find(kSpaceMark, begin + 1), text.size());
       const std::int32_t id = pieces_.find(text.substr(begin, end - begin));
       out.push_back({begin, end, id >= 0 ? id : model_.unknown});
       begin = end;

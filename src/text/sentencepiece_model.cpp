@@ -18,7 +18,7 @@ using Kind = SentencePieceModel::Kind;
 using Piece = SentencePieceModel::Piece;
 using PieceType = SentencePieceModel::PieceType;
 
-constexpr std::size_t kMaxBytes = 64u << 20;
+constexpr std::size_t kMaxModelBytes = 64u << 20;
 constexpr std::size_t kMaxPieces = 1'000'000;
 constexpr std::size_t kMaxPieceBytes = 1000;
 
@@ -203,9 +203,9 @@ unsigned char byte_of_piece(std::string_view piece) {
 }
 
 SentencePieceModel parse_sentencepiece_model(std::string bytes, const std::string& source) {
-  if (bytes.size() > kMaxBytes) {
+  if (bytes.size() > kMaxModelBytes) {
     fail(ErrorCode::kData, source, ": ", bytes.size(), " bytes, a SentencePiece model of at most ",
-         kMaxBytes, " is read");
+         kMaxModelBytes, " is read");
   }
   SentencePieceModel model;
   model.serialized = std::move(bytes);
@@ -242,7 +242,7 @@ SentencePieceModel parse_sentencepiece_model(std::string bytes, const std::strin
 }
 
 SentencePieceModel load_sentencepiece_model(const std::filesystem::path& path) {
-  return parse_sentencepiece_model(read_file(path, kMaxBytes), path.string());
+  return parse_sentencepiece_model(read_file(path, kMaxModelBytes), path.string());
 }
 
 }  // namespace llmctl

@@ -3,13 +3,10 @@
 #include <algorithm>
 
 #include "base/utf8.h"
+#include "text/space_mark.h"
 
 namespace llmctl {
-namespace {
-
-constexpr std::string_view kSpace = "\u2581";
-
-}  // namespace
+namespace {}  // namespace
 
 Charsmap::Match SentencePieceNormalizer::next(std::string_view text) const {
   if (const std::size_t user = user_pieces_.longest_prefix(text)) {
@@ -26,7 +23,7 @@ NormalizedText SentencePieceNormalizer::normalize(std::string_view text, bool pr
                                                   bool with_origin) const {
   NormalizedText result;
   std::string& out = result.text;
-  out.reserve(text.size() + text.size() / 4 + kSpace.size());
+  out.reserve(text.size() + text.size() / 4 + kSpaceMark.size());
   std::size_t at = 0;
   const auto put = [&](std::string_view bytes) {
     out += bytes;
@@ -39,7 +36,7 @@ NormalizedText SentencePieceNormalizer::normalize(std::string_view text, bool pr
     if (match.replacement != " ") break;
     at += match.length;
   }
-  if (at < text.size() && model_.add_dummy_prefix && prefix) put(kSpace);
+  if (at < text.size() && model_.add_dummy_prefix && prefix) put(kSpaceMark);
 
   bool after_space = drop_extra;
   while (at < text.size()) {
@@ -50,14 +47,14 @@ NormalizedText SentencePieceNormalizer::normalize(std::string_view text, bool pr
     while (!rest.empty()) {
       const std::size_t plain = std::min(rest.find(' '), rest.size());
       put(rest.substr(0, plain));
-      if (plain < rest.size()) put(kSpace);
+      if (plain < rest.size()) put(kSpaceMark);
       rest.remove_prefix(std::min(plain + 1, rest.size()));
     }
     at += match.length;
   }
 
-  while (drop_extra && std::string_view(out).ends_with(kSpace)) {
-    out.resize(out.size() - kSpace.size());
+  while (drop_extra && std::string_view(out).ends_with(kSpaceMark)) {
+    out.resize(out.size() - kSpaceMark.size());
     if (with_origin) {
       at = result.origin[out.size()];
       result.origin.resize(out.size());

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/utf8.h"
+#include "text/space_mark.h"
 #include "text/tokenizer_json.h"
 
 namespace llmctl {
@@ -14,7 +15,6 @@ namespace {
 
 using PieceType = SentencePieceModel::PieceType;
 
-constexpr std::string_view kSpace = "\u2581";  // how pieces spell a space
 constexpr std::size_t kMaxTextBytes = 1u
                                       << 29;  // positions are 32-bit, and normalising makes longer
 
@@ -22,11 +22,11 @@ std::string with_spaces(std::string_view piece) {
   std::string text;
   text.reserve(piece.size());
   while (!piece.empty()) {
-    const std::size_t at = piece.find(kSpace);
+    const std::size_t at = piece.find(kSpaceMark);
     text += piece.substr(0, at);
     if (at == piece.npos) break;
     text += ' ';
-    piece.remove_prefix(at + kSpace.size());
+    piece.remove_prefix(at + kSpaceMark.size());
   }
   return text;
 }
@@ -156,8 +156,8 @@ std::string SentencePieceTokenizer::decode_next(TokenId id, DecodeState& state,
     default: {
       std::string_view rest = piece.text;
       if (state.at_start && (model_.add_dummy_prefix || model_.remove_extra_whitespaces) &&
-          rest.starts_with(kSpace)) {
-        rest.remove_prefix(kSpace.size());
+          rest.starts_with(kSpaceMark)) {
+        rest.remove_prefix(kSpaceMark.size());
         text = with_spaces(rest);
         state.at_start = model_.remove_extra_whitespaces && text.empty();
         return text;
@@ -189,7 +189,7 @@ bool SentencePieceTokenizer::is_special(TokenId id) const {
 }
 
 bool SentencePieceTokenizer::begins_word(TokenId id) const {
-  return is_special(id) || at(id).text.starts_with(kSpace);
+  return is_special(id) || at(id).text.starts_with(kSpaceMark);
 }
 
 std::vector<TokenId> SentencePieceTokenizer::with_special(std::span<const TokenId> a,

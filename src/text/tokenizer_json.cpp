@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "text/base64.h"
 #include "text/regex.h"
+#include "text/space_mark.h"
 
 namespace llmctl {
 namespace {
@@ -18,13 +19,12 @@ using Kind = SentencePieceModel::Kind;
 using PieceType = SentencePieceModel::PieceType;
 
 constexpr const char* kChatTemplateFile = "chat_template.jinja";
-constexpr const char* kSpace = "\u2581";
 
-Json replace(Json pattern, const char* content) {
+Json replace(Json pattern, std::string_view content) {
   return {{"type", "Replace"}, {"pattern", std::move(pattern)}, {"content", content}};
 }
 
-Json metaspace(const char* replacement, const char* prepend, bool split) {
+Json metaspace(std::string_view replacement, std::string_view prepend, bool split) {
   return {{"type", "Metaspace"},
           {"replacement", replacement},
           {"prepend_scheme", prepend},
@@ -70,7 +70,7 @@ class Writer {
       list.push_back(replace({{"Regex", "^ +| +$"}}, ""));
       list.push_back(replace({{"Regex", " {2,}"}}, " "));
     }
-    list.push_back(replace({{"String", " "}}, kSpace));
+    list.push_back(replace({{"String", " "}}, kSpaceMark));
     return sequence("normalizers", std::move(list));
   }
 
@@ -81,7 +81,7 @@ class Writer {
       // real space as the sign, which the normaliser has left none of, it always does; the second
       // turns it into the piece's spelling.
       list.push_back(metaspace(" ", "first", false));
-      list.push_back(metaspace(kSpace, "never", false));
+      list.push_back(metaspace(kSpaceMark, "never", false));
     }
     if (!user_.empty()) {
       std::string pattern;
@@ -95,12 +95,12 @@ class Writer {
       // There a text that spells the name of a byte piece would be taken for it.
       list.push_back(isolate("<(?=0x[0-9A-F]{2}>)"));
     }
-    if (model_.kind == Kind::kWord) list.push_back(metaspace(kSpace, "never", true));
+    if (model_.kind == Kind::kWord) list.push_back(metaspace(kSpaceMark, "never", true));
     return sequence("pretokenizers", std::move(list));
   }
 
   Json decoder() const {
-    Json list = Json::array({replace({{"String", kSpace}}, " ")});
+    Json list = Json::array({replace({{"String", kSpaceMark}}, " ")});
     if (model_.byte_fallback) list.push_back({{"type", "ByteFallback"}});
     list.push_back({{"type", "Fuse"}});
     if (model_.add_dummy_prefix) {

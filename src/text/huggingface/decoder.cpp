@@ -144,7 +144,7 @@ class StripDecoder : public Decoder {
 
 std::unique_ptr<Decoder> make_step(const JsonAccess& json, bool fused);
 
-std::unique_ptr<Decoder> make_sequence(const JsonAccess& json) {
+std::unique_ptr<Decoder> make_sequence_decoder(const JsonAccess& json) {
   const JsonAccess list = json["decoders"];
   std::vector<std::unique_ptr<Decoder>> steps;
   bool fused = false;
@@ -160,7 +160,7 @@ std::unique_ptr<Decoder> make_sequence(const JsonAccess& json) {
 
 std::unique_ptr<Decoder> make_step(const JsonAccess& json, bool fused) {
   const std::string type = json.type();
-  if (type == "Sequence") return make_sequence(json);
+  if (type == "Sequence") return make_sequence_decoder(json);
   if (type == "ByteLevel") return std::make_unique<ByteLevelDecoder>();
   if (type == "ByteFallback") return std::make_unique<ByteFallbackDecoder>();
   if (type == "Fuse") {

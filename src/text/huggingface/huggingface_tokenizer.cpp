@@ -13,14 +13,15 @@
 namespace llmctl {
 namespace {
 
-constexpr std::size_t kMaxTextBytes = 1u << 29;  // places are 32-bit, and normalising makes longer
+constexpr std::size_t kMaxPlacedBytes = 1u
+                                        << 29;  // places are 32-bit, and normalising makes longer
 
 void check_text(std::string_view text) {
   if (const auto bad = find_invalid_utf8(text)) {
     fail(ErrorCode::kData, "the text is not valid UTF-8 at byte ", *bad);
   }
-  if (text.size() > kMaxTextBytes) {
-    fail(ErrorCode::kData, "a text of ", text.size(), " bytes, at most ", kMaxTextBytes,
+  if (text.size() > kMaxPlacedBytes) {
+    fail(ErrorCode::kData, "a text of ", text.size(), " bytes, at most ", kMaxPlacedBytes,
          " are encoded at once");
   }
 }

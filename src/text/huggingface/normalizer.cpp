@@ -308,7 +308,7 @@ std::unique_ptr<Normalizer> make_precompiled(const JsonAccess& json) {
   return std::make_unique<PrecompiledNormalizer>(Charsmap(*bytes, table.place()));
 }
 
-std::unique_ptr<Normalizer> make_sequence(const JsonAccess& json) {
+std::unique_ptr<Normalizer> make_sequence_normalizer(const JsonAccess& json) {
   const JsonAccess list = json["normalizers"];
   std::vector<std::unique_ptr<Normalizer>> steps;
   for (std::size_t i = 0; i < list.size(); ++i) {
@@ -322,7 +322,7 @@ std::unique_ptr<Normalizer> make_sequence(const JsonAccess& json) {
 std::unique_ptr<Normalizer> make_normalizer(const JsonAccess& json) {
   if (json.json().is_null()) return nullptr;
   const std::string type = json.type();
-  if (type == "Sequence") return make_sequence(json);
+  if (type == "Sequence") return make_sequence_normalizer(json);
   if (type == "BertNormalizer") return make_bert(json);
   if (type == "NFC") return std::make_unique<FormNormalizer>(UnicodeForm::kNfc);
   if (type == "NFD") return std::make_unique<FormNormalizer>(UnicodeForm::kNfd);

@@ -305,7 +305,7 @@ std::unique_ptr<PreTokenizer> make_whitespace(const JsonAccess& json) {
                                                Behavior::kRemoved, true);
 }
 
-std::unique_ptr<PreTokenizer> make_sequence(const JsonAccess& json) {
+std::unique_ptr<PreTokenizer> make_sequence_pre_tokenizer(const JsonAccess& json) {
   const JsonAccess list = json["pretokenizers"];
   std::vector<std::unique_ptr<PreTokenizer>> steps;
   for (std::size_t i = 0; i < list.size(); ++i) {
@@ -326,7 +326,7 @@ bool is_numeric(char32_t c) {
 std::unique_ptr<PreTokenizer> make_pre_tokenizer(const JsonAccess& json) {
   if (json.json().is_null()) return nullptr;
   const std::string type = json.type();
-  if (type == "Sequence") return make_sequence(json);
+  if (type == "Sequence") return make_sequence_pre_tokenizer(json);
   if (type == "ByteLevel") {
     return std::make_unique<ByteLevelPreTokenizer>(json.boolean_or("add_prefix_space", true),
                                                    json.boolean_or("use_regex", true));

@@ -12,7 +12,7 @@ bool continues_character(std::string_view text, std::size_t at) {
 }
 
 /// The bytes of the character that byte `at` belongs to.
-TextRange character_at(std::string_view text, std::size_t at) {
+TextRange character_range(std::string_view text, std::size_t at) {
   std::size_t begin = at, end = at + 1;
   while (begin > 0 && continues_character(text, begin)) --begin;
   while (continues_character(text, end)) ++end;
@@ -36,8 +36,8 @@ Stretch::Stretch(const Stretch& whole, TextRange part)
 
 ByteSpan Stretch::original(std::size_t begin, std::size_t end) const {
   if (begin >= end) return {begin_, begin_};
-  const TextRange first = changed_ ? origin_[begin] : character_at(text_, begin);
-  const TextRange last = changed_ ? origin_[end - 1] : character_at(text_, end - 1);
+  const TextRange first = changed_ ? origin_[begin] : character_range(text_, begin);
+  const TextRange last = changed_ ? origin_[end - 1] : character_range(text_, end - 1);
   return {begin_ + first.begin, begin_ + last.end};
 }
 
@@ -46,7 +46,7 @@ bool Stretch::begins_text(std::size_t at) const {
 }
 
 TextRange Rewriter::origin(std::size_t at) const {
-  return stretch_.changed_ ? stretch_.origin_[at] : character_at(stretch_.text_, at);
+  return stretch_.changed_ ? stretch_.origin_[at] : character_range(stretch_.text_, at);
 }
 
 void Rewriter::copy(std::size_t begin, std::size_t end) {

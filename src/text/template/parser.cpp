@@ -10,7 +10,7 @@
 namespace llmctl::jinja {
 namespace {
 
-constexpr int kMaxDepth = 200;
+constexpr int kMaxNesting = 200;
 
 using Kind = Expression::Kind;
 
@@ -28,7 +28,7 @@ class Parser {
   /// Bounds how deep the tree, and with it every walk over it, can be.
   struct Depth {
     explicit Depth(Parser& parser) : parser_(parser) {
-      if (++parser_.depth_ > kMaxDepth) parser_.error("nested too deep");
+      if (++parser_.depth_ > kMaxNesting) parser_.error("nested too deep");
     }
     ~Depth() { --parser_.depth_; }
     Depth(const Depth&) = delete;
@@ -396,7 +396,7 @@ class Parser {
   ExpressionPtr postfix(ExpressionPtr value) {
     int links = 0;
     while (true) {
-      if (++links > kMaxDepth) error("nested too deep");
+      if (++links > kMaxNesting) error("nested too deep");
       if (take_operator(".")) {
         if (now().kind == Token::Kind::kInteger) {
           ExpressionPtr index = make(Kind::kLiteral);

@@ -11,7 +11,7 @@
 namespace llmctl::jinja {
 namespace {
 
-constexpr int kMaxCalls = 50, kMaxDepth = 1200;
+constexpr int kMaxCalls = 50, kMaxRenderDepth = 1200;
 
 /// Names of one level; reading goes outwards.
 struct Scope {
@@ -55,7 +55,7 @@ class Renderer {
   /// Counts how deep blocks and expressions are in one another, macro calls included.
   struct Depth {
     explicit Depth(Renderer& renderer) : renderer_(renderer) {
-      if (++renderer_.depth_ > kMaxDepth) {
+      if (++renderer_.depth_ > kMaxRenderDepth) {
         --renderer_.depth_;
         raise("nested too deep");
       }
