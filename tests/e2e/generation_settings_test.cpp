@@ -1,0 +1,50 @@
+// What a model directory's generation_config.json and the lengths of prompts mean to `generate`.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/llmctl.h"
+
+namespace llmctl::test {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(GenerationSettings, OfAModelsDirectoryAreDoneIdleOrNamed) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 4);
+  bench.run({"export", "-m", "run", "-o", "m"});
+  const std::vector<std::string> ask = {"generate", "-m", "m", "-p", "a", "-n", "12", "--json"};
+  const auto text = [&](const json& settings, const std::string& named) {
+    bench.write("m/generation_config.json", settings.dump());
+    const auto result = bench.run(ask);
+    EXPECT_THAT(result.err, named.empty() ? Not(HasSubstr("not done")) : HasSubstr(named));
+    return json::parse(result.out)["generated_text"].get<std::string>();
+  };
+  const std::string greedy = text({{"eos_token_id", nullptr}}, "");
+  EXPECT_EQ(text({{"do_sample", false}, {"temperature", 1e-6}}, ""), greedy);
+  EXPECT_EQ(text({{"top_p", 0.0}, {"top_k", -1}}, ""), greedy);
+  EXPECT_EQ(text({{"num_beams", 4}, {"length_penalty", 1.0}}, "num_beams 4 is not done"), greedy);
+  EXPECT_EQ(text({{"do_sample", true}, {"temperature", 1e-6}}, ""), greedy);
+}
+
+TEST(GenerationSettings, PromptsThatAreTooLongAreNamedBeforeTheWork) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 4);
+  std::string longest;
+  for (int i = 0; i < 4000; ++i) longest += "word ";
+  bench.write("p.txt", "a\n" + longest + "\nb\n" + longest + "\n");
+  const std::vector<std::string> ask = {"generate", "-m", "run", "-f",      "p.txt",
+                                        "-n",       "3",  "-o",  "o.jsonl", "--json"};
+  expect_one_line_error(bench.run(ask, 65), {"p.txt:2 has", "1 more is too long", "too_long"});
+  auto skip = ask;
+  skip.insert(skip.end(), {"--set", "generation.too_long=skip"});
+  const auto result = bench.run(skip);
+  EXPECT_THAT(result.err, HasSubstr("2 prompts were too long and left out"));
+}
+
+}  // namespace
+}  // namespace llmctl::test
