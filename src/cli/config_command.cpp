@@ -35,16 +35,16 @@ void add_command_argument(CLI::App& app, ConfigCommandOptions& options, bool req
 }  // namespace
 
 void add_config_command(CommandContext context) {
-  CLI::App* config =
-      add_command(context.root, context.common, "config", "Write, check and explain configurations",
-                  "  llmctl config init pretrain > pretrain.json\n"
-                  "  llmctl config validate -c pretrain.json\n"
-                  "  llmctl config show -c pretrain.json --set train.steps=100\n"
-                  "  llmctl config schema pretrain > schema.json\n"
-                  "\n"
-                  "Relative paths in configurations, --set and flags are relative to the working\n"
-                  "directory (those of \"extends\" to the file); ~ is the home directory. run.json keeps\n"
-                  "absolute ones.");
+  CLI::App* config = add_command(
+      context.root, context.common, "config", "Write, check and explain configurations",
+      "  llmctl config init pretrain > pretrain.json\n"
+      "  llmctl config validate -c pretrain.json\n"
+      "  llmctl config show -c pretrain.json --set train.steps=100\n"
+      "  llmctl config schema pretrain > schema.json\n"
+      "\n"
+      "Relative paths in configurations, --set and flags are relative to the working\n"
+      "directory (those of \"extends\" to the file); ~ is the home directory. run.json keeps\n"
+      "absolute ones.");
   config->require_subcommand(1);
 
   auto init = std::make_shared<ConfigCommandOptions>();

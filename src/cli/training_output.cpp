@@ -21,9 +21,10 @@ void add_training_options(CLI::App& command, TrainingCommandOptions& options) {
       ->option_text("DEVICE");
   command.add_flag("--overwrite", options.overwrite,
                    "Remove the run that the directory holds and start anew");
-  command.add_flag("--change", options.change,
-                   "Go on with a run under other values of keys that may change on request (length, "
-                   "learning rate, batch size, …); llmctl config keys tells which");
+  command.add_flag(
+      "--change", options.change,
+      "Go on with a run under other values of keys that may change on request (length, "
+      "learning rate, batch size, …); llmctl config keys tells which");
 }
 
 namespace {
@@ -83,12 +84,11 @@ int run_training_command(const CommonOptions& common, TrainingCommandOptions opt
   require(!config.files.empty() || !config.sets.empty(), ErrorCode::kUsage,
           "no configuration given: use -c FILE (llmctl config init writes one)");
   const JsonDocument document = load_document(config, options.command);
-  const TrainingReport report =
-      train_from_config(options.command, document,
-                        {.overwrite = options.overwrite,
-                         .change = options.change,
-                         .dry_run = config.dry_run,
-                         .command_line = common.command_line});
+  const TrainingReport report = train_from_config(options.command, document,
+                                                  {.overwrite = options.overwrite,
+                                                   .change = options.change,
+                                                   .dry_run = config.dry_run,
+                                                   .command_line = common.command_line});
   const std::string text =
       config.dry_run ? render_facts(STDOUT_FILENO, "plan of " + report.command, report.plan)
                      : training_table(report, common.command_line);

@@ -32,8 +32,8 @@ void collect_differences(const Json& a, const Json& b, const std::string& path,
 }
 
 bool is_number(const std::string& part) {
-  return !part.empty() && std::all_of(part.begin(), part.end(),
-                                      [](char c) { return c >= '0' && c <= '9'; });
+  return !part.empty() &&
+         std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 std::vector<std::string> parts_of(const std::string& path) {

@@ -251,8 +251,8 @@ void check_limit(const ConfigNode& node, const std::string& value, const OneOf& 
   if (std::find(allowed.values.begin(), allowed.values.end(), value) != allowed.values.end()) {
     return;
   }
-  node.fail("", concat("expected one of ", join_names(allowed.values), ", got ", shown(node.value()),
-                       did_you_mean(value, allowed.values)));
+  node.fail("", concat("expected one of ", join_names(allowed.values), ", got ",
+                       shown(node.value()), did_you_mean(value, allowed.values)));
 }
 
 void check_limit(const ConfigNode& node, std::string& value, PathKey) {

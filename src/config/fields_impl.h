@@ -55,7 +55,9 @@ Default tag_or(Default otherwise, const Limits&... limits) {
 }
 
 template <class T>
-constexpr bool kHasShorthand = requires { T::kShorthand; };
+constexpr bool kHasShorthand = requires {
+  T::kShorthand;
+};
 
 /// Throws unless the value is of the kind: "expected an object, got 3".
 void expect_object(const ConfigNode& node);
@@ -223,9 +225,15 @@ struct SchemaVisitor {
 std::string limit_text(const Range<std::int64_t>& range);
 std::string limit_text(const Range<double>& range);
 std::string limit_text(const OneOf& allowed);
-inline std::string limit_text(Change) { return ""; }
-inline std::string limit_text(PathKey) { return ""; }
-inline std::string limit_text(OneOrMore) { return ""; }
+inline std::string limit_text(Change) {
+  return "";
+}
+inline std::string limit_text(PathKey) {
+  return "";
+}
+inline std::string limit_text(OneOrMore) {
+  return "";
+}
 
 /// The type of what an object with a shorthand may be written as.
 template <class T>
@@ -264,7 +272,8 @@ struct DescribeVisitor {
   void operator()(const char* name, const T& field, const char* help, const Limits&... limits) {
     const std::string path = prefix.empty() ? name : prefix + "." + name;
     FieldDoc doc{path, type_text<T, Limits...>(), {}, help, {}, {}, {}};
-    if (const Json value = default_of(field); !value.is_null()) doc.default_value = dump_json(value);
+    if (const Json value = default_of(field); !value.is_null())
+      doc.default_value = dump_json(value);
     ((doc.limits += limit_text(limits)), ...);
     doc.change = tag_or<Change>(change, limits...);
     doc.file = tag_or<PathKey>(std::optional<PathKey>(), limits...);

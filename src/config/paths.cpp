@@ -21,7 +21,8 @@ bool is_name(const std::string& path) {
   return std::string_view("/.~").find(path[0]) == std::string_view::npos && !exists(path);
 }
 
-/// The working directory; before a pattern, with those characters escaped that would have a meaning.
+/// The working directory; before a pattern, with those characters escaped that would have a
+/// meaning.
 std::string working_directory(bool pattern) {
   const std::string directory = fs::current_path().string();
   if (!pattern) return directory;
@@ -77,8 +78,8 @@ std::string absolute_path(const std::string& path, PathKey rule) {
   const std::string expanded = expand_home(path);
   const bool pattern =
       expanded.find_first_of(kGlobCharacters) != std::string::npos && !exists(expanded);
-  const fs::path full = expanded[0] == '/' ? fs::path(expanded)
-                                           : fs::path(working_directory(pattern)) / expanded;
+  const fs::path full =
+      expanded[0] == '/' ? fs::path(expanded) : fs::path(working_directory(pattern)) / expanded;
   std::string text = full.lexically_normal().string();
   if (text.size() > 1 && text.back() == '/') text.pop_back();
   return text;

@@ -17,8 +17,8 @@ struct Batching {
   std::int64_t batch_size = 32;        ///< rows per optimiser step over all ranks
   std::int64_t micro_batch_size = 32;  ///< rows per forward pass; 0: batch_size
   int rank = 0, world = 1;
-  /// Where a run's batch size has changed: from first_step on it is batch_size, and the steps before
-  /// it took rows_before rows, which are not dealt again.
+  /// Where a run's batch size has changed: from first_step on it is batch_size, and the steps
+  /// before it took rows_before rows, which are not dealt again.
   std::int64_t first_step = 0;
   std::uint64_t rows_before = 0;
 };

@@ -30,11 +30,13 @@ struct BertFamilyConfig : CommonConfig {
     visit("hidden_act", self.hidden_act, "Activation of the feed-forward.",
           OneOf{activation_names()});
     visit("hidden_dropout_prob", self.hidden_dropout_prob,
-          "Dropout of embeddings and of what blocks add.", Range<double>{0, 0.99}, Change::kOnRequest);
+          "Dropout of embeddings and of what blocks add.", Range<double>{0, 0.99},
+          Change::kOnRequest);
     visit("attention_probs_dropout_prob", self.attention_probs_dropout_prob,
           "Dropout of attention probabilities.", Range<double>{0, 0.99}, Change::kOnRequest);
     visit("classifier_dropout", self.classifier_dropout,
-          "Dropout before a classifier; hidden_dropout_prob by default.", Range<double>{0, 0.99}, Change::kOnRequest);
+          "Dropout before a classifier; hidden_dropout_prob by default.", Range<double>{0, 0.99},
+          Change::kOnRequest);
     visit("max_position_embeddings", self.max_position_embeddings,
           "Longest sequence: each position has a vector.", Range<std::int64_t>{1, 1 << 24});
     visit("sinusoidal_pos_embds", self.sinusoidal_pos_embds,

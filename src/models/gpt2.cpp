@@ -33,12 +33,15 @@ struct Gpt2Config : CommonConfig {
     common_fields(self, visit);
     visit("activation_function", self.activation_function, "Activation of the feed-forward.",
           OneOf{activation_names()});
-    visit("embd_pdrop", self.embd_pdrop, "Dropout of the embeddings.", Range<double>{0, 0.99}, Change::kOnRequest);
+    visit("embd_pdrop", self.embd_pdrop, "Dropout of the embeddings.", Range<double>{0, 0.99},
+          Change::kOnRequest);
     visit("attn_pdrop", self.attn_pdrop, "Dropout of attention probabilities.",
           Range<double>{0, 0.99}, Change::kOnRequest);
-    visit("resid_pdrop", self.resid_pdrop, "Dropout of what blocks add.", Range<double>{0, 0.99}, Change::kOnRequest);
+    visit("resid_pdrop", self.resid_pdrop, "Dropout of what blocks add.", Range<double>{0, 0.99},
+          Change::kOnRequest);
     visit("classifier_dropout", self.classifier_dropout,
-          "Dropout before a token classifier; 0.1 by default.", Range<double>{0, 0.99}, Change::kOnRequest);
+          "Dropout before a token classifier; 0.1 by default.", Range<double>{0, 0.99},
+          Change::kOnRequest);
     visit("layer_norm_epsilon", self.layer_norm_epsilon, "Added to the variance in norms.",
           Range<double>{1e-20, 1});
     visit("tie_word_embeddings", self.tie_word_embeddings,

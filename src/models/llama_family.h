@@ -44,7 +44,8 @@ struct LlamaFamilyConfig : CommonConfig {
     visit("attention_dropout", self.attention_dropout, "Dropout of attention probabilities.",
           Range<double>{0, 0.99}, Change::kOnRequest);
     visit("classifier_dropout", self.classifier_dropout,
-          "Dropout before a token classifier; 0.1 by default.", Range<double>{0, 0.99}, Change::kOnRequest);
+          "Dropout before a token classifier; 0.1 by default.", Range<double>{0, 0.99},
+          Change::kOnRequest);
     visit("rope_theta", self.rope_theta, "Base of the rotary frequencies.", Range<double>{1, 1e15});
     visit("rope_scaling", self.rope_scaling,
           "How rotary positions are stretched: null, or an object with rope_type linear, dynamic, "

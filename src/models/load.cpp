@@ -185,9 +185,9 @@ std::unique_ptr<Model> create_model(const ConfigNode& section, std::int64_t toke
   if (head == HeadKind::kSequenceClassification) {
     config["problem_type"] = problem_type_name(plan.facts.problem_type);
   }
-  auto model = std::make_unique<TransformerModel>(std::move(plan), std::move(config),
-                                                  Json::object(), request.dtype,
-                                                  request.meta ? at::kMeta : at::kCPU);
+  auto model =
+      std::make_unique<TransformerModel>(std::move(plan), std::move(config), Json::object(),
+                                         request.dtype, request.meta ? at::kMeta : at::kCPU);
   for (std::size_t i = 0; i < model->tensors().size() && !request.meta; ++i) {
     at::Tensor parameter = model->tensors()[i];
     initialize_parameter(model->plan().tensors[i], parameter, model->plan(), request.seed);

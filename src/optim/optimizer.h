@@ -39,7 +39,8 @@ struct OptimConfig {
           OneOf{{"adamw", "adam", "muon"}});
     visit("lr", self.lr, "Peak learning rate.", Range<double>{0, 10}, Change::kOnRequest);
     visit("min_lr_ratio", self.min_lr_ratio,
-          "Learning rate at the end of the decay, as a share of lr.", Range<double>{0, 1}, Change::kOnRequest);
+          "Learning rate at the end of the decay, as a share of lr.", Range<double>{0, 1},
+          Change::kOnRequest);
     visit("schedule", self.schedule, "Shape after the warm-up.",
           OneOf{{"cosine", "linear", "constant", "inverse_sqrt"}}, Change::kOnRequest);
     visit("warmup_steps", self.warmup_steps, "Steps of linear warm-up.",
@@ -48,15 +49,19 @@ struct OptimConfig {
           Range<std::int64_t>{0, 1'000'000'000}, Change::kOnRequest);
     visit("weight_decay", self.weight_decay, "Weight decay; biases and norms are spared.",
           Range<double>{0, 10}, Change::kOnRequest);
-    visit("beta1", self.beta1, "Decay of the first moment.", Range<double>{0, 1}, Change::kOnRequest);
-    visit("beta2", self.beta2, "Decay of the second moment.", Range<double>{0, 1}, Change::kOnRequest);
-    visit("eps", self.eps, "Added to the root of the second moment.", Range<double>{0, 1}, Change::kOnRequest);
+    visit("beta1", self.beta1, "Decay of the first moment.", Range<double>{0, 1},
+          Change::kOnRequest);
+    visit("beta2", self.beta2, "Decay of the second moment.", Range<double>{0, 1},
+          Change::kOnRequest);
+    visit("eps", self.eps, "Added to the root of the second moment.", Range<double>{0, 1},
+          Change::kOnRequest);
     visit("clip_norm", self.clip_norm, "Largest global gradient norm; 0: no clipping.",
           Range<double>{0, 1e9}, Change::kOnRequest);
     visit("muon_lr_ratio", self.muon_lr_ratio,
           "Muon: learning rate of the matrices inside blocks, as a multiple of lr.",
           Range<double>{0, 1000}, Change::kOnRequest);
-    visit("muon_momentum", self.muon_momentum, "Muon: decay of its momentum.", Range<double>{0, 1}, Change::kOnRequest);
+    visit("muon_momentum", self.muon_momentum, "Muon: decay of its momentum.", Range<double>{0, 1},
+          Change::kOnRequest);
   }
 };
 

@@ -132,8 +132,9 @@ std::vector<ConfigKey> keys_of() {
       add_keys({init_from_field()}, "", keys);
       add_chosen("model", "model_type", model_types(), describe_model, keys);
     } else if (field.path == "task") {
-      add_chosen("task", "type", task_types(),
-                 [](const std::string& type) { return find_task_kind(type)->describe(); }, keys);
+      add_chosen(
+          "task", "type", task_types(),
+          [](const std::string& type) { return find_task_kind(type)->describe(); }, keys);
     } else if (field.path == "generation") {
       add_keys(describe_config<GenerationConfig>("generation"), "", keys);
     }

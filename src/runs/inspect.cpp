@@ -81,13 +81,11 @@ Inspection inspect_model(const fs::path& directory, Listing listing, bool statis
 /// What changed while a run was under way.
 void list_changes(const std::vector<ConfigChange>& changes, Inspection& out) {
   for (const ConfigChange& change : changes) {
-    out.facts.emplace_back(concat("from step ", change.step),
-                           concat(change.key, " ", dump_json(change.to), ", before ",
-                                  dump_json(change.from)));
-    out.json["changes"].push_back({{"step", change.step},
-                                   {"key", change.key},
-                                   {"from", change.from},
-                                   {"to", change.to}});
+    out.facts.emplace_back(
+        concat("from step ", change.step),
+        concat(change.key, " ", dump_json(change.to), ", before ", dump_json(change.from)));
+    out.json["changes"].push_back(
+        {{"step", change.step}, {"key", change.key}, {"from", change.from}, {"to", change.to}});
   }
 }
 

@@ -71,8 +71,8 @@ RunPlan plan_run(const std::filesystem::path& directory, JsonDocument& document,
                  const std::vector<FieldDoc>& fields, const Resolve& resolve,
                  const StartOptions& options);
 
-/// Makes the directory ready for the plan: finishes or does an overwriting, and writes run.json. The
-/// caller holds the run's lock.
+/// Makes the directory ready for the plan: finishes or does an overwriting, and writes run.json.
+/// The caller holds the run's lock.
 void open_run(const std::filesystem::path& directory, const RunPlan& plan, bool overwrite);
 
 /// environment.json: versions, device, kernels chosen; the previous parts of the run stay under

@@ -40,7 +40,8 @@ struct TokenizerSection {
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("path", self.path,
-          "Tokenizer directory or SentencePiece model; empty: the one in model.init_from. Another path "
+          "Tokenizer directory or SentencePiece model; empty: the one in model.init_from. Another "
+          "path "
           "to the same content is no change.",
           PathKey{}, Change::kFree);
     visit("vectors", self.vectors,
@@ -166,8 +167,7 @@ struct OutputSection {
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("file", self.file,
-          "JSONL (generate) or JSON (eval) file to write; empty: standard output.",
-          PathKey{});
+          "JSONL (generate) or JSON (eval) file to write; empty: standard output.", PathKey{});
   }
 };
 

@@ -66,9 +66,10 @@ class TrainingSetup {
     batching_.world = world_->size();
     place_batches(batching_, plan.record.changes);
     if (batching_.first_step > 0 && train_.epochs) {
-      root.fail("train.batch_size",
-                "may change only in a run whose length is in steps (train.steps): epochs are counted "
-                "in steps of one size");
+      root.fail(
+          "train.batch_size",
+          "may change only in a run whose length is in steps (train.steps): epochs are counted "
+          "in steps of one size");
     }
     // A run keeps the kernels that it was started with, whatever "auto" would choose on this
     // machine.
@@ -250,9 +251,9 @@ std::vector<std::pair<std::string, std::string>> plan_lines(const RunPlan& plan)
   lines.emplace_back("start", plan.goes_on ? "goes on with the run in it" : "from the beginning");
   for (const std::string& kept : plan.kept) lines.emplace_back("as in the run", kept);
   for (const ConfigChange& change : plan.record.changes) {
-    lines.emplace_back(concat("from step ", change.step),
-                       concat(change.key, " ", dump_json(change.to), ", before ",
-                              dump_json(change.from)));
+    lines.emplace_back(
+        concat("from step ", change.step),
+        concat(change.key, " ", dump_json(change.to), ", before ", dump_json(change.from)));
   }
   return lines;
 }
@@ -284,7 +285,7 @@ RunPlan plan_training(JsonDocument& document, const RunOptions& options) {
 }  // namespace
 
 TrainingReport train_from_config(const std::string& command, const JsonDocument& given,
-                                    const RunOptions& options) {
+                                 const RunOptions& options) {
   // What the run in the directory says where this document says nothing is added to it.
   JsonDocument document = given;
   const auto look = [&] { return plan_training(document, options); };
@@ -314,8 +315,8 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   data.directory = tokenizer_directory(root, config.tokenizer);
   if (!raw_text) task->read(data);
   const auto seed = static_cast<std::uint64_t>(config.run.seed);
-  auto model = assemble_model(model_node, *tokenizer, task->head(), task->labels(), seed,
-                              options.dry_run);
+  auto model =
+      assemble_model(model_node, *tokenizer, task->head(), task->labels(), seed, options.dry_run);
   begin_with_vectors(*model, *tokenizer, root, config.tokenizer);
   adapt(*model, root, config.lora, seed);
   check_best_score(root, config, *task, data.holds_out());

@@ -41,7 +41,8 @@ std::vector<std::vector<std::int64_t>> BucketedSource::micro_batches(std::int64_
   const std::int64_t window = step / steps;
   std::vector<std::int64_t> sorted;
   for (std::int64_t s = window * steps; s < (window + 1) * steps; ++s) {
-    for (const RowUse& use : order_.step(batching_.first_step + s)) sorted.push_back(rows_[use.row]);
+    for (const RowUse& use : order_.step(batching_.first_step + s))
+      sorted.push_back(rows_[use.row]);
   }
   sort_longest_first(sorted, lengths_);
   const Permutation batches(

@@ -246,7 +246,8 @@ std::unique_ptr<Source> SequenceClassification::source(const Batching& batching)
   digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
   return std::make_unique<BucketedSource>(
       rows_, train_rows_.lengths(), batching,
-      [this](std::span<const std::int64_t> rows) { return collate(rows); }, BucketedSource::Fingerprints{digest.hex(), content.hex()});
+      [this](std::span<const std::int64_t> rows) { return collate(rows); },
+      BucketedSource::Fingerprints{digest.hex(), content.hex()});
 }
 
 class ClassificationValidator : public Validator {

@@ -15,8 +15,9 @@ constexpr const char* kRawTextKeys[] = {"split",   "format",       "fields",
 void HeldOut::validate(const ConfigNode& node) const {
   const int given = !paths.empty() + (tail > 0) + (hash > 0);
   if (given > 1) {
-    node.fail("", "expected a list of paths, {\"tail\": SHARE} or {\"hash\": SHARE}, got several of "
-                  "them");
+    node.fail("",
+              "expected a list of paths, {\"tail\": SHARE} or {\"hash\": SHARE}, got several of "
+              "them");
   }
   for (const char* key : {"tail", "hash"}) {
     if (!node.has(key)) continue;

@@ -37,10 +37,10 @@ struct TrainerState {
   std::optional<double> best;        ///< its value
   std::int64_t bad_validations = 0;  ///< since the best
   std::int64_t validated_step = 0;   ///< of the last validation
-  std::string source_fingerprint;  ///< of the data and how it is dealt into steps
-  std::string source_content;      ///< of the data alone; empty in older checkpoints
-  std::string precision;           ///< "fp32" or "bf16", as it was resolved: a resumed run keeps it
-  Json scores = Json::object();    ///< of the last validation, as Scores::to_json() has them
+  std::string source_fingerprint;    ///< of the data and how it is dealt into steps
+  std::string source_content;        ///< of the data alone; empty in older checkpoints
+  std::string precision;         ///< "fp32" or "bf16", as it was resolved: a resumed run keeps it
+  Json scores = Json::object();  ///< of the last validation, as Scores::to_json() has them
   Json best_scores = Json::object();  ///< of the best one
   Json meters = Json::object();       ///< sums since the last record and in this epoch
 

@@ -209,14 +209,15 @@ void Trainer::resume() {
   if (step < 0) return;
   const fs::path checkpoint = checkpoint_directory(run_.directory, static_cast<std::int64_t>(step));
   const TrainerState saved = read_trainer_state(checkpoint);
-  const bool same = run_.source_changed
-                        ? saved.source_content.empty() ||
-                              saved.source_content == run_.source.content()
-                        : saved.source_fingerprint == run_.source.fingerprint();
-  require(same, ErrorCode::kConfig, "the run in ", run_.directory.string(),
-          " was made with other training data, or with another tokenizer (the content of "
-          "data.train or tokenizer.path has changed); restore it, go on with its model as a new run "
-          "(-m ", run_.directory.string(), " -o NEW), or start anew with --overwrite");
+  const bool same = run_.source_changed ? saved.source_content.empty() ||
+                                              saved.source_content == run_.source.content()
+                                        : saved.source_fingerprint == run_.source.fingerprint();
+  require(
+      same, ErrorCode::kConfig, "the run in ", run_.directory.string(),
+      " was made with other training data, or with another tokenizer (the content of "
+      "data.train or tokenizer.path has changed); restore it, go on with its model as a new run "
+      "(-m ",
+      run_.directory.string(), " -o NEW), or start anew with --overwrite");
   load_checkpoint(checkpoint, run_.model, *optimizer_, state_);
   resume_best();
   window_.restore(state_.meters.value("window", LossMeter().state()));

@@ -44,7 +44,8 @@ struct TrainConfig {
           Range<std::int64_t>{0, 1'000'000}, Change::kFree);
     visit("activation_checkpointing", self.activation_checkpointing,
           "Keep only what enters each block and compute the rest again in the backward pass: less "
-          "memory, a third more work.", Change::kFree);
+          "memory, a third more work.",
+          Change::kFree);
     visit("precision", self.precision,
           "Matrix products in fp32 or bf16; weights are kept in fp32. auto: bf16 where the "
           "hardware multiplies it faster.",
@@ -134,8 +135,8 @@ struct TrainingRun {
   /// What the epochs of records have in addition to step / steps_per_epoch: a run whose batch size
   /// changed on the way has gone through more or less of the data.
   double epoch_offset = 0;
-  /// The source deals the same data otherwise than before (weights changed): only what it holds must
-  /// be the same.
+  /// The source deals the same data otherwise than before (weights changed): only what it holds
+  /// must be the same.
   bool source_changed = false;
   /// Sums the gradients over the ranks, in place; empty with one process.
   std::function<void(const NamedTensors& parameters)> reduce_gradients;
@@ -164,7 +165,8 @@ struct TrainingOutcome {
 ///
 /// A checkpoint that cannot be written (disk full) costs a warning; three in a row, or the last one
 /// of the run, end it with exit_status 74. Throws kConfig (what was resumed does not fit), kData
-/// (checkpoints are there, and none is whole), kCannotCreate (directory not writable, or in use by another run), kInternal (max_skipped).
+/// (checkpoints are there, and none is whole), kCannotCreate (directory not writable, or in use by
+/// another run), kInternal (max_skipped).
 TrainingOutcome run_training(const TrainingRun& run);
 
 }  // namespace llmctl

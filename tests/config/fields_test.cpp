@@ -446,7 +446,8 @@ TEST(ChangeOf, StandsBesideTheKeyAndIsInherited) {
 }
 
 TEST(DifferingKeys, NamesLeavesInBothDirections) {
-  const Json a = Json::parse(R"({"a": {"b": 1, "c": 2}, "only": [1], "list": [{"x": 1}, {"x": 2}]})");
+  const Json a =
+      Json::parse(R"({"a": {"b": 1, "c": 2}, "only": [1], "list": [{"x": 1}, {"x": 2}]})");
   const Json b = Json::parse(R"({"a": {"b": 1, "c": 3, "d": 4}, "list": [{"x": 1}, {"x": 3}]})");
   EXPECT_EQ(differing_keys(a, b), (std::vector<std::string>{"a.c", "a.d", "list.1.x", "only"}));
   EXPECT_TRUE(differing_keys(a, a).empty());

@@ -73,10 +73,9 @@ void add_checkpoint(const TempDir& temp, const std::string& run, std::int64_t st
   const std::string directory = run + "/checkpoints/" + name + "/";
   Json manifest = {{"format", 1}, {"files", Json::object()}};
   for (const char* file : {"config.json", "optimizer.safetensors", "trainer.json"}) {
-    const auto path =
-        temp.write(directory + file, std::string(file) == "trainer.json"
-                                         ? dump_json(Json{{"step", step}})
-                                         : std::string("{}"));
+    const auto path = temp.write(directory + file, std::string(file) == "trainer.json"
+                                                       ? dump_json(Json{{"step", step}})
+                                                       : std::string("{}"));
     manifest["files"][file] = {{"size", fs::file_size(path)}, {"sha256", sha256_file(path)}};
   }
   temp.write(directory + "manifest.json", dump_json(manifest));
@@ -113,14 +112,14 @@ TEST(RunDirectory, GradesDecideWhatMayChange) {
   const std::string asked =
       error_of([&] { plan(temp / "run", R"({"optim": {"lr": 0.2}})"); }, ErrorCode::kConfig);
   EXPECT_THAT(asked, HasSubstr("optim.lr (0.1, now 0.2); --change lets it go on"));
-  const std::string never = error_of(
-      [&] { plan(temp / "run", R"({"optim": {"type": "adam"}})", {.change = true}); },
-      ErrorCode::kConfig);
+  const std::string never =
+      error_of([&] { plan(temp / "run", R"({"optim": {"type": "adam"}})", {.change = true}); },
+               ErrorCode::kConfig);
   EXPECT_THAT(never, HasSubstr("optim.type (\"adamw\", now \"adam\"), which cannot change"));
   EXPECT_THAT(never, HasSubstr("-o NEW"));
-  EXPECT_THAT(error_of([&] { plan(temp / "run", "{}", {.resume = false}); },
-                       ErrorCode::kCannotCreate),
-              HasSubstr("holds a run"));
+  EXPECT_THAT(
+      error_of([&] { plan(temp / "run", "{}", {.resume = false}); }, ErrorCode::kCannotCreate),
+      HasSubstr("holds a run"));
 }
 
 TEST(RunDirectory, ChangesAreKeptWithTheirSteps) {
@@ -137,8 +136,8 @@ TEST(RunDirectory, ChangesAreKeptWithTheirSteps) {
   EXPECT_EQ(again.record.changes, (std::vector<ConfigChange>{{400, "optim.lr", 0.1, 0.3}}));
   add_checkpoint(temp, "run", 500);
   const RunPlan back = start(temp / "run", R"({"optim": {"lr": 0.1}})", {.change = true});
-  EXPECT_EQ(back.record.changes, (std::vector<ConfigChange>{{400, "optim.lr", 0.1, 0.3},
-                                                            {500, "optim.lr", 0.3, 0.1}}));
+  EXPECT_EQ(back.record.changes,
+            (std::vector<ConfigChange>{{400, "optim.lr", 0.1, 0.3}, {500, "optim.lr", 0.3, 0.1}}));
   // What was trained since is lost: all of it is done again, with the new value.
   fs::remove_all(temp / "run/checkpoints/step-00000500");
   add_checkpoint(temp, "run", 300);
@@ -153,8 +152,7 @@ TEST(RunDirectory, WhatIsNotGivenStaysAsTheRunHasIt) {
   start(temp / "run", R"({"optim": {"lr": 0.2}, "log": {"every": 7}})");
   add_checkpoint(temp, "run", 10);
   JsonDocument document{Json::parse(R"({"log": {}})"), {}};
-  const RunPlan found =
-      plan_run(temp / "run", document, describe_config<SmallRun>(), resolve, {});
+  const RunPlan found = plan_run(temp / "run", document, describe_config<SmallRun>(), resolve, {});
   EXPECT_TRUE(found.goes_on);
   EXPECT_EQ(found.record.config["optim"]["lr"], 0.2) << "not today's default";
   EXPECT_EQ(document.value["optim"]["lr"], 0.2);
@@ -191,9 +189,9 @@ TEST(RunDirectory, OverwriteRemovesTheRunAndNothingElse) {
   EXPECT_FALSE(fs::exists(temp / "run/.overwriting"));
 
   temp.write("mine/notes.txt", "mine");
-  EXPECT_THAT(error_of([&] { start(temp / "mine", "{}", {.overwrite = true}); },
-                       ErrorCode::kCannotCreate),
-              HasSubstr("holds notes.txt but no run.json"));
+  EXPECT_THAT(
+      error_of([&] { start(temp / "mine", "{}", {.overwrite = true}); }, ErrorCode::kCannotCreate),
+      HasSubstr("holds notes.txt but no run.json"));
   EXPECT_EQ(test::slurp(temp / "mine/notes.txt"), "mine");
 }
 

@@ -27,7 +27,9 @@ std::vector<std::int32_t> random_lengths(std::size_t rows) {
 BucketedSource make_source(std::size_t rows, const Batching& batching) {
   std::vector<std::int64_t> order(rows);
   std::iota(order.begin(), order.end(), 0);
-  return {order, random_lengths(rows), batching,
+  return {order,
+          random_lengths(rows),
+          batching,
           [](std::span<const std::int64_t> chosen) {
             std::vector<TokenRow> out;
             for (std::int64_t row : chosen) out.push_back({{row}});
