@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "corpus/word_vectors.h"
-#include "infer/engine.h"
 #include "models/model.h"
 #include "prompt/generation_settings.h"
 #include "runs/data_runs.h"

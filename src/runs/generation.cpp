@@ -229,6 +229,9 @@ GenerationReport run_generation(const JsonDocument& document, const GenerationFl
     report.done_before = outcome.resumed;
     report.exit_status = outcome.exit_status;
   }
+  const std::size_t known = report.notes.size();
+  report.notes = responder.notes();
+  for (std::size_t i = known; i < report.notes.size(); ++i) log_warning(report.notes[i]);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

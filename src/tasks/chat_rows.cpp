@@ -20,6 +20,13 @@ ChatRequest request_of(const Dialogue& dialogue, Json messages, bool add_generat
   return request;
 }
 
+/// Refuses what the template would leave out without a word.
+void check_written(const ChatTemplate& chat, const Dialogue& dialogue) {
+  const std::string what = chat.overlooked(request_of(dialogue, dialogue.messages, false));
+  require(what.empty(), ErrorCode::kData, dialogue.place, ": the chat template does not write ",
+          what);
+}
+
 /// The last part of ids and flags, so many as fit.
 void keep_end(DialogueRow& row, std::size_t length) {
   if (row.ids.size() <= length) return;
@@ -98,6 +105,7 @@ DialogueRow ChatRows::encode(const Dialogue& dialogue, const Json& messages) con
 }
 
 DialogueRow ChatRows::row(const Dialogue& dialogue, std::size_t length) const {
+  check_written(chat_, dialogue);
   DialogueRow row = encode(dialogue, dialogue.messages);
   for (Json rest = dialogue.messages; row.ids.size() > length;) {
     rest = without_oldest_exchange(rest);
@@ -109,6 +117,7 @@ DialogueRow ChatRows::row(const Dialogue& dialogue, std::size_t length) const {
 }
 
 std::vector<TokenId> ChatRows::prompt(const Dialogue& dialogue, std::size_t length) const {
+  check_written(chat_, dialogue);
   Json messages = dialogue.messages;
   if (!messages.empty() && has_role(messages.back(), "assistant"))
     messages.erase(messages.size() - 1);

@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "base/strings.h"
 #include "config/fields.h"
+#include "tasks/dialogues.h"
 #include "text/unicode.h"
 
 namespace llmctl {
@@ -44,24 +45,27 @@ class ChatForm : public PromptForm {
         end_(chat_.turn_end(*tokenizer_)) {}
 
   EncodedPrompt encode(const AnswerInput& input) const override {
-    const bool has_messages = input.record.contains("messages");
-    if (!has_messages && !prompts_are_messages_)
+    const bool conversation = input.record.is_object() && (input.record.contains("messages") ||
+                                                           input.record.contains("conversations"));
+    if (!conversation && !prompts_are_messages_)
       return encode_prompt(*tokenizer_, prompt_of(input), input.place);
-    ChatRequest request;
-    request.add_generation_prompt = true;
-    if (has_messages) {
-      request.messages = input.record["messages"];
+    Dialogue dialogue;
+    if (conversation) {
+      dialogue = read_prompt_input(input, TextGenerationConfig());
     } else {
-      request.messages.push_back({{"role", "user"}, {"content", prompt_of(input)}});
+      dialogue.messages.push_back({{"role", "user"}, {"content", prompt_of(input)}});
     }
-    const bool opened = !request.messages.empty() && request.messages[0].is_object() &&
-                        request.messages[0].value("role", Json()) == "system";
-    if (!system_.empty() && !opened) {
-      request.messages.insert(request.messages.begin(),
-                              Json{{"role", "system"}, {"content", system_}});
-    }
-    if (input.record.contains("tools")) request.tools = input.record["tools"];
-    return {chat_.render_ids(*tokenizer_, request), false, input.place};
+    if (!system_.empty()) add_system_message(dialogue, system_);
+    ChatRequest request;
+    request.messages = dialogue.messages;
+    request.tools = dialogue.tools;
+    request.add_generation_prompt = true;
+    if (const std::string what = chat_.overlooked(request); !what.empty())
+      input.fail("the chat template does not write " + what);
+    EncodedPrompt prompt{chat_.render_ids(*tokenizer_, request), false, input.place};
+    const auto bos = tokenizer_->special().bos;
+    prompt.opening = bos && !prompt.ids.empty() && prompt.ids.front() == *bos ? 1 : 0;
+    return prompt;
   }
   bool holds_conversations() const override { return true; }
   std::optional<TokenId> end_token() const override { return end_.token; }
@@ -187,12 +191,31 @@ AnswerList TextResponder::answer(std::span<const AnswerInput> inputs, std::size_
   AnswerList answers;
   for (auto& samples :
        generate_texts(model_, tokenizer_, prompts, generation_, context_, stream, first)) {
+    skipped_ += samples.front().finish_reason == "skipped";
+    shortened_ += samples.front().shortened;
+    for (const GeneratedText& sample : samples) out_of_positions_ += sample.out_of_positions;
     if (form_->trims()) {
       for (GeneratedText& sample : samples) sample.text = std::string(trim(sample.text));
     }
     answers.push_back(std::make_unique<TextAnswer>(std::move(samples)));
   }
   return answers;
+}
+
+std::vector<std::string> TextResponder::notes() const {
+  std::vector<std::string> notes = generation_.notes;
+  const auto add = [&](std::size_t count, const char* what, const char* one, const char* several,
+                       const std::string& then) {
+    if (count > 0)
+      notes.push_back(
+          concat(count, " ", what, count > 1 ? "s " : " ", count > 1 ? several : one, then));
+  };
+  add(skipped_, "prompt", "was", "were", " too long and left out (generation.too_long)");
+  add(shortened_, "prompt", "was", "were", " too long and shortened (generation.too_long)");
+  add(out_of_positions_, "answer", "ends", "end",
+      concat(" where the model's ", model_.facts().max_positions, " positions do, before ",
+             generation_.max_new_tokens ? "max_new_tokens" : "max_length"));
+  return notes;
 }
 
 Json TextResponder::settings() const {

@@ -86,7 +86,7 @@ class TextResponder : public Responder {
                     const TextStream& on_text) override;
   Json settings() const override;
   std::int64_t batch_size() const override { return generation_.batch_size; }
-  std::vector<std::string> notes() const override { return generation_.notes; }
+  std::vector<std::string> notes() const override;
 
   const PromptForm& form() const { return *form_; }
   /// Tokens of an input's prompt, and how many the model takes before an answer.
@@ -101,6 +101,7 @@ class TextResponder : public Responder {
   std::unique_ptr<PromptForm> form_;
   GenerationSettings generation_;
   Context context_;
+  std::size_t skipped_ = 0, shortened_ = 0, out_of_positions_ = 0;  // so far, for notes()
 };
 
 }  // namespace llmctl

@@ -175,6 +175,20 @@ std::vector<TokenId> ChatTemplate::render_ids(const Tokenizer& tokenizer,
   return tokenizer.encode_marked(chat.text, chat.data).ids;
 }
 
+std::string ChatTemplate::overlooked(const ChatRequest& request) const {
+  const auto names = [&](const char* name) { return source_.find(name) != std::string::npos; };
+  const auto filled = [](const Json& value) { return !value.is_null() && !value.empty(); };
+  if (filled(request.tools) && !names("tools")) return "tools";
+  for (const Json& message : request.messages) {
+    if (!message.is_object()) continue;
+    if (filled(message.value("tool_calls", Json())) && !names("tool_calls")) return "tool_calls";
+    if (message.value("role", Json()) == "tool" && !names("tool")) return "messages of tools";
+    const bool null = message.contains("content") && message["content"].is_null();
+    if (null && !names("tool_calls")) return "a content that is null";
+  }
+  return "";
+}
+
 ChatTemplate::TurnEnd ChatTemplate::turn_end(const Tokenizer& tokenizer) const {
   const std::string answer = "answer";
   ChatRequest request;

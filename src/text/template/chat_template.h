@@ -54,6 +54,10 @@ class ChatTemplate {
   /// The ids of the rendered text. Names of special tokens are those tokens where the template
   /// wrote them, and ordinary text in what came from the messages.
   std::vector<TokenId> render_ids(const Tokenizer& tokenizer, const ChatRequest& request) const;
+  /// What of the conversation the template's source never names, so that it would be lost without
+  /// a word: "tools", "tool_calls", "messages of tools", "a content that is null"; "" when all is
+  /// named.
+  std::string overlooked(const ChatRequest& request) const;
   /// What ends an assistant's turn in this template: the token, if it is one, else the text (""
   /// when nothing does).
   struct TurnEnd {

@@ -273,5 +273,25 @@ TEST(ChatTemplate, StaysWithATokenizerThatIsSavedAgain) {
   }
 }
 
+TEST(ChatTemplate, TellsWhatItWouldLeaveOut) {
+  const auto overlooked = [](const std::string& source, const char* messages,
+                             const char* tools = "null") {
+    ChatRequest request;
+    request.messages = Json::parse(messages);
+    request.tools = Json::parse(tools);
+    return ChatTemplate(source).overlooked(request);
+  };
+  const std::string plain = "{% for m in messages %}{{ m.role }}{{ m.content }}{% endfor %}";
+  const std::string knowing = plain + "{{ tools }}{{ messages[0].tool_calls }}";
+  const char* call = R"([{"role": "assistant", "content": null, "tool_calls": [{"id": 1}]}])";
+  EXPECT_EQ(overlooked(plain, R"([{"role": "user", "content": "a"}])"), "");
+  EXPECT_EQ(overlooked(plain, call), "tool_calls");
+  EXPECT_EQ(overlooked(plain, R"([{"role": "assistant", "content": null, "tool_calls": []}])"),
+            "a content that is null");
+  EXPECT_EQ(overlooked(plain, R"([{"role": "tool", "content": "7"}])"), "messages of tools");
+  EXPECT_EQ(overlooked(plain, "[]", R"([{"name": "f"}])"), "tools");
+  EXPECT_EQ(overlooked(knowing, call, R"([{"name": "f"}])"), "");
+}
+
 }  // namespace
 }  // namespace llmctl
