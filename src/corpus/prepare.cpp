@@ -462,7 +462,7 @@ class Preparation {
     Json manifest = describe(splits);
     require(splits[0].documents > 0, ErrorCode::kData, files_.front().path,
             ": no document is left for training of ", clean_.read,
-            " read; see the counts: ", dump_json(clean_.clean.to_json()));
+            " read; dropped: ", drops_by_rule());
     for (int s = 0; s < 3; ++s) {
       if (splits[s].shards && splits[s].documents > 0) {
         splits[s].shards->finish({{"tokenizer", tokenizer_->fingerprint()},
@@ -480,6 +480,21 @@ class Preparation {
     building.commit();
     if (replaces) replace_directory(fresh, output_);
     return manifest;
+  }
+
+  /// "length 3, near_duplicates 1".
+  std::string drops_by_rule() const {
+    std::string text;
+    const auto add = [&](const std::string& rule, std::uint64_t count) {
+      if (count > 0) text += concat(text.empty() ? "" : ", ", rule, " ", count);
+    };
+    for (std::size_t i = 0; i < clean_.clean.names().size(); ++i) {
+      add(clean_.clean.names()[i], clean_.clean.of(i).dropped);
+    }
+    if (config_.contamination.action == "drop") add("contaminated", clean_.contaminated);
+    add("exact_duplicates", exact_);
+    add("near_duplicates", like_.size());
+    return text.empty() ? "none" : text;
   }
 
   /// The text without paragraphs that were there before; `paragraph` counts the long ones, `drop`

@@ -307,7 +307,7 @@ TEST_F(Prepare, Refusals) {
   EXPECT_THAT(refusal(R"({"path": "b.xml"})"), HasSubstr("no <page>"));
   directory_.write("c.txt", "short");
   EXPECT_THAT(refusal(R"({"path": "c.txt"})", R"("clean": {"min_characters": 100})"),
-              HasSubstr("no document is left"));
+              HasSubstr("no document is left for training of 1 read; dropped: length 1"));
   EXPECT_THAT(refusal(""), HasSubstr("no input"));
 }
 
