@@ -2,10 +2,13 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/error.h"
 #include "base/output.h"
+#include "base/strings.h"
 #include "base/terminal.h"
 #include "cli/commands.h"
 #include "runs/config_catalog.h"
+#include "runs/key_reference.h"
 #include "runs/sections.h"
 
 namespace llmctl {
@@ -100,11 +103,19 @@ void add_config_command(CommandContext context) {
       add_command(*config, context.common, "keys",
                   "Print every key with its type, default and meaning (Markdown)",
                   "  llmctl config keys pretrain optim\n  llmctl config keys tokenizer");
-  add_command_argument(*keys_command, *keys, true);
+  add_command_argument(*keys_command, *keys, false);
+  auto everything = std::make_shared<bool>(false);
+  keys_command->add_flag("--all", *everything, "The keys of all commands, as configs/README.md");
   keys_command->add_option("word", keys->word, "Only keys of this section, or about this word")
       ->option_text("SECTION|WORD");
-  keys_command->callback([keys, context] {
-    context.action = [keys, context] {
+  keys_command->callback([keys, everything, context] {
+    context.action = [keys, everything, context] {
+      if (*everything) {
+        write_stdout(key_reference());
+        return 0;
+      }
+      require(!keys->command.empty(), ErrorCode::kUsage, "whose keys? Name one of ",
+              join(configured_commands()), ", or --all");
       Json json = Json::array();
       const std::vector<ConfigKey> all = config_keys(keys->command);
       const bool changes = std::any_of(all.begin(), all.end(),

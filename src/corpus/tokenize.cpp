@@ -339,6 +339,9 @@ std::shared_ptr<const Shards> tokenize_to_shards(const std::vector<fs::path>& fi
   fs::remove_all(directory, ignored);
   try {
     make_shards(read, tokenizer, options, description, directory);
+  } catch (const Interrupted& interrupted) {  // by whoever asked first, who knows nothing of this
+    stop_if_asked(kAgain);
+    throw;
   } catch (const Error& error) {
     // Without working locks another process may have been first; its shards are the same.
     if (error.code() != ErrorCode::kCannotCreate || !fs::exists(directory)) throw;

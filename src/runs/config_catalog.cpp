@@ -7,6 +7,7 @@
 #include "models/model.h"
 #include "prompt/generation_settings.h"
 #include "runs/data_runs.h"
+#include "runs/evaluation.h"
 #include "runs/sections.h"
 #include "tasks/task.h"
 #include "text/train.h"
@@ -135,6 +136,8 @@ std::vector<ConfigKey> keys_of() {
       add_chosen(
           "task", "type", task_types(),
           [](const std::string& type) { return find_task_kind(type)->describe(); }, keys);
+    } else if (field.path == "tasks") {
+      add_keys(describe_evaluation_entry(), "tasks[].", keys);
     } else if (field.path == "generation") {
       add_keys(describe_config<GenerationConfig>("generation"), "", keys);
     }

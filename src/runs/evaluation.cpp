@@ -382,6 +382,15 @@ class Evaluation {
 
 }  // namespace
 
+std::vector<FieldDoc> describe_evaluation_entry() {
+  std::vector<FieldDoc> fields = describe_config<EntryConfig>();
+  for (FieldDoc& field : describe_config<TextEntryConfig>()) {
+    field.help.insert(0, "Raw text: ");
+    fields.push_back(std::move(field));
+  }
+  return fields;
+}
+
 EvaluationReport run_evaluation(const JsonDocument& document, bool dry_run, bool overwrite) {
   return Evaluation(document, dry_run, overwrite).run();
 }

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "config/json.h"
+#include "config/fields.h"
 #include "metrics/score.h"
 #include "tasks/task.h"
 
@@ -31,6 +31,9 @@ struct EvaluationReport {
   Scores flat() const;
   Json to_json() const;
 };
+
+/// Keys of an entry of `tasks`, without those of its task.
+std::vector<FieldDoc> describe_evaluation_entry();
 
 /// Scores what the configuration names; without tasks, a run directory is scored on its own
 /// held-out data. Predictions are written where a task's key save_predictions says. A dry run loads

@@ -1,5 +1,7 @@
 #include "runs/sections.h"
 
+#include <algorithm>
+
 #include "config/load.h"
 #include "models/model.h"
 #include "runs/run_directory.h"
@@ -56,7 +58,11 @@ std::vector<FieldDoc> training_fields(const ConfigNode& root) {
   fields.push_back(init_from_field());
   const Json& model = root.child("model").value();
   const Json type = model.is_object() ? model.value("model_type", Json()) : Json();
-  if (type.is_string()) {
+  const bool known = type.is_string() && [&] {
+    const std::vector<std::string> types = model_types();
+    return std::find(types.begin(), types.end(), type.get<std::string>()) != types.end();
+  }();
+  if (known) {  // making the model says what is wrong with another
     add("model", describe_model(type.get<std::string>()));
   } else {
     // Overrides of a directory, whose type is not looked up: a key has one grade in all types.

@@ -311,7 +311,9 @@ TEST(Faults, ARunOfAnotherConfigurationIsRefused) {
   const auto config = bench.write_config("causal", "run", 5);
   bench.run({"pretrain", "-c", config});
   expect_one_line_error(bench.run({"pretrain", "-c", config, "--set", "optim.lr=0.1"}, 78),
-                        {"optim.lr", "--overwrite"});
+                        {"optim.lr (0.003, now 0.1)", "--change"});
+  expect_one_line_error(bench.run({"pretrain", "-c", config, "--set", "run.seed=8"}, 78),
+                        {"run.seed", "-m run -o "});
   bench.run({"pretrain", "-c", config, "--set", "log.every=1"});
   expect_one_line_error(bench.run({"pretrain", "-c", config, "--set", "run.resume=never"}, 73),
                         {"holds a run"});
