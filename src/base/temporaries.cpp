@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/host.h"
 
 namespace llmctl {
 namespace {
@@ -56,14 +57,6 @@ bool enter(LiveTemporaries& live, const fs::path& name) {
     break;
   }
   return true;
-}
-
-std::string host_name() {
-  char name[65] = {};
-  if (::gethostname(name, sizeof name - 1) != 0 || name[0] == '\0') return "localhost";
-  std::string text = name;
-  std::replace(text.begin(), text.end(), '/', '_');
-  return text;
 }
 
 /// As the kernel writes them (getdents64).

@@ -1,11 +1,13 @@
 #include <unistd.h>
 #include <CLI/CLI.hpp>
+#include <ctime>
 #include <memory>
 #include <tuple>
 
 #include "base/output.h"
 #include "base/terminal.h"
 #include "cli/commands.h"
+#include "cli/input_options.h"
 #include "corpus/word_vectors.h"
 #include "io/text_source.h"
 #include "report/table.h"
@@ -18,9 +20,9 @@ namespace {
 
 struct PrepareCommandOptions {
   ConfigOptions config;
-  std::vector<std::string> inputs;
+  InputOptions inputs;
   std::string output, tokenizer;
-  bool overwrite = false;
+  bool overwrite = false, dropped = false;
 };
 
 std::string count_of(const Json& json) {
@@ -61,6 +63,9 @@ std::string describe(const PrepareConfig& config, const Json& manifest) {
                                         manifest["bytes_read"].get<double>() / seconds)),
                                     " a second"));
   facts.emplace_back("manifest", config.output + "/manifest.json");
+  facts.emplace_back("report",
+                     config.output + "/report.html: examples of what was changed and dropped");
+  if (config.write_dropped) facts.emplace_back("dropped", config.output + "/dropped.jsonl");
   if (!config.tokenizer.empty()) {
     facts.emplace_back("next",
                        concat("llmctl pretrain … --set data.train=", config.output, "/train"));
@@ -71,10 +76,11 @@ std::string describe(const PrepareConfig& config, const Json& manifest) {
 
 int run_prepare(const CommonOptions& common, PrepareCommandOptions options) {
   ConfigOptions& overrides = options.config;
-  if (!options.inputs.empty()) overrides.sets.push_back("input=" + Json(options.inputs).dump());
   if (!options.output.empty()) set_string(overrides, "output", options.output);
   if (!options.tokenizer.empty()) set_string(overrides, "tokenizer", options.tokenizer);
-  const PrepareConfig config = read_prepare_config(load_document(overrides, "prepare"));
+  if (options.dropped) overrides.sets.push_back("write_dropped=true");
+  const PrepareConfig config =
+      read_prepare_config(load_document(overrides, "prepare"), options.inputs);
   if (overrides.dry_run) {
     const Json plan = plan_preparation(config);
     print_result(common, plan, dump_json(plan, 2) + "\n");
@@ -86,24 +92,57 @@ int run_prepare(const CommonOptions& common, PrepareCommandOptions options) {
 }
 
 struct StatsCommand : StatsOptions {
-  std::vector<std::string> inputs;
-  std::string tokenizer, output, split = "blank_line";
+  InputOptions inputs;
+  std::string tokenizer, output;
   bool overwrite = false;
 };
 
+/// The title of a page about files.
+std::string title_of(const std::vector<std::string>& inputs) {
+  if (inputs.size() == 1) return inputs.front();
+  return concat(inputs.front(), " and ", inputs.size() - 1, " more");
+}
+
+std::string date_of_today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &parts);
+  return text;
+}
+
+/// The command as it was typed, in short where it names many files.
+std::string command_text(const std::vector<std::string>& words) {
+  std::string text = "llmctl";
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    text += " " + words[i];
+    if (text.size() > 300) return concat(text, " … (", words.size() - i - 1, " more words)");
+  }
+  return text;
+}
+
 int run_stats(const CommonOptions& common, const StatsCommand& options) {
   if (!options.output.empty()) {
-    check_output_file(options.output, options.overwrite, expand_paths(options.inputs));
+    check_output_file(options.output, options.overwrite, expand_paths(options.inputs.inputs));
   }
   std::shared_ptr<const Tokenizer> tokenizer;
   if (!options.tokenizer.empty()) tokenizer = load_tokenizer(options.tokenizer);
-  const CorpusStats stats = stats_of(options.inputs, options.split, tokenizer, options);
-  const std::string title = options.inputs.front() + (options.inputs.size() > 1 ? " …" : "");
-  if (!options.output.empty()) write_output(options.output, stats_page(title, stats));
+  const CorpusStats stats = stats_of(options.inputs, tokenizer, options);
+  const std::string title = title_of(options.inputs.inputs);
+  if (!options.output.empty()) {
+    write_output(options.output,
+                 stats_page(title, stats,
+                            {{"date", date_of_today()},
+                             {"command", command_text(common.command_line)},
+                             {"tokenizer",
+                              tokenizer ? concat(options.tokenizer, ", ", tokenizer->description())
+                                        : "none: words are counted"}}));
+  }
   std::vector<std::pair<std::string, std::string>> facts = {
       {"documents", std::to_string(stats.documents)}, {"text", format_bytes(stats.bytes)}};
   if (stats.tokens) facts.emplace_back("tokens", std::to_string(*stats.tokens));
-  facts.emplace_back("duplicates", std::to_string(stats.duplicates));
+  facts.emplace_back("exact duplicates", std::to_string(stats.duplicates));
   if (stats.near_duplicates) {
     facts.emplace_back("near duplicates", std::to_string(*stats.near_duplicates));
   }
@@ -112,7 +151,7 @@ int run_stats(const CommonOptions& common, const StatsCommand& options) {
                             ", 99 % ", stats.lengths.p99, ", longest ", stats.lengths.most));
   std::string languages;
   for (const auto& [code, count] : stats.languages) {
-    languages += concat(languages.empty() ? "" : ", ", code, " ", count);
+    languages += concat(languages.empty() ? "" : ", ", language_name(code), " ", count);
   }
   if (!languages.empty()) facts.emplace_back("languages", languages);
   std::string frequent;
@@ -133,14 +172,14 @@ void add_stats_command(CLI::App& data, CommandContext context) {
                   "Describe a corpus or shards: lengths, languages, duplicates, tokens",
                   "  llmctl data stats corpus/*.txt -o corpus.html\n"
                   "  llmctl data stats prepared/train --tokenizer runs/tokenizer");
-  stats->add_option("input", options->inputs, "Files, folders or globs, or a directory of shards")
+  stats
+      ->add_option("input", options->inputs.inputs,
+                   "Files, folders or globs, or a directory of shards")
       ->option_text("PATH...")
       ->required();
   stats->add_option("--tokenizer", options->tokenizer, "Count and name its tokens")
       ->option_text("DIR");
-  stats->add_option("--split", options->split, "Documents of text files: blank_line, line or file")
-      ->option_text("HOW")
-      ->check(CLI::IsMember({"blank_line", "line", "file"}));
+  add_input_options(*stats, options->inputs);
   stats->add_option("-o,--output", options->output, "HTML page to write, with charts")
       ->option_text("FILE");
   stats->add_flag("--overwrite", options->overwrite, "Replace a page that is there");
@@ -156,7 +195,8 @@ void add_stats_command(CLI::App& data, CommandContext context) {
 
 struct VectorsOptions {
   ConfigOptions config;
-  std::vector<std::string> inputs, nearest, analogy;
+  InputOptions inputs;
+  std::vector<std::string> nearest, analogy;
   std::string tokenizer, output, vectors;
   std::int64_t top = 10;
   bool overwrite = false;
@@ -193,7 +233,7 @@ int query_vectors(const CommonOptions& common, const VectorsOptions& options) {
 
 int run_vectors(const CommonOptions& common, const VectorsOptions& options) {
   const bool asks = !options.nearest.empty() || !options.analogy.empty();
-  require(asks != !options.inputs.empty(), ErrorCode::kUsage,
+  require(asks != !options.inputs.inputs.empty(), ErrorCode::kUsage,
           "give texts and -o FILE to train vectors, or --vectors FILE with --nearest or --analogy");
   if (asks) {
     require(!options.vectors.empty(), ErrorCode::kUsage, "name the vectors: --vectors FILE");
@@ -202,7 +242,7 @@ int run_vectors(const CommonOptions& common, const VectorsOptions& options) {
   require(!options.output.empty(), ErrorCode::kUsage, "name the file of vectors: -o FILE");
   require(!is_standard_output(options.output) && !is_special_file(options.output),
           ErrorCode::kUsage, options.output, ": vectors go to a file");
-  check_output_file(options.output, options.overwrite, expand_paths(options.inputs));
+  check_output_file(options.output, options.overwrite, expand_paths(options.inputs.inputs));
   VectorsConfig config;
   const JsonDocument document = load_document(options.config, "vectors");
   read_config(root_node(document), config);
@@ -233,7 +273,7 @@ void add_vectors_command(CLI::App& data, CommandContext context) {
                   "  llmctl data vectors corpus/*.txt -o vectors.txt --set dim=100\n"
                   "  llmctl data vectors --vectors vectors.txt --nearest river --nearest 河\n"
                   "  llmctl data vectors --vectors vectors.txt --analogy man king woman");
-  vectors->add_option("input", options->inputs, "Texts to train on")->option_text("FILE...");
+  vectors->add_option("input", options->inputs.inputs, "Texts to train on")->option_text("FILE...");
   vectors->add_option("-o,--output", options->output, "File to write, in word2vec's text format")
       ->option_text("FILE");
   vectors->add_flag("--overwrite", options->overwrite, "Replace a file that is there");
@@ -248,6 +288,7 @@ void add_vectors_command(CLI::App& data, CommandContext context) {
   vectors->add_option("--top", options->top, "Answers to show")
       ->option_text("N")
       ->check(CLI::Range(1, 10000));
+  add_input_options(*vectors, options->inputs);
   add_config_options(*vectors, options->config);
   vectors->callback([options, context] {
     context.action = [options, context] { return run_vectors(context.common, *options); };
@@ -273,14 +314,18 @@ void add_data_command(CommandContext context) {
                   "  llmctl data prepare posts.csv -o posts --set clean.urls=remove "
                   "--set clean.personal_data.phones=mask");
   prepare
-      ->add_option("input", options->inputs,
-                   "Files, folders or globs: text, .jsonl, .json, .csv, .tsv, .xml (MediaWiki), "
-                   ".bin; plain or compressed (input)")
+      ->add_option(
+          "input", options->inputs.inputs,
+          "Files, folders or globs: text, .jsonl, .json, .csv, .tsv, .html, .xml (MediaWiki), "
+          ".bin; plain or compressed (input)")
       ->option_text("FILE...");
   prepare->add_option("-o,--output", options->output, "Directory to make (output)")
       ->option_text("DIR");
   prepare->add_option("--tokenizer", options->tokenizer, "Tokenizer of the shards (tokenizer)")
       ->option_text("DIR");
+  add_input_options(*prepare, options->inputs);
+  prepare->add_flag("--dropped", options->dropped,
+                    "Write OUTPUT/dropped.jsonl: what was dropped, and why (write_dropped)");
   prepare->add_flag("--overwrite", options->overwrite,
                     "Replace prepared data that the directory holds");
   add_config_options(*prepare, options->config);

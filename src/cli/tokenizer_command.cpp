@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/terminal.h"
 #include "cli/commands.h"
+#include "cli/input_options.h"
 #include "report/table.h"
 #include "runs/resolve.h"
 #include "runs/sections.h"
@@ -21,7 +22,7 @@ namespace {
 
 struct TrainOptions {
   ConfigOptions config;
-  std::vector<std::string> inputs;
+  InputOptions inputs;
   std::string output, recipe, model_type;
   std::optional<std::int64_t> vocab_size;
   bool overwrite = false;
@@ -238,7 +239,8 @@ std::string rate(double value) {
 
 struct InspectOptions {
   std::string tokenizer;
-  std::vector<std::string> others, files;
+  std::vector<std::string> others;
+  InputOptions files;
   bool vocabulary = false;
 };
 
@@ -255,9 +257,8 @@ void print_vocabulary(const CommonOptions& common, const Tokenizer& tokenizer) {
 }
 
 /// What a tokenizer makes of files: members of the JSON, rows of the table.
-void measure(const std::string& path, const Tokenizer& tokenizer,
-             const std::vector<std::string>& files, bool named, Json& json,
-             std::vector<std::vector<std::string>>& rows,
+void measure(const std::string& path, const Tokenizer& tokenizer, const InputOptions& files,
+             bool named, Json& json, std::vector<std::vector<std::string>>& rows,
              std::vector<std::vector<std::string>>& odd) {
   for (const auto& [file, statistics] : inspect_tokenizer_on_files(tokenizer, files)) {
     json["files"].push_back(statistics.to_json());
@@ -281,7 +282,7 @@ void measure(const std::string& path, const Tokenizer& tokenizer,
 }
 
 int run_inspect(const CommonOptions& common, InspectOptions options) {
-  std::vector<std::string> paths = {chosen_tokenizer(options.tokenizer, options.files)};
+  std::vector<std::string> paths = {chosen_tokenizer(options.tokenizer, options.files.inputs)};
   if (options.vocabulary) {
     print_vocabulary(common, *load_tokenizer(paths.front()));
     return 0;
@@ -301,7 +302,8 @@ int run_inspect(const CommonOptions& common, InspectOptions options) {
                          {{"kind", tokenizer->description()},
                           {"pieces", std::to_string(tokenizer->vocab_size())},
                           {"fingerprint", tokenizer->fingerprint().substr(0, 16)}});
-    if (!options.files.empty()) measure(path, *tokenizer, options.files, several, json, rows, odd);
+    if (!options.files.inputs.empty())
+      measure(path, *tokenizer, options.files, several, json, rows, odd);
     all.push_back(std::move(json));
   }
   if (!rows.empty()) {
@@ -344,8 +346,9 @@ void add_tokenizer_command(CommandContext context) {
                   "  llmctl tokenizer train corpus/*.txt -o tokenizers/masked --recipe masked "
                   "--set model_type=unigram");
   train_command
-      ->add_option("input", train->inputs,
-                   "Text files, .jsonl files with a member text, folders or globs")
+      ->add_option("input", train->inputs.inputs,
+                   "Files, folders or globs: text, .jsonl, .json, .csv, .tsv, .html, .xml "
+                   "(MediaWiki); plain or compressed")
       ->option_text("FILE...")
       ->required();
   train_command->add_option("-o,--output", train->output, "Directory to make")
@@ -363,6 +366,7 @@ void add_tokenizer_command(CommandContext context) {
       ->check(CLI::IsMember({"bpe", "unigram", "char", "word"}));
   train_command->add_flag("--overwrite", train->overwrite,
                           "Replace the tokenizer that the directory holds");
+  add_input_options(*train_command, train->inputs);
   add_config_options(*train_command, train->config);
   train_command->callback([train, context] {
     context.action = [train, context] { return run_train(context.common, *train); };
@@ -422,7 +426,7 @@ void add_tokenizer_command(CommandContext context) {
                   "  llmctl tokenizer inspect -m runs/tokenizer data/corpus/*.txt\n"
                   "  llmctl tokenizer inspect -m runs/a data/corpus/*.txt --with runs/b");
   add_tokenizer_option(*inspect_command, inspect->tokenizer);
-  inspect_command->add_option("file", inspect->files, "Texts to measure it on")
+  inspect_command->add_option("file", inspect->files.inputs, "Texts to measure it on")
       ->option_text("FILE...");
   inspect_command->add_flag("--vocabulary", inspect->vocabulary,
                             "Print every piece with its id instead");
@@ -430,6 +434,7 @@ void add_tokenizer_command(CommandContext context) {
       ->add_option("--with", inspect->others, "Another tokenizer to set beside it; may be repeated")
       ->option_text("DIR")
       ->allow_extra_args(false);
+  add_input_options(*inspect_command, inspect->files);
   inspect_command->callback([inspect, context] {
     context.action = [inspect, context] { return run_inspect(context.common, *inspect); };
   });

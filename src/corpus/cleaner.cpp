@@ -1,5 +1,6 @@
 #include "corpus/cleaner.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "base/error.h"
@@ -45,21 +46,46 @@ void StepCount::add(const StepCount& other) {
   bytes_out += other.bytes_out;
 }
 
+std::string DocumentOrigin::text() const {
+  return file == nullptr ? std::string() : concat(*file, ":", place);
+}
+
+std::string excerpt(std::string_view text, std::size_t at) {
+  constexpr std::size_t kBefore = 40, kLength = 200;
+  std::size_t begin = at < kBefore ? 0 : at - kBefore;
+  while (begin > 0 && begin < text.size() && (text[begin] & 0xC0) == 0x80) --begin;
+  std::size_t end = std::min(text.size(), begin + kLength);
+  while (end < text.size() && (text[end] & 0xC0) == 0x80) --end;
+  return concat(begin > 0 ? "…" : "", text.substr(begin, end - begin),
+                end < text.size() ? "…" : "");
+}
+
 void CleanCounts::add(const CleanCounts& other) {
-  for (std::size_t i = 0; i < steps_.size(); ++i) steps_[i].add(other.steps_[i]);
+  const auto take = [](std::vector<Json>& into, const std::vector<Json>& from) {
+    const std::size_t free = kExamples - std::min(kExamples, into.size());
+    into.insert(into.end(), from.begin(),
+                from.begin() + static_cast<std::ptrdiff_t>(std::min(from.size(), free)));
+  };
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    steps_[i].add(other.steps_[i]);
+    take(examples_[i].changed, other.examples_[i].changed);
+    take(examples_[i].dropped, other.examples_[i].dropped);
+  }
 }
 
 Json CleanCounts::to_json() const {
   Json list = Json::array();
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const StepCount& step = steps_[i];
-    list.push_back({{"step", names_[i]},
-                    {"documents", step.seen},
-                    {"changed", step.changed},
-                    {"dropped", step.dropped},
-                    {"matches", step.matches},
-                    {"bytes_in", step.bytes_in},
-                    {"bytes_out", step.bytes_out}});
+    list.push_back(
+        {{"step", names_[i]},
+         {"documents", step.seen},
+         {"changed", step.changed},
+         {"dropped", step.dropped},
+         {"matches", step.matches},
+         {"bytes_in", step.bytes_in},
+         {"bytes_out", step.bytes_out},
+         {"examples", {{"changed", examples_[i].changed}, {"dropped", examples_[i].dropped}}}});
   }
   return list;
 }
@@ -72,6 +98,9 @@ CleanCounts CleanCounts::from_json(const Json& json) {
     const auto number = [&](const char* key) { return json[i].at(key).get<std::uint64_t>(); };
     counts.of(i) = {number("documents"), number("changed"),  number("dropped"),
                     number("matches"),   number("bytes_in"), number("bytes_out")};
+    const Json& examples = json[i].at("examples");
+    counts.examples(i) = {examples.at("changed").get<std::vector<Json>>(),
+                          examples.at("dropped").get<std::vector<Json>>()};
   }
   return counts;
 }
@@ -176,7 +205,8 @@ CleanCounts Cleaner::new_counts() const {
   return CleanCounts(std::move(names));
 }
 
-bool Cleaner::clean(std::string& text, CleanCounts& counts) const {
+bool Cleaner::clean(std::string& text, CleanCounts& counts, const DocumentOrigin& origin,
+                    std::string* rule) const {
   std::string before;
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     StepCount& count = counts.of(i);
@@ -185,9 +215,24 @@ bool Cleaner::clean(std::string& text, CleanCounts& counts) const {
     ++count.seen;
     count.bytes_in += before.size();
     count.bytes_out += kept ? text.size() : 0;
-    count.changed += text != before;
+    if (text != before) {
+      ++count.changed;
+      if (counts.wants_changed(i)) {
+        const auto [first, second] =
+            std::mismatch(before.begin(), before.end(), text.begin(), text.end());
+        counts.examples(i).changed.push_back(
+            {{"source", origin.text()},
+             {"before", excerpt(before, static_cast<std::size_t>(first - before.begin()))},
+             {"after", excerpt(text, static_cast<std::size_t>(second - text.begin()))}});
+      }
+    }
     if (!kept) {
       ++count.dropped;
+      if (counts.wants_dropped(i)) {
+        counts.examples(i).dropped.push_back(
+            {{"source", origin.text()}, {"text", excerpt(before)}});
+      }
+      if (rule) *rule = steps_[i]->name();
       return false;
     }
   }

@@ -59,8 +59,8 @@ std::vector<bool> repeated_keys(std::span<const std::uint64_t> keys, std::size_t
   return repeated;
 }
 
-void mark_near_duplicates(std::span<const Signature> signatures, double threshold,
-                          std::vector<bool>& dropped) {
+std::unordered_map<std::uint32_t, std::uint32_t> mark_near_duplicates(
+    std::span<const Signature> signatures, double threshold, std::vector<bool>& dropped) {
   constexpr std::size_t kRows = 3, kBands = Signature::kSize / kRows;
   Groups groups(signatures.size());
   std::vector<Keyed> band;
@@ -90,9 +90,15 @@ void mark_near_duplicates(std::span<const Signature> signatures, double threshol
       }
     }
   }
+  std::unordered_map<std::uint32_t, std::uint32_t> like;
   for (std::size_t i = 0; i < signatures.size(); ++i) {
-    if (groups.first_of(static_cast<std::uint32_t>(i)) != i) dropped[i] = true;
+    const auto place = static_cast<std::uint32_t>(i);
+    const std::uint32_t first = groups.first_of(place);
+    if (first == place) continue;
+    dropped[i] = true;
+    like[place] = first;
   }
+  return like;
 }
 
 }  // namespace llmctl

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <map>
+#include <set>
 
 #include "base/utf8.h"
 
@@ -17,42 +18,278 @@ bool is_letter(char c) {
   return lower(c) >= 'a' && lower(c) <= 'z';
 }
 
-/// The name of a tag that begins at text[at] == '<', without its "/"; empty: no tag.
-std::string tag_name(std::string_view text, std::size_t at) {
-  ++at;
-  if (at < text.size() && text[at] == '/') ++at;
-  std::string name;
-  for (; at < text.size() && name.size() < 16; ++at) {
-    const char c = lower(text[at]);
-    if (!is_letter(c) && !(c >= '0' && c <= '9' && !name.empty())) break;
-    name += c;
-  }
-  return name;
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
 }
 
-/// Behind the ">" of a tag that begins at `at`; quoted attributes may hold one. npos: without end.
-std::size_t tag_end(std::string_view text, std::size_t at) {
-  char quote = 0;
+/// Elements of HTML, the old ones too, and those of SVG that stand in pages.
+bool is_element(std::string_view name) {
+  static const std::set<std::string_view> kElements = {"a",
+                                                       "abbr",
+                                                       "acronym",
+                                                       "address",
+                                                       "applet",
+                                                       "area",
+                                                       "article",
+                                                       "aside",
+                                                       "audio",
+                                                       "b",
+                                                       "base",
+                                                       "basefont",
+                                                       "bdi",
+                                                       "bdo",
+                                                       "big",
+                                                       "blink",
+                                                       "blockquote",
+                                                       "body",
+                                                       "br",
+                                                       "button",
+                                                       "canvas",
+                                                       "caption",
+                                                       "center",
+                                                       "cite",
+                                                       "code",
+                                                       "col",
+                                                       "colgroup",
+                                                       "data",
+                                                       "datalist",
+                                                       "dd",
+                                                       "del",
+                                                       "details",
+                                                       "dfn",
+                                                       "dialog",
+                                                       "dir",
+                                                       "div",
+                                                       "dl",
+                                                       "dt",
+                                                       "em",
+                                                       "embed",
+                                                       "fieldset",
+                                                       "figcaption",
+                                                       "figure",
+                                                       "font",
+                                                       "footer",
+                                                       "form",
+                                                       "frame",
+                                                       "frameset",
+                                                       "h1",
+                                                       "h2",
+                                                       "h3",
+                                                       "h4",
+                                                       "h5",
+                                                       "h6",
+                                                       "head",
+                                                       "header",
+                                                       "hgroup",
+                                                       "hr",
+                                                       "html",
+                                                       "i",
+                                                       "iframe",
+                                                       "img",
+                                                       "input",
+                                                       "ins",
+                                                       "kbd",
+                                                       "label",
+                                                       "legend",
+                                                       "li",
+                                                       "link",
+                                                       "main",
+                                                       "map",
+                                                       "mark",
+                                                       "marquee",
+                                                       "menu",
+                                                       "meta",
+                                                       "meter",
+                                                       "nav",
+                                                       "nobr",
+                                                       "noframes",
+                                                       "noscript",
+                                                       "object",
+                                                       "ol",
+                                                       "optgroup",
+                                                       "option",
+                                                       "output",
+                                                       "p",
+                                                       "param",
+                                                       "picture",
+                                                       "pre",
+                                                       "progress",
+                                                       "q",
+                                                       "rp",
+                                                       "rt",
+                                                       "ruby",
+                                                       "s",
+                                                       "samp",
+                                                       "script",
+                                                       "section",
+                                                       "select",
+                                                       "slot",
+                                                       "small",
+                                                       "source",
+                                                       "span",
+                                                       "strike",
+                                                       "strong",
+                                                       "style",
+                                                       "sub",
+                                                       "summary",
+                                                       "sup",
+                                                       "svg",
+                                                       "table",
+                                                       "tbody",
+                                                       "td",
+                                                       "template",
+                                                       "textarea",
+                                                       "tfoot",
+                                                       "th",
+                                                       "thead",
+                                                       "time",
+                                                       "title",
+                                                       "tr",
+                                                       "track",
+                                                       "tt",
+                                                       "u",
+                                                       "ul",
+                                                       "var",
+                                                       "video",
+                                                       "wbr",
+                                                       "path",
+                                                       "g",
+                                                       "rect",
+                                                       "circle",
+                                                       "polygon",
+                                                       "polyline",
+                                                       "ellipse",
+                                                       "defs",
+                                                       "use",
+                                                       "symbol",
+                                                       "tspan",
+                                                       "stop",
+                                                       "lineargradient",
+                                                       "radialgradient",
+                                                       "clippath"};
+  return kElements.contains(name);
+}
+
+bool is_boolean_attribute(std::string_view name) {
+  static constexpr std::array<std::string_view, 27> kNames = {
+      "allowfullscreen", "async", "autofocus", "autoplay", "checked",  "compact", "controls",
+      "default",         "defer", "disabled",  "download", "hidden",   "inert",   "ismap",
+      "itemscope",       "loop",  "multiple",  "muted",    "nohref",   "noshade", "novalidate",
+      "nowrap",          "open",  "readonly",  "required", "reversed", "selected"};
+  return name.starts_with("data-") || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+struct Tag {
+  std::string name;     ///< of a known element, in lower case
+  bool closes = false;  ///< </name>
+  bool plain = true;    ///< without attributes
+  std::size_t end = 0;  ///< behind its ">"
+};
+
+/// Reads attributes from `at` to behind the ">"; npos where they are none: "<b and c>" compares.
+std::size_t attributes_end(std::string_view text, std::size_t at, bool& plain) {
   const std::size_t limit = std::min(text.size(), at + 16 * 1024);
-  for (; at < limit; ++at) {
-    const char c = text[at];
-    if (quote != 0) {
-      if (c == quote) quote = 0;
-    } else if (c == '"' || c == '\'') {
-      quote = c;
-    } else if (c == '>') {
+  bool apart = true;  // an attribute may begin here
+  while (at < limit) {
+    if (is_space(text[at])) {
+      apart = true;
+      ++at;
+    } else if (text[at] == '>') {
       return at + 1;
+    } else if (text[at] == '/') {
+      apart = true;
+      ++at;
+    } else {
+      const std::size_t begin = at;
+      while (at < limit && !is_space(text[at]) &&
+             std::string_view("\"'<>/=").find(text[at]) == std::string_view::npos) {
+        ++at;
+      }
+      if (!apart || begin == at || at == limit) return text.npos;
+      std::string name(text.substr(begin, at - begin));
+      for (char& c : name) c = lower(c);
+      if (!is_letter(name[0]) &&
+          std::string_view("@:_#*[(v").find(name[0]) == std::string_view::npos) {
+        return text.npos;
+      }
+      std::size_t sign = at;
+      while (sign < limit && is_space(text[sign])) ++sign;
+      plain = false;
+      apart = false;
+      if (sign == limit || text[sign] != '=') {
+        if (!is_boolean_attribute(name)) return text.npos;
+        continue;
+      }
+      at = sign + 1;
+      while (at < limit && is_space(text[at])) ++at;
+      if (at == limit) return text.npos;
+      if (text[at] == '"' || text[at] == '\'') {
+        const std::size_t close = text.substr(0, limit).find(text[at], at + 1);
+        if (close == text.npos) return text.npos;
+        at = close + 1;
+        apart = true;
+      } else {
+        while (at < limit && !is_space(text[at]) && text[at] != '>' && text[at] != '<') ++at;
+      }
     }
   }
   return text.npos;
 }
 
-/// Where "</name" stands from `at` on.
+/// The tag that begins at text[at] == '<'; its end is 0 where there is none.
+Tag tag_at(std::string_view text, std::size_t at, Elements elements) {
+  Tag tag;
+  ++at;
+  if (at < text.size() && text[at] == '/') {
+    tag.closes = true;
+    ++at;
+  }
+  for (; at < text.size() && tag.name.size() < 16; ++at) {
+    const char c = lower(text[at]);
+    if (!is_letter(c) && !(c >= '0' && c <= '9' && !tag.name.empty())) break;
+    tag.name += c;
+  }
+  if (at >= text.size() || tag.name.empty()) return tag;
+  if (elements == Elements::kHtml && !is_element(tag.name)) return tag;
+  if (!is_space(text[at]) && text[at] != '>' && text[at] != '/') return tag;
+  if (tag.closes) {
+    while (at < text.size() && is_space(text[at])) ++at;
+    if (at < text.size() && text[at] == '>') tag.end = at + 1;
+    return tag;
+  }
+  const std::size_t end = attributes_end(text, at, tag.plain);
+  if (end != text.npos) tag.end = end;
+  return tag;
+}
+
+/// Elements of one letter are generics and comparisons too ("x<i>y", "vector<b>"): tags where the
+/// text closes them. <p> needs no closing.
+bool must_be_closed(std::string_view name) {
+  return name.size() == 1 && name != "p";
+}
+
+/// Behind a declaration, CDATA's marks or a processing instruction that begins at text[at] == '<';
+/// npos: none.
+std::size_t declaration_end(std::string_view text, std::size_t at) {
+  const std::string_view rest = text.substr(at, 16);
+  const auto is = [&](std::string_view word) {
+    return rest.size() >= word.size() && std::equal(word.begin(), word.end(), rest.begin(),
+                                                    [](char a, char b) { return a == lower(b); });
+  };
+  const std::string_view close = is("<?xml") || is("<?php") ? "?>" : ">";
+  if (close == ">" && !is("<!doctype") && !is("<![if") && !is("<![endif")) return text.npos;
+  const std::size_t end = text.substr(0, at + 16 * 1024).find(close, at);
+  return end == text.npos ? end : end + close.size();
+}
+
+/// Where "</name>" stands from `at` on.
 std::size_t find_closing(std::string_view text, std::size_t at, std::string_view name) {
   for (; (at = text.find("</", at)) != text.npos; at += 2) {
     const std::string_view found = text.substr(at + 2, name.size());
-    if (std::equal(found.begin(), found.end(), name.begin(), name.end(),
-                   [](char a, char b) { return lower(a) == b; })) {
+    const std::size_t behind = at + 2 + name.size();
+    const bool ends = behind < text.size() && (text[behind] == '>' || is_space(text[behind]));
+    if (ends && std::equal(found.begin(), found.end(), name.begin(), name.end(),
+                           [](char a, char b) { return lower(a) == b; })) {
       return at;
     }
   }
@@ -139,11 +376,24 @@ std::string decode_entities(std::string_view text) {
   return out;
 }
 
-std::string html_text(std::string_view html) {
+std::string html_text(std::string_view html, Elements elements) {
   std::string out;
   out.reserve(html.size());
   // Once something is known to have no end, nobody looks for that end again.
-  bool comments_end = true, tags_end = true;
+  bool comments_end = true;
+  std::map<std::string, std::size_t, std::less<>> closings;  // where an element closes last
+  std::set<std::string, std::less<>> opened;
+  const auto closes_behind = [&](const std::string& name, std::size_t at) {
+    auto found = closings.find(name);
+    if (found == closings.end()) {
+      std::size_t last = 0;
+      for (std::size_t next = 0; (next = find_closing(html, next, name)) != html.npos; ++next) {
+        last = next;
+      }
+      found = closings.emplace(name, last).first;
+    }
+    return found->second >= at;
+  };
   for (std::size_t at = 0; at < html.size();) {
     const std::size_t sign = std::min(html.find('<', at), html.size());
     out += html.substr(at, sign - at);
@@ -157,21 +407,28 @@ std::string html_text(std::string_view html) {
       }
       comments_end = false;
     }
-    const bool markup = at + 1 < html.size() && (html[at + 1] == '!' || html[at + 1] == '?');
-    const std::string name = tag_name(html, at);
-    const std::size_t end = (name.empty() && !markup) || !tags_end ? html.npos : tag_end(html, at);
-    if (end == html.npos) {
-      if (tags_end && html.find('>', at) == html.npos) tags_end = false;
+    if (const std::size_t end = declaration_end(html, at); end != html.npos) {
+      at = end;
+      continue;
+    }
+    const Tag tag = tag_at(html, at, elements);
+    const bool is_tag =
+        tag.end != 0 &&
+        (!must_be_closed(tag.name) ||
+         (tag.closes ? opened.contains(tag.name) : !tag.plain || closes_behind(tag.name, tag.end)));
+    if (!is_tag) {
       out += '<';
       ++at;
       continue;
     }
-    const bool opens = html[at + 1] != '/';
-    at = end;
-    if (opens &&
-        (name == "script" || name == "style" || name == "noscript" || name == "template")) {
-      const std::size_t closing = find_closing(html, at, name);
-      at = closing == html.npos ? html.size() : closing;
+    at = tag.end;
+    const std::string& name = tag.name;
+    if (must_be_closed(name)) opened.insert(name);
+    const bool unseen =
+        name == "script" || name == "style" || name == "noscript" || name == "template";
+    if (unseen && !tag.closes) {
+      // One that is never closed hides nothing: prose names such elements.
+      if (closes_behind(name, at)) at = find_closing(html, at, name);
       continue;
     }
     if (breaks_line(name)) {

@@ -6,7 +6,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <unordered_set>
+#include <unordered_map>
+#include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -16,9 +17,13 @@
 #include "base/terminal.h"
 #include "base/threads.h"
 #include "base/utf8.h"
+#include "base/white_space.h"
 #include "corpus/cleaner.h"
+#include "corpus/contamination.h"
 #include "corpus/duplicates.h"
+#include "corpus/prepare_report.h"
 #include "corpus/readers.h"
+#include "corpus/segments.h"
 #include "corpus/shingles.h"
 #include "io/shard_writer.h"
 #include "io/text_source.h"
@@ -46,91 +51,6 @@ void for_each_paragraph(std::string_view text, const Use& use) {
     begin = end + 1;
   }
 }
-
-/// Runs of words that texts of evaluations have.
-class Contamination {
- public:
-  explicit Contamination(const ContaminationConfig& config)
-      : n_(static_cast<std::size_t>(config.ngram)) {
-    for (const auto& path : expand_paths(config.against)) {
-      const std::string extension = text_extension(path);
-      if (extension == ".json") {
-        add(load_json(path));
-      } else if (extension == ".jsonl" || extension == ".csv" || extension == ".tsv") {
-        for_each_record(path, [&](std::uint64_t, const Json& record) {
-          add(record);
-          return true;
-        });
-      } else {
-        for_each_document(path, DocumentSplit::kBlankLine, [&](std::string_view text) {
-          add_text(text);
-          return true;
-        });
-      }
-    }
-  }
-
-  bool empty() const { return runs_.empty(); }
-  bool touches(std::string_view text) const {
-    const auto words = shingles(text, n_);
-    return std::any_of(words.begin(), words.end(),
-                       [&](std::uint64_t run) { return runs_.contains(run); });
-  }
-
- private:
-  void add(const Json& value) {
-    if (value.is_string()) add_text(value.get_ref<const std::string&>());
-    if (value.is_structured()) {
-      for (const Json& inner : value) add(inner);
-    }
-  }
-  void add_text(std::string_view text) {
-    // A text shorter than a run says nothing by being found.
-    if (word_hashes(text).size() < n_) return;
-    for (const std::uint64_t run : shingles(text, n_)) runs_.insert(run);
-  }
-
-  std::size_t n_;
-  std::unordered_set<std::uint64_t> runs_;
-};
-
-/// A document after cleaning.
-struct Cleaned {
-  std::string text;
-  bool kept = false, contaminated = false;
-  std::uint64_t key = 0;
-  Signature signature;
-  std::vector<std::uint64_t> paragraphs;
-};
-
-/// Counts of a segment of the work.
-struct SegmentCounts {
-  std::uint64_t read = 0, bytes = 0, kept = 0, contaminated = 0;
-  CleanCounts clean{};
-  Json to_json() const {
-    return {{"read", read},
-            {"bytes", bytes},
-            {"kept", kept},
-            {"contaminated", contaminated},
-            {"clean", clean.to_json()}};
-  }
-};
-
-/// The files of one segment in the work directory: texts with their lengths, and numbers.
-class SegmentFiles {
- public:
-  SegmentFiles(const fs::path& directory, std::size_t number)
-      : stem_(directory / concat("segment-", number)) {}
-  fs::path texts() const { return stem_.string() + ".texts"; }
-  fs::path keys() const { return stem_.string() + ".keys"; }
-  fs::path signatures() const { return stem_.string() + ".signatures"; }
-  fs::path paragraphs() const { return stem_.string() + ".paragraphs"; }
-  fs::path counts() const { return stem_.string() + ".json"; }
-  bool complete() const { return fs::exists(counts()); }
-
- private:
-  fs::path stem_;
-};
 
 class Preparation {
  public:
@@ -190,7 +110,7 @@ class Preparation {
   std::string key() const {
     Json sources = Json::array();
     for (const Json& source : sources_) sources.push_back({source["sha256"], source["format"]});
-    return sha256_hex(concat("prepare 1\n", dump_json(settings()), "\n", dump_json(sources), "\n",
+    return sha256_hex(concat("prepare 2\n", dump_json(settings()), "\n", dump_json(sources), "\n",
                              tokenizer_ ? tokenizer_->fingerprint() : "", "\n",
                              options_.segment_bytes));
   }
@@ -225,10 +145,10 @@ class Preparation {
 
   /// Texts of one segment, until it is complete.
   struct Segment {
-    std::vector<std::string> texts;
+    std::vector<Cleaned> batch;
     std::size_t batch_bytes = 0;
     SegmentCounts counts;
-    std::unique_ptr<AtomicFile> text_file, key_file, signature_file, paragraph_file;
+    std::unique_ptr<AtomicFile> text_file, key_file, signature_file, paragraph_file, dropped_file;
   };
 
   void clean_all() {
@@ -237,20 +157,25 @@ class Preparation {
     open_segment(segment, number);
     Progress progress("cleaning", source_bytes_);
     std::uint64_t done_files = 0, seen = 0;
-    for (const SourceFile& file : files_) {
+    ReadingNotes notes;
+    for (std::uint32_t f = 0; f < files_.size(); ++f) {
+      const SourceFile& file = files_[f];
       const std::uint64_t size = fs::file_size(file.path);
       std::uint64_t here = 0;
-      for_each_source_document(file, [&](std::string_view text) {
+      const auto take = [&](const SourceDocument& document) {
         ++segment.counts.read;
-        segment.counts.bytes += text.size();
-        here += text.size();
+        segment.counts.bytes += document.text.size();
+        here += document.text.size();
         if (++seen % 1024 == 0) {
           progress.update(std::min(done_files + std::min(here, size), source_bytes_));
           stop_if_asked(kGoesOn);
         }
         if (segment.text_file) {
-          segment.texts.emplace_back(text);
-          segment.batch_bytes += text.size();
+          Cleaned& one = segment.batch.emplace_back();
+          one.text = document.text;
+          one.file = f;
+          one.place = document.place;
+          segment.batch_bytes += document.text.size();
           if (segment.batch_bytes >= kBatchBytes) clean_batch(segment);
         }
         if (segment.counts.bytes >= options_.segment_bytes) {
@@ -258,12 +183,14 @@ class Preparation {
           open_segment(segment, ++number);
         }
         return true;
-      });
+      };
+      for_each_source_document(file, take, &notes);
       done_files += size;
     }
     close_segment(segment, number);
     segments_ = number + 1;
     progress.finish();
+    notes.log();
     require(clean_.read > 0, ErrorCode::kData, files_.front().path, ": no document in the sources");
   }
 
@@ -280,6 +207,9 @@ class Preparation {
     if (config_.deduplicate.paragraphs) {
       segment.paragraph_file = std::make_unique<AtomicFile>(files.paragraphs());
     }
+    if (config_.write_dropped) {
+      segment.dropped_file = std::make_unique<AtomicFile>(files.dropped());
+    }
   }
 
   void close_segment(Segment& segment, std::size_t number) {
@@ -287,59 +217,80 @@ class Preparation {
     if (segment.text_file) {
       clean_batch(segment);
       for (auto* file : {&segment.text_file, &segment.key_file, &segment.signature_file,
-                         &segment.paragraph_file}) {
+                         &segment.paragraph_file, &segment.dropped_file}) {
         if (*file) (*file)->commit();
       }
       write_file(files.counts(), dump_json(segment.counts.to_json()));
     }
-    const Json counts = load_json(files.counts());
-    const auto count = [&](const char* name) { return counts.at(name).get<std::uint64_t>(); };
-    clean_.read += count("read");
-    clean_.bytes += count("bytes");
-    clean_.kept += count("kept");
-    clean_.contaminated += count("contaminated");
-    clean_.clean.add(CleanCounts::from_json(counts.at("clean")));
+    clean_.add(SegmentCounts::from_json(load_json(files.counts())));
+  }
+
+  DocumentOrigin origin_of(std::uint32_t file, std::uint64_t place) const {
+    return {&files_[file].path, place};
+  }
+
+  /// A line of dropped.jsonl.
+  std::string dropped_line(const DocumentOrigin& origin, const std::string& rule,
+                           std::string_view text, const std::string& like = "") const {
+    Json line = {{"source", origin.file->string()}, {"place", origin.place}, {"rule", rule}};
+    if (!like.empty()) line["like"] = like;
+    line["text"] = text;
+    return dump_json(line) + "\n";
   }
 
   void clean_batch(Segment& segment) {
     stop_if_asked(kGoesOn);
-    std::vector<Cleaned> cleaned(segment.texts.size());
+    std::vector<Cleaned>& batch = segment.batch;
     constexpr std::size_t kGroup = 32;  // documents that share counts
-    const std::size_t groups = (cleaned.size() + kGroup - 1) / kGroup;
+    const std::size_t groups = (batch.size() + kGroup - 1) / kGroup;
     std::vector<CleanCounts> counts(groups, cleaner_.new_counts());
     parallel_for(groups, [&](std::size_t g) {
-      for (std::size_t i = g * kGroup; i < std::min(cleaned.size(), (g + 1) * kGroup); ++i) {
-        cleaned[i].text = std::move(segment.texts[i]);
-        examine(cleaned[i], counts[g]);
+      counts[g].take_examples_beside(segment.counts.clean);
+      for (std::size_t i = g * kGroup; i < std::min(batch.size(), (g + 1) * kGroup); ++i) {
+        examine(batch[i], counts[g]);
       }
     });
     for (const CleanCounts& some : counts) segment.counts.clean.add(some);
-    for (const Cleaned& document : cleaned) {
+    for (const Cleaned& document : batch) {
+      const DocumentOrigin origin = origin_of(document.file, document.place);
       segment.counts.contaminated += document.contaminated;
-      if (!document.kept) continue;
+      if (document.contaminated) {
+        keep_example(segment.counts.contaminated_examples, origin, document.text);
+      }
+      if (!document.kept) {
+        if (segment.dropped_file) {
+          segment.dropped_file->write(dropped_line(origin, document.rule, document.original));
+        }
+        continue;
+      }
       ++segment.counts.kept;
-      const auto size = static_cast<std::uint32_t>(document.text.size());
-      segment.text_file->write(&size, sizeof size);
+      const DocumentHeader header{static_cast<std::uint32_t>(document.text.size()), document.file,
+                                  document.place};
+      segment.text_file->write(&header, sizeof header);
       segment.text_file->write(document.text);
       segment.key_file->write(&document.key, sizeof document.key);
       if (segment.signature_file) {
         segment.signature_file->write(&document.signature, sizeof document.signature);
       }
       if (segment.paragraph_file) {
-        segment.paragraph_file->write(document.paragraphs.data(),
-                                      document.paragraphs.size() * sizeof(std::uint64_t));
+        const std::uint64_t count = document.paragraphs.size();
+        segment.paragraph_file->write(&count, sizeof count);
+        segment.paragraph_file->write(document.paragraphs.data(), count * sizeof(std::uint64_t));
       }
     }
-    segment.texts.clear();
+    segment.batch.clear();
     segment.batch_bytes = 0;
   }
 
   void examine(Cleaned& document, CleanCounts& counts) const {
-    document.kept = cleaner_.clean(document.text, counts);
+    if (config_.write_dropped) document.original = document.text;
+    document.kept = cleaner_.clean(document.text, counts, origin_of(document.file, document.place),
+                                   &document.rule);
     if (!document.kept) return;
     if (!contamination_.empty() && contamination_.touches(document.text)) {
       document.contaminated = true;
       document.kept = config_.contamination.action == "report";
+      document.rule = "contaminated";
       if (!document.kept) return;
     }
     document.key = hash64(document.text);
@@ -390,15 +341,31 @@ class Preparation {
     if (wants_signatures()) {
       const MappedFile signatures =
           joined("signatures", [](const SegmentFiles& files) { return files.signatures(); });
-      mark_near_duplicates(values<Signature>(signatures), config_.deduplicate.threshold, dropped_);
-      near_ =
-          static_cast<std::uint64_t>(std::count(dropped_.begin(), dropped_.end(), true)) - exact_;
+      like_ = mark_near_duplicates(values<Signature>(signatures), config_.deduplicate.threshold,
+                                   dropped_);
     }
-    if (config_.deduplicate.paragraphs) {
-      const MappedFile paragraphs =
-          joined("paragraphs", [](const SegmentFiles& files) { return files.paragraphs(); });
-      repeated_paragraphs_ = repeated_keys(values<std::uint64_t>(paragraphs));
+    if (config_.deduplicate.paragraphs) find_repeated_paragraphs();
+  }
+
+  /// Among the documents that stay: what a dropped one has goes with it.
+  void find_repeated_paragraphs() {
+    const fs::path path = work_ / "paragraphs";
+    AtomicFile file(path);
+    std::uint64_t place = 0;
+    for (std::size_t i = 0; i < segments_; ++i) {
+      const MappedFile paragraphs(SegmentFiles(work_, i).paragraphs());
+      std::string_view rest = paragraphs.view();
+      while (!rest.empty()) {
+        std::uint64_t count = 0;
+        std::memcpy(&count, rest.data(), sizeof count);
+        const std::size_t size = count * sizeof(std::uint64_t);
+        if (!dropped_[place++]) file.write(rest.substr(sizeof count, size));
+        rest.remove_prefix(sizeof count + size);
+      }
     }
+    file.commit();
+    const MappedFile kept(path);
+    repeated_paragraphs_ = repeated_keys(values<std::uint64_t>(kept));
   }
 
   // --- writing ---
@@ -411,7 +378,11 @@ class Preparation {
   };
 
   Json write_all() {
-    AtomicDirectory building(output_);
+    const bool replaces = options_.overwrite && fs::exists(output_);
+    const fs::path fresh = replaces ? fs::path(output_.string() + ".new") : output_;
+    std::error_code ignored;
+    if (replaces) fs::remove_all(fresh, ignored);  // of a killed process
+    AtomicDirectory building(fresh);
     Split splits[3];
     const bool text_too = config_.write_text.value_or(false) || !tokenizer_;
     for (int s = 0; s < 3; ++s) {
@@ -430,19 +401,52 @@ class Preparation {
             std::make_unique<AtomicFile>(building.path() / concat(kSplits[s], ".jsonl"));
       }
     }
+    std::unique_ptr<AtomicFile> dropped_file;
+    if (config_.write_dropped) {
+      dropped_file = std::make_unique<AtomicFile>(building.path() / "dropped.jsonl");
+    }
     Progress progress("writing", clean_.kept);
     std::uint64_t place = 0, paragraph = 0, bytes = 0;
+    std::unordered_map<std::uint32_t, std::string> firsts;  // of near duplicates, by place
+    for (const auto& [document, first] : like_) firsts[first];
     for (std::size_t i = 0; i < segments_; ++i) {
-      const MappedFile texts(SegmentFiles(work_, i).texts());
+      const SegmentFiles segment(work_, i);
+      if (dropped_file) {
+        for_each_chunk(segment.dropped(), [&](std::string_view chunk) {
+          dropped_file->write(chunk);
+          return true;
+        });
+      }
+      const MappedFile texts(segment.texts());
       std::string_view rest = texts.view();
       while (!rest.empty()) {
-        std::uint32_t size = 0;
-        std::memcpy(&size, rest.data(), sizeof size);
-        std::string text(rest.substr(sizeof size, size));
-        rest.remove_prefix(sizeof size + size);
-        const bool dropped = dropped_[place++];
-        if (config_.deduplicate.paragraphs) text = without_repeated(text, paragraph);
-        if (dropped || text.empty()) continue;
+        DocumentHeader header;
+        std::string text(next_document(rest, header));
+        const DocumentOrigin origin = origin_of(header.file, header.place);
+        const auto drop = [&](const std::string& rule, std::string_view what,
+                              std::vector<Json>& examples, const std::string& like = "") {
+          keep_example(examples, origin, what);
+          if (dropped_file) dropped_file->write(dropped_line(origin, rule, what, like));
+        };
+        if (const auto first = firsts.find(static_cast<std::uint32_t>(place));
+            first != firsts.end()) {
+          first->second = origin.text();
+        }
+        const auto like = like_.find(static_cast<std::uint32_t>(place));
+        if (dropped_[place++]) {
+          if (like == like_.end()) {
+            drop("exact_duplicate", text, exact_examples_);
+          } else {
+            drop("near_duplicate", text, near_examples_, firsts.at(like->second));
+          }
+          continue;
+        }
+        if (config_.deduplicate.paragraphs) {
+          text = without_repeated(text, paragraph, [&](std::string_view part) {
+            drop("repeated_paragraph", part, paragraph_examples_);
+          });
+        }
+        if (text.empty()) continue;
         Split& split = splits[split_of(text)];
         bytes += text.size();
         split.batch.push_back(std::move(text));
@@ -458,7 +462,7 @@ class Preparation {
     Json manifest = describe(splits);
     require(splits[0].documents > 0, ErrorCode::kData, files_.front().path,
             ": no document is left for training of ", clean_.read,
-            " read; see the counts: ", dump_json(clean_.clean.to_json()));
+            " read; dropped: ", drops_by_rule());
     for (int s = 0; s < 3; ++s) {
       if (splits[s].shards && splits[s].documents > 0) {
         splits[s].shards->finish({{"tokenizer", tokenizer_->fingerprint()},
@@ -470,29 +474,46 @@ class Preparation {
       }
       if (splits[s].texts) splits[s].texts->commit();
     }
+    if (dropped_file) dropped_file->commit();
+    write_file(building.path() / "report.html", prepare_page(manifest));
     write_file(building.path() / kShardManifest, dump_json(manifest, 2) + "\n");
-    if (options_.overwrite) {
-      std::error_code ignored;
-      fs::remove_all(output_, ignored);
-    }
     building.commit();
+    if (replaces) replace_directory(fresh, output_);
     return manifest;
   }
 
-  /// The text without paragraphs that were there before; `paragraph` counts the long ones.
-  std::string without_repeated(const std::string& text, std::uint64_t& paragraph) {
+  /// "length 3, near_duplicates 1".
+  std::string drops_by_rule() const {
+    std::string text;
+    const auto add = [&](const std::string& rule, std::uint64_t count) {
+      if (count > 0) text += concat(text.empty() ? "" : ", ", rule, " ", count);
+    };
+    for (std::size_t i = 0; i < clean_.clean.names().size(); ++i) {
+      add(clean_.clean.names()[i], clean_.clean.of(i).dropped);
+    }
+    if (config_.contamination.action == "drop") add("contaminated", clean_.contaminated);
+    add("exact_duplicates", exact_);
+    add("near_duplicates", like_.size());
+    return text.empty() ? "none" : text;
+  }
+
+  /// The text without paragraphs that were there before; `paragraph` counts the long ones, `drop`
+  /// hears of those that go.
+  template <class Drop>
+  std::string without_repeated(const std::string& text, std::uint64_t& paragraph,
+                               const Drop& drop) {
     std::string out;
+    bool first = true;
     for_each_paragraph(text, [&](std::string_view part) {
       if (is_long(part) && repeated_paragraphs_[paragraph++]) {
         ++paragraphs_;
+        drop(part);
         return;
       }
-      if (!out.empty() || !part.empty()) {
-        if (!out.empty()) out += '\n';
-        out += part;
-      }
+      if (!std::exchange(first, false)) out += '\n';
+      out += part;
     });
-    return std::string(trim(out));
+    return std::string(trim_white_space(out));
   }
 
   /// By the hash of the text: equal texts stay together, and new ones move none.
@@ -533,8 +554,13 @@ class Preparation {
             {"steps", clean_.clean.to_json()},
             {"contaminated", clean_.contaminated},
             {"exact_duplicates", exact_},
-            {"near_duplicates", near_},
+            {"near_duplicates", like_.size()},
             {"repeated_paragraphs", paragraphs_},
+            {"examples",
+             {{"contaminated", clean_.contaminated_examples},
+              {"exact_duplicates", exact_examples_},
+              {"near_duplicates", near_examples_},
+              {"repeated_paragraphs", paragraph_examples_}}},
             {"splits", std::move(parts)},
             {"tokenizer", tokenizer_ ? Json(tokenizer_->fingerprint()) : Json()},
             {"sources", sources_},
@@ -553,7 +579,9 @@ class Preparation {
   SegmentCounts clean_;
   std::size_t segments_ = 0;
   std::vector<bool> dropped_, repeated_paragraphs_;
-  std::uint64_t exact_ = 0, near_ = 0, paragraphs_ = 0;
+  std::unordered_map<std::uint32_t, std::uint32_t> like_;  // near duplicates, and the first of each
+  std::uint64_t exact_ = 0, paragraphs_ = 0;
+  std::vector<Json> exact_examples_, near_examples_, paragraph_examples_;
 };
 
 }  // namespace
@@ -561,26 +589,6 @@ class Preparation {
 Json prepare_data(const PrepareConfig& config, const PrepareOptions& options) {
   const GracefulStop graceful;  // a batch is finished, so that the next call goes on behind it
   return Preparation(config, options).run();
-}
-
-Json plan_preparation(const PrepareConfig& config) {
-  Json files = Json::array();
-  for (const SourceFile& file : source_files(config.input)) {
-    files.push_back({{"path", file.path.string()},
-                     {"format", file.how.format},
-                     {"bytes", fs::file_size(file.path)}});
-  }
-  require(!files.empty(), ErrorCode::kUsage, "no input: name files or the key input");
-  Json steps = Json::array();
-  const CleanCounts counts = Cleaner(config.clean).new_counts();
-  for (const std::string& name : counts.names()) steps.push_back(name);
-  if (!config.contamination.against.empty()) steps.push_back("contamination");
-  if (config.deduplicate.exact) steps.push_back("exact duplicates");
-  if (config.deduplicate.near) steps.push_back("near duplicates");
-  if (config.deduplicate.paragraphs) steps.push_back("repeated paragraphs");
-  std::string tokenizer = "none: text only";
-  if (!config.tokenizer.empty()) tokenizer = load_tokenizer(config.tokenizer)->description();
-  return {{"files", std::move(files)}, {"steps", std::move(steps)}, {"tokenizer", tokenizer}};
 }
 
 }  // namespace llmctl

@@ -18,9 +18,14 @@ struct PrepareOptions {
 
 /// Reads the sources, cleans each document on several threads, finds duplicates over all of them,
 /// splits and tokenizes. The directory `config.output` appears when all is done:
-///   manifest.json   counts of every step, sources with SHA-256, settings
+///   manifest.json   counts and examples of every step, sources with SHA-256, settings
+///   report.html     the counts and examples as a page
 ///   train/, valid/, test/   shards, with a tokenizer
 ///   train.jsonl, …  {"text": …} a line, without one or with write_text
+///   dropped.jsonl   with write_dropped: {"source", "place", "rule", "like", "text"} a line for
+///   each
+///                   document (as it was read) and paragraph that was dropped; "like": the document
+///                   that a near duplicate is like
 /// The result is the same whatever the number of threads. Until then the work stands in
 /// OUTPUT.partial, where the same call goes on after an interruption. Memory: some tens of
 /// megabytes, and 32 bytes for each document (48 while near duplicates are looked for). Returns the

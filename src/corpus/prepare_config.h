@@ -14,18 +14,22 @@ namespace llmctl {
 /// An element of "input".
 struct SourceConfig {
   std::string path, format = "auto", split = "blank_line", tokenizer;
-  std::vector<std::string> fields_of_text = {"text"};
+  std::vector<std::string> fields_of_text;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("path", self.path, "File, folder or glob; plain or .gz, .bz2, .xz, .zst.");
-    visit("format", self.format,
-          "text, jsonl, json, csv, tsv, mediawiki (.xml dumps), tokens (nanoGPT's and llm.c's "
-          ".bin); auto: by the name.",
-          OneOf{{"auto", "text", "jsonl", "json", "csv", "tsv", "mediawiki", "tokens"}});
-    visit("split", self.split, "Where a document of a text file ends.",
+    visit(
+        "format", self.format,
+        "text, jsonl, json, csv, tsv, html, mediawiki (.xml dumps), tokens (nanoGPT's and llm.c's "
+        ".bin); auto: by content and name.",
+        OneOf{{"auto", "text", "jsonl", "json", "csv", "tsv", "html", "mediawiki", "tokens"}});
+    visit("split", self.split,
+          "Where a document of a text file ends: blank_line (in a file with lines such as "
+          "<|endoftext|> at those instead), line or file.",
           OneOf{{"blank_line", "line", "file"}});
     visit("fields", self.fields_of_text,
-          "Fields of a record that are its text, with line ends between.");
+          "Fields of a record that are its text (a.b: field b of field a), with line ends between; "
+          "empty: the first of text, content, sentence, review, … that there is.");
     visit("tokenizer", self.tokenizer, "Tokenizer that decodes a .bin file of tokens.");
   }
 };
@@ -89,9 +93,13 @@ struct PrepareConfig {
   ContaminationConfig contamination;
   SplitConfig split;
   std::optional<bool> write_text;
+  bool write_dropped = false;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
-    visit("input", self.input, "Sources.");
+    visit("input", self.input,
+          "Sources: paths, or objects with path and how it is read. On the command line "
+          "input.fields, "
+          "input.split and input.format are those of all.");
     visit("output", self.output, "Directory to make.");
     visit("tokenizer", self.tokenizer,
           "Tokenizer of the shards: a directory or model; empty: text only.");
@@ -101,6 +109,8 @@ struct PrepareConfig {
     visit("split", self.split, "Held-out documents.");
     visit("write_text", self.write_text,
           "Write the documents as JSONL too; without a tokenizer always.");
+    visit("write_dropped", self.write_dropped,
+          "Write dropped.jsonl: every document and paragraph that was dropped, and by which rule.");
   }
 };
 

@@ -273,6 +273,18 @@ Json CorpusStats::to_json() const {
           {"most_frequent", std::move(frequent_json)}};
 }
 
+namespace {
+
+/// The text of a document of shards, without its end.
+std::string text_of(std::span<const std::int64_t> ids, const Shards& shards,
+                    const Tokenizer& tokenizer) {
+  std::vector<TokenId> tokens(ids.begin(), ids.end());
+  if (!tokens.empty() && shards.end_token() == tokens.back()) tokens.pop_back();
+  return tokenizer.decode(tokens);
+}
+
+}  // namespace
+
 CorpusStats corpus_stats(const std::vector<SourceConfig>& sources,
                          const std::shared_ptr<const Tokenizer>& tokenizer,
                          const StatsOptions& options) {
@@ -281,17 +293,22 @@ CorpusStats corpus_stats(const std::vector<SourceConfig>& sources,
   std::uint64_t total = 0, done = 0;
   for (const SourceFile& file : files) total += std::filesystem::file_size(file.path);
   Progress progress("reading", total);
+  ReadingNotes notes;
   for (const SourceFile& file : files) {
     std::uint64_t here = 0;
-    for_each_source_document(file, [&](std::string_view text) {
-      collector.add(text);
-      here += text.size();
-      progress.update(std::min(done + here, total));
-      return true;
-    });
+    for_each_source_document(
+        file,
+        [&](const SourceDocument& document) {
+          collector.add(document.text);
+          here += document.text.size();
+          progress.update(std::min(done + here, total));
+          return true;
+        },
+        &notes);
     done += std::filesystem::file_size(file.path);
   }
   progress.finish();
+  notes.log();
   return collector.finish();
 }
 
@@ -301,6 +318,8 @@ CorpusStats shard_stats(const std::filesystem::path& directory,
   const Shards shards(directory);
   require(!tokenizer || tokenizer->vocab_size() == shards.vocab_size(), ErrorCode::kData, directory,
           ": made with another tokenizer, of ", shards.vocab_size(), " tokens");
+  require(!options.near_duplicates || tokenizer, ErrorCode::kUsage, directory,
+          ": near duplicates are found by words; name the shards' tokenizer with --tokenizer DIR");
   CorpusStats stats;
   stats.documents = shards.documents();
   stats.bytes = shards.text_bytes();
@@ -317,10 +336,7 @@ CorpusStats shard_stats(const std::filesystem::path& directory,
     lengths.push_back(static_cast<std::uint32_t>(ids.size()));
     Signature signature;
     if (duplicates.wants_signatures()) {
-      std::vector<std::uint64_t> words(ids.size());
-      std::transform(ids.begin(), ids.end(), words.begin(),
-                     [](std::int64_t id) { return mix64(static_cast<std::uint64_t>(id)); });
-      signature = DuplicateCounter::signature(words);
+      signature = DuplicateCounter::signature(word_hashes(text_of(ids, shards, *tokenizer)));
     }
     duplicates.add(hash64({reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(ids[0])}),
                    duplicates.wants_signatures() ? &signature : nullptr);
@@ -331,15 +347,20 @@ CorpusStats shard_stats(const std::filesystem::path& directory,
   return stats;
 }
 
-std::string stats_page(const std::string& title, const CorpusStats& stats) {
+std::string language_name(const std::string& code) {
+  return code == "un" ? "unknown" : code;
+}
+
+std::string stats_page(const std::string& title, const CorpusStats& stats,
+                       const std::vector<std::pair<std::string, std::string>>& about) {
   HtmlPage page(title);
   std::vector<std::pair<std::string, std::string>> facts = {
-      {"documents", std::to_string(stats.documents)}, {"text", format_bytes(stats.bytes)}};
-  if (stats.tokens) facts.emplace_back("tokens", std::to_string(*stats.tokens));
-  facts.emplace_back("documents that were there before", std::to_string(stats.duplicates));
+      {"documents", format_whole(stats.documents)}, {"text", format_bytes(stats.bytes)}};
+  if (stats.tokens) facts.emplace_back("tokens", format_whole(*stats.tokens));
+  facts.emplace_back("exact duplicates of an earlier document", format_whole(stats.duplicates));
   if (stats.near_duplicates) {
-    facts.emplace_back("documents nearly as an earlier one",
-                       std::to_string(*stats.near_duplicates));
+    facts.emplace_back("near duplicates of an earlier document",
+                       format_whole(*stats.near_duplicates));
   }
   page.facts(facts);
   page.heading("Length of documents in " + stats.length_unit);
@@ -348,19 +369,18 @@ std::string stats_page(const std::string& title, const CorpusStats& stats) {
     const std::uint64_t from = std::uint64_t{1} << i;
     bars.push_back({concat(from, " to ", 2 * from - 1),
                     static_cast<double>(stats.lengths.octaves[i]),
-                    std::to_string(stats.lengths.octaves[i])});
+                    format_whole(stats.lengths.octaves[i])});
   }
   page.bars("Documents by length", bars);
-  page.facts({{"median", std::to_string(stats.lengths.median)},
-              {"90 %", std::to_string(stats.lengths.p90)},
-              {"99 %", std::to_string(stats.lengths.p99)},
-              {"longest", std::to_string(stats.lengths.most)}});
+  page.facts({{"median", format_whole(stats.lengths.median)},
+              {"90 % are at most", format_whole(stats.lengths.p90)},
+              {"99 % are at most", format_whole(stats.lengths.p99)},
+              {"longest", format_whole(stats.lengths.most)}});
   if (!stats.languages.empty()) {
     page.heading("Languages");
     bars.clear();
     for (const auto& [code, count] : stats.languages) {
-      bars.push_back(
-          {code == "un" ? "unknown" : code, static_cast<double>(count), std::to_string(count)});
+      bars.push_back({language_name(code), static_cast<double>(count), format_whole(count)});
     }
     std::stable_sort(bars.begin(), bars.end(),
                      [](const Bar& a, const Bar& b) { return a.value > b.value; });
@@ -370,9 +390,13 @@ std::string stats_page(const std::string& title, const CorpusStats& stats) {
   page.heading(stats.tokens ? "Most frequent tokens" : "Most frequent words");
   bars.clear();
   for (const auto& [name, count] : stats.frequent) {
-    bars.push_back({name, static_cast<double>(count), std::to_string(count)});
+    bars.push_back({name, static_cast<double>(count), format_whole(count)});
   }
   page.bars("How often they occur", bars);
+  if (!about.empty()) {
+    page.heading("How this page was made");
+    page.facts(about);
+  }
   return page.text();
 }
 

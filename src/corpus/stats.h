@@ -26,7 +26,7 @@ struct LengthSummary {
 struct CorpusStats {
   std::uint64_t documents = 0, bytes = 0, characters = 0;
   std::optional<std::uint64_t> tokens;           ///< with a tokenizer, and of shards
-  std::uint64_t duplicates = 0;                  ///< documents that were there before
+  std::uint64_t duplicates = 0;                  ///< documents equal to an earlier one
   std::optional<std::uint64_t> near_duplicates;  ///< and those nearly equal to an earlier one
   std::string length_unit;                       ///< "tokens" or "characters"
   LengthSummary lengths;
@@ -48,12 +48,17 @@ struct StatsOptions {
 CorpusStats corpus_stats(const std::vector<SourceConfig>& sources,
                          const std::shared_ptr<const Tokenizer>& tokenizer,
                          const StatsOptions& options);
-/// Of a directory of shards; `tokenizer` (may be null) names the tokens.
+/// Of a directory of shards; `tokenizer` names the tokens, and is needed (kUsage) for near
+/// duplicates, which are those of the documents' text.
 CorpusStats shard_stats(const std::filesystem::path& directory,
                         const std::shared_ptr<const Tokenizer>& tokenizer,
                         const StatsOptions& options);
 
-/// A page with its numbers and charts.
-std::string stats_page(const std::string& title, const CorpusStats& stats);
+/// The code, or "unknown" for CLD2's "un".
+std::string language_name(const std::string& code);
+
+/// A page with its numbers and charts; `about` says at its end how it was made.
+std::string stats_page(const std::string& title, const CorpusStats& stats,
+                       const std::vector<std::pair<std::string, std::string>>& about = {});
 
 }  // namespace llmctl

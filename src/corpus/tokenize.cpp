@@ -1,25 +1,22 @@
 #include "corpus/tokenize.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_lock.h"
+#include "base/files.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/signals.h"
 #include "base/terminal.h"
 #include "base/threads.h"
+#include "corpus/readers.h"
 #include "io/shard_writer.h"
 
 namespace llmctl {
@@ -30,18 +27,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kBatchBytes = std::size_t{8} << 20;       // text in memory at a time
 constexpr std::uint64_t kManyBytes = std::uint64_t{500} << 20;  // a second of hashing or more
-
-const char* split_name(DocumentSplit split) {
-  switch (split) {
-    case DocumentSplit::kBlankLine:
-      return "blank_line";
-    case DocumentSplit::kLine:
-      return "line";
-    case DocumentSplit::kFile:
-      return "file";
-  }
-  return "";
-}
 
 const char* selection_name(DocumentSelection::Kind kind) {
   switch (kind) {
@@ -59,27 +44,16 @@ const char* selection_name(DocumentSelection::Kind kind) {
   return "";
 }
 
-/// An exclusive lock among processes on one machine, by flock(2): a killed holder holds nothing.
-/// Where the file system has no locks it is none, and the last rename decides.
-class FileLock {
- public:
-  explicit FileLock(fs::path path) : path_(std::move(path)) {
-    fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    require(fd_ >= 0, ErrorCode::kCannotCreate, path_, ": ", std::strerror(errno));
-    while (::flock(fd_, LOCK_EX) != 0 && errno == EINTR && stop_requested() == 0) {
-    }
-  }
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
-  ~FileLock() {
-    ::unlink(path_.c_str());  // who waits on it finds the shards, or makes them
-    ::close(fd_);
-  }
+/// Raised when documents of the same files come out otherwise than before: caches made by older
+/// readers are not used then.
+constexpr int kReaderVersion = 2;
 
- private:
-  fs::path path_;
-  int fd_;
-};
+/// Something of everything that normalisers and segmenters treat in ways of their own.
+constexpr std::string_view kProbe =
+    "The Quick brown fox\u2019s naïve café, e\u0301t\u00e9!  ＡＢＣ１２３ ﬁ ½ ① İi ß ÅÄÖ\n\n"
+    "\t你好，世界。《紅樓夢》第１回 𠀀 ひらがな カタカナ ｶﾅ 한국어 العربية हिन्दी ไทย\r\n"
+    "x = a[0] != 'b' ? 1e-5 : \"3.14159\"; // https://example.org/?q=1&r=2 #tag @name\u00a0"
+    "\u200b\u3000👩\u200d👩\u200d👧 <s> </s> [MASK] <|endoftext|> don't we'll I'm 1234567890";
 
 constexpr const char* kAgain = "the next run tokenizes again";
 
@@ -89,16 +63,19 @@ class Selector {
   explicit Selector(const TokenizeOptions& options)
       : split_(options.split), selection_(options.selection) {}
 
-  void begin(const fs::path& file) {
+  void begin(const SourceFile& file) {
     const bool positional = selection_.kind == Kind::kHead || selection_.kind == Kind::kTail;
-    const bool one_document = split_ == DocumentSplit::kFile && text_extension(file) != ".jsonl";
-    how_ = !positional ? How::kByText : one_document ? How::kCut : How::kByPosition;
-    if (how_ != How::kByPosition) return;
-    std::uint64_t total = 0;
-    for_each_document(file, split_, [&](std::string_view text) {
-      total += text.size();
+    how_ = positional ? How::kByPosition : How::kByText;
+    if (!positional) return;
+    std::uint64_t total = 0, documents = 0;
+    for_each_source_document(file, [&](const SourceDocument& document) {
+      total += document.text.size();
+      ++documents;
       return true;
     });
+    const bool one_document =
+        split_ == DocumentSplit::kFile && file.how.format == "text" && documents == 1;
+    if (one_document) how_ = How::kCut;
     position_ = 0;
     cut_ = boundary(total);
   }
@@ -177,12 +154,12 @@ class Encoder {
 };
 
 /// What the files hold: "sha256" and "bytes" of each; with a progress line when that takes a while.
-Json identify(const std::vector<fs::path>& files) {
+Json identify(const std::vector<SourceFile>& files) {
   Json sources = Json::array();
   std::uint64_t total = 0, done = 0;
-  for (const fs::path& file : files) {
-    const std::uint64_t bytes = MappedFile(file).size();
-    sources.push_back({{"sha256", ""}, {"bytes", bytes}, {"kind", text_extension(file)}});
+  for (const SourceFile& file : files) {
+    const std::uint64_t bytes = MappedFile(file.path).size();
+    sources.push_back({{"sha256", ""}, {"bytes", bytes}, {"kind", file.how.format}});
     total += bytes;
   }
   std::optional<Progress> progress;
@@ -190,7 +167,7 @@ Json identify(const std::vector<fs::path>& files) {
   std::mutex mutex;
   parallel_for(files.size(), [&](std::size_t i) {
     Sha256 hash;
-    for_each_chunk(files[i], [&](std::string_view chunk) {
+    for_each_chunk(files[i].path, [&](std::string_view chunk) {
       hash.update(chunk);
       if (progress) {
         const std::lock_guard lock(mutex);
@@ -204,11 +181,24 @@ Json identify(const std::vector<fs::path>& files) {
   return sources;
 }
 
+/// What the tokenizer makes of the probe: the fingerprint says what files it is of, not how it is
+/// applied.
+std::string probe_of(const Tokenizer& tokenizer) {
+  try {
+    return sha256_hex(dump_json(tokenizer.encode(kProbe)));
+  } catch (const Error& error) {  // a character that it has no piece for
+    return sha256_hex(error.what());
+  }
+}
+
 /// What identifies the result: the manifest's last members, whose hash is the cache's key.
-Json describe(const std::vector<fs::path>& files, const Tokenizer& tokenizer,
+Json describe(const std::vector<SourceFile>& files, const Tokenizer& tokenizer,
               const TokenizeOptions& options) {
   return {{"tokenizer", tokenizer.fingerprint()},
-          {"split", split_name(options.split)},
+          {"probe", probe_of(tokenizer)},
+          {"reader", kReaderVersion},
+          {"split", name_of(options.split)},
+          {"fields", options.fields},
           {"selection", selection_name(options.selection.kind)},
           {"fraction", options.selection.fraction},
           {"append_end", options.append_end},
@@ -217,13 +207,13 @@ Json describe(const std::vector<fs::path>& files, const Tokenizer& tokenizer,
 }
 
 /// Tokenizes into `directory`, which appears when all is well.
-void make_shards(const std::vector<fs::path>& files, const Tokenizer& tokenizer,
+void make_shards(const std::vector<SourceFile>& files, const Tokenizer& tokenizer,
                  const TokenizeOptions& options, Json description, const fs::path& directory) {
   const auto begin = std::chrono::steady_clock::now();
   std::uint64_t total = 0, seen = 0, read = 0;
   for (std::size_t i = 0; i < files.size(); ++i) {
     total += description["sources"][i]["bytes"].get<std::uint64_t>();
-    description["sources"][i]["path"] = files[i].string();
+    description["sources"][i]["path"] = files[i].path.string();
   }
   description["tokenizer_description"] = tokenizer.description();
 
@@ -236,22 +226,26 @@ void make_shards(const std::vector<fs::path>& files, const Tokenizer& tokenizer,
   Progress progress("tokenizing", total);
   Selector selector(options);
   Encoder encoder(tokenizer, writer);
-  for (const fs::path& file : files) {
+  ReadingNotes notes;
+  for (const SourceFile& file : files) {
     selector.begin(file);
-    for_each_document(file, options.split, [&](std::string_view text) {
-      ++seen;
-      read += text.size();
-      if (const std::string_view taken = selector.select(text); !taken.empty()) {
-        encoder.add(file, taken);
-      }
-      progress.update(std::min(read, total),
-                      format_count(static_cast<double>(writer.tokens())) + " tokens");
-      return true;
-    });
+    for_each_source_document(
+        file,
+        [&](const SourceDocument& document) {
+          ++seen;
+          read += document.text.size();
+          const std::string_view taken = selector.select(document.text);
+          if (!taken.empty()) encoder.add(file.path, taken);
+          progress.update(std::min(read, total),
+                          format_count(static_cast<double>(writer.tokens())) + " tokens");
+          return true;
+        },
+        &notes);
   }
   encoder.flush();
   progress.finish();
-  require(writer.documents() > 0, ErrorCode::kData, files.front(),
+  notes.log();
+  require(writer.documents() > 0, ErrorCode::kData, files.front().path,
           files.size() > 1 ? concat(" and ", files.size() - 1, " more") : "",
           ": no text left: ", seen, " documents of ", read, " bytes read, none of them taken",
           options.selection.kind == DocumentSelection::Kind::kAll
@@ -283,11 +277,21 @@ std::shared_ptr<const Shards> open_prepared(const std::vector<fs::path>& files,
                                             const Tokenizer& tokenizer,
                                             const TokenizeOptions& options) {
   const fs::path directory = files.front().parent_path();
+  const auto of_shards = [](const fs::path& folder) {
+    return fs::exists(folder / kShardManifest) && fs::exists(folder / kShardIndex);
+  };
   const bool shards =
-      fs::exists(directory / kShardManifest) && fs::exists(directory / kShardIndex) &&
-      std::all_of(files.begin(), files.end(),
-                  [&](const fs::path& file) { return file.parent_path() == directory; });
-  if (!shards) return nullptr;
+      of_shards(directory) && std::all_of(files.begin(), files.end(), [&](const fs::path& file) {
+        return file.parent_path() == directory;
+      });
+  if (!shards) {
+    for (const fs::path& file : files) {
+      require(file.filename() != kShardIndex || !of_shards(file.parent_path()), ErrorCode::kData,
+              file.parent_path(),
+              ": a directory of shards stands beside other files; name it by itself");
+    }
+    return nullptr;
+  }
   require(options.selection.kind == DocumentSelection::Kind::kAll, ErrorCode::kConfig, directory,
           ": a share of shards cannot be held out; name prepared data for validation");
   auto prepared = std::make_shared<const Shards>(directory);
@@ -311,7 +315,17 @@ std::shared_ptr<const Shards> tokenize_to_shards(const std::vector<fs::path>& fi
           fraction);
   make_directories(cache_root);
   remove_stale_temporaries(cache_root);
-  const Json description = describe(files, tokenizer, options);
+  std::vector<SourceConfig> sources;
+  for (const fs::path& path : files) {
+    SourceConfig source;
+    source.path = path.string();
+    source.format = options.format;
+    source.split = name_of(options.split);
+    source.fields_of_text = options.fields;
+    sources.push_back(std::move(source));
+  }
+  const std::vector<SourceFile> read = source_files(sources);
+  const Json description = describe(read, tokenizer, options);
   const std::string key =
       sha256_hex(concat(kShardFormat, kShardVersion, dump_json(description))).substr(0, 32);
   const fs::path directory = cache_root / key;
@@ -324,7 +338,7 @@ std::shared_ptr<const Shards> tokenize_to_shards(const std::vector<fs::path>& fi
   std::error_code ignored;  // what cannot be removed is in the way, which commit() reports
   fs::remove_all(directory, ignored);
   try {
-    make_shards(files, tokenizer, options, description, directory);
+    make_shards(read, tokenizer, options, description, directory);
   } catch (const Error& error) {
     // Without working locks another process may have been first; its shards are the same.
     if (error.code() != ErrorCode::kCannotCreate || !fs::exists(directory)) throw;

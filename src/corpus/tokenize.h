@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "io/shards.h"
@@ -29,14 +30,18 @@ struct DocumentSelection {
 
 struct TokenizeOptions {
   DocumentSplit split = DocumentSplit::kBlankLine;
+  std::string format = "auto";      ///< as SourceConfig's
+  std::vector<std::string> fields;  ///< of records; empty: found by themselves
   DocumentSelection selection = {};
   bool append_end = true;  ///< the end-of-text token (eos, else sep) after each document
   std::uint64_t file_bytes = std::uint64_t{1} << 30;  ///< largest tokens-*.bin
 };
 
 /// The files of a directory of shards (as `data prepare` makes) are taken as they are; kData for
-/// those of another tokenizer. Texts are tokenized into `cache_root`/<key>, key = hash of the
-/// files' contents, the tokenizer's fingerprint and the options; what is there already is reused,
+/// those of another tokenizer. Texts, in the formats that `data prepare` reads, are tokenized into
+/// `cache_root`/<key>, key = hash of the files' contents, the tokenizer's fingerprint and what it
+/// makes of a probe text (so that a mended tokenizer keeps no old ids), and the options; what is
+/// there already is reused,
 /// and processes that want the same wait for the first. Parallel, in bounded memory, with progress;
 /// the directory appears whole or not at all. kData when nothing is left, kTemporary when a signal
 /// asks to stop.

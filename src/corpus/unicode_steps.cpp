@@ -13,14 +13,14 @@ namespace llmctl {
 namespace {
 
 bool is_dropped(char32_t c) {
-  if (c < 0x20) return c != '\n' && c != '\t';
+  if (c < 0x20) return !is_white_space(c);
   if (c >= 0x7F && c < 0xA0) return c != 0x85;
   return c == 0xAD || c == 0xFEFF || c == 0x200B || c == 0x200E || c == 0x200F ||
          (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x2069);
 }
 
 bool ends_line(char32_t c) {
-  return c == '\n' || c == 0x85 || c == 0x2028 || c == 0x2029;
+  return (c >= '\n' && c <= '\r') || c == 0x85 || c == 0x2028 || c == 0x2029;
 }
 
 }  // namespace
@@ -42,10 +42,17 @@ std::uint64_t drop_control_characters(std::string& text) {
   std::size_t out = 0;
   for (std::size_t at = 0; at < text.size();) {
     const auto [c, length] = character_at(text, at);
-    if (c == '\r') {
-      // CRLF is one line end.
-      const bool pair = at + 1 < text.size() && text[at + 1] == '\n';
+    // Page breaks, vertical tabs and Unicode's line ends end lines too; CRLF is one line end.
+    if (ends_line(c)) {
+      const bool pair = c == '\r' && at + 1 < text.size() && text[at + 1] == '\n';
       if (!pair) text[out++] = '\n';
+      at += length;
+      continue;
+    }
+    // The separators of old data formats stand between words.
+    if (c >= 0x1C && c <= 0x1F) {
+      text[out++] = ' ';
+      ++dropped;
       at += length;
       continue;
     }

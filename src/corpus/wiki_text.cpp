@@ -230,7 +230,7 @@ std::string wiki_text(std::string_view markup) {
   text = without_variants(text);
   text = without_links(text);
   text = without_signs(text);
-  return html_text(text);
+  return html_text(text, Elements::kAny);
 }
 
 }  // namespace llmctl

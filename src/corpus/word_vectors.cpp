@@ -62,15 +62,20 @@ class TrainingText {
       batch.clear();
       bytes = 0;
     };
+    ReadingNotes notes;
     for (const SourceFile& source : source_files(sources)) {
-      for_each_source_document(source, [&](std::string_view text) {
-        batch.emplace_back(text);
-        bytes += text.size();
-        if (bytes > (4u << 20)) flush();
-        return true;
-      });
+      for_each_source_document(
+          source,
+          [&](const SourceDocument& document) {
+            batch.emplace_back(document.text);
+            bytes += document.text.size();
+            if (bytes > (4u << 20)) flush();
+            return true;
+          },
+          &notes);
     }
     flush();
+    notes.log();
     file.commit();
   }
 

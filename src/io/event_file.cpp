@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "base/error.h"
+#include "base/host.h"
 
 namespace llmctl {
 namespace {
@@ -68,10 +69,8 @@ double now() {
 
 /// A name that sorts by time and that no other process uses.
 fs::path new_name(const fs::path& directory, double time) {
-  std::array<char, 256> host{};
-  gethostname(host.data(), host.size() - 1);
   const std::string base = concat("events.out.tfevents.", static_cast<std::int64_t>(time), ".",
-                                  host.data(), ".", getpid());
+                                  host_name(), ".", getpid());
   for (int n = 0;; ++n) {
     const fs::path path = directory / concat(base, ".", n);
     if (!fs::exists(path)) return path;

@@ -1,10 +1,13 @@
 // for_each_record: JSON lines, JSON arrays, comma- and tab-separated tables as JSON objects.
+#include <algorithm>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "base/white_space.h"
+#include "io/text_format.h"
 #include "io/text_source.h"
 
 namespace llmctl {
@@ -14,13 +17,9 @@ namespace {
 namespace fs = std::filesystem;
 using RecordUse = std::function<bool(std::uint64_t, const Json&)>;
 
-bool blank(std::string_view text) {
-  return text.find_first_not_of(" \t\r") == std::string_view::npos;
-}
-
 void read_json_lines(const fs::path& path, const RecordUse& use) {
   for_each_text_line(path, [&](std::uint64_t number, std::string_view line) {
-    if (blank(line)) return true;
+    if (is_blank(line)) return true;
     // The parser counts the lines of what it is given; the place in the file is ours to say.
     Json record;
     try {
@@ -47,8 +46,15 @@ void read_json_array(const fs::path& path, const RecordUse& use) {
   const Json document = parse_json(text, path.string(), {.max_bytes = text.size()});
   const bool wrapped =
       document.is_object() && document.contains("data") && document["data"].is_array();
+  const bool record_itself =
+      document.is_object() && !document.contains("data") &&
+      std::any_of(document.begin(), document.end(), [](const Json& v) { return v.is_string(); });
+  if (record_itself) {
+    use(1, document);
+    return;
+  }
   require(document.is_array() || wrapped, ErrorCode::kData, path,
-          ": expected a list of objects, or an object whose \"data\" is one");
+          ": expected a list of objects, an object whose \"data\" is one, or JSON Lines");
   std::uint64_t number = 0;
   for (const Json& record : wrapped ? document["data"] : document) {
     ++number;
@@ -65,10 +71,13 @@ class Table {
 
   bool row(std::uint64_t line, std::vector<std::string> fields) {
     if (names_.empty()) {
+      // pandas and R write the rows' numbers as a first column, without a name.
+      index_ = fields.size() > 1 && (fields[0].empty() || fields[0] == "Unnamed: 0");
       std::set<std::string> seen;
-      for (const std::string& name : fields) {
-        require(!name.empty() && seen.insert(name).second, ErrorCode::kData, path_, ":", line,
-                ": column names in the first row must differ and not be empty, got '", name, "'");
+      for (std::size_t i = index_ ? 1 : 0; i < fields.size(); ++i) {
+        require(!fields[i].empty() && seen.insert(fields[i]).second, ErrorCode::kData, path_, ":",
+                line, ": column names in the first row must differ and not be empty, got '",
+                fields[i], "' (column ", i + 1, ")");
       }
       names_ = std::move(fields);
       return true;
@@ -76,7 +85,9 @@ class Table {
     require(fields.size() == names_.size(), ErrorCode::kData, path_, ":", line, ": ", fields.size(),
             " fields, expected ", names_.size(), " as in the first row");
     Json record = Json::object();
-    for (std::size_t i = 0; i < fields.size(); ++i) record[names_[i]] = std::move(fields[i]);
+    for (std::size_t i = index_ ? 1 : 0; i < fields.size(); ++i) {
+      record[names_[i]] = std::move(fields[i]);
+    }
     return use_(line, record);
   }
 
@@ -84,6 +95,7 @@ class Table {
   const fs::path& path_;
   const RecordUse& use_;
   std::vector<std::string> names_;
+  bool index_ = false;  // the first column is passed over
 };
 
 void read_tsv(const fs::path& path, const RecordUse& use) {
@@ -103,7 +115,8 @@ void read_tsv(const fs::path& path, const RecordUse& use) {
 /// RFC 4180, one line at a time; a quote inside an unquoted field is taken as it is.
 class CsvReader {
  public:
-  CsvReader(const fs::path& path, const RecordUse& use) : path_(path), table_(path, use) {}
+  CsvReader(const fs::path& path, char separator, const RecordUse& use)
+      : path_(path), separator_(separator), table_(path, use) {}
 
   bool line(std::uint64_t number, std::string_view text) {
     if (quoted_) {
@@ -116,21 +129,22 @@ class CsvReader {
     while (true) {
       if (quoted_) {
         if (!read_quoted(text, at)) return true;  // the field goes on in the next line
-        require(at == text.size() || text[at] == ',', ErrorCode::kData, path_, ":", number,
-                ": expected a comma after the closing quote, got '", text.substr(at, 1),
+        require(at == text.size() || text[at] == separator_, ErrorCode::kData, path_, ":", number,
+                ": expected ", separator_ == ',' ? "a comma" : "a separator",
+                " after the closing quote, got '", text.substr(at, 1),
                 "'; quotes inside a quoted field are doubled");
       } else if (at < text.size() && text[at] == '"') {
         quoted_ = true;
         ++at;
         continue;
       } else {
-        const std::size_t end = std::min(text.find(',', at), text.size());
+        const std::size_t end = std::min(text.find(separator_, at), text.size());
         field_ = text.substr(at, end - at);
         at = end;
       }
       fields_.push_back(std::exchange(field_, {}));
       if (at == text.size()) return table_.row(begins_at_, std::exchange(fields_, {}));
-      ++at;  // the comma
+      ++at;  // the separator
     }
   }
 
@@ -158,6 +172,7 @@ class CsvReader {
   }
 
   const fs::path& path_;
+  char separator_;
   Table table_;
   bool quoted_ = false;          // inside a quoted field
   std::uint64_t begins_at_ = 0;  // line of the row
@@ -165,20 +180,33 @@ class CsvReader {
   std::vector<std::string> fields_;
 };
 
+/// Spreadsheets of much of Europe write semicolons, some tools tabs: what the header has that has
+/// no comma.
+char separator_of(const fs::path& path) {
+  const std::string head = read_head(path);
+  const std::string_view header = std::string_view(head).substr(0, head.find('\n'));
+  if (header.find(',') != header.npos) return ',';
+  return header.find(';') != header.npos ? ';' : header.find('\t') != header.npos ? '\t' : ',';
+}
+
 }  // namespace
 
-void for_each_record(const fs::path& path, const RecordUse& record) {
-  const std::string kind = text_extension(path);
-  if (kind == ".jsonl") return read_json_lines(path, record);
-  if (kind == ".json") return read_json_array(path, record);
-  if (kind == ".tsv") return read_tsv(path, record);
-  require(kind == ".csv", ErrorCode::kData, path,
-          ": records are read from .jsonl, .json, .csv and ",
-          ".tsv files (.gz, .bz2, .xz, .zst of them too), not from '", kind, "'");
-  CsvReader reader(path, record);
+void for_each_record_of(const std::string& format, const fs::path& path, const RecordUse& record) {
+  if (format == "jsonl") return read_json_lines(path, record);
+  if (format == "json") return read_json_array(path, record);
+  if (format == "tsv") return read_tsv(path, record);
+  require(format == "csv", ErrorCode::kData, path,
+          ": records are read from .jsonl, .json, .csv and .tsv files (.gz, .bz2, .xz, .zst of "
+          "them too), not from '",
+          text_extension(path), "'");
+  CsvReader reader(path, separator_of(path), record);
   for_each_text_line(
       path, [&](std::uint64_t number, std::string_view line) { return reader.line(number, line); });
   reader.finish();
+}
+
+void for_each_record(const fs::path& path, const RecordUse& record) {
+  for_each_record_of(text_format(path), path, record);
 }
 
 }  // namespace llmctl

@@ -10,6 +10,8 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "base/white_space.h"
+#include "io/text_format.h"
 
 namespace llmctl {
 
@@ -21,20 +23,32 @@ bool hidden(const fs::path& path) {
   return path.filename().string().starts_with('.');
 }
 
-/// All files in a folder and its folders, sorted.
-std::vector<fs::path> files_below(const fs::path& folder) {
-  std::vector<fs::path> files;
+/// Adds all files in a folder and its folders, linked ones too; each folder once, so that links in
+/// a circle end.
+void add_files_below(const fs::path& folder, std::set<fs::path>& entered,
+                     std::vector<fs::path>& files) {
   std::error_code error;
-  fs::recursive_directory_iterator entry(folder, error), end;
-  while (!error && entry != end) {
-    if (hidden(entry->path())) {
-      entry.disable_recursion_pending();
-    } else if (entry->is_regular_file(error)) {
-      files.push_back(entry->path());
+  if (!entered.insert(fs::canonical(folder, error)).second) return;
+  fs::directory_iterator entry(folder, error), end;
+  for (; !error && entry != end; entry.increment(error)) {
+    const fs::path path = entry->path();
+    if (hidden(path)) continue;
+    std::error_code unknown;
+    const fs::file_status status = fs::status(path, unknown);
+    require(fs::exists(status), ErrorCode::kMissing, path, ": a link that leads nowhere");
+    if (fs::is_directory(status)) {
+      add_files_below(path, entered, files);
+    } else if (fs::is_regular_file(status)) {
+      files.push_back(path);
     }
-    if (!error) entry.increment(error);
   }
   require(!error, ErrorCode::kMissing, folder, ": ", error.message());
+}
+
+std::vector<fs::path> files_below(const fs::path& folder) {
+  std::set<fs::path> entered;
+  std::vector<fs::path> files;
+  add_files_below(folder, entered, files);
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -51,10 +65,6 @@ std::vector<fs::path> glob_matches(const std::string& pattern) {
   return matches;
 }
 
-bool blank(std::string_view text) {
-  return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
-}
-
 /// One line, without its end.
 struct Line {
   std::uint64_t number = 0;  ///< from 1
@@ -69,10 +79,16 @@ void check_utf8(const fs::path& path, const Line& line) {
   const auto byte = static_cast<unsigned char>(line.text[*bad]);
   char hex[8];
   std::snprintf(hex, sizeof hex, "0x%02X", byte);
-  const bool utf16 = line.offset == 0 && *bad == 0 && (byte == 0xFF || byte == 0xFE);
+  // What the file is, its beginning tells; what the bytes are, those around them.
+  std::string around = read_head(path, 4096);
+  if (no_text_of(around).empty()) {
+    std::size_t begin = *bad < 4096 ? 0 : *bad - 4096;
+    while (begin < *bad && (line.text[begin] & 0xC0) == 0x80) ++begin;
+    if (find_invalid_utf8(around) || line.offset < around.size()) around.clear();
+    around += line.text.substr(begin, 8192);
+  }
   fail(ErrorCode::kData, path, ":", line.number, ": invalid UTF-8 at byte ", *bad + 1,
-       " of the line (", hex, ", offset ", line.offset + *bad,
-       "); convert the text first: iconv -f ", utf16 ? "UTF-16" : "GB18030", " -t UTF-8");
+       " of the line (", hex, ", offset ", line.offset + *bad, "); ", remedy_of(around));
 }
 
 /// The lines of a file, checked.
@@ -91,7 +107,12 @@ void for_each_line_of(const fs::path& path, const std::function<bool(const Line&
     if (line.text.ends_with('\r')) line.text.remove_suffix(1);
     stopped = !use(line);
   };
+  bool first = true;
   for_each_block(path, [&](std::string_view block) {
+    if (std::exchange(first, false) && block.find('\0') != block.npos) {
+      const std::string what = no_text_of(block);  // Latin text in UTF-16 is valid UTF-8
+      require(what.empty(), ErrorCode::kData, path, ": the file is ", what);
+    }
     while (!block.empty() && !stopped) {
       const std::size_t end = block.find('\n');
       const std::string_view piece = block.substr(0, end);
@@ -113,18 +134,6 @@ void for_each_line_of(const fs::path& path, const std::function<bool(const Line&
     return !stopped;
   });
   if (!stopped && !begun.empty()) give(begun, false);
-}
-
-void for_each_json_text(const fs::path& path, const std::function<bool(std::string_view)>& use) {
-  for_each_record(path, [&](std::uint64_t number, const Json& record) {
-    const auto text = record.find("text");
-    require(text != record.end(), ErrorCode::kData, path, ":", number,
-            ": the object has no member 'text'");
-    require(text->is_string(), ErrorCode::kData, path, ":", number,
-            ": 'text' must be a string, got ", text->type_name());
-    const std::string& document = text->get_ref<const std::string&>();
-    return blank(document) || use(document);
-  });
 }
 
 }  // namespace
@@ -168,23 +177,62 @@ void for_each_text_line(const fs::path& path,
   for_each_line_of(path, [&](const Line& read) { return line(read.number, read.text); });
 }
 
+DocumentSplit document_split_of(const std::string& name) {
+  const auto found = std::find(kDocumentSplits.begin(), kDocumentSplits.end(), name);
+  require(found != kDocumentSplits.end(), ErrorCode::kConfig, "split: expected ",
+          "blank_line, line or file, got '", name, "'");
+  return static_cast<DocumentSplit>(found - kDocumentSplits.begin());
+}
+
+const std::string& name_of(DocumentSplit split) {
+  return kDocumentSplits[static_cast<std::size_t>(split)];
+}
+
+bool is_end_mark(std::string_view line) {
+  const std::size_t begin = std::min(line.find_first_not_of(" \t\r"), line.size());
+  line.remove_prefix(begin);
+  if (!line.starts_with('<')) return false;
+  line = line.substr(0, line.find_last_not_of(" \t\r") + 1);
+  return line == "<|endoftext|>" || line == "<|end_of_text|>" || line == "</s>" || line == "<eos>";
+}
+
+bool has_end_marks(const fs::path& path) {
+  const std::string head = read_head(path, std::size_t{1} << 18);
+  for (std::size_t at = 0; (at = head.find('<', at)) != head.npos; ++at) {
+    const std::size_t begin = head.rfind('\n', at) + 1;  // npos + 1 is the beginning
+    if (is_end_mark(std::string_view(head).substr(begin, head.find('\n', at) - begin))) return true;
+  }
+  return false;
+}
+
 void for_each_document(const fs::path& path, DocumentSplit split,
-                       const std::function<bool(std::string_view)>& document) {
-  if (text_extension(path) == ".jsonl") return for_each_json_text(path, document);
+                       const std::function<bool(std::uint64_t, std::string_view)>& document,
+                       std::map<std::string, std::uint64_t>* end_marks) {
+  const bool blank_lines_end = split == DocumentSplit::kBlankLine && !has_end_marks(path);
   std::string text;
   std::uint64_t begins_at = 1;
   bool stopped = false;
   const auto finish = [&] {
-    if (!blank(text)) stopped = !document(text);
+    // The line breaks before an end mark are the mark's, not the text's.
+    if (split == DocumentSplit::kBlankLine) {
+      while (text.ends_with('\n')) text.pop_back();
+    }
+    if (!is_blank(text)) stopped = !document(begins_at, text);
     text.clear();
     return !stopped;
   };
   for_each_line_of(path, [&](const Line& line) {
+    if (is_end_mark(line.text)) {
+      if (end_marks) ++(*end_marks)[std::string(trim_white_space(line.text))];
+      return finish();
+    }
     if (split == DocumentSplit::kLine) {
-      return blank(line.text) || document(line.text);
+      return is_blank(line.text) || document(line.number, line.text);
     }
     if (split == DocumentSplit::kBlankLine) {
-      if (blank(line.text)) return finish();
+      const bool blank = is_blank(line.text);
+      if (blank && blank_lines_end) return finish();
+      if (blank && text.empty()) return true;
       if (!text.empty()) text += '\n';
     }
     if (text.empty()) begins_at = line.number;

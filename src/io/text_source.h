@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,7 +19,8 @@ namespace llmctl {
 inline constexpr std::uint64_t kMaxTextUnit = std::uint64_t{1} << 30;
 
 /// Files that the patterns name, each once, in the order of the patterns: a file, a folder (all
-/// files in it and its folders, sorted by path; names that begin with '.' left out) or a glob (*,
+/// files in it and its folders, linked ones too, sorted by path; names that begin with '.' left
+/// out) or a glob (*,
 /// ?, [], {}; matches sorted). kMissing, naming the pattern, where one names none.
 std::vector<std::filesystem::path> expand_paths(const std::vector<std::string>& patterns);
 
@@ -38,21 +40,39 @@ void for_each_text_line(const std::filesystem::path& path,
 
 /// Where a document ends.
 enum class DocumentSplit {
-  kBlankLine,  ///< at lines of nothing but white space
+  kBlankLine,  ///< at lines of nothing but white space; in a file with end marks at those alone
   kLine,       ///< at each line; blank ones are left out
   kFile        ///< at the end of the file, whose line breaks are all kept
 };
+/// "blank_line", "line" and "file" of configurations and manifests.
+inline const std::vector<std::string> kDocumentSplits = {"blank_line", "line", "file"};
+DocumentSplit document_split_of(const std::string& name);
+const std::string& name_of(DocumentSplit split);
 
-/// Documents of a text file, none of them empty; lines are joined by "\n". .jsonl files give the
-/// member "text" of each line whatever `split` says. Invalid UTF-8 is kData with line and byte.
+/// A mark by which corpora end their texts: "<|endoftext|>" (GPT-2), "<|end_of_text|>" (Llama 3),
+/// "</s>", "<eos>".
+bool is_end_mark(std::string_view line);
+/// Whether a text file's first 256 KiB have a line that is an end mark alone.
+bool has_end_marks(const std::filesystem::path& path);
+
+/// Documents of a text file, none of them blank, with the line where each begins; lines are joined
+/// by "\n". A line that is an end mark alone ends a document whatever `split` says, and is not part
+/// of it: `end_marks` (may be null) counts them by name. Where has_end_marks(), blank lines are
+/// part of the documents. Invalid UTF-8 is kData with line and byte.
 void for_each_document(const std::filesystem::path& path, DocumentSplit split,
-                       const std::function<bool(std::string_view)>& document);
+                       const std::function<bool(std::uint64_t, std::string_view)>& document,
+                       std::map<std::string, std::uint64_t>* end_marks = nullptr);
 
-/// Records of labelled data: each line of .jsonl, each element of a .json array (or of an object's
-/// "data" member), each row of .csv (RFC 4180, line breaks in quoted fields too) or .tsv (no
-/// quoting) under the header's names. Every record is an object (of strings for .csv and .tsv);
-/// the number is its line (.json: its element), from 1. kData names file and line.
+/// Records: each line of JSON Lines, each element of a JSON array (or of an object's "data" member;
+/// an object with a text of its own and no such member is one record), each row of .csv (RFC 4180,
+/// line breaks in quoted fields too; separated by semicolons or tabs where the header is) or .tsv
+/// (no quoting) under the header's names. A nameless first column (pandas' index) is passed over.
+/// Every record is an object (of strings for tables); the number is its line (arrays: its element),
+/// from 1. What the file is, text_format() says. kData names file and line.
 void for_each_record(const std::filesystem::path& path,
                      const std::function<bool(std::uint64_t, const Json&)>& record);
+/// The same for a file of a known format: "jsonl", "json", "csv" or "tsv".
+void for_each_record_of(const std::string& format, const std::filesystem::path& path,
+                        const std::function<bool(std::uint64_t, const Json&)>& record);
 
 }  // namespace llmctl

@@ -1,6 +1,7 @@
 // Pages of one file: text, tables and bar charts, nothing fetched from elsewhere.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +11,9 @@ namespace llmctl {
 
 /// The text with what HTML gives a meaning escaped.
 std::string escape_html(std::string_view text);
+
+/// A count with commas between thousands: "571,544".
+std::string format_whole(std::uint64_t value);
 
 /// A bar of a chart.
 struct Bar {
@@ -26,7 +30,8 @@ class HtmlPage {
   void facts(const std::vector<std::pair<std::string, std::string>>& facts);
   void table(const std::vector<std::string>& columns,
              const std::vector<std::vector<std::string>>& rows);
-  /// Horizontal bars as inline SVG, with the caption as its accessible name.
+  /// Horizontal bars as inline SVG, with the caption as its accessible name; they stretch with the
+  /// page, their letters do not. Long labels are cut.
   void bars(const std::string& caption, const std::vector<Bar>& bars);
   /// A cell for each value (row by row, 0 to 1), the darker the larger, in inline SVG; the value is
   /// told where one points at it.

@@ -4,12 +4,42 @@
 #include "runs/sections.h"
 
 namespace llmctl {
+namespace {
 
-PrepareConfig read_prepare_config(const JsonDocument& document) {
+/// The names between commas.
+std::vector<std::string> listed(const std::string& text) {
+  std::vector<std::string> names;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    if (end > begin) names.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return names;
+}
+
+}  // namespace
+
+PrepareConfig read_prepare_config(const JsonDocument& document, const InputOptions& options) {
   JsonDocument completed = document;
+  Json common = Json::object();  // what holds for every source
+  if (completed.value.contains("input")) {
+    Json& input = completed.value["input"];
+    if (input.is_string()) input = Json::array({input});
+    if (input.is_object() && input.contains("path")) input = Json::array({input});
+    if (input.is_object()) common = std::exchange(input, Json::array());
+  }
+  if (!options.fields.empty()) common["fields"] = listed(options.fields);
+  if (!options.split.empty()) common["split"] = options.split;
+  if (!options.format.empty()) common["format"] = options.format;
+  if (!options.inputs.empty()) completed.value["input"] = options.inputs;
   if (completed.value.contains("input") && completed.value["input"].is_array()) {
     for (Json& source : completed.value["input"]) {
       if (source.is_string()) source = Json{{"path", source}};
+      if (!source.is_object()) continue;
+      for (const auto& [key, value] : common.items()) source[key] = value;
+      if (source.contains("fields") && source["fields"].is_string()) {
+        source["fields"] = listed(source["fields"].get<std::string>());
+      }
     }
   }
   PrepareConfig config;
@@ -17,26 +47,26 @@ PrepareConfig read_prepare_config(const JsonDocument& document) {
   return config;
 }
 
-std::vector<SourceConfig> sources_of(const std::vector<std::string>& inputs,
-                                     const std::string& split) {
+std::vector<SourceConfig> sources_of(const InputOptions& options) {
   std::vector<SourceConfig> sources;
-  for (const std::string& input : inputs) {
+  for (const std::string& input : options.inputs) {
     SourceConfig source;
     source.path = input;
-    source.split = split;
+    if (!options.split.empty()) source.split = options.split;
+    if (!options.format.empty()) source.format = options.format;
+    source.fields_of_text = listed(options.fields);
     sources.push_back(source);
   }
   return sources;
 }
 
-CorpusStats stats_of(const std::vector<std::string>& inputs, const std::string& split,
-                     const std::shared_ptr<const Tokenizer>& tokenizer,
+CorpusStats stats_of(const InputOptions& inputs, const std::shared_ptr<const Tokenizer>& tokenizer,
                      const StatsOptions& options) {
-  const std::filesystem::path first = inputs.front();
-  if (inputs.size() == 1 && std::filesystem::exists(first / kShardIndex)) {
+  const std::filesystem::path first = inputs.inputs.front();
+  if (inputs.inputs.size() == 1 && std::filesystem::exists(first / kShardIndex)) {
     return shard_stats(first, tokenizer, options);
   }
-  return corpus_stats(sources_of(inputs, split), tokenizer, options);
+  return corpus_stats(sources_of(inputs), tokenizer, options);
 }
 
 }  // namespace llmctl

@@ -7,15 +7,17 @@
 #include "base/output.h"
 #include "base/temporaries.h"
 #include "base/utf8.h"
+#include "corpus/readers.h"
+#include "io/text_format.h"
 #include "io/text_source.h"
 
 namespace llmctl {
 
 TrainingEstimate estimate_training_on_files(const TokenizerTrainConfig& config,
-                                            const std::vector<std::string>& inputs) {
+                                            const InputOptions& inputs) {
   constexpr std::uint64_t kExpansion = 4;
   std::uint64_t bytes = 0;
-  const auto files = expand_paths(inputs);
+  const auto files = expand_paths(inputs.inputs);
   for (const auto& file : files) {
     std::error_code ignored;
     const std::uintmax_t size = fs::is_regular_file(file, ignored) ? fs::file_size(file) : 0;
@@ -35,17 +37,19 @@ void check_tokenizer_directory(const fs::path& directory, bool overwrite) {
 }
 
 TokenizerTrainReport train_tokenizer_on_files(const TokenizerTrainConfig& config,
-                                              const std::vector<std::string>& inputs,
-                                              const fs::path& directory, bool overwrite) {
-  const auto files = expand_paths(inputs);
+                                              const InputOptions& inputs, const fs::path& directory,
+                                              bool overwrite) {
   check_tokenizer_directory(directory, overwrite);
-  const auto documents = [&](const std::function<bool(std::string_view)>& document) {
-    for (const auto& file : files) {
-      bool more = true;
-      for_each_document(file, DocumentSplit::kBlankLine,
-                        [&](std::string_view text) { return more = document(text); });
-      if (!more) return;
+  const auto files = source_files(sources_of(inputs));
+  const auto documents = [&](const std::function<bool(std::string_view)>& use) {
+    ReadingNotes notes;
+    bool more = true;
+    for (const SourceFile& file : files) {
+      for_each_source_document(
+          file, [&](const SourceDocument& document) { return more = use(document.text); }, &notes);
+      if (!more) break;
     }
+    notes.log();
   };
   std::error_code ignored;
   if (!fs::exists(directory, ignored) || fs::is_empty(directory, ignored)) {
@@ -61,44 +65,54 @@ TokenizerTrainReport train_tokenizer_on_files(const TokenizerTrainConfig& config
 
 void for_each_input_text(const std::string& file,
                          const std::function<void(const std::string&)>& text) {
-  const bool jsonl = fs::path(file).extension() == ".jsonl";
-  const std::string source = file == "-" ? "standard input" : file;
-  const auto take = [&](std::uint64_t number, std::string_view line) {
-    if (const auto bad = find_invalid_utf8(line)) {
-      fail(ErrorCode::kData, source, ":", number, ": invalid UTF-8 at byte ", *bad, " of the line");
+  if (file != "-") {
+    const std::string format = text_format(file);
+    if (format != "text") {
+      SourceConfig how;
+      how.path = file;
+      how.format = format;
+      ReadingNotes notes;
+      for_each_source_document(
+          {file, how},
+          [&](const SourceDocument& document) {
+            text(std::string(document.text));
+            return true;
+          },
+          &notes);
+      return notes.log();
     }
-    if (!jsonl) return text(std::string(line));
-    if (line.empty()) return;
-    const Json record = parse_json(line, concat(source, ":", number));
-    require(record.is_object() && record.contains("text") && record["text"].is_string(),
-            ErrorCode::kData, source, ":", number, ": expected an object with a member text");
-    text(record["text"].get<std::string>());
-  };
-  if (file == "-") {
-    std::string line;
-    for (std::uint64_t number = 1; std::getline(std::cin, line); ++number) {
-      if (line.ends_with('\r')) line.pop_back();
-      take(number, line);
-    }
-    return;
+    return for_each_text_line(file, [&](std::uint64_t, std::string_view line) {
+      text(std::string(line));
+      return true;
+    });
   }
-  for_each_text_line(file, [&](std::uint64_t number, std::string_view line) {
-    take(number, line);
-    return true;
-  });
+  std::string line;
+  for (std::uint64_t number = 1; std::getline(std::cin, line); ++number) {
+    if (line.ends_with('\r')) line.pop_back();
+    if (const auto bad = find_invalid_utf8(line)) {
+      fail(ErrorCode::kData, "standard input:", number, ": invalid UTF-8 at byte ", *bad,
+           " of the line");
+    }
+    text(line);
+  }
 }
 
 std::vector<std::pair<std::string, TokenizerReport>> inspect_tokenizer_on_files(
-    const Tokenizer& tokenizer, const std::vector<std::string>& inputs) {
+    const Tokenizer& tokenizer, const InputOptions& inputs) {
   std::vector<std::pair<std::string, TokenizerReport>> out;
-  for (const auto& file : expand_paths(inputs)) {
+  ReadingNotes notes;
+  for (const SourceFile& file : source_files(sources_of(inputs))) {
     TokenizerInspector inspector(tokenizer);
-    for_each_document(file, DocumentSplit::kBlankLine, [&](std::string_view text) {
-      inspector.add(text);
-      return true;
-    });
-    out.emplace_back(file.string(), inspector.report());
+    for_each_source_document(
+        file,
+        [&](const SourceDocument& document) {
+          inspector.add(document.text);
+          return true;
+        },
+        &notes);
+    out.emplace_back(file.path.string(), inspector.report());
   }
+  notes.log();
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/json.h"
+#include "runs/data_runs.h"
 #include "text/inspect.h"
 #include "text/tokenizer.h"
 #include "text/train.h"
@@ -16,25 +17,26 @@ namespace llmctl {
 /// What training on files will take. The sizes of compressed files count four times: what text
 /// usually comes to. kMissing.
 TrainingEstimate estimate_training_on_files(const TokenizerTrainConfig& config,
-                                            const std::vector<std::string>& inputs);
+                                            const InputOptions& inputs);
 
 /// Refuses (kCannotCreate) what train_tokenizer_on_files() would refuse to write, before any work.
 void check_tokenizer_directory(const std::filesystem::path& directory, bool overwrite);
 
-/// Trains on files, folders and globs (text, .jsonl with a member "text", compressed) and writes a
-/// tokenizer directory. `overwrite` replaces one that is there. kMissing, kConfig, kCannotCreate.
+/// Trains on texts in the formats that `data prepare` reads and writes a tokenizer directory.
+/// `overwrite` replaces one that is there, which stays whole until the new one is. kMissing, kData,
+/// kConfig, kCannotCreate.
 TokenizerTrainReport train_tokenizer_on_files(const TokenizerTrainConfig& config,
-                                              const std::vector<std::string>& inputs,
+                                              const InputOptions& inputs,
                                               const std::filesystem::path& directory,
                                               bool overwrite);
 
-/// Each line of `file` ("-": standard input), .jsonl lines giving their member "text". Invalid
-/// UTF-8 is kData with the line.
+/// Each line of `file` ("-": standard input), or the text of each record of a file of records.
+/// Invalid UTF-8 is kData with the line.
 void for_each_input_text(const std::string& file,
                          const std::function<void(const std::string&)>& text);
 
 /// Compression and pieces of a tokenizer on each file.
 std::vector<std::pair<std::string, TokenizerReport>> inspect_tokenizer_on_files(
-    const Tokenizer& tokenizer, const std::vector<std::string>& inputs);
+    const Tokenizer& tokenizer, const InputOptions& inputs);
 
 }  // namespace llmctl

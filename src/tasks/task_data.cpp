@@ -5,12 +5,8 @@
 namespace llmctl {
 namespace {
 
-constexpr const char* kRawTextKeys[] = {"split", "packing", "valid_tokens", "cache"};
-
-DocumentSplit split_of(const std::string& name) {
-  if (name == "line") return DocumentSplit::kLine;
-  return name == "file" ? DocumentSplit::kFile : DocumentSplit::kBlankLine;
-}
+constexpr const char* kRawTextKeys[] = {"split",   "format",       "fields",
+                                        "packing", "valid_tokens", "cache"};
 
 }  // namespace
 
@@ -81,7 +77,9 @@ TaskData find_task_data(const ConfigNode& node, const DataSection& section, bool
     data.held_out = held_out.share;
   }
   data.sequence_length = section.sequence_length.value_or(default_sequence_length(raw_text));
-  data.split = split_of(section.split);
+  data.split = document_split_of(section.split);
+  data.format = section.format;
+  data.fields_of_text = section.fields_of_text;
   data.packing_name = section.packing;
   data.valid_tokens = section.valid_tokens;
   data.cache = section.cache.empty() ? cache : std::filesystem::path(section.cache);

@@ -32,17 +32,17 @@ struct DataSection {
   std::vector<DataEntry> train;
   Json valid = Json::array();
   std::optional<std::int64_t> sequence_length;
-  std::string split = "blank_line";
+  std::string split = "blank_line", format = "auto";
+  std::vector<std::string> fields_of_text;
   std::string packing = "best_fit";
   std::int64_t valid_tokens = 0;
   std::string cache;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
-    visit(
-        "train", self.train,
-        "What is learnt from: paths, or objects with path and weight. Raw text (text, .jsonl with "
-        "a member \"text\", shards, plain or compressed) for language models, files in the task's "
-        "format for the others.");
+    visit("train", self.train,
+          "What is learnt from: paths, or objects with path and weight. Raw text (text, .jsonl, "
+          ".json, .csv, .tsv, .html, .xml of MediaWiki, plain or compressed, or a directory of "
+          "shards) for language models, files in the task's format for the others.");
     visit("valid", self.valid,
           "What is held out: a list of paths, {\"tail\": 0.1} (the last tenth of each text, of the "
           "records) or {\"hash\": 0.01} (documents or records by hash).");
@@ -50,8 +50,17 @@ struct DataSection {
           "Most tokens of a row; absent: 512 of raw text, 384 of labelled records, or the model's "
           "limit where that is less.",
           Range<std::int64_t>{2, 1'000'000});
-    visit("split", self.split, "Raw text: where a document of a text file ends.",
-          OneOf{{"blank_line", "line", "file"}});
+    visit(
+        "split", self.split,
+        "Raw text: where a document of a text file ends: blank_line (in a file with lines such as "
+        "<|endoftext|> at those instead), line or file.",
+        OneOf{kDocumentSplits});
+    visit("format", self.format,
+          "Raw text: text, jsonl, json, csv, tsv, html or mediawiki; auto: by content and name.",
+          OneOf{{"auto", "text", "jsonl", "json", "csv", "tsv", "html", "mediawiki"}});
+    visit("fields", self.fields_of_text,
+          "Raw text: fields of a record that are its text (a.b: field b of field a); empty: the "
+          "first of text, content, sentence, review, … that there is.");
     visit("packing", self.packing,
           "Raw text: best_fit (whole documents side by side, unseen by each other), concat (one "
           "stream, cut anywhere) or pad (one document per row).",
@@ -90,6 +99,8 @@ struct TaskData {
 
   // Of raw text.
   DocumentSplit split = DocumentSplit::kBlankLine;
+  std::string format = "auto";
+  std::vector<std::string> fields_of_text;
   std::string packing_name = "best_fit";
   std::int64_t valid_tokens = 0;  ///< scored at most; 0: all
   std::filesystem::path cache;    ///< directory of tokenized text

@@ -16,6 +16,8 @@ using Kind = DocumentSelection::Kind;
 TokenizeOptions selection(const TaskData& data, bool held_out) {
   TokenizeOptions options;
   options.split = data.split;
+  options.format = data.format;
+  options.fields = data.fields_of_text;
   if (!data.valid.empty()) return options;
   if (data.held_out.tail > 0)
     options.selection = {held_out ? Kind::kTail : Kind::kHead, data.held_out.tail};

@@ -27,6 +27,20 @@ bool is_invisible(char32_t c) {
   }
 }
 
+enum class Script { kOther, kIdeographs, kAlphabet };
+
+/// Of the letters in a piece, ideographs first.
+Script script_of(std::string_view bytes) {
+  if (find_invalid_utf8(bytes)) return Script::kOther;
+  Script script = Script::kOther;
+  for (std::size_t i = 0; i < bytes.size();) {
+    const char32_t c = next_code_point(bytes, i);
+    if (is_cjk(c)) return Script::kIdeographs;
+    if (class_of(c) == CharacterClass::kLetter) script = Script::kAlphabet;
+  }
+  return script;
+}
+
 }  // namespace
 
 std::string oddity_of(std::string_view bytes) {
@@ -100,7 +114,9 @@ void TokenizerInspector::add(std::string_view text) {
 
 TokenizerReport TokenizerInspector::report(std::size_t examples) const {
   TokenizerReport report = counts_;
-  std::vector<std::pair<std::size_t, TokenId>> lengths;
+  // Words of an alphabet are longer than Chinese ones: those of the text's own script are shown.
+  std::vector<std::pair<std::size_t, TokenId>> longest[2];
+  std::uint64_t letters[2] = {0, 0};
   for (std::size_t i = 0; i < uses_.size(); ++i) {
     if (uses_[i] == 0) continue;
     const auto id = static_cast<TokenId>(i);
@@ -109,14 +125,20 @@ TokenizerReport TokenizerInspector::report(std::size_t examples) const {
     if (tokenizer_.is_byte(id)) {
       report.byte_tokens += uses_[i];
     } else {
-      lengths.emplace_back(count_code_points(tokenizer_.piece(id)), id);
+      const std::string bytes = tokenizer_.token_bytes(id);
+      const Script script = script_of(bytes);
+      longest[script == Script::kIdeographs].emplace_back(count_code_points(tokenizer_.piece(id)),
+                                                          id);
+      if (script != Script::kOther)
+        letters[script == Script::kIdeographs] += uses_[i] * bytes.size();
       if (tokenizer_.is_special(id)) continue;
-      std::string why = oddity_of(tokenizer_.token_bytes(id));
+      std::string why = oddity_of(bytes);
       if (why.empty()) continue;
       ++report.odd;
       report.odd_pieces.push_back({tokenizer_.piece(id), std::move(why), uses_[i]});
     }
   }
+  auto& lengths = longest[letters[1] > letters[0]];
   const auto count = static_cast<std::ptrdiff_t>(std::min(examples, lengths.size()));
   std::partial_sort(lengths.begin(), lengths.begin() + count, lengths.end(),
                     [](const auto& a, const auto& b) {

@@ -27,7 +27,7 @@ struct TokenizerReport {
   std::uint64_t unknown = 0;         ///< tokens that are the unknown piece
   std::uint64_t byte_tokens = 0;     ///< tokens that spell one byte of a character without a piece
   std::uint64_t distinct = 0;        ///< pieces that occur
-  std::vector<std::string> longest;  ///< longest pieces that occur, in characters
+  std::vector<std::string> longest;  ///< longest that occur, of the text's main script
   std::uint64_t odd = 0;             ///< odd pieces that occur
   std::vector<OddPiece> odd_pieces;  ///< the most frequent of them
 

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 
+#include "base/file_lock.h"
+
 namespace llmctl {
 
 /// Holds RUN/lock while it lives. A second run in the directory is refused with kCannotCreate,
@@ -11,13 +13,9 @@ namespace llmctl {
 class RunLock {
  public:
   explicit RunLock(const std::filesystem::path& run_directory);
-  RunLock(const RunLock&) = delete;
-  RunLock& operator=(const RunLock&) = delete;
-  ~RunLock();
 
  private:
-  std::filesystem::path path_;
-  int fd_ = -1;
+  FileLock lock_;
 };
 
 }  // namespace llmctl

@@ -44,6 +44,25 @@ TEST(Cleaner, DefaultsKeepTheText) {
   EXPECT_EQ(cleaned("{\"whitespace\": false}", "a  b \n"), "a  b \n");
 }
 
+TEST(Cleaner, WhiteSpaceOfEveryKindKeepsWordsApart) {
+  EXPECT_EQ(cleaned("{}",
+                    "ends here\x0c"
+                    "and goes on\x0b"
+                    "second\xC2\x85"
+                    "third\u2028fourth\u2029fifth"),
+            "ends here\nand goes on\nsecond\nthird\nfourth\nfifth");
+  EXPECT_EQ(cleaned("{}", "a\u3000b\u00a0c\u2003d\u202fe\u1680f\x1fg\x1ch"), "a b c d e f g h");
+  EXPECT_EQ(cleaned("{\"control_characters\": false}",
+                    "a\x0c"
+                    "b\x0b"
+                    "c\rd"),
+            "a\nb\nc\nd");
+  EXPECT_EQ(cleaned("{\"whitespace\": false}",
+                    "a\x0c"
+                    "b"),
+            "a\nb");
+}
+
 TEST(Cleaner, CountsByStep) {
   const Cleaner cleaner(config_of(R"({"min_characters": 3, "urls": "remove"})"));
   CleanCounts counts = cleaner.new_counts();
@@ -105,6 +124,28 @@ TEST(HtmlText, WhatABrowserShows) {
   EXPECT_EQ(html_text("<a href=\"x>y\">link</a><STYLE>p{}</STYLE>"), "link");
   EXPECT_EQ(html_text("open <a href"), "open <a href");
   EXPECT_EQ(html_text("<!-- never closed"), "<!-- never closed");
+}
+
+TEST(HtmlText, WhatIsNoHtmlStays) {
+  for (const char* text :
+       {"a<b and c>d are maths", "vector<int> x; if (a<b && c>d) return;", "the <unk> of WikiText",
+        "Map<String, List<T>> names", "template <typename T> class X", "f<i>(x) where x<i>y",
+        "<|endoftext|> and </s> and <s> alone", "#include <title.h>", "if x <p and y> z",
+        "<user@example.org> wrote", "1 <2> 3", "use the <script> element", "x<!y>z, a<?b>c",
+        "List<a>"}) {
+    EXPECT_EQ(html_text(text), text);
+  }
+}
+
+TEST(HtmlText, TagsAsPeopleWriteThem) {
+  EXPECT_EQ(html_text("<A HREF=x.html CLASS='c'>one</A> <i>two</i> <input disabled> <br />three"),
+            "one two  \nthree");
+  EXPECT_EQ(html_text("<!DOCTYPE html><?xml version='1.0'?><svg><path d=\"M0\"/></svg>text"),
+            "text");
+  EXPECT_EQ(html_text("<p>One<p>Two<img src=a.png alt=\"a > b\">"), "\nOne\nTwo");
+  EXPECT_EQ(html_text("<script>never closed, so it hides nothing"),
+            "never closed, so it hides nothing");
+  EXPECT_EQ(html_text("<noscript>x</noscript><article data-x>y</article>"), "\ny\n");
 }
 
 TEST(HtmlText, HostileTextTakesNoLonger) {

@@ -21,6 +21,7 @@ namespace llmctl {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -154,6 +155,73 @@ TEST_F(Prepare, ParagraphsThatRepeat) {
   EXPECT_EQ(manifest["repeated_paragraphs"], 1);
 }
 
+TEST_F(Prepare, ParagraphsOfDroppedNearDuplicatesStay) {
+  std::string body;
+  for (int i = 0; i < 200; ++i) body += "word" + std::to_string(i * 7919 % 1000) + " ";
+  const std::string paragraph =
+      "This paragraph stands in a near duplicate and in one other document, so it must stay there.";
+  directory_.write("a.jsonl", Json{{"text", body}}.dump() + "\n" +
+                                  Json{{"text", body + "\n" + paragraph}}.dump() + "\n" +
+                                  Json{{"text", "Other words.\n" + paragraph}}.dump() + "\n");
+  const Json manifest =
+      prepare(R"({"path": "a.jsonl"})", R"("deduplicate": {"near": true, "paragraphs": true})");
+  EXPECT_EQ(manifest["near_duplicates"], 1);
+  EXPECT_EQ(manifest["repeated_paragraphs"], 0);
+  EXPECT_THAT(train(), ElementsAre(testing::_, "Other words.\n" + paragraph));
+}
+
+TEST_F(Prepare, WhatWasDroppedAndChangedIsToldWithItsPlace) {
+  std::string body;
+  for (int i = 0; i < 100; ++i) body += "w" + std::to_string(i * 7919 % 1000) + " ";
+  const std::string notice = "All rights to this page and its pictures are reserved by its owner.";
+  std::string lines;
+  for (const std::string& text :
+       {body + "\n" + notice, std::string("ab"), body + "\n" + notice, body + "more\n" + notice,
+        "A text of its own.\n" + notice, std::string("<b>Bold</b> words")}) {
+    lines += Json{{"text", text}}.dump() + "\n";
+  }
+  directory_.write("a.jsonl", lines);
+  const std::string more =
+      R"("clean": {"html": true, "min_characters": 5}, "write_dropped": true,
+         "deduplicate": {"near": true, "paragraphs": true, "min_paragraph": 40})";
+  const Json manifest = prepare(R"({"path": "a.jsonl"})", more);
+  std::vector<std::string> found;
+  for_each_line(directory_ / "out/dropped.jsonl", [&](std::uint64_t, std::string_view line) {
+    const Json one = parse_json(line, "dropped");
+    EXPECT_EQ(one["source"], (directory_ / "a.jsonl").string());
+    found.push_back(concat(one["place"].get<int>(), " ", one["rule"].get<std::string>(), " ",
+                           one["text"].get<std::string>().substr(0, 6)));
+    if (one["rule"] == "near_duplicate") {
+      EXPECT_THAT(one["like"].get<std::string>(), testing::EndsWith("a.jsonl:1"));
+    }
+    return true;
+  });
+  EXPECT_THAT(found, ElementsAre("2 length ab", "3 exact_duplicate w0 w91",
+                                 "4 near_duplicate w0 w91", "5 repeated_paragraph All ri"));
+  const Json& html = manifest["steps"][0];
+  ASSERT_EQ(html["step"], "html");
+  ASSERT_EQ(html["examples"]["changed"].size(), 1U);
+  EXPECT_THAT(html["examples"]["changed"][0]["source"].get<std::string>(), testing::EndsWith(":6"));
+  EXPECT_EQ(html["examples"]["changed"][0]["before"], "<b>Bold</b> words");
+  EXPECT_EQ(html["examples"]["changed"][0]["after"], "Bold words");
+  EXPECT_EQ(manifest["examples"]["near_duplicates"].size(), 1U);
+  EXPECT_EQ(manifest["examples"]["repeated_paragraphs"][0]["text"], notice);
+  const std::string page = read_file(directory_ / "out/report.html");
+  EXPECT_THAT(page, HasSubstr("&lt;b&gt;Bold&lt;/b&gt; words"));
+  EXPECT_THAT(page, HasSubstr("html: examples of what was changed"));
+}
+
+TEST_F(Prepare, TheTextsFieldIsFoundNullsAreTold) {
+  directory_.write("a.csv", ",review,label\n0,Good,1\n1,Bad,0\n");
+  directory_.write("b.jsonl", "{\"text\": null}\n{\"text\": \"There.\"}\n");
+  testing::internal::CaptureStderr();
+  prepare(R"({"path": "a.csv"}, {"path": "b.jsonl"})");
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(train(), ElementsAre("Good", "Bad", "There."));
+  EXPECT_THAT(log, HasSubstr("1 record whose text is null was passed over, the first at"));
+  EXPECT_THAT(log, HasSubstr("b.jsonl:1"));
+}
+
 /// A corpus of made-up documents with copies among them.
 void write_corpus(const test::TempDir& directory, int documents) {
   Random random(random_key(3, "corpus"));
@@ -232,13 +300,14 @@ TEST_F(Prepare, Refusals) {
   directory_.write("x.parquet", "PAR1");
   EXPECT_THAT(refusal(R"({"path": "x.parquet"})"), HasSubstr("pandas.read_parquet('x.parquet')"));
   EXPECT_THAT(refusal(R"({"path": "none.txt"})"), HasSubstr("none.txt"));
-  directory_.write("a.jsonl", "{\"body\": \"x\"}\n");
-  EXPECT_THAT(refusal(R"({"path": "a.jsonl"})"), HasSubstr("no field text"));
-  directory_.write("b.xml", "<html></html>");
+  directory_.write("a.jsonl", "{\"note\": \"x\"}\n");
+  EXPECT_THAT(refusal(R"({"path": "a.jsonl"})"),
+              AllOf(HasSubstr("a.jsonl:1"), HasSubstr("it has note"), HasSubstr("--fields")));
+  directory_.write("b.xml", "<feed></feed>");
   EXPECT_THAT(refusal(R"({"path": "b.xml"})"), HasSubstr("no <page>"));
   directory_.write("c.txt", "short");
   EXPECT_THAT(refusal(R"({"path": "c.txt"})", R"("clean": {"min_characters": 100})"),
-              HasSubstr("no document is left"));
+              HasSubstr("no document is left for training of 1 read; dropped: length 1"));
   EXPECT_THAT(refusal(""), HasSubstr("no input"));
 }
 

@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include "base/error.h"
 #include "base/hash.h"
 #include "corpus/tokenize.h"
 #include "io/shards.h"
+#include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "text/trained_tokenizer.h"
 
@@ -66,14 +68,45 @@ TEST(CorpusStats, NearDuplicatesWhereAskedForInTextAndShards) {
   EXPECT_EQ(of_text.duplicates, 1u);
   EXPECT_EQ(of_text.near_duplicates, 1u);
   EXPECT_EQ(of_text.to_json()["near_duplicates"], 1);
-  EXPECT_THAT(stats_page("x", of_text), HasSubstr("nearly as an earlier one"));
+  EXPECT_THAT(stats_page("x", of_text), HasSubstr("near duplicates of an earlier document"));
   const auto tokenizer = test::trained_tokenizer();
   const auto shards = tokenize_to_shards({path}, *tokenizer, {}, directory / "cache");
   const CorpusStats of_shards = shard_stats(shards->directory(), tokenizer, near);
   EXPECT_EQ(of_shards.duplicates, 1u);
   EXPECT_EQ(of_shards.near_duplicates, 1u);
+  // They are judged by words, which shards alone do not have.
+  test::expect_error(ErrorCode::kUsage, {"--tokenizer"},
+                     [&] { shard_stats(shards->directory(), nullptr, near); });
   const auto nothing = directory.write("b.txt", "");
   EXPECT_EQ(corpus_stats(sources_of(nothing), nullptr, near).near_duplicates, 0u);
+}
+
+TEST(CorpusStats, ShortDocumentsAreNoNearerAsShards) {
+  // Pieces of one alphabet are much alike where the words are not.
+  const test::TempDir directory;
+  std::string text;
+  for (const char* one : {"The bread is good.", "The beard is gold.", "The bread is good!",
+                          "那是好面包。", "那是面包店。"}) {
+    text += std::string(one) + "\n\n";
+  }
+  const auto path = directory.write("a.txt", text);
+  const auto tokenizer = test::trained_tokenizer();
+  const auto shards = tokenize_to_shards({path}, *tokenizer, {}, directory / "cache");
+  const StatsOptions near{.near_duplicates = true};
+  EXPECT_EQ(shard_stats(shards->directory(), tokenizer, near).near_duplicates,
+            corpus_stats(sources_of(path), nullptr, near).near_duplicates);
+}
+
+TEST(CorpusStats, ThePageSaysHowItWasMade) {
+  CorpusStats stats;
+  stats.documents = 571544;
+  stats.languages = {{"un", 3}};
+  const std::string page =
+      stats_page("a.txt and 2 more", stats, {{"command", "llmctl data stats"}});
+  EXPECT_THAT(page, HasSubstr("<td class=\"n\">571,544</td>"));
+  EXPECT_THAT(page, HasSubstr("a.txt and 2 more"));
+  EXPECT_THAT(page, HasSubstr("llmctl data stats"));
+  EXPECT_THAT(page, HasSubstr("unknown"));
 }
 
 TEST(CorpusStats, ShardsAreTheTextTheyCameFrom) {

@@ -30,7 +30,7 @@ class CountingTokenizer : public ByteTokenizer {
  public:
   using ByteTokenizer::ByteTokenizer;
   std::vector<TokenId> encode(std::string_view text) const override {
-    ++calls;
+    if (text.size() < 200) ++calls;  // the probe of the cache's key is longer than the texts here
     return ByteTokenizer::encode(text);
   }
   mutable std::atomic<int> calls{0};
@@ -121,6 +121,68 @@ TEST_F(Tokenize, TheCacheIsKeyedByContentTokenizerAndOptions) {
   EXPECT_NE(run(selecting(Kind::kTail, 0.7))->directory(), first->directory());
   // Only finished directories remain: no lock, no temporary.
   EXPECT_EQ(entries(dir_ / "cache"), 5U);
+}
+
+/// As if a normaliser had been mended: the same files of a tokenizer, other ids.
+class MendedTokenizer : public ByteTokenizer {
+ public:
+  std::vector<TokenId> encode(std::string_view text) const override {
+    auto ids = ByteTokenizer::encode(text);
+    for (TokenId& id : ids) id = id == 0xC3 ? 'A' : id;
+    return ids;
+  }
+};
+
+TEST_F(Tokenize, AMendedTokenizerKeepsNoOldIds) {
+  files_ = {dir_.write("a.txt", "one\n\ntwo")};
+  const auto first = run();
+  const MendedTokenizer mended;
+  ASSERT_EQ(mended.fingerprint(), tokenizer_.fingerprint());
+  EXPECT_NE(tokenize_to_shards(files_, mended, {}, dir_ / "cache")->directory(),
+            first->directory());
+}
+
+TEST_F(Tokenize, TextComesFromTheFieldsOfRecords) {
+  files_ = {dir_.write("a.csv", ",text,label\n0,\"one, two\",pos\n1,three,neg\n"),
+            dir_.write("b.json", "[{\"content\": \"four\", \"source\": \"web\"}]"),
+            dir_.write("c.json",
+                       "{\"review\": \"five\", \"stars\": 3}\n{\"review\": null, \"stars\": 1}\n"),
+            dir_.write("d.txt", "{\"text\": \"six\"}\n{\"text\": \"seven\"}\n"),
+            dir_.write("e.html", "<html><body><p>eight</p></body></html>"),
+            dir_.write("f.tsv", "line\nnine\n")};
+  EXPECT_EQ(texts_of(*run()), (std::vector<std::string>{"one, two", "three", "four", "five", "six",
+                                                        "seven", "eight", "nine"}));
+  files_ = {dir_.write("a.csv", "title,summary\nx,y\n")};
+  expect_error(ErrorCode::kData, {"a.csv:2:", "title, summary", "data.fields"}, [&] { run(); });
+  TokenizeOptions named;
+  named.fields = {"summary"};
+  EXPECT_EQ(texts_of(*run(named)), std::vector<std::string>{"y"});
+  files_ = {dir_.write("a.jsonl", "{\"doc\": {\"text\": \"inner\"}}\n")};
+  named.fields = {"doc.text"};
+  EXPECT_EQ(texts_of(*run(named)), std::vector<std::string>{"inner"});
+}
+
+TEST_F(Tokenize, MarksOfTheirOwnLinesEndDocumentsOthersAreCounted) {
+  files_ = {dir_.write("a.txt",
+                       "One.\n\nMore <|im_start|>.\n<|endoftext|>\nTwo [SEP].\n<|endoftext|>\n")};
+  testing::internal::CaptureStderr();
+  const auto shards = run();
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(texts_of(*shards),
+            (std::vector<std::string>{"One.\n\nMore <|im_start|>.", "Two [SEP]."}));
+  EXPECT_NE(log.find("end-of-text marks: 2 <|endoftext|>"), log.npos) << log;
+  EXPECT_NE(log.find("kept as text: 1 <|im_start|>, 1 [SEP]"), log.npos) << log;
+  // A share at the end is one of the documents, whose file is not one.
+  EXPECT_EQ(texts_of(*run(selecting(Kind::kTail, 0.3, DocumentSplit::kFile))),
+            std::vector<std::string>{"Two [SEP].\n"});
+}
+
+TEST_F(Tokenize, ShardsBesideOtherFilesAreNamed) {
+  files_ = {dir_.write("a.txt", "one")};
+  fs::copy(run()->directory(), dir_ / "prepared/train");
+  dir_.write("prepared/train.jsonl", "{\"text\": \"one\"}\n");
+  files_ = expand_paths({(dir_ / "prepared").string()});
+  expect_error(ErrorCode::kData, {"prepared/train", "name it by itself"}, [&] { run(); });
 }
 
 TEST_F(Tokenize, DamagedShardsAreMadeAgain) {

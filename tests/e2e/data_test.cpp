@@ -65,6 +65,82 @@ TEST(Data, PreparedTextTrainsAModel) {
   EXPECT_TRUE(fs::exists(bench / "prepared/train.jsonl"));
 }
 
+TEST(Data, TheTextsFieldIsFoundOrNamedWhereverTextIsRead) {
+  Workbench bench;
+  std::string table = ",title,verdict\n", reviews = ",review,label\n";
+  for (int i = 0; i < 60; ++i) {
+    const std::string text = "\"The room no. " + std::to_string(i) + " was clean, and quiet.\"";
+    table += std::to_string(i) + ",Room," + text + "\n";
+    reviews += std::to_string(i) + "," + text + ",1\n";
+  }
+  bench.write("table.csv", table);
+  bench.write("reviews.csv", reviews);
+  const auto documents = [&](std::vector<std::string> arguments) {
+    arguments.push_back("--json");
+    const json result = json::parse(bench.run(arguments).out);
+    return result.value("documents_read", result.value("documents", 0));
+  };
+  EXPECT_EQ(documents({"data", "prepare", "reviews.csv", "-o", "p1"}), 60);
+  EXPECT_EQ(slurp(bench / "p1/train.jsonl").substr(0, 50),
+            "{\"text\":\"The room no. 0 was clean, and quiet.\"}\n{");
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"data", "prepare", "table.csv", "-o", "p2"},
+        {"data", "stats", "table.csv"},
+        {"tokenizer", "train", "table.csv", "-o", "tok"}}) {
+    expect_one_line_error(bench.run(command, 65), {"table.csv:2", "title, verdict", "--fields"});
+  }
+  // What the error proposes.
+  EXPECT_EQ(documents({"data", "prepare", "table.csv", "-o", "p2", "--fields", "verdict"}), 60);
+  EXPECT_EQ(
+      documents({"data", "prepare", "table.csv", "-o", "p3", "--set", "input.fields=verdict"}), 60);
+  EXPECT_EQ(slurp(bench / "p2/train.jsonl"), slurp(bench / "p3/train.jsonl"));
+  EXPECT_EQ(documents({"data", "stats", "table.csv", "--fields", "verdict"}), 60);
+  bench.run({"tokenizer", "train", "table.csv", "--fields", "verdict", "-o", "tok", "--vocab-size",
+             "300", "--set", "hard_vocab_limit=false"});
+  const std::vector<std::string> pretrain = {
+      "pretrain",
+      "-o",
+      "run",
+      "--set",
+      R"(model={"model_type":"llama","hidden_size":16,"num_hidden_layers":1,"num_attention_heads":2})",
+      "--set",
+      "tokenizer.path=tok",
+      "--set",
+      "data.train=table.csv",
+      "--set",
+      "data.sequence_length=32",
+      "--set",
+      "objective.type=causal_lm",
+      "--set",
+      "train.steps=1",
+      "--set",
+      "train.batch_size=1"};
+  expect_one_line_error(bench.run(pretrain, 65), {"table.csv:2", "data.fields"});
+  auto named = pretrain;
+  named[2] = "run2";
+  named.insert(named.end(), {"--set", R"(data.fields=["verdict"])"});
+  EXPECT_THAT(bench.run(named).err, HasSubstr("of 60 documents"));
+  // Lines as documents, as data stats has them.
+  bench.write("lines.txt", "one line\nanother line\n");
+  EXPECT_EQ(documents({"data", "prepare", "lines.txt", "--split", "line", "-o", "p4"}), 2);
+}
+
+TEST(Data, WhatWasDroppedIsWrittenWhereAskedFor) {
+  Workbench bench;
+  bench.write("a.txt", "The same text.\n\nThe same text.\n\nx\n\nAnother text.\n");
+  const auto result = bench.run(
+      {"data", "prepare", "a.txt", "-o", "out", "--dropped", "--set", "clean.min_characters=5"});
+  EXPECT_THAT(result.out, HasSubstr("out/dropped.jsonl"));
+  EXPECT_EQ(slurp(bench / "out/dropped.jsonl"),
+            R"({"source":"a.txt","place":5,"rule":"length","text":"x"})"
+            "\n"
+            R"({"source":"a.txt","place":3,"rule":"exact_duplicate","text":"The same text."})"
+            "\n");
+  EXPECT_THAT(slurp(bench / "out/report.html"), HasSubstr("length: examples of what was dropped"));
+  bench.run({"data", "prepare", "a.txt", "-o", "plain"});
+  EXPECT_FALSE(fs::exists(bench / "plain/dropped.jsonl"));
+}
+
 TEST(Data, VectorsAndQuestionsAboutThem) {
   Workbench bench;
   bench.run({"data", "vectors", (source_dir() / "data/corpus/en.txt").string(), "-o", "vectors.txt",
@@ -124,9 +200,18 @@ TEST(Data, GoesOnAfterAKillToTheSameBytes) {
   }
   bench.write("corpus.txt", corpus);
   const auto command = [](const std::string& output, const std::string& threads) {
-    return std::vector<std::string>{"data",  "prepare",     "corpus.txt",           "-o",
-                                    output,  "--tokenizer", "tokenizer-causal",     "--threads",
-                                    threads, "--set",       "deduplicate.near=true"};
+    return std::vector<std::string>{"data",
+                                    "prepare",
+                                    "corpus.txt",
+                                    "-o",
+                                    output,
+                                    "--tokenizer",
+                                    "tokenizer-causal",
+                                    "--threads",
+                                    threads,
+                                    "--set",
+                                    "deduplicate.near=true",
+                                    "--dropped"};
   };
   bench.run(command("whole", "1"));
   ProcessOptions kill;

@@ -74,6 +74,35 @@ TEST(Records, CommaSeparated) {
   EXPECT_EQ(records_of(dir.write("one.csv", "text\na\n\"b\"\n")).size(), 2U);
 }
 
+TEST(Records, JsonLinesUnderAnotherName) {
+  const TempDir dir;
+  const Records expected{{1, R"({"a":1})"}, {2, R"({"a":2})"}};
+  EXPECT_EQ(records_of(dir.write("a.json", "{\"a\":1}\n{\"a\":2}\n")), expected);
+  EXPECT_EQ(records_of(dir.write("a.txt", "{\"a\":1}\n{\"a\":2}\n")), expected);
+  EXPECT_EQ(records_of(dir.write("a.jsonl", "[{\"a\":1},\n{\"a\":2}]\n")), expected);
+  // A page of its own in each file, as scrapers write them.
+  EXPECT_EQ(records_of(dir.write("b.json", "{\n \"title\": \"x\",\n \"text\": \"y\"}\n")),
+            (Records{{1, R"({"title":"x","text":"y"})"}}));
+}
+
+TEST(Records, TheNamelessColumnOfPandasIsPassedOver) {
+  const TempDir dir;
+  const Records expected{{2, R"({"text":"x","label":"a"})"}, {3, R"({"text":"y","label":"b"})"}};
+  EXPECT_EQ(records_of(dir.write("a.csv", ",text,label\n0,x,a\n1,y,b\n")), expected);
+  EXPECT_EQ(records_of(dir.write("a.csv", "\"\",\"text\",\"label\"\n\"1\",x,a\n2,y,b\n")),
+            expected);
+  EXPECT_EQ(records_of(dir.write("a.csv", "Unnamed: 0,text,label\n0,x,a\n1,y,b\n")), expected);
+  EXPECT_EQ(records_of(dir.write("a.tsv", "\ttext\tlabel\n0\tx\ta\n1\ty\tb\n")), expected);
+}
+
+TEST(Records, TablesSeparatedByWhatTheirHeaderHas) {
+  const TempDir dir;
+  const Records expected{{2, R"({"text":"a, b","label":"1"})"}};
+  EXPECT_EQ(records_of(dir.write("a.csv", "text;label\n\"a, b\";1\n")), expected);
+  EXPECT_EQ(records_of(dir.write("a.csv", "text\tlabel\na, b\t1\n")), expected);
+  EXPECT_EQ(records_of(dir.write("a.csv", "text\nx\n")), (Records{{2, R"({"text":"x"})"}}));
+}
+
 TEST(Records, FaultsOfCommaSeparatedRowsNameTheirLine) {
   const TempDir dir;
   const auto read = [&](const std::string& text) {

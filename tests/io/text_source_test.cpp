@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "io/text_format.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 
@@ -27,7 +28,7 @@ Lines lines_of(const fs::path& path) {
 
 std::vector<std::string> documents_of(const fs::path& path, DocumentSplit split) {
   std::vector<std::string> documents;
-  for_each_document(path, split, [&](std::string_view text) {
+  for_each_document(path, split, [&](std::uint64_t, std::string_view text) {
     documents.emplace_back(text);
     return true;
   });
@@ -94,6 +95,20 @@ TEST(ExpandPaths, AFileNamedTwiceCountsOnce) {
   const std::string path = (dir / "a.txt").string(), around = (dir / "./x/../a.txt").string();
   fs::create_directory(dir / "x");
   EXPECT_EQ(expand_paths({path, around, dir.path().string()}).size(), 1U);
+}
+
+TEST(ExpandPaths, LinksAreFollowedAndEndInCircles) {
+  const TempDir dir;
+  dir.write("corpus/a.txt", "text");
+  dir.write("elsewhere/b.txt", "text");
+  fs::create_directory_symlink(dir / "elsewhere", dir / "corpus/linked");
+  fs::create_directory_symlink(dir / "corpus", dir / "elsewhere/back");
+  const auto files = expand_paths({(dir / "corpus").string()});
+  ASSERT_EQ(files.size(), 2U);
+  EXPECT_EQ(files[1], dir / "corpus/linked/b.txt");
+  fs::create_symlink(dir / "gone", dir / "corpus/lost");
+  expect_error(ErrorCode::kMissing, {"corpus/lost", "leads nowhere"},
+               [&] { expand_paths({(dir / "corpus").string()}); });
 }
 
 TEST(ExpandPaths, WhatNamesNothingIsSaid) {
@@ -164,6 +179,75 @@ TEST(TextLines, InvalidUtf8NamesThePlaceAndARemedy) {
   expect_error(ErrorCode::kData, {"a.txt:1:", "byte 1"}, read("\xE4\xBD\n\xA0"));
 }
 
+TEST(TextLines, WhatIsNoTextIsNamed) {
+  const TempDir dir;
+  const auto refused = [&](const std::string& content, std::vector<std::string> parts) {
+    parts.push_back("a.txt");
+    std::string what;
+    try {
+      lines_of(dir.write("a.txt", content));
+    } catch (const Error& error) {
+      what = error.what();
+    }
+    for (const std::string& part : parts) EXPECT_NE(what.find(part), what.npos) << what;
+    return what;
+  };
+  const std::string elf = refused(std::string("\x7f"
+                                              "ELF\x02\x01\x01\0\0\0\xff\xd0",
+                                              12),
+                                  {"a program (ELF)"});
+  EXPECT_EQ(elf.find("iconv"), elf.npos) << elf;
+  refused("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", {"a PDF file", "pdftotext"});
+  refused(std::string("PK\x03\x04\x14\0\x06\0\x08\0\x9c\xff", 12), {"ZIP archive"});
+  refused(std::string("\x89PNG\r\n\x1a\n"), {"picture"});
+  // Latin text in UTF-16 is valid UTF-8 with a NUL behind each letter.
+  std::string utf16;
+  for (const char c : std::string("plain letters of a text")) utf16 += {c, '\0'};
+  refused(utf16, {"UTF-16 without a byte order mark", "iconv -f UTF-16LE"});
+  refused(
+      "caf\xe9 cr\xe8me br\xfbl\xe9"
+      "e\n",
+      {"a.txt:1:", "iconv -f WINDOWS-1252"});
+  refused("\xd6\xd0\xce\xc4\xce\xc4\xb1\xbe\n", {"a.txt:1:", "iconv -f GB18030"});
+  const std::string cut =
+      refused("好的文本\n一个\xe4\xbd 坏\n", {"a.txt:2:", "one character is damaged"});
+  EXPECT_EQ(cut.find("GB18030"), cut.npos) << cut;
+}
+
+TEST(TextFormat, IsWhatTheContentSays) {
+  const TempDir dir;
+  const auto format = [&](const std::string& name, const std::string& content) {
+    return text_format(dir.write(name, content));
+  };
+  EXPECT_EQ(format("a.txt", "plain\n"), "text");
+  EXPECT_EQ(format("a.txt", ""), "text");
+  EXPECT_EQ(format("a.md", "{curly} braces\n"), "text");
+  EXPECT_EQ(format("a.txt", "{\n  \"a\": 1\n}\nis an object of JSON\n"), "text");
+  EXPECT_EQ(format("a.txt", "{\"text\": \"x\"}\n{\"text\": \"y\"}\n"), "jsonl");
+  EXPECT_EQ(format("a", "\xEF\xBB\xBF{\"text\": \"x\"}"), "jsonl");
+  EXPECT_EQ(format("a.json", "{\"text\": \"x\"}\n{\"text\": \"y\"}\n"), "jsonl");
+  EXPECT_EQ(format("a.json", "{\"data\": [{}]}\n"), "json");
+  EXPECT_EQ(format("a.json", "{\n\"data\": [{}]}\n"), "json");
+  EXPECT_EQ(format("a.jsonl", "[\n {\"text\": \"x\"}]"), "json");
+  EXPECT_EQ(format("a.txt", "[ {\"text\": \"x\"}]"), "json");
+  EXPECT_EQ(format("a.txt", "[1] The first note\n"), "text");
+  EXPECT_EQ(format("a.ndjson", "{}\n"), "jsonl");
+  EXPECT_EQ(format("a.csv", "text\nx\n"), "csv");
+  EXPECT_EQ(format("a.txt", "\n<!DOCTYPE HTML>\n<p>x"), "html");
+  EXPECT_EQ(format("a.htm", "x"), "html");
+  EXPECT_EQ(format("a.xml", "<html></html>"), "html");
+  EXPECT_EQ(format("dump", "<mediawiki xmlns=\"x\"><page>"), "mediawiki");
+  EXPECT_EQ(format("a.bin", "\1\2"), "tokens");
+  // A first line longer than what is looked at.
+  const std::string longest = "{\"text\": \"" + std::string(1 << 17, 'x') + "\"}\n";
+  EXPECT_EQ(format("a.json", longest + longest), "jsonl");
+  std::string tar(300, '\0');
+  tar.replace(257, 5, "ustar");
+  expect_error(ErrorCode::kData, {"a.txt", "tar archive"}, [&] { format("a.txt", tar); });
+  expect_error(ErrorCode::kData, {"a.data", "pandas.read_parquet('a.data')"},
+               [&] { format("a.data", "PAR1"); });
+}
+
 TEST(TextLines, OddBytesThatAreText) {
   const TempDir dir;
   const std::string text("a\0b \xE2\x80\xA8 c\v\xC2\x85 d", 15);
@@ -226,6 +310,42 @@ TEST(Compressed, OnlyRegularFilesAreRead) {
   }
 }
 
+TEST(Documents, BlankIsAllWhiteSpaceOfUnicode) {
+  const TempDir dir;
+  EXPECT_EQ(documents_of(
+                dir.write("a.txt", "one\n\u3000\u00a0\ntwo\n\f\nthree\n\u2028\v\nfour\n\u0085\n"),
+                DocumentSplit::kBlankLine),
+            (std::vector<std::string>{"one", "two", "three", "four"}));
+}
+
+TEST(Documents, EndAtMarksOfTheirOwnLines) {
+  const TempDir dir;
+  using Texts = std::vector<std::string>;
+  const fs::path path = dir.write("a.txt",
+                                  "One.\n\nStill one.\n<|endoftext|>\r\n\nTwo <|endoftext|> "
+                                  "here.\n\n\n <|endoftext|> \n</s>\nthree");
+  for (const DocumentSplit split : {DocumentSplit::kBlankLine, DocumentSplit::kFile}) {
+    std::map<std::string, std::uint64_t> marks;
+    std::vector<std::pair<std::uint64_t, std::string>> found;
+    for_each_document(
+        path, split,
+        [&](std::uint64_t line, std::string_view text) {
+          found.emplace_back(line, text);
+          return true;
+        },
+        &marks);
+    ASSERT_EQ(found.size(), 3U);
+    EXPECT_EQ(found[0].first, 1U);
+    EXPECT_EQ(found[2].first, 10U);
+    EXPECT_EQ(marks, (std::map<std::string, std::uint64_t>{{"<|endoftext|>", 2}, {"</s>", 1}}));
+    if (split == DocumentSplit::kFile) continue;
+    EXPECT_EQ(found[0].second, "One.\n\nStill one.");
+    EXPECT_EQ(found[1].second, "Two <|endoftext|> here.");
+  }
+  EXPECT_EQ(documents_of(path, DocumentSplit::kLine),
+            (Texts{"One.", "Still one.", "Two <|endoftext|> here.", "three"}));
+}
+
 TEST(Documents, EndAtBlankLines) {
   const TempDir dir;
   const fs::path path = dir.write("a.txt", "\n\none\r\nstill one\n \t\n\n　two \n\nthree\n\n\n");
@@ -249,27 +369,9 @@ TEST(Documents, StopWhenAsked) {
   const fs::path path = dir.write("a.txt", "1\n\n2\n\n3");
   for (const DocumentSplit split : {DocumentSplit::kBlankLine, DocumentSplit::kLine}) {
     int seen = 0;
-    for_each_document(path, split, [&](std::string_view) { return ++seen < 2; });
+    for_each_document(path, split, [&](std::uint64_t, std::string_view) { return ++seen < 2; });
     EXPECT_EQ(seen, 2);
   }
-}
-
-TEST(Documents, JsonLinesGiveTheirText) {
-  const TempDir dir;
-  const fs::path path =
-      dir.write("a.jsonl",
-                "{\"text\": \"one\\n\\ntwo\", \"id\": 7}\n\n{\"text\":\" \"}\n{\"text\":\"你好\"}");
-  EXPECT_EQ(documents_of(path, DocumentSplit::kLine),
-            (std::vector<std::string>{"one\n\ntwo", "你好"}));
-  const auto read = [&](const std::string& text) {
-    return [&dir, text] { documents_of(dir.write("b.jsonl", text), DocumentSplit::kFile); };
-  };
-  expect_error(ErrorCode::kData, {"b.jsonl:2:", "'text'"},
-               read("{\"text\":\"x\"}\n{\"txt\":\"y\"}"));
-  expect_error(ErrorCode::kData, {"b.jsonl:1:", "'text'", "string"}, read("{\"text\":3}"));
-  expect_error(ErrorCode::kData, {"b.jsonl:3:"}, read("\n\n{\"text\":}"));
-  expect_error(ErrorCode::kData, {"b.jsonl:1:", "object"}, read("[1]"));
-  expect_error(ErrorCode::kData, {"b.jsonl:2:", "invalid UTF-8"}, read("{\"text\":\"a\"}\n\xff"));
 }
 
 }  // namespace

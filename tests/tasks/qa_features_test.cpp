@@ -158,7 +158,8 @@ std::shared_ptr<const Tokenizer> trained_tokenizer(const std::filesystem::path& 
       config,
       [&](const std::function<bool(std::string_view)>& document) {
         for (const char* name : {"en.txt", "zh.txt"}) {
-          for_each_document(corpus / name, DocumentSplit::kBlankLine, document);
+          for_each_document(corpus / name, DocumentSplit::kBlankLine,
+                            [&](std::uint64_t, std::string_view text) { return document(text); });
         }
       },
       directory);

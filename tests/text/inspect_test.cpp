@@ -82,6 +82,23 @@ TEST(TokenizerInspector, OddPiecesAreCounted) {
   EXPECT_EQ(odd, Json::parse(R"([{"piece": "A股", "why": "several scripts", "uses": 2}])"));
 }
 
+TEST(TokenizerInspector, LongestPiecesAreOfTheTextsOwnScript) {
+  const SentencePieceTokenizer tokenizer(test::ModelBuilder()
+                                             .specials()
+                                             .kind(SentencePieceModel::Kind::kUnigram)
+                                             .plain()
+                                             .piece("report", -1)
+                                             .piece("中国", -1)
+                                             .piece("人", -1)
+                                             .build(),
+                                         "x");
+  TokenizerInspector chinese(tokenizer), english(tokenizer);
+  chinese.add("中国人中国人中国人report");
+  EXPECT_THAT(chinese.report().longest, testing::ElementsAre("中国", "人"));
+  english.add("reportreport人");
+  EXPECT_THAT(english.report().longest, testing::ElementsAre("report"));
+}
+
 TEST(TokenizerInspector, UnknownPiecesAndNothing) {
   const SentencePieceTokenizer tokenizer(test::ModelBuilder()
                                              .specials()
