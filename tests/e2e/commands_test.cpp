@@ -81,7 +81,7 @@ const std::vector<Interruption>& interruptions() {
       {{"data", "prepare", "en.txt", "-o", "prepared"}, "write:3", true},
       {{"data", "stats", "en.txt", "-o", "page.html"}, "read:1"},
       {{"data", "stats", "en.txt", "-o", "page.html"}, "write:1"},
-      {{"pretrain", "-c", "causal.json"}, "step:2", true},
+      {{"pretrain", "-c", "fresh.json"}, "step:2", true},
       {{"finetune", "-c", "finetune.json"}, "step:2", true},
       {{"generate", "-m", "causal", "-p", "The", "-n", "20"}, "token:2"},
       {{"generate", "-m", "causal", "-f", "prompts.txt", "-n", "20"}, "token:2"},
