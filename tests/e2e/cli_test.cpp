@@ -84,7 +84,7 @@ TEST(CommandLine, HelpFitsTheTerminal) {
 
 /// Words that bash would offer behind `line`.
 std::string completed(const std::string& line) {
-  const auto script = run_llmctl({"completion", "bash"}).out;
+  static const std::string script = run_llmctl({"completion", "bash"}).out;
   const auto result =
       run_process({"bash", "-c",
                    script + "COMP_WORDS=(" + line +
