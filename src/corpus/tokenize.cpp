@@ -303,10 +303,12 @@ std::shared_ptr<const Shards> open_prepared(const std::vector<fs::path>& files,
 
 }  // namespace
 
-std::shared_ptr<const Shards> tokenize_to_shards(const std::vector<fs::path>& files,
-                                                 const Tokenizer& tokenizer,
-                                                 const TokenizeOptions& options,
-                                                 const fs::path& cache_root) {
+namespace {
+
+std::shared_ptr<const Shards> find_or_make_shards(const std::vector<fs::path>& files,
+                                                  const Tokenizer& tokenizer,
+                                                  const TokenizeOptions& options,
+                                                  const fs::path& cache_root) {
   require(!files.empty(), ErrorCode::kMissing, "no text file to tokenize");
   if (auto shards = open_prepared(files, tokenizer, options)) return shards;
   const double fraction = options.selection.fraction;
@@ -339,15 +341,26 @@ std::shared_ptr<const Shards> tokenize_to_shards(const std::vector<fs::path>& fi
   fs::remove_all(directory, ignored);
   try {
     make_shards(read, tokenizer, options, description, directory);
-  } catch (const Interrupted& interrupted) {  // by whoever asked first, who knows nothing of this
-    stop_if_asked(kAgain);
-    throw;
   } catch (const Error& error) {
     // Without working locks another process may have been first; its shards are the same.
     if (error.code() != ErrorCode::kCannotCreate || !fs::exists(directory)) throw;
   }
   stop_if_asked("the next run finds the text tokenized");
   return std::make_shared<const Shards>(directory);
+}
+
+}  // namespace
+
+std::shared_ptr<const Shards> tokenize_to_shards(const std::vector<fs::path>& files,
+                                                 const Tokenizer& tokenizer,
+                                                 const TokenizeOptions& options,
+                                                 const fs::path& cache_root) {
+  try {
+    return find_or_make_shards(files, tokenizer, options, cache_root);
+  } catch (const Interrupted&) {
+    stop_if_asked(kAgain);  // readers ask too, who cannot say how it goes on
+    throw;
+  }
 }
 
 }  // namespace llmctl
