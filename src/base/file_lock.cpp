@@ -57,7 +57,11 @@ FileLock::FileLock(std::filesystem::path path, const Held& held) : path_(std::mo
 }
 
 FileLock::~FileLock() {
-  if (mine_) unlink(path_.c_str());
+  if (mine_) {
+    unlink(path_.c_str());
+    flock(fd_,
+          LOCK_UN);  // a forked child may hold this descriptor too: closing alone frees nothing
+  }
   close(fd_);
 }
 

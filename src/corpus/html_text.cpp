@@ -262,10 +262,15 @@ Tag tag_at(std::string_view text, std::size_t at, Elements elements) {
   return tag;
 }
 
-/// Elements of one letter are generics and comparisons too ("x<i>y", "vector<b>"): tags where the
-/// text closes them. <p> needs no closing.
+/// Elements whose content is no text.
+bool is_unseen(std::string_view name) {
+  return name == "script" || name == "style" || name == "noscript" || name == "template";
+}
+
+/// Elements of one letter are generics and comparisons too ("x<i>y", "vector<b>"), and prose names
+/// those that hide their content: tags where the text closes them. <p> needs no closing.
 bool must_be_closed(std::string_view name) {
-  return name.size() == 1 && name != "p";
+  return (name.size() == 1 && name != "p") || is_unseen(name);
 }
 
 /// Behind a declaration, CDATA's marks or a processing instruction that begins at text[at] == '<';
@@ -424,10 +429,8 @@ std::string html_text(std::string_view html, Elements elements) {
     at = tag.end;
     const std::string& name = tag.name;
     if (must_be_closed(name)) opened.insert(name);
-    const bool unseen =
-        name == "script" || name == "style" || name == "noscript" || name == "template";
-    if (unseen && !tag.closes) {
-      // One that is never closed hides nothing: prose names such elements.
+    if (is_unseen(name) && !tag.closes) {
+      // One that is never closed hides nothing.
       if (closes_behind(name, at)) at = find_closing(html, at, name);
       continue;
     }

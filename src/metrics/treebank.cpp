@@ -1,7 +1,6 @@
 #include "metrics/treebank.h"
 
 #include <array>
-#include <optional>
 #include <utility>
 
 #include "text/unicode.h"
@@ -32,9 +31,9 @@ bool at(View text, std::size_t i, View what) {
   return text.substr(i).starts_with(what);
 }
 
-/// What stands at a place, and what replaces it.
+/// What stands at a place, and what replaces it; of length 0 where nothing of the kind does.
 struct Match {
-  std::size_t length;
+  std::size_t length = 0;
   Text replacement;
 };
 
@@ -44,9 +43,9 @@ Text rewrite(View text, const Rule& rule) {
   Text out;
   out.reserve(text.size() + 16);
   for (std::size_t i = 0; i < text.size();) {
-    if (std::optional<Match> match = rule(text, i)) {
-      out += match->replacement;
-      i += match->length;
+    if (const Match match = rule(text, i); match.length > 0) {
+      out += match.replacement;
+      i += match.length;
     } else {
       out += text[i++];
     }
@@ -60,25 +59,25 @@ Text padded(View text) {
 
 /// Each character of `set` gets a space on both sides.
 Text pad_characters(View text, View set) {
-  return rewrite(text, [&](View t, std::size_t i) -> std::optional<Match> {
-    if (!one_of(t[i], set)) return std::nullopt;
+  return rewrite(text, [&](View t, std::size_t i) -> Match {
+    if (!one_of(t[i], set)) return {};
     return Match{1, padded(t.substr(i, 1))};
   });
 }
 
 /// Each run of at least `least` times `c` gets a space on both sides.
 Text pad_runs(View text, char32_t c, std::size_t least) {
-  return rewrite(text, [&](View t, std::size_t i) -> std::optional<Match> {
+  return rewrite(text, [&](View t, std::size_t i) -> Match {
     std::size_t length = 0;
     while (i + length < t.size() && t[i + length] == c) ++length;
-    if (length < least) return std::nullopt;
+    if (length < least) return {};
     return Match{length, padded(t.substr(i, length))};
   });
 }
 
 Text replace_all(View text, View what, View by) {
-  return rewrite(text, [&](View t, std::size_t i) -> std::optional<Match> {
-    if (!at(t, i, what)) return std::nullopt;
+  return rewrite(text, [&](View t, std::size_t i) -> Match {
+    if (!at(t, i, what)) return {};
     return Match{what.size(), Text(by)};
   });
 }
@@ -87,19 +86,19 @@ Text opening_quotes(View text) {
   Text out = pad_runs(pad_characters(text, U"«“‘„"), U'`', 1);
   if (at(out, 0, U"\"")) out.replace(0, 1, U"``");
   out = replace_all(out, U"``", U" `` ");
-  out = rewrite(out, [&](View t, std::size_t i) -> std::optional<Match> {
-    if (!one_of(t[i], U" ([{<")) return std::nullopt;
+  out = rewrite(out, [&](View t, std::size_t i) -> Match {
+    if (!one_of(t[i], U" ([{<")) return {};
     const std::size_t length = at(t, i + 1, U"\"") ? 1 : at(t, i + 1, U"''") ? 2 : 0;
-    if (length == 0) return std::nullopt;
+    if (length == 0) return {};
     return Match{1 + length, Text(1, t[i]) + U" `` "};
   });
   // An apostrophe that opens a word, unless what follows is a clitic.
-  return rewrite(out, [&](View t, std::size_t i) -> std::optional<Match> {
+  return rewrite(out, [&](View t, std::size_t i) -> Match {
     if (t[i] != U'\'' || (i > 0 && is_word(t[i - 1])) || !word_at(t, i + 1)) {
-      return std::nullopt;
+      return {};
     }
     for (View clitic : {U"re", U"ve", U"ll", U"m", U"t", U"s", U"d", U"n"}) {
-      if (at(t, i + 1, clitic) && boundary(t, i + 1 + clitic.size())) return std::nullopt;
+      if (at(t, i + 1, clitic) && boundary(t, i + 1 + clitic.size())) return {};
     }
     return Match{1, U"' "};
   });
@@ -119,10 +118,10 @@ Text final_stop(View text) {
 
 /// Commas and colons, but not before a digit. A match takes the character behind it too.
 Text commas(View text) {
-  const Text out = rewrite(text, [&](View t, std::size_t i) -> std::optional<Match> {
-    if (!one_of(t[i], U":,") || i + 1 >= t.size()) return std::nullopt;
+  const Text out = rewrite(text, [&](View t, std::size_t i) -> Match {
+    if (!one_of(t[i], U":,") || i + 1 >= t.size()) return {};
     const char32_t next = t[i + 1];
-    if (is_decimal_digit(next)) return std::nullopt;
+    if (is_decimal_digit(next)) return {};
     return Match{2, Text(U" ") + t[i] + U" " + next};
   });
   const std::size_t last = out.ends_with(U'\n') ? out.size() - 1 : out.size();
@@ -134,8 +133,8 @@ Text punctuation(View text) {
   Text out = commas(final_stop(text));
   out = pad_runs(out, U'.', 2);
   out = pad_characters(out, U";@#$%&\u2012\u2013\u2014\u2015?!");
-  out = rewrite(out, [&](View t, std::size_t i) -> std::optional<Match> {
-    if (t[i] == U'\'' || !at(t, i + 1, U"' ")) return std::nullopt;
+  out = rewrite(out, [&](View t, std::size_t i) -> Match {
+    if (t[i] == U'\'' || !at(t, i + 1, U"' ")) return {};
     return Match{3, Text(1, t[i]) + U" ' "};
   });
   return replace_all(pad_characters(out, U"*][(){}<>"), U"--", U" -- ");
@@ -143,24 +142,24 @@ Text punctuation(View text) {
 
 /// Cuts an ending off the word before it ("'s", "n't", …); both are followed by a space.
 Text cut_endings(View text, std::initializer_list<View> endings) {
-  return rewrite(text, [&](View t, std::size_t i) -> std::optional<Match> {
-    if (one_of(t[i], U"' ")) return std::nullopt;
+  return rewrite(text, [&](View t, std::size_t i) -> Match {
+    if (one_of(t[i], U"' ")) return {};
     for (View ending : endings) {
       if (at(t, i + 1, ending) && at(t, i + 1 + ending.size(), U" ")) {
         return Match{ending.size() + 2, Text(1, t[i]) + U" " + Text(ending) + U" "};
       }
     }
-    return std::nullopt;
+    return {};
   });
 }
 
 Text closing_quotes(View text) {
   Text out = pad_characters(text, U"»”’");
   out = replace_all(replace_all(out, U"''", U" '' "), U"\"", U" '' ");
-  out = rewrite(out, [&](View t, std::size_t i) -> std::optional<Match> {
+  out = rewrite(out, [&](View t, std::size_t i) -> Match {
     std::size_t length = 0;
     while (i + length < t.size() && is_space(t[i + length])) ++length;
-    if (length == 0) return std::nullopt;
+    if (length == 0) return {};
     return Match{length, U" "};
   });
   out = cut_endings(out, {U"'s", U"'m", U"'d", U"'"});
@@ -180,18 +179,18 @@ Text contractions(View text) {
   Text out(text);
   for (const auto& [first, second] : kPairs) {
     const Text whole = Text(first).append(second);
-    out = rewrite(out, [&](View t, std::size_t i) -> std::optional<Match> {
-      if (!at(t, i, whole) || !boundary(t, i)) return std::nullopt;
+    out = rewrite(out, [&](View t, std::size_t i) -> Match {
+      if (!at(t, i, whole) || !boundary(t, i)) return {};
       const std::size_t end = i + whole.size();
       const bool ends = first == U"wan" ? end < t.size() && is_space(t[end]) : boundary(t, end);
-      if (!ends) return std::nullopt;
+      if (!ends) return {};
       return Match{whole.size(), padded(Text(first) + U" " + Text(second))};
     });
   }
   for (View second : {View(U"is"), View(U"was")}) {  // "more'n'twas"
     const Text whole = Text(U" 't").append(second);
-    out = rewrite(out, [&](View t, std::size_t i) -> std::optional<Match> {
-      if (!at(t, i, whole) || !boundary(t, i + whole.size())) return std::nullopt;
+    out = rewrite(out, [&](View t, std::size_t i) -> Match {
+      if (!at(t, i, whole) || !boundary(t, i + whole.size())) return {};
       return Match{whole.size(), padded(Text(U"'t ").append(second))};
     });
   }

@@ -143,7 +143,7 @@ TEST(HtmlText, TagsAsPeopleWriteThem) {
   EXPECT_EQ(html_text("<!DOCTYPE html><?xml version='1.0'?><svg><path d=\"M0\"/></svg>text"),
             "text");
   EXPECT_EQ(html_text("<p>One<p>Two<img src=a.png alt=\"a > b\">"), "\nOne\nTwo");
-  EXPECT_EQ(html_text("<script>never closed, so it hides nothing"),
+  EXPECT_EQ(html_text("<script src=a.js>never closed, so it hides nothing"),
             "never closed, so it hides nothing");
   EXPECT_EQ(html_text("<noscript>x</noscript><article data-x>y</article>"), "\ny\n");
 }

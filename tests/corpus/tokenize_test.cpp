@@ -179,6 +179,7 @@ TEST_F(Tokenize, MarksOfTheirOwnLinesEndDocumentsOthersAreCounted) {
 
 TEST_F(Tokenize, ShardsBesideOtherFilesAreNamed) {
   files_ = {dir_.write("a.txt", "one")};
+  fs::create_directories(dir_ / "prepared");
   fs::copy(run()->directory(), dir_ / "prepared/train");
   dir_.write("prepared/train.jsonl", "{\"text\": \"one\"}\n");
   files_ = expand_paths({(dir_ / "prepared").string()});

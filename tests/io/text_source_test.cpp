@@ -338,7 +338,7 @@ TEST(Documents, EndAtMarksOfTheirOwnLines) {
         &marks);
     ASSERT_EQ(found.size(), 3U);
     EXPECT_EQ(found[0].first, 1U);
-    EXPECT_EQ(found[2].first, 10U);
+    EXPECT_EQ(found[2].first, 11U);
     EXPECT_EQ(marks, (std::map<std::string, std::uint64_t>{{"<|endoftext|>", 2}, {"</s>", 1}}));
     if (split == DocumentSplit::kFile) continue;
     EXPECT_EQ(found[0].second, "One.\n\nStill one.");
