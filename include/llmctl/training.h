@@ -13,6 +13,7 @@ namespace llmctl {
 
 struct TrainingOptions {
   bool overwrite = false;  ///< start anew in a directory that holds a run
+  bool change = false;     ///< let keys of the run change that may on request
   bool dry_run = false;    ///< check everything, write nothing
 };
 

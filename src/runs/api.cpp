@@ -69,7 +69,11 @@ TrainingResult train(const char* command, const Configuration& configuration,
   TrainingReport report;
   const JsonDocument document = finish_run_document(configuration.impl().document);
   translate_torch_errors([&] {
-    report = train_from_config(command, document, {options.overwrite, options.dry_run, {}});
+    RunOptions run;
+    run.overwrite = options.overwrite;
+    run.change = options.change;
+    run.dry_run = options.dry_run;
+    report = train_from_config(command, document, run);
   });
   TrainingResult result;
   result.directory = report.directory;

@@ -116,7 +116,9 @@ TEST_F(Tokenize, TheCacheIsKeyedByContentTokenizerAndOptions) {
   files_ = {dir_.write("a.txt", "one\n\ntoo")};
   EXPECT_NE(run()->directory(), first->directory());
   files_ = {dir_.write("a.txt", "one\n\ntwo")};
-  EXPECT_NE(run({.split = DocumentSplit::kLine})->directory(), first->directory());
+  TokenizeOptions lines;
+  lines.split = DocumentSplit::kLine;
+  EXPECT_NE(run(lines)->directory(), first->directory());
   EXPECT_NE(run(selecting(Kind::kTail, 0.6))->directory(), first->directory());
   EXPECT_NE(run(selecting(Kind::kTail, 0.7))->directory(), first->directory());
   // Only finished directories remain: no lock, no temporary.

@@ -352,9 +352,9 @@ TEST_P(Operations, LogitsAreNotRounded) {
   // Gradients are those of a product in bf16.
   (logits * logits.detach()).sum().backward();
   const at::Tensor gradient = logits.detach().to(at::kDouble);
-  const auto expect_gradient = [](const at::Tensor& found, const at::Tensor& exact) {
+  const auto expect_gradient = [](const at::Tensor& found, const at::Tensor& product) {
     // Half a unit of bf16's last place of the largest, for the operands and for the result.
-    EXPECT_LE(distance(found, exact), exact.abs().max().item<double>() * 3 / 512);
+    EXPECT_LE(distance(found, product), product.abs().max().item<double>() * 3 / 512);
   };
   expect_gradient(rows.grad(), at::mm(gradient, weight.detach().to(at::kDouble)));
   expect_gradient(weight.grad(), at::mm(gradient.t(), rows.detach().to(at::kDouble)));
