@@ -14,7 +14,7 @@ namespace llmctl {
 
 void add_export_command(CommandContext context) {
   struct Options {
-    std::string model, output, dtype = "fp32";
+    std::string model, output, dtype;
     std::uint64_t max_shard_bytes = kMaxShardBytes;
     bool dry_run = false;
   };
@@ -30,7 +30,9 @@ void add_export_command(CommandContext context) {
   command->add_option("-o,--output", options->output, "Directory to make")
       ->option_text("DIR")
       ->required();
-  command->add_option("--dtype", options->dtype, "Weights in fp32, bf16 or fp16")
+  command
+      ->add_option("--dtype", options->dtype,
+                   "Weights in fp32, bf16 or fp16; as the model's files have them by default")
       ->option_text("DTYPE")
       ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
   command
@@ -55,15 +57,15 @@ void add_export_command(CommandContext context) {
       const ExportReport report =
           export_model_directory(options->model, options->output, options->dtype,
                                  options->max_shard_bytes, options->dry_run);
-      print_result(context.common, report.to_json(),
-                   render_facts(STDOUT_FILENO, options->dry_run ? "plan of export" : "export",
-                                {{"from", report.source.string()},
-                                 {"to", report.directory.string()},
-                                 {"model", report.architecture},
-                                 {"weights",
-                                  concat(format_count(static_cast<double>(report.parameters)),
-                                         " in ", options->dtype, ", ", format_bytes(report.bytes))},
-                                 {"next", "llmctl generate -m " + report.directory.string()}}));
+      print_result(
+          context.common, report.to_json(),
+          render_facts(STDOUT_FILENO, options->dry_run ? "plan of export" : "export",
+                       {{"from", report.source.string()},
+                        {"to", report.directory.string()},
+                        {"model", report.architecture},
+                        {"weights", concat(format_count(static_cast<double>(report.parameters)),
+                                           " in ", report.dtype, ", ", format_bytes(report.bytes))},
+                        {"next", "llmctl generate -m " + report.directory.string()}}));
       return 0;
     };
   });

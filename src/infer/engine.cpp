@@ -22,6 +22,7 @@
 #include "base/random.h"
 #include "base/signals.h"
 #include "infer/sampler.h"
+#include "models/inputs.h"
 #include "nn/kv_cache.h"
 #include "ops/backend.h"
 
@@ -112,10 +113,10 @@ class BatchDecoder {
       std::copy(source.begin(), source.end(), ids.mutable_data_ptr<std::int64_t>() + b * length);
       std::fill_n(documents.mutable_data_ptr<std::int64_t>() + b * length, source.size(), 0);
     }
-    const at::Device device = model_.device();
     Sequence source;
-    source.ids = ids.to(device);
-    source.documents = documents.to(device);
+    source.ids = ids;
+    source.documents = documents;
+    source = to_model(source, model_);
     memory_ = {model_.encode(source, context_), source.documents};
     context_.memory = &memory_;
   }
@@ -142,15 +143,15 @@ class BatchDecoder {
       }
       last.mutable_data_ptr<std::int64_t>()[b] = b * length + size - first - 1;
     }
-    const at::Device device = model_.device();
     Sequence input;
-    input.ids = ids.to(device);
-    input.positions = positions.to(device);
+    input.ids = ids;
+    input.positions = positions;
+    input = to_model(input, model_);
     context_.cache->begin(length);
     at::Tensor hidden = model_.hidden(input, context_);
     context_.cache->end(kept);
     hidden = hidden.reshape({rows * length, hidden.size(-1)});
-    if (length > 1) hidden = hidden.index_select(0, last.to(device));
+    if (length > 1) hidden = hidden.index_select(0, last.to(hidden.device()));
     at::Tensor logits = model_.head(hidden, context_).to(at::kFloat);
     if (vocab_limit_ > 0 && vocab_limit_ < logits.size(-1)) {
       logits = logits.narrow(-1, 0, vocab_limit_);

@@ -28,15 +28,26 @@ enum class Initialization {
                     ///< al., 2020)
 };
 
+/// A tensor that files may hold under a second name too.
+struct TensorCopy {
+  std::string name, original;  ///< both as in files
+  /// Where the two differ, it is this one that Hugging Face's class computes with; else such files
+  /// are refused.
+  bool counts = false;
+};
+
 /// A model as its configuration describes it, in our terms.
 struct ModelPlan {
   ModelFacts facts;
   std::variant<DecoderConfig, EncoderConfig, EncoderDecoderConfig> body;
   std::optional<LmHeadConfig> lm;  ///< at most one of lm and classifier
   std::optional<ClassifierConfig> classifier;
-  std::vector<TensorRule> tensors;   ///< in the order of saving
-  std::string prefix;                ///< of the body's tensors, as in "bert."
-  std::vector<std::string> ignored;  ///< parts of names of copies and buffers in files
+  std::vector<TensorRule> tensors;  ///< in the order of saving
+  std::string prefix;               ///< of the body's tensors, as in "bert."
+  std::vector<std::string>
+      ignored;  ///< parts of names of buffers in files, which are computed here
+  std::vector<TensorCopy> copies;
+  std::string output_matrix;  ///< of a language model, as its files call it when they have it
   Initialization initialization = Initialization::kNormal;
   double initializer_range = 0.02;
   bool sinusoidal_positions = false;  ///< a new table of positions starts as sinusoids
@@ -63,6 +74,9 @@ class Adapter {
   /// Reads a whole config.json (of a directory, or from complete()). Unknown keys are passed over;
   /// what changes the mathematics and is not supported is an error of the node's code.
   virtual ModelPlan plan(const ConfigNode& config, HeadKind head, std::int64_t labels) const = 0;
+  /// Writes into a config.json whether the output matrix is the embedding table, and nothing else
+  /// is computed otherwise.
+  virtual void set_tied(Json& config, bool tied) const = 0;
   /// Checks keys that are to replace those of a directory's config.json: known, well-formed, and
   /// without influence on shapes or on what trained weights mean, unless the value is the same.
   virtual void check_overrides(const ConfigNode& overrides, const Json& config) const = 0;

@@ -108,7 +108,7 @@ ModelPlan bert_plan(const BertFamilyConfig& config, const BertSwitches& switches
                 .labels = labels,
                 .causal = false};
   plan.prefix = head == HeadKind::kNone ? "" : concat(switches.model_type, ".");
-  plan.ignored = {"embeddings.position_ids"};
+  plan.ignored = {"embeddings.position_ids", "embeddings.token_type_ids"};
   plan.initializer_range = config.initializer_range;
   plan.sinusoidal_positions = config.sinusoidal_pos_embds;
   const double dropout = config.classifier_dropout.value_or(config.hidden_dropout_prob);
@@ -125,8 +125,8 @@ ModelPlan bert_plan(const BertFamilyConfig& config, const BertSwitches& switches
                            .bias = true,
                            .transform = switches.lm_activation,
                            .norm_eps = config.layer_norm_eps};
-    plan.ignored.push_back(concat(switches.lm_decoder, ".bias"));
-    if (config.tie_word_embeddings) plan.ignored.push_back(concat(switches.lm_decoder, ".weight"));
+    plan.output_matrix = concat(switches.lm_decoder, ".weight");
+    plan.copies.push_back({concat(switches.lm_decoder, ".bias"), switches.lm_bias, true});
   } else if (head == HeadKind::kSpan) {
     classifier.outputs = 2;
     classifier.dropout = 0;

@@ -2,9 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 
-#include <functional>
 #include <tuple>
-#include <utility>
 #include <vector>
 
 #include "nn/dropout.h"
@@ -60,29 +58,40 @@ at::Tensor Block::forward(const at::Tensor& x, const AttentionInputs& inputs, st
 at::Tensor Block::compute(const at::Tensor& x, const AttentionInputs& inputs, std::int64_t index,
                           const Context& context) const {
   seed_dropout(context, index, x.device());
-  std::vector<std::pair<const Norm*, std::function<at::Tensor(const at::Tensor&)>>> parts;
-  parts.emplace_back(attention_norm_.get(), [&](const at::Tensor& part) {
-    return attention_->forward(part, inputs, index, context);
-  });
+  return config_.norm_first ? norm_first(x, inputs, index, context)
+                            : norm_last(x, inputs, index, context);
+}
+
+at::Tensor Block::norm_last(at::Tensor x, const AttentionInputs& inputs, std::int64_t index,
+                            const Context& context) const {
+  const auto drop = [&](const at::Tensor& part) { return dropout(part, config_.dropout, context); };
+  // norm.add(x, y) gives x + y and norm(x + y) in one pass.
+  const auto add = [&](const Norm& norm, const at::Tensor& part) {
+    return norm.add(x, drop(part), at::kFloat).second;
+  };
+  x = add(*attention_norm_, attention_->forward(x, inputs, index, context));
   if (cross_attention_) {
-    parts.emplace_back(cross_attention_norm_.get(), [&](const at::Tensor& part) {
-      return cross_attention_->forward_memory(part, inputs.memory_mask, index, context);
-    });
+    x = add(*cross_attention_norm_,
+            cross_attention_->forward_memory(x, inputs.memory_mask, index, context));
   }
-  parts.emplace_back(feed_forward_norm_.get(),
-                     [&](const at::Tensor& part) { return feed_forward_->forward(part, context); });
-  const auto add = [&](const at::Tensor& part) { return dropout(part, config_.dropout, context); };
-  if (!config_.norm_first) {
-    at::Tensor y = x;
-    for (const auto& [norm, part] : parts) y = norm->add(y, add(part(y)), at::kFloat).second;
-    return y;
+  return add(*feed_forward_norm_, feed_forward_->forward(x, context));
+}
+
+at::Tensor Block::norm_first(at::Tensor x, const AttentionInputs& inputs, std::int64_t index,
+                             const Context& context) const {
+  const auto drop = [&](const at::Tensor& part) { return dropout(part, config_.dropout, context); };
+  // x + part(n), and the norm before the next part, in one pass.
+  at::Tensor n = attention_norm_->forward(x, context.compute);
+  const auto add = [&](const Norm& next, const at::Tensor& part) {
+    std::tie(x, n) = next.add(x, drop(part), context.compute);
+  };
+  const Norm& behind_attention = cross_attention_ ? *cross_attention_norm_ : *feed_forward_norm_;
+  add(behind_attention, attention_->forward(n, inputs, index, context));
+  if (cross_attention_) {
+    add(*feed_forward_norm_,
+        cross_attention_->forward_memory(n, inputs.memory_mask, index, context));
   }
-  // What a part adds and the norm before the next one are one operation.
-  at::Tensor y = x, normed = parts[0].first->forward(x, context.compute);
-  for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
-    std::tie(y, normed) = parts[i + 1].first->add(y, add(parts[i].second(normed)), context.compute);
-  }
-  return y + add(parts.back().second(normed));
+  return x + drop(feed_forward_->forward(n, context));
 }
 
 }  // namespace llmctl

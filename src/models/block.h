@@ -34,6 +34,12 @@ class Block : public torch::nn::Module {
  private:
   at::Tensor compute(const at::Tensor& x, const AttentionInputs& inputs, std::int64_t index,
                      const Context& context) const;
+  /// x ← norm(x + f(x)) for attention, cross-attention and feed-forward f (Vaswani et al., 2017).
+  at::Tensor norm_last(at::Tensor x, const AttentionInputs& inputs, std::int64_t index,
+                       const Context& context) const;
+  /// x ← x + f(norm(x)) for the same (Radford et al., 2019).
+  at::Tensor norm_first(at::Tensor x, const AttentionInputs& inputs, std::int64_t index,
+                        const Context& context) const;
 
   BlockConfig config_;
   std::shared_ptr<Attention> attention_, cross_attention_;

@@ -86,7 +86,11 @@ at::Tensor Stack::forward(at::Tensor x, const Sequence& input, const Context& ou
 }
 
 EncoderDecoder::EncoderDecoder(const EncoderDecoderConfig& config, const at::TensorOptions& options)
-    : config_(config) {
+    : config_(config), sinusoids_([rows = config.max_positions, columns = config.hidden_size] {
+        at::Tensor table = at::empty({rows, columns}, at::kFloat);
+        fill_half_sinusoids(table);
+        return table;
+      }) {
   embedding_ = register_module("embedding",
                                std::make_shared<Embedding>(config.vocab_size, config.hidden_size,
                                                            config.padding_id, options));
@@ -102,13 +106,7 @@ at::Tensor EncoderDecoder::embed(const Sequence& input, std::int64_t block,
   if (!config_.relative) {
     const at::Tensor positions = positions_of(input);
     check_ids(positions, config_.max_positions, "position");
-    if (!sinusoids_.defined()) {
-      at::Tensor table = at::empty({config_.max_positions, config_.hidden_size}, at::kFloat);
-      fill_half_sinusoids(table);
-      sinusoids_ = table;
-    }
-    sinusoids_ = sinusoids_.to(x.device());
-    x = x + at::embedding(sinusoids_, positions);
+    x = x + at::embedding(sinusoids_.on(x.device()), positions);
   }
   seed_dropout(context, block, x.device());
   return dropout(x, config_.embedding_dropout, context);

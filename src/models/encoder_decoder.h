@@ -7,6 +7,7 @@
 
 #include "models/block.h"
 #include "models/body.h"
+#include "nn/constant_table.h"
 #include "nn/embedding.h"
 #include "nn/relative_positions.h"
 
@@ -57,7 +58,7 @@ class EncoderDecoder : public Body {
 
   EncoderDecoderConfig config_;
   std::shared_ptr<Embedding> embedding_;
-  mutable at::Tensor sinusoids_;  // [max_positions, D] on the device last asked for
+  ConstantTable sinusoids_;  // [max_positions, D]
   std::shared_ptr<Stack> encoder_, decoder_;
 };
 

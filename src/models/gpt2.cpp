@@ -174,7 +174,7 @@ ModelPlan Gpt2Config::plan(const ConfigNode& node, HeadKind head, std::int64_t l
                            .tied = tie_word_embeddings,
                            .bias = false,
                            .transform = std::nullopt};
-    if (tie_word_embeddings) plan.ignored.push_back("lm_head.weight");
+    plan.output_matrix = "lm_head.weight";
   } else if (head != HeadKind::kNone) {
     ClassifierConfig classifier{.hidden_size = n_embd,
                                 .outputs = head == HeadKind::kSpan ? 2 : labels,

@@ -36,9 +36,8 @@ at::Tensor LmHead::transformed(const at::Tensor& rows, const Context& context) c
 
 at::Tensor LmHead::forward(const at::Tensor& rows, const at::Tensor& embeddings,
                            const Context& context) const {
-  const at::Tensor logits = linear(transformed(rows, context), config_.tied ? embeddings : weight,
-                                   at::Tensor(), context.compute)
-                                .to(at::kFloat);
+  const at::Tensor logits = linear_logits(transformed(rows, context),
+                                          config_.tied ? embeddings : weight, context.compute);
   return bias.defined() ? logits + bias.to(at::kFloat) : logits;
 }
 
@@ -65,7 +64,9 @@ at::Tensor Classifier::forward(const at::Tensor& rows, const Context& context) c
   seed_dropout(context, kHeadBlock, x.device());
   if (config_.dropout_before_pooler) x = dropout(x, config_.dropout, context);
   if (pooler_) x = activate(Activation::kTanh, pooler_->forward(x, context));
-  return output_->forward(dropout(x, config_.dropout, context), context).to(at::kFloat);
+  Context exact = context;  // scores in fp32, not rounded to what the body computes in
+  exact.compute = at::kFloat;
+  return output_->forward(dropout(x, config_.dropout, context), exact);
 }
 
 }  // namespace llmctl

@@ -1,6 +1,10 @@
 #include "models/labels.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
 
 namespace llmctl {
 namespace {
@@ -23,6 +27,11 @@ std::vector<std::string> read_labels(const ConfigNode& config) {
       }
       labels.push_back(found->get<std::string>());
     }
+    if (const Json& count = config.child("num_labels").value();
+        count.is_number_integer() && count != labels.size()) {
+      log_warning("config.json: num_labels is ", count.dump(), ", but id2label names ",
+                  labels.size(), " classes, which count");
+    }
     return labels;
   }
   const Json& count = config.child("num_labels").value();
@@ -32,16 +41,51 @@ std::vector<std::string> read_labels(const ConfigNode& config) {
     config.fail("num_labels",
                 concat("expected an integer from 1 to ", kMostLabels, ", got ", count.dump()));
   }
-  for (std::int64_t id = 0; id < count.get<std::int64_t>(); ++id) {
-    labels.push_back("LABEL_" + std::to_string(id));
-  }
+  return numbered_labels(count.get<std::int64_t>());
+}
+
+std::vector<std::string> numbered_labels(std::int64_t count) {
+  std::vector<std::string> labels;
+  for (std::int64_t id = 0; id < count; ++id) labels.push_back("LABEL_" + std::to_string(id));
   return labels;
+}
+
+namespace {
+
+constexpr std::pair<ProblemType, const char*> kProblemTypes[] = {
+    {ProblemType::kSingleLabel, "single_label_classification"},
+    {ProblemType::kMultiLabel, "multi_label_classification"},
+    {ProblemType::kRegression, "regression"}};
+
+}  // namespace
+
+ProblemType choose_problem_type(const std::optional<ProblemType>& asked, const ConfigNode& config,
+                                std::size_t outputs) {
+  if (asked) return *asked;
+  const Json& value = config.child("problem_type").value();
+  // One class to choose from would always be chosen: a single output is a value.
+  const ProblemType implied = outputs == 1 ? ProblemType::kRegression : ProblemType::kSingleLabel;
+  if (value.is_null()) return implied;
+  for (const auto& [type, name] : kProblemTypes) {
+    if (value == name) return type == ProblemType::kSingleLabel ? implied : type;
+  }
+  config.fail("problem_type",
+              concat("expected single_label_classification, multi_label_classification or "
+                     "regression, got ",
+                     value.dump()));
+}
+
+const char* problem_type_name(ProblemType type) {
+  for (const auto& [known, name] : kProblemTypes) {
+    if (known == type) return name;
+  }
+  fail(ErrorCode::kInternal, "a type of problem without a name");
 }
 
 std::vector<std::string> choose_labels(const std::vector<std::string>& asked,
                                        const ConfigNode& config) {
   std::vector<std::string> labels = asked.empty() ? read_labels(config) : asked;
-  if (labels.empty()) labels = {"LABEL_0", "LABEL_1"};
+  if (labels.empty()) labels = numbered_labels(2);
   return labels;
 }
 

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/fields.h"
+#include "models/model.h"
 
 namespace llmctl {
 
@@ -15,6 +17,16 @@ std::vector<std::string> read_labels(const ConfigNode& config);
 /// The names asked for; else the configuration's; else LABEL_0 and LABEL_1, as Hugging Face does.
 std::vector<std::string> choose_labels(const std::vector<std::string>& asked,
                                        const ConfigNode& config);
+
+/// LABEL_0, LABEL_1, …, as Hugging Face does.
+std::vector<std::string> numbered_labels(std::int64_t count);
+
+/// What a classifier's outputs mean: as asked for; else by the configuration's problem_type; else a
+/// single output is a value and several are classes that exclude one another, as Hugging Face takes
+/// them. The node's code for other values.
+ProblemType choose_problem_type(const std::optional<ProblemType>& asked, const ConfigNode& config,
+                                std::size_t outputs);
+const char* problem_type_name(ProblemType type);
 
 void write_labels(Json& config, const std::vector<std::string>& labels);
 

@@ -117,7 +117,7 @@ ModelPlan llama_plan(const LlamaFamilyConfig& config, const LlamaSwitches& switc
                 .labels = labels,
                 .causal = true};
   plan.prefix = head == HeadKind::kNone ? "" : head == HeadKind::kSpan ? "transformer." : "model.";
-  plan.ignored = {"rotary_emb.inv_freq"};
+  plan.ignored = {"rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached"};
   plan.initializer_range = config.initializer_range;
   if (head == HeadKind::kCausalLm) {
     plan.lm = LmHeadConfig{.hidden_size = config.hidden_size,
@@ -125,7 +125,7 @@ ModelPlan llama_plan(const LlamaFamilyConfig& config, const LlamaSwitches& switc
                            .tied = config.tie_word_embeddings,
                            .bias = false,
                            .transform = std::nullopt};
-    if (config.tie_word_embeddings) plan.ignored.push_back("lm_head.weight");
+    plan.output_matrix = "lm_head.weight";
   } else if (head == HeadKind::kSequenceClassification) {
     plan.classifier = ClassifierConfig{config.hidden_size, labels, false, /*bias=*/false, 0};
   } else if (head == HeadKind::kTokenClassification) {

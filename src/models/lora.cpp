@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "io/safetensors.h"
+#include "models/lora_file.h"
 #include "text/regex.h"
 
 namespace llmctl {
@@ -209,7 +210,9 @@ std::vector<std::string> adapter_labels(const std::filesystem::path& directory) 
 }
 
 bool is_adapter_directory(const std::filesystem::path& directory) {
-  return fs::exists(directory / kAdapterConfig) && !fs::exists(directory / "config.json");
+  if (!fs::exists(directory / kAdapterConfig)) return false;
+  return fs::exists(directory / kAdapterWeights) || fs::exists(directory / kOldAdapterWeights) ||
+         !fs::exists(directory / "config.json");
 }
 
 std::filesystem::path adapter_base(const std::filesystem::path& directory, const FindModel& find) {

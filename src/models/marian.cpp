@@ -17,7 +17,7 @@ struct MarianConfig : TokenConfig {
   std::optional<std::int64_t> decoder_vocab_size, decoder_start_token_id;
   std::string activation_function = "gelu";
   double dropout = 0.1, attention_dropout = 0, activation_dropout = 0, init_std = 0.02;
-  bool scale_embedding = false;
+  bool scale_embedding = false, tie_word_embeddings = true;
   Json forced_eos_token_id;
 
   template <class Self, class Visitor>
@@ -53,6 +53,8 @@ struct MarianConfig : TokenConfig {
     visit("init_std", self.init_std, "Standard deviation of freshly initialised matrices.",
           Range<double>{0, 1});
     visit("scale_embedding", self.scale_embedding, "Embeddings are multiplied by the root of D.");
+    visit("tie_word_embeddings", self.tie_word_embeddings,
+          "The output matrix is the embedding table.");
   }
 
   static std::vector<HeadClass> classes() { return {{HeadKind::kSeq2SeqLm, "MarianMTModel"}}; }
@@ -68,7 +70,6 @@ struct MarianConfig : TokenConfig {
     return {{"is_encoder_decoder", true},
             {"is_decoder", false},
             {"share_encoder_decoder_embeddings", true},
-            {"tie_word_embeddings", true},
             {"static_position_embeddings", true},
             {"normalize_before", false},
             {"normalize_embedding", false},
@@ -85,7 +86,7 @@ struct MarianConfig : TokenConfig {
   ModelPlan plan(const ConfigNode& node, HeadKind head, std::int64_t labels) const;
 };
 
-std::vector<TensorRule> tensor_rules(const EncoderDecoderConfig& body) {
+std::vector<TensorRule> tensor_rules(const EncoderDecoderConfig& body, bool tied) {
   std::vector<TensorRule> rules;
   const auto pair = [&](const std::string& file, const std::string& parameter) {
     for (const char* part : {".weight", ".bias"}) {
@@ -112,6 +113,7 @@ std::vector<TensorRule> tensor_rules(const EncoderDecoderConfig& body) {
       pair(file + "final_layer_norm", layer + "feed_forward_norm");
     }
   }
+  if (!tied) rules.push_back({"lm_head.weight", "head.weight"});
   rules.push_back({.file_name = "final_logits_bias", .parameter = "head.bias", .trained = false});
   return rules;
 }
@@ -183,17 +185,21 @@ ModelPlan MarianConfig::plan(const ConfigNode& node, HeadKind head, std::int64_t
                 .encoder_decoder = true,
                 .decoder_start = start};
   plan.prefix = "model.";
-  plan.ignored = {"embed_positions.weight", "coder.embed_tokens.weight", "lm_head.weight"};
+  plan.ignored = {"embed_positions.weight"};
+  for (const char* stack : {"model.encoder", "model.decoder"}) {
+    plan.copies.push_back({concat(stack, ".embed_tokens.weight"), "model.shared.weight"});
+  }
+  plan.output_matrix = "lm_head.weight";
   plan.initializer_range = init_std;
   plan.lm = LmHeadConfig{.hidden_size = d_model,
                          .vocab_size = body.vocab_size,
-                         .tied = true,
+                         .tied = tie_word_embeddings,
                          .bias = true,
                          .transform = std::nullopt,
                          .norm_eps = 0,
                          .constant_bias = true,
                          .input_scale = 1};
-  plan.tensors = tensor_rules(body);
+  plan.tensors = tensor_rules(body, tie_word_embeddings);
   plan.body = body;
   return plan;
 }

@@ -74,6 +74,11 @@ struct T5Config : TokenConfig {
     return {{"is_encoder_decoder", true}, {"is_decoder", false}};
   }
 
+  static void before_tying(Json& config) {
+    const bool scaled = config.value("tie_word_embeddings", true);
+    if (!config.contains("scale_decoder_outputs")) config["scale_decoder_outputs"] = scaled;
+  }
+
   void complete() {
     if (!num_decoder_layers) num_decoder_layers = num_layers;
     if (!pad_token_id) pad_token_id = 0;
@@ -189,7 +194,11 @@ ModelPlan T5Config::plan(const ConfigNode& node, HeadKind head, std::int64_t) co
                 .causal = true,
                 .encoder_decoder = true,
                 .decoder_start = start};
-  plan.ignored = {"coder.embed_tokens.weight", "EncDecAttention.relative_attention_bias.weight"};
+  plan.ignored = {"EncDecAttention.relative_attention_bias.weight"};
+  for (const char* stack : {"encoder", "decoder"}) {
+    plan.copies.push_back({concat(stack, ".embed_tokens.weight"), "shared.weight"});
+  }
+  plan.output_matrix = "lm_head.weight";
   plan.initialization = Initialization::kT5;
   plan.initializer_range = initializer_factor;
   const bool scaled = scale_decoder_outputs.value_or(tie_word_embeddings);
@@ -201,7 +210,6 @@ ModelPlan T5Config::plan(const ConfigNode& node, HeadKind head, std::int64_t) co
                          .norm_eps = 0,
                          .constant_bias = false,
                          .input_scale = scaled ? 1 / std::sqrt(static_cast<double>(d_model)) : 1.0};
-  if (tie_word_embeddings) plan.ignored.push_back("lm_head.weight");
   plan.tensors = tensor_rules(body, tie_word_embeddings);
   plan.body = body;
   return plan;

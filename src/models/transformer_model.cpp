@@ -14,9 +14,10 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "io/safetensors.h"
 #include "models/labels.h"
+#include "models/lora_file.h"
 #include "models/tensor_file.h"
+#include "models/tensor_matching.h"
 #include "models/weight_files.h"
 #include "nn/initialize.h"
 
@@ -260,6 +261,12 @@ void TransformerModel::save_adapter(const std::filesystem::path& directory,
     tensors.emplace_back(state.rules[i].file_name,
                          tensor_of_file(state.rules, state.tensors, i).to(dtype));
   }
+  if (plan_.lm && plan_.lm->tied &&
+      state.config.saves(module_of(embedding_rule(plan_).file_name))) {
+    // To PEFT the output matrix would stay the base's, unless it is there too.
+    tensors.emplace_back(kPeftPrefix + plan_.output_matrix,
+                         word_embeddings().detach().to(dtype).clone());
+  }
   std::map<std::string, std::string> metadata = {{kBaseFingerprint, state.base_fingerprint}};
   if (plan_.classifier && plan_.facts.head != HeadKind::kSpan) {
     metadata["labels"] = dump_json(Json(read_labels(ConfigNode(&config_, "", nullptr))));
@@ -275,10 +282,7 @@ void TransformerModel::load_weights(const std::filesystem::path& directory) {
   const auto [rules, tensors] = trained();
   std::map<std::string, at::Tensor> stored;
   if (adapter_) {
-    const auto file = std::make_shared<const SafetensorsFile>(directory / kAdapterWeights);
-    for (const auto& [name, info] : file->tensors()) {
-      stored.emplace(name, map_tensor(info, file->bytes(name), file));
-    }
+    stored = LoraFile(directory, adapter_->config).tensors();
   } else {
     stored = WeightFiles(directory).tensors();
   }
@@ -355,7 +359,7 @@ bool TransformerModel::insert_lora(const LoraConfig& config, const std::string& 
   state.config = config;
   state.base = base;
   const std::map<std::string, Linear*> layers = linear_layers();
-  const std::string kPrefix = "base_model.model.";
+  const std::string kPrefix = kPeftPrefix;
   Json modules = Json::array();
   at::Tensor a;  // of all parts of one tensor
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
@@ -375,7 +379,9 @@ bool TransformerModel::insert_lora(const LoraConfig& config, const std::string& 
     if (!config.targets(module, plain)) continue;
     if (rule.part == 0) modules.push_back(module);
     const std::int64_t rank = config.rank_of(module);
-    const auto options = tensors_[i].options();
+    // In fp32 whatever the weights are in, which would lose small updates.
+    const auto options = tensors_[i].options().dtype(
+        tensors_[i].scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
     if (rule.part == 0) {
       a = at::empty({rank, tensors_[i].size(1)}, options).set_requires_grad(true);
       state.rules.push_back({.file_name = kPrefix + module + ".lora_A.weight",
@@ -404,7 +410,9 @@ void TransformerModel::merge_lora() {
   const c10::AutoGradMode no_grad(false);
   for (Linear* layer : adapter_->adapted) {
     const LowRank& maps = *layer->low_rank;
-    layer->weight.add_(at::mm(maps.b, maps.a), maps.scale);
+    const at::Tensor sum =
+        layer->weight.to(maps.a.scalar_type()) + at::mm(maps.b, maps.a) * maps.scale;
+    layer->weight.copy_(sum);
     layer->low_rank.reset();
   }
   adapter_.reset();

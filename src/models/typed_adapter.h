@@ -64,7 +64,8 @@ void require_unchanged(const ConfigNode& overrides, const Json& config,
 
 /// `Config` has: fields(); kModelType; classes(); required_keys() of fresh models; free_keys() that
 /// may differ from a directory's; supported_values(); complete(), which chooses what a fresh model
-/// leaves open; plan(node, head, labels).
+/// leaves open; plan(node, head, labels); perhaps before_tying(config), which writes down what has
+/// followed from tie_word_embeddings.
 template <class Config>
 class TypedAdapter : public Adapter {
  public:
@@ -100,6 +101,11 @@ class TypedAdapter : public Adapter {
     Config config;
     read_config(node, config, all_keys(node.value()));
     return config.plan(node, head, labels);
+  }
+
+  void set_tied(Json& config, bool tied) const override {
+    if constexpr (requires { Config::before_tying(config); }) Config::before_tying(config);
+    config["tie_word_embeddings"] = tied;
   }
 
   void check_overrides(const ConfigNode& overrides, const Json& config) const override {

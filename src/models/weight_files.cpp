@@ -1,7 +1,10 @@
 #include "models/weight_files.h"
 
+#include <ATen/TensorOperators.h>
+
 #include <algorithm>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -24,7 +27,69 @@ void add_torch_file(const fs::path& path, std::map<std::string, at::Tensor>& ten
   }
 }
 
+/// Names of TensorFlow and Flax differ, and their matrices lie transposed.
+void refuse_other_frameworks(const SafetensorsFile& file) {
+  const auto format = file.metadata().find("format");
+  if (format == file.metadata().end()) return;
+  require(
+      format->second != "tf" && format->second != "flax", ErrorCode::kData, file.path(),
+      ": weights written by ", format->second == "tf" ? "TensorFlow" : "Flax",
+      ", whose names and layouts differ; get the PyTorch ones from the model's page, or convert "
+      "them with transformers (from_",
+      format->second, "=True)");
+}
+
+/// A name without the parts that wrappers put into it.
+std::string unwrapped(const std::string& name) {
+  std::string result;
+  for (std::size_t begin = 0; begin <= name.size();) {
+    const std::size_t end = std::min(name.find('.', begin), name.size());
+    const std::string part = name.substr(begin, end - begin);
+    const bool wrapper = part == "_orig_mod" || part == "_fsdp_wrapped_module" ||
+                         part == "_checkpoint_wrapped_module";
+    if (!wrapper) result += (result.empty() ? "" : ".") + part;
+    begin = end + 1;
+  }
+  return result;
+}
+
 }  // namespace
+
+std::map<std::string, at::Tensor> without_wrappers(std::map<std::string, at::Tensor> tensors,
+                                                   const fs::path& file) {
+  const std::string module = "module.";
+  std::map<std::string, std::string> names;  // of the file → without wrappers
+  for (const auto& [name, tensor] : tensors) names[name] = unwrapped(name);
+  while (!names.empty() && std::all_of(names.begin(), names.end(), [&](const auto& entry) {
+    return entry.second.starts_with(module) && entry.second.size() > module.size();
+  })) {
+    for (auto& [name, short_name] : names) short_name.erase(0, module.size());
+  }
+  std::map<std::string, at::Tensor> result;
+  for (auto& [name, tensor] : tensors) {
+    const bool fresh = result.emplace(names.at(name), std::move(tensor)).second;
+    require(fresh, ErrorCode::kData, file, ": tensor '", names.at(name),
+            "' is there twice, once as '", name, "'");
+  }
+  return result;
+}
+
+void WeightFiles::replace(const std::string& name, at::Tensor tensor) {
+  const auto before = tensors_.find(name);
+  if (before != tensors_.end()) replaced_.emplace(name, before->second.scalar_type());
+  tensors_[name] = std::move(tensor);
+}
+
+at::ScalarType WeightFiles::stored_dtype(const std::string& name) const {
+  const auto before = replaced_.find(name);
+  return before != replaced_.end() ? before->second : tensors_.at(name).scalar_type();
+}
+
+bool same_values(const at::Tensor& a, const at::Tensor& b) {
+  if (a.sizes() != b.sizes()) return false;
+  if (a.scalar_type() == b.scalar_type()) return a.equal(b);
+  return a.to(at::kDouble).equal(b.to(at::kDouble));
+}
 
 void refuse_other_formats(const fs::path& path) {
   std::error_code ignored;
@@ -51,6 +116,7 @@ WeightFiles::WeightFiles(const fs::path& directory) {
   if (has("model.safetensors") || has("model.safetensors.index.json")) {
     const auto files = std::make_shared<const SafetensorsSet>(directory);
     for (const auto& [name, file] : files->tensors()) {
+      refuse_other_frameworks(*file);
       tensors_.emplace(name, map_tensor(files->info(name), files->bytes(name), files));
     }
   } else if (has("pytorch_model.bin")) {
@@ -71,6 +137,7 @@ WeightFiles::WeightFiles(const fs::path& directory) {
     fail(ErrorCode::kMissing, directory.string(),
          ": no weights: neither model.safetensors, nor pytorch_model.bin, nor the index of either");
   }
+  tensors_ = without_wrappers(std::move(tensors_), directory);
 }
 
 std::string weights_fingerprint(const fs::path& directory) {

@@ -6,22 +6,37 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <utility>
 
 namespace llmctl {
 
 /// Memory-mapped: model.safetensors, its shards by model.safetensors.index.json, or else
 /// pytorch_model.bin and its shards. A directory with other files only (GGUF, TensorFlow, …) is
-/// refused with what to get instead. kMissing, kData.
+/// refused with what to get instead. Names are without what torch.compile, DistributedDataParallel
+/// and their like put into them ("_orig_mod.", "module."). kMissing, kData.
 class WeightFiles {
  public:
   explicit WeightFiles(const std::filesystem::path& directory);
   /// Views of the files' bytes, which they keep mapped; not to be written to.
   const std::map<std::string, at::Tensor>& tensors() const { return tensors_; }
   bool contains(const std::string& name) const { return tensors_.contains(name); }
+  /// Puts a tensor in the place of the file's, or beside the others.
+  void replace(const std::string& name, at::Tensor tensor);
+  /// The dtype of a tensor in the directory's own files.
+  at::ScalarType stored_dtype(const std::string& name) const;
 
  private:
+  std::map<std::string, at::ScalarType> replaced_;
   std::map<std::string, at::Tensor> tensors_;
 };
+
+/// Tensors under the names that they have without wrappers: "_orig_mod." and its like wherever they
+/// stand, "module." before all names. kData, at `file`, for two tensors of one name.
+std::map<std::string, at::Tensor> without_wrappers(std::map<std::string, at::Tensor> tensors,
+                                                   const std::filesystem::path& file);
+
+/// Whether two tensors hold the same numbers, whatever their dtypes.
+bool same_values(const at::Tensor& a, const at::Tensor& b);
 
 /// SHA-256 over the names, dtypes and shapes of a directory's tensors and the beginning of each
 /// one's values: tells trained weights from others without reading them all. kMissing, kData.

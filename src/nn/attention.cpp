@@ -46,7 +46,8 @@ bool is_right_padded(const at::Tensor& documents) {
 at::Tensor attention_map(const at::Tensor& q, const at::Tensor& k, double scale,
                          const AttentionMask& mask) {
   const std::int64_t group = q.size(1) / k.size(1);
-  const at::Tensor keys = group > 1 ? at::repeat_interleave(k, group, 1) : k;
+  const at::Tensor keys = group > 1 ? at::repeat_interleave(k, group, 1) : k;  // [B, H, S, K]
+  // [B, H, T, K] · [B, H, K, S] → [B, H, T, S]
   at::Tensor scores = at::matmul(q.to(at::kFloat), keys.to(at::kFloat).transpose(2, 3)) * scale;
   if (mask.bias.defined()) scores = scores + mask.bias;
   if (mask.causal) {
@@ -73,15 +74,15 @@ AttentionMask sequence_mask(const at::Tensor& ids, const at::Tensor& documents, 
   }
   // Padding asks like everybody's: it sees all that is no padding, as in Hugging Face's models. A
   // row of nothing else sees itself, so that no softmax is empty.
-  const at::Tensor real = documents.ge(0);
-  at::Tensor seen = documents.unsqueeze(2)
+  const at::Tensor real = documents.ge(0);  // [B, T]
+  at::Tensor seen = documents               // [B, T, T]: token t sees token s.unsqueeze(2)
                         .eq(documents.unsqueeze(1))
                         .logical_or(real.logical_not().unsqueeze(2))
                         .logical_and(real.unsqueeze(1))
                         .logical_or(real.any(1).logical_not().view({-1, 1, 1}));
   if (causal) seen = at::tril(seen);
   if (windowed) seen = at::triu(seen, 1 - window);
-  return {false, additive(seen.unsqueeze(1))};
+  return {false, additive(seen.unsqueeze(1))};  // [B, 1, T, T]
 }
 
 AttentionMask cache_mask(const KvCache& cache, std::int64_t new_tokens, const at::Device& device,
@@ -98,9 +99,9 @@ AttentionMask cache_mask(const KvCache& cache, std::int64_t new_tokens, const at
 
 AttentionMask memory_mask(const Memory& memory) {
   if (!memory.documents.defined()) return {};
-  const at::Tensor real = memory.documents.ge(0);
+  const at::Tensor real = memory.documents.ge(0);  // [B, S]
   const at::Tensor seen = real.logical_or(real.any(1, /*keepdim=*/true).logical_not());
-  return {false, additive(seen.unsqueeze(1).unsqueeze(1))};
+  return {false, additive(seen.unsqueeze(1).unsqueeze(1))};  // [B, 1, 1, S]
 }
 
 Attention::Attention(const AttentionConfig& config, const at::TensorOptions& options)
@@ -130,9 +131,12 @@ at::Tensor Attention::forward(const at::Tensor& x, const AttentionInputs& inputs
   const std::int64_t rows = x.size(0), length = x.size(1);
   const std::vector<at::Tensor> projected =
       forward_each({query.get(), key.get(), value.get()}, x, context);
-  at::Tensor q = projected[0].view({rows, length, config_.heads, config_.head_size});
-  at::Tensor k = projected[1].view({rows, length, config_.kv_heads, config_.head_size});
-  at::Tensor v = projected[2].view({rows, length, config_.kv_heads, config_.head_size});
+  const auto split = [&](const at::Tensor& projection, std::int64_t heads) {
+    return projection.view({rows, length, heads, config_.head_size});  // [B, T, H·K] → [B, T, H, K]
+  };
+  at::Tensor q = split(projected[0], config_.heads);     // [B, T, H, K]
+  at::Tensor k = split(projected[1], config_.kv_heads);  // [B, T, G, K]
+  at::Tensor v = split(projected[2], config_.kv_heads);  // [B, T, G, K]
   if (query_norm_) {
     q = query_norm_->forward(q, context.compute);
     k = key_norm_->forward(k, context.compute);
@@ -142,8 +146,8 @@ at::Tensor Attention::forward(const at::Tensor& x, const AttentionInputs& inputs
     k = rotary(k, inputs.cosines, inputs.sines);
   }
   const at::ScalarType type = attention_dtype(context.compute, x.device());
-  q = q.to(type).transpose(1, 2);
-  k = k.to(type).transpose(1, 2);
+  q = q.to(type).transpose(1, 2);  // [B, H, T, K]
+  k = k.to(type).transpose(1, 2);  // [B, G, T, K], with a cache [B, G, S, K]
   v = v.to(type).transpose(1, 2);
   if (context.cache) std::tie(k, v) = context.cache->append(layer, k, v);
   return mix(q, k, v, inputs.mask, concat(context.tap_prefix, "attentions.", layer), context);
@@ -156,9 +160,9 @@ at::Tensor Attention::forward_memory(const at::Tensor& x, const AttentionMask& m
   const auto heads = [&](const at::Tensor& projected, std::int64_t count) {
     return projected.view({projected.size(0), projected.size(1), count, config_.head_size})
         .to(type)
-        .transpose(1, 2);
+        .transpose(1, 2);  // [B, S, G·K] → [B, G, S, K]
   };
-  const at::Tensor q = heads(query->forward(x, context), config_.heads);
+  const at::Tensor q = heads(query->forward(x, context), config_.heads);  // [B, H, T, K]
   std::pair<at::Tensor, at::Tensor> kept;
   if (context.cache) kept = context.cache->memory(layer);
   if (!kept.first.defined()) {
@@ -175,7 +179,7 @@ at::Tensor Attention::mix(const at::Tensor& q, const at::Tensor& k, const at::Te
                           const Context& context) const {
   if (context.tap) (*context.tap)(map_name, attention_map(q, k, scale_, mask));
   const double drop = context.train ? config_.dropout : 0.0;
-  at::Tensor mixed;
+  at::Tensor mixed;  // [B, H, T, K]
   if (mask.bias.defined() && mask.bias.requires_grad()) {
     // LibTorch's fused kernels give no gradient of a bias.
     const at::Tensor seen = at::dropout(attention_map(q, k, scale_, mask), drop, context.train);
@@ -188,9 +192,9 @@ at::Tensor Attention::mix(const at::Tensor& q, const at::Tensor& k, const at::Te
     mixed = at::scaled_dot_product_attention(q, k, v, bias, drop, mask.causal, scale_,
                                              /*enable_gqa=*/config_.kv_heads != config_.heads);
   }
-  return output->forward(
-      mixed.transpose(1, 2).reshape({q.size(0), q.size(2), config_.heads * config_.head_size}),
-      context);
+  const at::Tensor joined =  // [B, H, T, K] → [B, T, H·K]
+      mixed.transpose(1, 2).reshape({q.size(0), q.size(2), config_.heads * config_.head_size});
+  return output->forward(joined, context);
 }
 
 at::ScalarType attention_dtype(at::ScalarType compute, const at::Device& device) {

@@ -49,6 +49,7 @@ void KvCache::grow(std::int64_t slots) {
     for (auto& tensor : *tensors) {
       at::Tensor larger =
           at::zeros({tensor.size(0), tensor.size(1), slots, tensor.size(3)}, tensor.options());
+      // [B, G, S, K] into the first S of more slots
       larger.narrow(2, 0, slots_).copy_(tensor);
       tensor = larger;
     }
@@ -67,11 +68,11 @@ std::pair<at::Tensor, at::Tensor> KvCache::append(std::int64_t layer, const at::
     if (equal_) {
       cache.narrow(2, lengths_.empty() ? 0 : lengths_.front(), new_tokens_).copy_(fresh);
     } else {
-      const at::Tensor slots =
+      const at::Tensor slots =  // [B, T] → [B, G, T, K]
           slots_of_new_.view({fresh.size(0), 1, fresh.size(2), 1}).expand(fresh.sizes());
       cache.scatter_(2, slots, fresh.to(cache.scalar_type()));
     }
-    return cache.narrow(2, 0, used());
+    return cache.narrow(2, 0, used());  // [B, G, S', K]
   };
   return {store(keys_[index], keys), store(values_[index], values)};
 }
@@ -116,13 +117,14 @@ void KvCache::keep_memory(std::int64_t layer, const at::Tensor& keys, const at::
 }
 
 at::Tensor KvCache::slots_of_new() const {
+  // [B, 1] + [T] → [B, T]
   return at::tensor(lengths_, at::kLong).unsqueeze(1) + at::arange(new_tokens_, at::kLong);
 }
 
 at::Tensor KvCache::mask(std::int64_t window) const {
-  const at::Tensor last = slots_of_new().unsqueeze(1).unsqueeze(3);
-  const at::Tensor slots = at::arange(used(), at::kLong);
-  const at::Tensor seen = slots.le(last);
+  const at::Tensor last = slots_of_new().unsqueeze(1).unsqueeze(3);  // [B, 1, T, 1]
+  const at::Tensor slots = at::arange(used(), at::kLong);            // [S']
+  const at::Tensor seen = slots.le(last);                            // [B, 1, T, S']
   return window > 0 ? seen.logical_and(slots.gt(last - window)) : seen;
 }
 

@@ -1,10 +1,11 @@
 #include "nn/rope.h"
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/max.h>
+#include <ATen/ops/stack.h>
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numbers>
 
 #include "ops/rotary.h"
@@ -72,21 +73,60 @@ std::vector<double> inverse_frequencies(const RopeConfig& config, std::int64_t h
   return frequencies;
 }
 
+namespace {
+
+/// Frequencies in single precision [K/2].
+at::Tensor frequency_row(const RopeConfig& config, std::int64_t head_size, std::int64_t length) {
+  const std::vector<double> values = inverse_frequencies(config, head_size, length);
+  at::Tensor row = at::empty({static_cast<std::int64_t>(values.size())}, at::kFloat);
+  std::transform(values.begin(), values.end(), row.mutable_data_ptr<float>(),
+                 [](double value) { return static_cast<float>(value); });
+  return row;
+}
+
+}  // namespace
+
 RotaryEmbedding::RotaryEmbedding(const RopeConfig& config, std::int64_t head_size)
-    : config_(config), head_size_(head_size) {}
+    : config_(config),
+      head_size_(head_size),
+      frequencies_([config, head_size] { return frequency_row(config, head_size, 0); }) {}
+
+at::Tensor RotaryEmbedding::stretched(const at::Tensor& positions) const {
+  const at::Tensor host = positions.to(at::kCPU).contiguous();
+  const auto* const position = host.const_data_ptr<std::int64_t>();
+  const std::int64_t count = host.numel(), row = host.size(-1);
+  std::vector<std::int64_t> lengths(static_cast<std::size_t>(count));
+  std::int64_t longest = 0;
+  for (std::int64_t end = count; end > 0;) {
+    // Backwards: the text that ends here began where positions last fell, or with its row.
+    std::int64_t begin = end - 1;
+    while (begin % row != 0 && position[begin - 1] <= position[begin]) --begin;
+    const std::int64_t length = position[end - 1] + 1;
+    std::fill(lengths.begin() + begin, lengths.begin() + end, length);
+    longest = std::max(longest, length);
+    end = begin;
+  }
+  if (longest <= config_.max_positions) return {};
+  std::map<std::int64_t, at::Tensor> rows;
+  std::vector<at::Tensor> all;
+  for (const std::int64_t length : lengths) {
+    at::Tensor& known = rows[std::max(length, config_.max_positions)];
+    if (!known.defined()) known = frequency_row(config_, head_size_, length);
+    all.push_back(known);
+  }
+  std::vector<std::int64_t> shape = positions.sizes().vec();
+  shape.push_back(head_size_ / 2);
+  return at::stack(all).view(shape);  // [B, T, K/2]
+}
 
 std::pair<at::Tensor, at::Tensor> RotaryEmbedding::angles(const at::Tensor& positions) const {
-  const bool dynamic = config_.kind == RopeKind::kDynamic;
-  if (dynamic || !frequencies_.defined() || frequencies_.device() != positions.device()) {
-    const std::int64_t length =
-        dynamic && positions.numel() > 0 ? at::max(positions).item<std::int64_t>() + 1 : 0;
-    const std::vector<double> values = inverse_frequencies(config_, head_size_, length);
-    at::Tensor host = at::empty({static_cast<std::int64_t>(values.size())}, at::kFloat);
-    std::transform(values.begin(), values.end(), host.mutable_data_ptr<float>(),
-                   [](double value) { return static_cast<float>(value); });
-    frequencies_ = host.to(positions.device());
+  at::Tensor frequencies;
+  if (config_.kind == RopeKind::kDynamic && positions.numel() > 0) {
+    frequencies = stretched(positions);
   }
-  return rotary_angles(positions, frequencies_, config_.attention_factor);
+  frequencies = frequencies.defined() ? frequencies.to(positions.device())
+                                      : frequencies_.on(positions.device());
+  return rotary_angles(positions, frequencies, config_.attention_factor);
 }
 
 }  // namespace llmctl

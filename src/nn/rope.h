@@ -5,7 +5,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <utility>
 #include <vector>
+
+#include "nn/constant_table.h"
 
 namespace llmctl {
 
@@ -24,21 +27,27 @@ struct RopeConfig {
   std::int64_t max_positions = 2048;           ///< dynamic: length up to which nothing is stretched
 };
 
-/// K/2 angular frequencies for heads of size K. `length` is the longest position in use plus one
-/// and counts for dynamic scaling alone.
+/// K/2 angular frequencies for heads of size K. `length` is that of the text, which counts for
+/// dynamic scaling alone.
 std::vector<double> inverse_frequencies(const RopeConfig& config, std::int64_t head_size,
                                         std::int64_t length);
 
 /// Cosines and sines for positions [T] or [B, T]: two [T, K/2] or [B, T, K/2] fp32 on their device.
+/// Dynamic scaling stretches each text by its own length: where positions fall, another text of the
+/// row begins.
 class RotaryEmbedding {
  public:
   RotaryEmbedding(const RopeConfig& config, std::int64_t head_size);
   std::pair<at::Tensor, at::Tensor> angles(const at::Tensor& positions) const;
 
  private:
+  /// Frequencies of each position's own text [T, K/2] or [B, T, K/2], on the CPU; undefined where
+  /// no text is long enough to be stretched.
+  at::Tensor stretched(const at::Tensor& positions) const;
+
   RopeConfig config_;
   std::int64_t head_size_;
-  mutable at::Tensor frequencies_;  // [K/2] fp32 on the device last asked for
+  ConstantTable frequencies_;  // [K/2] fp32, of texts that are not stretched
 };
 
 }  // namespace llmctl

@@ -16,6 +16,7 @@
 
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/file_error.h"
 #include "base/log.h"
 #include "base/threads.h"
 #include "base/waiting.h"
@@ -106,7 +107,9 @@ void set_deterministic(bool on) {
   auto& context = at::globalContext();
   // cuBLAS reads this when its first handle is made.
   if (on) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
-  context.setDeterministicAlgorithms(on, /*warn_only=*/true);
+  // Where LibTorch only warns, attention's backward pass takes its faster form, whose sums have no
+  // order.
+  context.setDeterministicAlgorithms(on, /*warn_only=*/false);
   context.setDeterministicFillUninitializedMemory(false);
   context.setDeterministicCuDNN(on);
   context.setBenchmarkCuDNN(false);
@@ -128,9 +131,17 @@ void translate_torch_errors(const std::function<void()>& work) {
   } catch (const c10::Error& error) {
     const std::string text = first_line(error.what_without_backtrace());
     if (says_out_of_memory(text)) fail_out_of_memory(text);
+    if (const std::size_t end = text.find(" does not have a deterministic implementation");
+        end != std::string::npos) {
+      fail(ErrorCode::kConfig, "train.deterministic: LibTorch's ", text.substr(0, end),
+           " has no deterministic form on this device; train on the CPU, or set "
+           "train.deterministic=false");
+    }
     fail(ErrorCode::kInternal, "LibTorch: ", text);
   } catch (const std::bad_alloc&) {
     fail_out_of_memory("");
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw to_error(error);
   }
 }
 

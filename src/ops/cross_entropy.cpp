@@ -61,31 +61,36 @@ Pieces compute_chunks(const at::Tensor& rows, const at::Tensor& weight, const at
                       bool want_weight, bool want_bias) {
   const at::ScalarType exact = compute == at::kDouble ? at::kDouble : at::kFloat;
   const std::int64_t count = rows.size(0), vocabulary = weight.size(0);
-  const at::Tensor w = weight.to(compute);
+  // What the logits' product reads is there once, not once for each chunk.
+  const at::Tensor exact_weight = rows.is_cpu() ? weight.to(exact) : weight.to(compute);
   const at::Tensor wide_bias = bias.defined() ? bias.to(exact) : bias;
   Pieces pieces;
   pieces.losses = at::empty({count}, rows.options().dtype(exact));
   if (want_rows) pieces.rows_gradient = at::empty_like(rows);
   if (want_weight) pieces.weight_gradient = at::zeros_like(weight);
   if (want_bias) pieces.bias_gradient = at::zeros_like(bias);
+  at::Tensor w;  // [V, D] in `compute`, for the gradients
+  if (exact_weight.scalar_type() == compute) w = exact_weight;
   const bool differentiate = want_rows || want_weight || want_bias;
   const std::int64_t step = chunk_rows(rows, vocabulary);
   for (std::int64_t begin = 0; begin < count; begin += step) {
     const std::int64_t size = std::min(step, count - begin);
-    const at::Tensor chunk = rows.narrow(0, begin, size).to(compute);
-    at::Tensor logits = gemm(chunk, w.t()).to(exact);
+    const at::Tensor chunk = rows.narrow(0, begin, size);
+    at::Tensor logits = gemm_exact(chunk, exact_weight, compute);
     if (wide_bias.defined()) logits.add_(wide_bias);
     pieces.losses.narrow(0, begin, size)
         .copy_(softmax_losses(logits, labels.narrow(0, begin, size), differentiate));
     if (want_bias) pieces.bias_gradient.add_(logits.sum(0));
     if (!want_rows && !want_weight) continue;
+    // The gradient's products are in `compute`, as all others.
+    if (!w.defined()) w = weight.to(compute);
     const at::Tensor gradient = logits.to(compute);
     if (want_rows) pieces.rows_gradient.narrow(0, begin, size).copy_(gemm(gradient, w));
     if (want_weight) {
       if (compute == weight.scalar_type()) {
-        gemm_add(pieces.weight_gradient, gradient.t(), chunk);
+        gemm_add(pieces.weight_gradient, gradient.t(), chunk.to(compute));
       } else {
-        pieces.weight_gradient.add_(gemm(gradient.t(), chunk));
+        pieces.weight_gradient.add_(gemm(gradient.t(), chunk.to(compute)));
       }
     }
   }

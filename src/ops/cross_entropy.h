@@ -6,10 +6,11 @@
 namespace llmctl {
 
 /// Sum over n of -log softmax(rows[n] · weightᵀ + bias)[labels[n]], a scalar with gradient. rows
-/// [N, D], weight [V, D], bias [V] or undefined, labels [N] int64 in [0, V). The product runs in
-/// `compute`, softmax and sum in fp32. Logits exist only for a chunk of rows at a time; gradients
-/// are made in the same pass, so that the backward pass only scales them. `per_row`, when given,
-/// receives the [N] losses (fp32, no gradient).
+/// [N, D], weight [V, D], bias [V] or undefined, labels [N] int64 in [0, V). The logits are
+/// those of linear_logits(), softmax and sum in fp32, the gradients' products run in `compute`.
+/// Logits exist only for a chunk of rows at a time; gradients are made in the same pass, so that
+/// the backward pass only scales them. `per_row`, when given, receives the [N] losses (fp32, no
+/// gradient).
 at::Tensor linear_cross_entropy(const at::Tensor& rows, const at::Tensor& weight,
                                 const at::Tensor& bias, const at::Tensor& labels,
                                 at::ScalarType compute, at::Tensor* per_row = nullptr);

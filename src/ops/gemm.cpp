@@ -41,6 +41,14 @@ at::Tensor gemm(const at::Tensor& a, const at::Tensor& b, const at::Tensor& bias
   return bias.defined() ? at::addmm(bias, a, b) : at::mm(a, b);
 }
 
+at::Tensor gemm_exact(const at::Tensor& rows, const at::Tensor& weight, at::ScalarType compute) {
+  if (rows.is_cuda() && c10::elementSize(compute) < 4) {
+    return at::mm(rows.to(compute), weight.to(compute).t(), at::kFloat);
+  }
+  const at::ScalarType exact = compute == at::kDouble ? at::kDouble : at::kFloat;
+  return gemm(rows.to(exact), weight.to(exact).t());
+}
+
 void gemm_add(at::Tensor& out, const at::Tensor& a, const at::Tensor& b) {
   if (a.is_cpu() && a.scalar_type() == at::kFloat && prefers_onednn()) {
     out.add_(gemm(a, b));

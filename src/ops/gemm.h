@@ -9,6 +9,10 @@ namespace llmctl {
 /// one dtype.
 at::Tensor gemm(const at::Tensor& a, const at::Tensor& b, const at::Tensor& bias = {});
 
+/// rows [N, K] · weight [M, K]ᵀ → [N, M] in fp32 (fp64 where `compute` is): products of operands in
+/// `compute` summed and kept in fp32 on GPUs, a product of fp32 operands on the CPU.
+at::Tensor gemm_exact(const at::Tensor& rows, const at::Tensor& weight, at::ScalarType compute);
+
 /// out [N, M] += a [N, K] · b [K, M].
 void gemm_add(at::Tensor& out, const at::Tensor& a, const at::Tensor& b);
 

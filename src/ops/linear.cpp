@@ -77,7 +77,35 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
   }
 };
 
+class LogitsFunction : public torch::autograd::Function<LogitsFunction> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& rows,
+                            const at::Tensor& weight, at::ScalarType compute) {
+    context->save_for_backward({rows, weight});
+    context->saved_data["compute"] = compute;
+    return gemm_exact(rows, weight, compute);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const auto compute = context->saved_data["compute"].toScalarType();
+    const at::Tensor gradient = gradients[0].to(compute).contiguous();
+    variable_list result(3);
+    if (context->needs_input_grad(0)) {
+      result[0] = gemm(gradient, saved[1].to(compute)).to(saved[0].scalar_type());
+    }
+    if (context->needs_input_grad(1)) {
+      result[1] = gemm(gradient.t(), saved[0].to(compute)).to(saved[1].scalar_type());
+    }
+    return result;
+  }
+};
+
 }  // namespace
+
+at::Tensor linear_logits(const at::Tensor& rows, const at::Tensor& weight, at::ScalarType compute) {
+  return LogitsFunction::apply(rows, weight, compute);
+}
 
 std::vector<at::Tensor> linear_each(const at::Tensor& x, const std::vector<at::Tensor>& weights,
                                     const std::vector<at::Tensor>& biases, at::ScalarType compute) {

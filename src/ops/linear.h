@@ -12,6 +12,11 @@ namespace llmctl {
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                   at::ScalarType compute);
 
+/// Logits rows [N, D] · weightᵀ [D, V] → [N, V] in fp32 (fp64 for fp64), which nothing rounds to
+/// `compute` on the way: on GPUs products of operands in `compute` are summed and kept in fp32, on
+/// the CPU the product is one of fp32. Gradients are computed in `compute`.
+at::Tensor linear_logits(const at::Tensor& rows, const at::Tensor& weight, at::ScalarType compute);
+
 /// Several maps of one input, as linear() each; the input is cast once and its gradient is
 /// accumulated by the products. `biases` has an entry (perhaps undefined) for each weight.
 std::vector<at::Tensor> linear_each(const at::Tensor& x, const std::vector<at::Tensor>& weights,

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/signals.h"
 #include "base/utf8.h"
+#include "models/inputs.h"
 #include "ops/backend.h"
 
 namespace llmctl {
@@ -113,9 +114,7 @@ at::Tensor mask_probabilities(Model& model, const std::vector<const MaskedText*>
       rows.push_back(static_cast<std::int64_t>(b) * input.length() + position);
     }
   }
-  Batch batch;
-  batch.input = input;
-  const Sequence moved = to_device(batch, model.device()).input;
+  const Sequence moved = to_model(input, model);
   at::Tensor hidden = model.hidden(moved, context);
   hidden = hidden.reshape({-1, hidden.size(-1)});
   hidden = hidden.index_select(0, at::tensor(rows, at::kLong).to(hidden.device()));

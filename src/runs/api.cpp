@@ -222,14 +222,17 @@ void set_verbosity(Verbosity verbosity) {
 
 void export_model(const std::string& model, const std::filesystem::path& directory,
                   const std::string& dtype) {
-  require(dtype == "fp32" || dtype == "bf16" || dtype == "fp16", ErrorCode::kUsage, "dtype ", dtype,
-          ": expected fp32, bf16 or fp16");
+  require(dtype.empty() || dtype == "fp32" || dtype == "bf16" || dtype == "fp16", ErrorCode::kUsage,
+          "dtype ", dtype, ": expected fp32, bf16 or fp16");
   translate_torch_errors(
       [&] { export_model_directory(model, directory, dtype, kMaxShardBytes, false); });
 }
 
 std::string inspect(const std::string& path) {
-  return dump_json(inspect_path(path, Listing::kGroups, false).json, 2);
+  std::string text;
+  translate_torch_errors(
+      [&] { text = dump_json(inspect_path(path, Listing::kGroups, false).json, 2); });
+  return text;
 }
 
 }  // namespace llmctl

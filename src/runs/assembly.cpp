@@ -34,6 +34,40 @@ std::filesystem::path initial_directory(const ConfigNode& root) {
   return resolve_model_directory(node.value().get<std::string>());
 }
 
+/// Whether the model has a row for every token of the tokenizer. Tokens added behind the model's,
+/// which texts seldom hold, are named in a warning, and texts with them refused when they come. An
+/// error of `code`, with the remedy, for other tokens, and for those that the tokenizer puts into
+/// every text.
+void check_vocabulary(const Model& model, const Tokenizer& tokenizer, const std::string& name,
+                      ErrorCode code) {
+  constexpr std::int64_t kMostAdded = 16;
+  const std::int64_t rows = model.facts().vocab_size, tokens = tokenizer.vocab_size();
+  if (tokens <= rows) return;
+  const char* const remedy =
+      "resize the model's embeddings (transformers' resize_token_embeddings), or take the tokens "
+      "out of the tokenizer's files";
+  std::string names;
+  for (std::int64_t id = rows; id < std::min(tokens, rows + kMostAdded); ++id) {
+    names +=
+        concat(names.empty() ? "" : ", ", tokenizer.piece(static_cast<TokenId>(id)), " (", id, ")");
+  }
+  bool added = tokens - rows <= kMostAdded;
+  for (std::int64_t id = rows; added && id < tokens; ++id) {
+    added = tokenizer.is_special(static_cast<TokenId>(id));
+  }
+  require(added, code, name, ": the model has ", rows, " tokens, its tokenizer ", tokens,
+          ", among them ", names, "; use the tokenizer that the model was trained with, or ",
+          remedy);
+  const SpecialTokens& special = tokenizer.special();
+  for (const auto& id : {special.bos, special.eos, special.cls, special.sep, special.mask}) {
+    require(!id || *id < rows, code, name, ": the model has ", rows,
+            " tokens and no embedding of its tokenizer's ", id ? tokenizer.piece(*id) : "", "; ",
+            remedy);
+  }
+  log_warning(name, ": the model has ", rows, " tokens and no embedding of its tokenizer's ", names,
+              ": texts that hold one are refused; ", remedy);
+}
+
 }  // namespace
 
 std::shared_ptr<const Tokenizer> assemble_tokenizer(const ConfigNode& root,
@@ -79,11 +113,7 @@ std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer
     fill("eos_token_id", special.eos);
     fill("pad_token_id", special.pad);
   }
-  if (model->facts().vocab_size < tokenizer.vocab_size()) {
-    section.fail("vocab_size", concat("the model has ", model->facts().vocab_size,
-                                      " tokens, the tokenizer ", tokenizer.vocab_size(),
-                                      "; use the tokenizer that the model was trained with"));
-  }
+  check_vocabulary(*model, tokenizer, "model.vocab_size", ErrorCode::kConfig);
   return model;
 }
 
@@ -215,10 +245,7 @@ LoadedModel load_for_use(const std::string& init_from, const Compute& compute) {
   request.mapped = compute.device.is_cpu();
   request.find_base = resolve_model_directory;
   loaded.model = load_model(loaded.directory, request);
-  const auto vocab_size = loaded.model->facts().vocab_size;
-  require(vocab_size >= loaded.tokenizer->vocab_size(), ErrorCode::kData, loaded.directory.string(),
-          ": the model has ", vocab_size, " tokens, its tokenizer ",
-          loaded.tokenizer->vocab_size());
+  check_vocabulary(*loaded.model, *loaded.tokenizer, loaded.directory.string(), ErrorCode::kData);
   loaded.model->to(compute.device);
   return loaded;
 }

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/output.h"
+#include "models/inputs.h"
 #include "models/tensor_file.h"
 #include "report/html_page.h"
 #include "runs/assembly.h"
@@ -21,8 +22,8 @@ namespace {
 /// Maps of longer texts are no picture any more.
 constexpr std::int64_t kMostPictured = 128;
 
-at::Tensor row_of(const std::vector<std::int64_t>& ids, const at::Device& device) {
-  return at::tensor(ids, at::kLong).unsqueeze(0).to(device);
+at::Tensor row_of(const std::vector<std::int64_t>& ids) {
+  return at::tensor(ids, at::kLong).unsqueeze(0);  // [1, T]
 }
 
 std::vector<std::int64_t> encode_text(const Tokenizer& tokenizer, const std::string& text,
@@ -99,10 +100,11 @@ ForwardReport inspect_forward(const ForwardOptions& options) {
 
   const c10::InferenceMode inference;
   Sequence input;
-  input.ids = row_of(ids, compute.device);
-  if (!types.empty()) input.token_types = row_of(types, compute.device);
+  input.ids = row_of(ids);
+  if (!types.empty()) input.token_types = row_of(types);
   std::map<std::string, at::Tensor> tensors;
-  tensors["input_ids"] = input.ids.cpu();
+  tensors["input_ids"] = input.ids;
+  input = to_model(input, model);
   const Tap tap = [&](const std::string& name, const at::Tensor& value) {
     tensors[name] = value.to(at::kCPU, at::kFloat).contiguous();
   };
@@ -120,8 +122,9 @@ ForwardReport inspect_forward(const ForwardOptions& options) {
       target.insert(target.end(), more.begin(), more.end());
     }
     input = Sequence{};
-    input.ids = row_of(target, compute.device);
-    tensors["decoder_input_ids"] = input.ids.cpu();
+    input.ids = row_of(target);
+    tensors["decoder_input_ids"] = input.ids;
+    input = to_model(input, model);
   }
   const at::Tensor hidden = model.hidden(input, context);
   const at::Tensor logits = logits_of(model, hidden, input, context);
@@ -172,8 +175,9 @@ std::vector<std::vector<float>> embed_texts(const EmbedOptions& options) {
     require(length > 0 && length <= model.facts().max_positions, ErrorCode::kData, "text ", i + 1,
             " has ", length, " tokens, the model takes 1 to ", model.facts().max_positions);
     Sequence input;
-    input.ids = row_of(ids, compute.device);
-    const at::Tensor hidden = model.hidden(input, context)[0].to(at::kCPU, at::kFloat);
+    input.ids = row_of(ids);
+    const at::Tensor hidden =
+        model.hidden(to_model(input, model), context)[0].to(at::kCPU, at::kFloat);
     at::Tensor vector;
     if (options.pooling == "cls") {
       vector = hidden[0];

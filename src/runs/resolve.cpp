@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/log.h"
+#include "config/json.h"
 #include "models/lora.h"
 #include "models/weight_files.h"
 #include "train/checkpoint.h"
@@ -83,6 +86,34 @@ bool is_model_directory(const fs::path& path) {
   return fs::exists(path / "config.json") || is_adapter_directory(path);
 }
 
+/// Of an output directory of transformers' Trainer: its best checkpoint, as the state beside the
+/// newest one calls it, else the newest; an empty path without any.
+fs::path trainer_checkpoint(const fs::path& directory) {
+  const std::string prefix = "checkpoint-";
+  std::map<std::int64_t, fs::path> checkpoints;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(prefix) || !is_model_directory(entry.path())) continue;
+    const std::string step = name.substr(prefix.size());
+    if (step.empty() || step.size() > 12 ||
+        step.find_first_not_of("0123456789") != std::string::npos) {
+      continue;
+    }
+    checkpoints[std::stoll(step)] = entry.path();
+  }
+  if (checkpoints.empty()) return {};
+  const fs::path last = checkpoints.rbegin()->second;
+  const fs::path state = last / "trainer_state.json";
+  if (!fs::exists(state, ignored)) return last;
+  const Json json = load_json(state);
+  const auto best = json.is_object() ? json.find("best_model_checkpoint") : json.end();
+  if (!json.is_object() || best == json.end() || !best->is_string()) return last;
+  // The path is one of the machine that trained.
+  const fs::path named = directory / fs::path(best->get<std::string>()).filename();
+  return is_model_directory(named) ? named : last;
+}
+
 }  // namespace
 
 fs::path resolve_model_directory(const std::string& text) {
@@ -96,6 +127,10 @@ fs::path resolve_model_directory(const std::string& text) {
         if (checkpoint && is_model_directory(*checkpoint)) return *checkpoint;
       }
       fail(ErrorCode::kMissing, text, ": the run has no checkpoint yet");
+    }
+    if (const fs::path checkpoint = trainer_checkpoint(path); !checkpoint.empty()) {
+      log_info(text, " has no model of its own: ", checkpoint.filename().string(), " is taken");
+      return checkpoint;
     }
     refuse_other_formats(path);
     fail(ErrorCode::kMissing, text,

@@ -13,6 +13,7 @@
 #include "io/safetensors.h"
 #include "io/torch_file.h"
 #include "models/lora.h"
+#include "models/lora_file.h"
 #include "models/tensor_file.h"
 #include "models/weight_files.h"
 #include "report/table.h"
@@ -207,7 +208,8 @@ Tensors read_tensors(const fs::path& path) {
   };
   if (fs::is_directory(path, ignored)) {
     if (!is_adapter_directory(path)) return WeightFiles(path).tensors();
-    safetensors(path / kAdapterWeights);
+    const fs::path weights = path / kAdapterWeights;
+    return read_tensors(fs::exists(weights, ignored) ? weights : path / kOldAdapterWeights);
   } else if (path.extension() == ".bin") {
     const auto file = std::make_shared<const TorchFile>(path);
     for (const auto& [name, tensor] : file->tensors()) {

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "metrics/perplexity.h"
+#include "models/inputs.h"
 #include "tasks/lm_loss.h"
 
 namespace llmctl {
@@ -59,7 +60,7 @@ ValidationResult LmValidator::validate(const Context& given) {
   double tokens = 0;
   for_each_row_batch(shards, plan_, validation_.batch_size, world_, validation_.make_row,
                      validation_.pad, [&](const Batch& host) {
-                       const Batch batch = to_device(host, model_.device());
+                       const Batch batch = to_model(host, model_);
                        const LabelledRows rows = labelled_rows(model_, batch, context);
                        if (rows.labels.numel() == 0) return;
                        tokens += static_cast<double>(rows.labels.numel());

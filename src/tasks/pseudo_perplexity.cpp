@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "data/collate.h"
 #include "metrics/perplexity.h"
+#include "models/inputs.h"
 #include "tasks/lm_loss.h"
 #include "tasks/lm_rows.h"
 #include "tasks/masked_lm.h"
@@ -35,8 +36,7 @@ PseudoPerplexity pseudo_perplexity(Model& model, const Tokenizer& tokenizer, con
   std::vector<TokenRow> waiting;
   const auto flush = [&] {
     if (waiting.empty()) return;
-    const Batch batch =
-        to_device(collate(waiting, tokenizer.special().pad.value_or(0)), model.device());
+    const Batch batch = to_model(collate(waiting, tokenizer.special().pad.value_or(0)), model);
     const LabelledRows rows = labelled_rows(model, batch, context);
     add_to(nats, model.lm_loss(rows.hidden, rows.labels, context).to(at::kDouble));
     tokens += static_cast<double>(waiting.size());

@@ -11,6 +11,7 @@
 
 #include "base/signals.h"
 #include "data/collate.h"
+#include "models/inputs.h"
 #include "tasks/bucketed_source.h"
 
 namespace llmctl {
@@ -172,7 +173,7 @@ SpanPredictions predict_spans(Model& model, const QaFeatures& features, const Sp
   for (std::vector<std::int64_t> rows : batches_by_length(lengths, batch_size)) {
     stop_if_asked();
     for (std::int64_t& row : rows) row = mine[static_cast<std::size_t>(row)];
-    const Batch batch = to_device(collate_windows(features, rows), model.device());
+    const Batch batch = to_model(collate_windows(features, rows), model);
     const auto [start, end] = span_logits(model, batch, context);
     predictions.loss += 0.5 * (cross_entropy_sum(start, batch.extras.at("start")).item<double>() +
                                cross_entropy_sum(end, batch.extras.at("end")).item<double>());

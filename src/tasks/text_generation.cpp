@@ -12,6 +12,7 @@
 #include "data/collate.h"
 #include "metrics/answers.h"
 #include "metrics/perplexity.h"
+#include "models/inputs.h"
 #include "prompt/generate.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/conversation_form.h"
@@ -74,7 +75,7 @@ std::array<double, 2> total_loss(Model& model, const Rows& rows, TokenId pad,
   for (const auto& indices : batches_by_length(lengths, batch_size)) {
     stop_if_asked();
     if (number++ % world.size() != world.rank()) continue;
-    const Batch batch = to_device(collate_rows(rows, indices, pad), model.device());
+    const Batch batch = to_model(collate_rows(rows, indices, pad), model);
     const LossTerm term = loss->terms(batch, context).front();
     total[0] += term.sum.item<double>();
     total[1] += term.count;

@@ -9,6 +9,7 @@
 #include "base/signals.h"
 #include "base/threads.h"
 #include "data/collate.h"
+#include "models/inputs.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/qa_features.h"
 #include "text/truncate.h"
@@ -103,7 +104,7 @@ std::vector<std::vector<float>> predict_logits(Model& model, const TextRows& row
   for (std::vector<std::int64_t> some : batches_by_length(lengths, how.batch_size)) {
     stop_if_asked();
     for (std::int64_t& row : some) row = mine[static_cast<std::size_t>(row)];
-    const Batch batch = to_device(rows.batch(some, how.pad), model.device());
+    const Batch batch = to_model(rows.batch(some, how.pad), model);
     // [B, labels]
     const at::Tensor logits = class_logits(model, batch.input, how.context).cpu().contiguous();
     const float* data = logits.const_data_ptr<float>();

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "models/inputs.h"
 
 namespace llmctl {
 namespace {
@@ -68,7 +69,7 @@ StepResult compute_gradients(const TrainingRun& run, const NamedTensors& paramet
     context.dropout_seed = Random(random_key(run.seed, "dropout", static_cast<std::uint64_t>(step),
                                              micro, static_cast<std::uint64_t>(run.world.rank())))
                                .next();
-    const auto parts = run.loss.terms(to_device(batches[micro], run.model.device()), context);
+    const auto parts = run.loss.terms(to_model(batches[micro], run.model), context);
     require(parts.size() == terms.size(), ErrorCode::kInternal, "step ", step, ": ", parts.size(),
             " loss terms, but ", terms.size(), " counts");
     at::Tensor loss;

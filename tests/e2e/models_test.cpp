@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <set>
 #include <sstream>
 
 #include "io/safetensors.h"
@@ -145,16 +148,134 @@ TEST(Inspect, EmbedsSentences) {
 TEST(Inspect, TellsWhatDiffers) {
   Workbench bench;
   bench.pretrain("causal", "run", 10);
-  const auto between = [&](const char* first, const char* second) {
+  const auto between = [&](const std::string& first, const std::string& second) {
     return json::parse(bench.run({"inspect", "diff", first, second, "--json"}).out);
   };
-  const json same = between("run/last", "run");
-  EXPECT_TRUE(same["differences"].empty() || same["equal"] > 0) << same;
+  const std::size_t tensors =
+      json::parse(bench.run({"inspect", "run/last", "--json"}).out)["tensors"].size();
+  const json same = between("run/last", "run/checkpoints/step-00000010");
+  EXPECT_TRUE(same["differences"].empty()) << same;
+  EXPECT_EQ(same["equal"], tensors);
   const json changed = between("run/checkpoints/step-00000005", "run/checkpoints/step-00000010");
-  ASSERT_FALSE(changed["differences"].empty());
+  EXPECT_EQ(changed["differences"].size() + changed["equal"].get<std::size_t>(), tensors);
+  ASSERT_GT(changed["differences"].size(), tensors / 2)
+      << "five steps have changed hardly anything";
+  EXPECT_GT(changed["differences"][0]["largest"], 0);
   EXPECT_THAT(bench.run({"inspect", "diff", "run/checkpoints/step-00000005", "run"}).out,
               HasSubstr("model."));
+  // One number of one tensor.
+  fs::copy(bench / "run/last/model.safetensors", bench / "one.safetensors");
+  {
+    const SafetensorsFile file(bench / "one.safetensors");
+    const auto offset =
+        file.bytes("model.norm.weight").data() - file.bytes(file.tensors().begin()->first).data();
+    std::fstream out(bench / "one.safetensors", std::ios::in | std::ios::out | std::ios::binary);
+    const std::string text = slurp(bench / "one.safetensors");
+    std::uint64_t header = 0;
+    std::memcpy(&header, text.data(), sizeof header);
+    const auto first = file.tensors().begin()->second.begin;
+    out.seekp(static_cast<std::streamoff>(8 + header + first) + offset);
+    const float value = 7;
+    out.write(reinterpret_cast<const char*>(&value), sizeof value);
+  }
+  const json one = between("run/last/model.safetensors", "one.safetensors");
+  ASSERT_EQ(one["differences"].size(), 1u) << one;
+  EXPECT_EQ(one["differences"][0]["name"], "model.norm.weight");
+  EXPECT_EQ(one["equal"], tensors - 1);
   expect_one_line_error(bench.run({"inspect", "diff", "run", "nowhere"}, 66), {"nowhere"});
+}
+
+/// The dtypes in a model's file, each once.
+std::set<std::string> dtypes(const fs::path& file) {
+  std::set<std::string> names;
+  const SafetensorsFile tensors(file);
+  for (const auto& [name, info] : tensors.tensors()) names.insert(dtype_name(info.dtype));
+  return names;
+}
+
+TEST(Export, KeepsWhatItGot) {
+  Workbench bench;
+  const auto exported = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"export", "--json", "-m"});
+    return json::parse(bench.run(arguments).out);
+  };
+  EXPECT_EQ(exported({golden("llama"), "-o", "small", "--dtype", "bf16"})["dtype"], "bf16");
+  EXPECT_EQ(dtypes(bench / "small/model.safetensors"), std::set<std::string>{"BF16"});
+  bench.write("small/additional_chat_templates/tool_use.jinja", "{{ messages }}");
+  bench.write("small/README.md", "A small model.");
+  bench.write("small/LICENSE", "As you like.");
+  bench.write("small/preprocessor_config.json", "{}");
+  bench.write("small/optimizer.pt", "not a part of the model");
+  bench.write("small/trainer_state.json", "{}");
+  // Without a dtype as it came, with what else belongs to it.
+  const json report = exported({"small", "-o", "again"});
+  EXPECT_EQ(report["dtype"], "bf16");
+  EXPECT_EQ(dtypes(bench / "again/model.safetensors"), std::set<std::string>{"BF16"});
+  EXPECT_EQ(slurp(bench / "again/model.safetensors"), slurp(bench / "small/model.safetensors"));
+  EXPECT_EQ(slurp(bench / "again/additional_chat_templates/tool_use.jinja"), "{{ messages }}");
+  EXPECT_EQ(slurp(bench / "again/README.md"), "A small model.");
+  EXPECT_EQ(slurp(bench / "again/LICENSE"), "As you like.");
+  EXPECT_FALSE(fs::exists(bench / "again/optimizer.pt"));
+  EXPECT_FALSE(fs::exists(bench / "again/trainer_state.json"));
+  EXPECT_EQ(exported({"small", "-o", "wide", "--dtype", "fp32"})["dtype"], "fp32");
+  EXPECT_EQ(dtypes(bench / "wide/model.safetensors"), std::set<std::string>{"F32"});
+  // A file is no directory.
+  expect_one_line_error(bench.run({"export", "-m", "small", "-o", "m.gguf"}, 64),
+                        {"m.gguf", "directory"});
+  EXPECT_FALSE(fs::exists(bench / "m.gguf"));
+}
+
+/// A copy of the golden Llama whose tokenizer has one token more than the model.
+void model_with_added_token(const Workbench& bench, const std::string& content,
+                            const std::string& role) {
+  fs::copy(golden("llama"), bench / "model", fs::copy_options::recursive);
+  const auto edit = [&](const char* file, const auto& change) {
+    json value = json::parse(slurp(bench / "model" / file));
+    change(value);
+    bench.write(std::string("model/") + file, value.dump());
+  };
+  edit("tokenizer.json", [&](json& tokenizer) {
+    json added = tokenizer["added_tokens"].back();
+    added["id"] = added["id"].get<int>() + 1;
+    added["content"] = content;
+    added["special"] = true;
+    tokenizer["added_tokens"].push_back(added);
+  });
+  edit("tokenizer_config.json", [&](json& config) { config[role] = content; });
+}
+
+TEST(Generate, TokensThatTheModelHasNoRowFor) {
+  Workbench bench;
+  model_with_added_token(bench, "<spare>", "pad_token");
+  // Batches of several lengths are padded, though not with that token.
+  bench.write("prompts.txt", "The\nThe cat sat on the\n");
+  const ProcessResult result =
+      bench.run({"generate", "-m", "model", "-f", "prompts.txt", "-n", "2", "--device", "cpu"});
+  EXPECT_THAT(result.err, HasSubstr("<spare> (862)"));
+  EXPECT_THAT(result.err, HasSubstr("resize"));
+  // A text that holds it is refused, on the host.
+  expect_one_line_error(bench.run({"inspect", "forward", "-m", "model", "--text", "The <spare> cat",
+                                   "-o", "x.safetensors"},
+                                  65),
+                        {"token 862"});
+  // One that stands before every text makes the model useless.
+  fs::remove_all(bench / "model");
+  model_with_added_token(bench, "<start>", "bos_token");
+  expect_one_line_error(bench.run({"generate", "-m", "model", "-p", "The"}, 65),
+                        {"<start>", "resize"});
+}
+
+TEST(Generate, ModelsThatCannotBeReadAreMissing) {
+  Workbench bench;
+  // As unreadable as a directory without permission, to root too.
+  fs::create_symlink("around", bench / "around");
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"generate", "-m", "around", "-p", "x"},
+        {"inspect", "around"},
+        {"export", "-m", "around", "-o", "out"},
+        {"inspect", "diff", "around", "around"}}) {
+    expect_one_line_error(bench.run(arguments, 66), {"around"});
+  }
 }
 
 TEST(Lora, AdaptsResumesAndMerges) {

@@ -78,11 +78,37 @@ TEST(Backend, TranslatesErrors) {
   expect_error(
       [] { translate_torch_errors([] { at::empty({std::int64_t{1} << 60}, at::kByte); }); },
       ErrorCode::kInternal, "lower train.micro_batch_size");
+  expect_error(
+      [] {
+        translate_torch_errors([] {
+          TORCH_CHECK(false,
+                      "cumsum_cuda_kernel does not have a deterministic implementation, but you "
+                      "set 'torch.use_deterministic_algorithms(True)'. You can turn off");
+        });
+      },
+      ErrorCode::kConfig, "train.deterministic: LibTorch's cumsum_cuda_kernel");
+  expect_error(
+      [] {
+        translate_torch_errors([] {
+          throw std::filesystem::filesystem_error(
+              "status", "a/place", std::make_error_code(std::errc::permission_denied));
+        });
+      },
+      ErrorCode::kMissing, "a/place");
   expect_error([] { translate_torch_errors([] { throw std::bad_alloc(); }); }, ErrorCode::kInternal,
                "out of memory");
   expect_error([] { translate_torch_errors([] { fail(ErrorCode::kData, "mine"); }); },
                ErrorCode::kData, "mine");
   EXPECT_NO_THROW(translate_torch_errors([] {}));
+}
+
+TEST(Backend, DeterministicIsNoMereWarning) {
+  // Attention's backward pass is deterministic on GPUs only where LibTorch does more than warn.
+  set_deterministic(true);
+  EXPECT_TRUE(at::globalContext().deterministicAlgorithms());
+  EXPECT_FALSE(at::globalContext().deterministicAlgorithmsWarnOnly());
+  set_deterministic(false);
+  EXPECT_FALSE(at::globalContext().deterministicAlgorithms());
 }
 
 TEST(Backend, StatesFacts) {

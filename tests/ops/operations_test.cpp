@@ -324,6 +324,38 @@ TEST_P(Operations, LinearInBf16KeepsTheTypesOfItsInputs) {
   EXPECT_LE(distance(b.grad(), at::zeros({8}, options(at::kFloat)).add_(9.0)), 0);
 }
 
+TEST_P(Operations, LogitsAreNotRounded) {
+  const at::Tensor rows = at::randn({6, 64}, options(at::kFloat)).set_requires_grad(true);
+  at::Tensor weight = at::randn({300, 64}, options(at::kFloat)) * 0.1;
+  {
+    // Two outputs that differ by less than bf16 can tell apart at their size.
+    const c10::AutoGradMode no_grad(false);
+    weight.select(0, 1).copy_(weight.select(0, 0) * 1.0009765625);
+  }
+  weight.set_requires_grad(true);
+  const bool cpu = at::Device(test::test_device()).is_cpu();
+  const auto operand = [&](const at::Tensor& x) {
+    return cpu ? x.detach() : x.detach().to(at::kBFloat16).to(at::kFloat);
+  };
+  const at::Tensor logits = linear_logits(rows, weight, at::kBFloat16);
+  EXPECT_EQ(logits.scalar_type(), at::kFloat);
+  const at::Tensor wanted =
+      at::mm(operand(rows).to(at::kDouble), operand(weight).to(at::kDouble).t());
+  EXPECT_LE(distance(logits, wanted), 1e-5);
+  if (cpu) EXPECT_FALSE(logits.select(1, 0).equal(logits.select(1, 1)));
+  // The loss takes the same logits.
+  const at::Tensor labels = at::randint(0, 300, {6}, options(at::kLong));
+  at::Tensor losses;
+  linear_cross_entropy(rows, weight, {}, labels, at::kBFloat16, &losses);
+  const at::Tensor exact = -at::log_softmax(wanted, 1).gather(1, labels.unsqueeze(1)).squeeze(1);
+  EXPECT_LE(distance(losses, exact), 1e-5);
+  // Gradients are those of a product in bf16.
+  (logits * logits.detach()).sum().backward();
+  const at::Tensor gradient = logits.detach().to(at::kDouble);
+  EXPECT_LE(distance(rows.grad(), at::mm(gradient, weight.detach().to(at::kDouble))), 2e-2);
+  EXPECT_LE(distance(weight.grad(), at::mm(gradient.t(), rows.detach().to(at::kDouble))), 2e-2);
+}
+
 TEST_P(Operations, LinearOfFrozenWeight) {
   const at::Tensor x = at::randn({9, 4}, options(at::kFloat)).set_requires_grad(true);
   const at::Tensor w = at::randn({3, 4}, options(at::kFloat));

@@ -37,6 +37,25 @@ TEST_F(ResolveModelDirectory, TakesTheBestThenTheLastCheckpointOfARun) {
   EXPECT_EQ(resolve_model_directory(run).filename(), "step-2");
   fs::create_directory_symlink("checkpoints/step-1", work_ / "run" / "best");
   EXPECT_EQ(resolve_model_directory(run).filename(), "step-1");
+  // A copy that has followed the links.
+  fs::remove(work_ / "run" / "best");
+  work_.write("run/best/config.json", "{}");
+  EXPECT_EQ(resolve_model_directory(run).filename(), "best");
+}
+
+TEST_F(ResolveModelDirectory, TakesTheBestThenTheNewestCheckpointOfATrainer) {
+  const std::string out = (work_ / "out").string();
+  work_.write("out/checkpoint-500/config.json", "{}");
+  work_.write("out/checkpoint-1000/config.json", "{}");
+  work_.write("out/checkpoint-2000/optimizer.pt", "");  // no model
+  work_.write("out/checkpoint-old/config.json", "{}");
+  EXPECT_EQ(resolve_model_directory(out).filename(), "checkpoint-1000");
+  work_.write("out/checkpoint-1000/trainer_state.json",
+              R"({"best_model_checkpoint": "/home/ada/out/checkpoint-500"})");
+  EXPECT_EQ(resolve_model_directory(out).filename(), "checkpoint-500");
+  work_.write("out/checkpoint-1000/trainer_state.json",
+              R"({"best_model_checkpoint": "/home/ada/out/checkpoint-700"})");
+  EXPECT_EQ(resolve_model_directory(out).filename(), "checkpoint-1000");
 }
 
 TEST_F(ResolveModelDirectory, LooksIntoTheCache) {
