@@ -36,8 +36,9 @@ at::Tensor LmHead::transformed(const at::Tensor& rows, const Context& context) c
 
 at::Tensor LmHead::forward(const at::Tensor& rows, const at::Tensor& embeddings,
                            const Context& context) const {
-  const at::Tensor logits = linear_logits(transformed(rows, context),
-                                          config_.tied ? embeddings : weight, context.compute);
+  const at::Tensor logits =
+      linear_logits(transformed(rows, context), config_.tied ? embeddings : weight, context.compute)
+          .to(at::kFloat);
   return bias.defined() ? logits + bias.to(at::kFloat) : logits;
 }
 
@@ -65,8 +66,8 @@ at::Tensor Classifier::forward(const at::Tensor& rows, const Context& context) c
   if (config_.dropout_before_pooler) x = dropout(x, config_.dropout, context);
   if (pooler_) x = activate(Activation::kTanh, pooler_->forward(x, context));
   Context exact = context;  // scores in fp32, not rounded to what the body computes in
-  exact.compute = at::kFloat;
-  return output_->forward(dropout(x, config_.dropout, context), exact);
+  if (exact.compute != at::kDouble) exact.compute = at::kFloat;
+  return output_->forward(dropout(x, config_.dropout, context), exact).to(at::kFloat);
 }
 
 }  // namespace llmctl

@@ -41,8 +41,9 @@ void copy_companions(const fs::path& from, const fs::path& to, bool description)
     const std::string ending = entry.path().extension().string();
     const bool document = name.starts_with("README") || name.starts_with("LICEN") ||
                           name.starts_with("NOTICE") || ending == ".md";
-    const bool data = ending == ".json" || ending == ".jinja" || ending == ".txt" ||
-                      ending == ".model" || ending == ".spm" || ending == ".tiktoken";
+    const bool data = ending == ".json" || ending == ".jinja" || name == "vocab.txt" ||
+                      name == "merges.txt" || ending == ".model" || ending == ".spm" ||
+                      ending == ".tiktoken";
     if (document ? !description && !name.starts_with("LICEN")
                  : !data || belongs_to_weights_or_training(name)) {
       continue;
