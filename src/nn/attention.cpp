@@ -75,7 +75,8 @@ AttentionMask sequence_mask(const at::Tensor& ids, const at::Tensor& documents, 
   // Padding asks like everybody's: it sees all that is no padding, as in Hugging Face's models. A
   // row of nothing else sees itself, so that no softmax is empty.
   const at::Tensor real = documents.ge(0);  // [B, T]
-  at::Tensor seen = documents               // [B, T, T]: token t sees token s.unsqueeze(2)
+  // Token t sees token s: [B, T, T].
+  at::Tensor seen = documents.unsqueeze(2)
                         .eq(documents.unsqueeze(1))
                         .logical_or(real.logical_not().unsqueeze(2))
                         .logical_and(real.unsqueeze(1))
