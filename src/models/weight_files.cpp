@@ -66,10 +66,13 @@ std::map<std::string, at::Tensor> without_wrappers(std::map<std::string, at::Ten
     for (auto& [name, short_name] : names) short_name.erase(0, module.size());
   }
   std::map<std::string, at::Tensor> result;
+  std::map<std::string, std::string> origins;
   for (auto& [name, tensor] : tensors) {
-    const bool fresh = result.emplace(names.at(name), std::move(tensor)).second;
-    require(fresh, ErrorCode::kData, file, ": tensor '", names.at(name),
-            "' is there twice, once as '", name, "'");
+    const std::string& plain = names.at(name);
+    const auto [origin, fresh] = origins.emplace(plain, name);
+    require(fresh, ErrorCode::kData, file, ": tensor '", plain, "' is there twice, as '",
+            origin->second, "' and as '", name, "'");
+    result.emplace(plain, std::move(tensor));
   }
   return result;
 }
