@@ -25,7 +25,8 @@ class Body : public torch::nn::Module {
 /// The positions of a sequence [B, T], or [T] when it has none of its own.
 at::Tensor positions_of(const Sequence& input);
 
-/// Throws kData for an id outside [0, vocab_size), which a look-up would read beyond the table.
+/// Throws kData for an id outside [0, vocab_size), which a look-up would read beyond the table. Ids
+/// on a GPU are not looked at: to_model() has done so on the host.
 void check_ids(const at::Tensor& ids, std::int64_t vocab_size, const char* what);
 
 /// Gives a value to the tap, if there is one.

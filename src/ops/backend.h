@@ -24,7 +24,8 @@ at::ScalarType resolve_precision(const std::string& precision, const at::Device&
 void initialize_backend(int threads);
 
 /// Everything that may differ between runs of one build and device is switched off
-/// (train.deterministic).
+/// (train.deterministic); an operation without a deterministic form is then an error that
+/// translate_torch_errors() names.
 void set_deterministic(bool on);
 
 /// Seeds LibTorch's generator of the device (dropout draws from it).

@@ -8,8 +8,9 @@
 
 namespace llmctl {
 
-/// Cosines and sines of position · frequency: positions [T] or [B, T], inverse_frequencies [K/2]
-/// fp32 → two [T, K/2] or [B, T, K/2] fp32, times `scale`.
+/// Cosines and sines of position · frequency: positions [T] or [B, T], inverse_frequencies [K/2],
+/// or those of each position, [T, K/2] or [B, T, K/2], fp32 → two [T, K/2] or [B, T, K/2] fp32,
+/// times `scale`.
 std::pair<at::Tensor, at::Tensor> rotary_angles(const at::Tensor& positions,
                                                 const at::Tensor& inverse_frequencies,
                                                 double scale = 1.0);
