@@ -244,7 +244,7 @@ void model_with_added_token(const Workbench& bench, const std::string& content,
   edit("tokenizer_config.json", [&](json& config) { config[role] = content; });
 }
 
-TEST(GeneratingModels, TokensThatTheModelHasNoRowFor) {
+TEST(ModelDirectories, TokensThatTheModelHasNoRowFor) {
   Workbench bench;
   model_with_added_token(bench, "<spare>", "pad_token");
   // Batches of several lengths are padded, though not with that token.
@@ -265,7 +265,7 @@ TEST(GeneratingModels, TokensThatTheModelHasNoRowFor) {
                         {"<start>", "resize"});
 }
 
-TEST(GeneratingModels, ThatCannotBeReadAreMissing) {
+TEST(ModelDirectories, ThatCannotBeReadAreMissing) {
   Workbench bench;
   // As unreadable as a directory without permission, to root too.
   fs::create_symlink("around", bench / "around");
