@@ -281,8 +281,11 @@ std::vector<GeneratedText> TextGeneration::generate(Model& model, const Conversa
   const std::int64_t length = model_length(model, sequence_length);
   const auto room = static_cast<std::size_t>(prompt_room(length, config_.max_new_tokens));
   std::vector<EncodedPrompt> prompts;
-  for (const Dialogue* dialogue : dialogues)
-    prompts.push_back({form.prompt(*dialogue, room), false});
+  for (const Dialogue* dialogue : dialogues) {
+    EncodedPrompt& prompt = prompts.emplace_back();
+    prompt.ids = form.prompt(*dialogue, room);
+    prompt.continues = false;
+  }
   GenerationSettings generation;
   generation.max_new_tokens = config_.max_new_tokens;
   generation.batch_size = options.batch_size;
