@@ -23,10 +23,10 @@ struct Dialogue {
   std::size_t file = 0;  ///< index of its file
   /// The same for chat templates: [{"role", "content", …}], with all that the record had, and the
   /// record's "tools" (null: none).
-  Json messages = Json::array(), tools;
-  bool conversation = false;  ///< the record had messages
-  std::string place;          ///< "FILE, record N"
-  std::string only_chat;      ///< why turns do not hold it; empty: they do
+  Json messages = Json::array(), tools = nullptr;
+  bool conversation = false;   ///< the record had messages
+  std::string place = {};      ///< "FILE, record N"
+  std::string only_chat = {};  ///< why turns do not hold it; empty: they do
 
   const Turn& last() const { return turns.back(); }
 };

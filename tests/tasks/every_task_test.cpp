@@ -125,7 +125,7 @@ TEST_P(EveryTask, TrainsIsScoredAndAnswers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EveryTask, ::testing::ValuesIn(task_types()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& type) { return type.param; });
 
 TEST(RecordNames, PredictionsAndReferencesShareNone) {
   for (const std::string& name : prediction_fields()) {

@@ -244,10 +244,12 @@ TEST(ExtractiveQa, ScoresFiles) {
 TEST(ExtractiveQa, AnswersSingleQuestions) {
   FakeModel model = digit_model();
   const auto task = make_extractive_qa({}, bytes());
+  AnswerOptions options;
+  options.sequence_length = kLength;
   const auto answers = answers_of(*task, model,
                                   {Json{{"question", "多少？"}, {"context", "🦊 有 7 只"}},
                                    Json{{"question", "q"}, {"context", ""}}},
-                                  {.sequence_length = kLength});
+                                  options);
   ASSERT_EQ(answers.size(), 2u);
   EXPECT_EQ(answers[0].at("prediction"), "7");
   EXPECT_EQ(answers[0].at("start"), 4) << "in code points";
@@ -256,10 +258,10 @@ TEST(ExtractiveQa, AnswersSingleQuestions) {
   EXPECT_EQ(answers[1].at("prediction"), "");
   expect_error(ErrorCode::kData,
                "input 1: question answering needs the texts 'question' and 'context'", [&] {
-                 answers_of(*task, model, {Json{{"question", "q"}}}, {.sequence_length = kLength});
+                 answers_of(*task, model, {Json{{"question", "q"}}}, options);
                });
   expect_error(ErrorCode::kUsage, {"use --question TEXT --context TEXT"},
-               [&] { task->responder(model, {.sequence_length = kLength})->input_of("text"); });
+               [&] { task->responder(model, options)->input_of("text"); });
 }
 
 }  // namespace
