@@ -19,7 +19,7 @@ class TrainingByTheLibrary : public ::testing::Test {
  protected:
   TrainingByTheLibrary() {
     TokenizerTrainConfig tokenizer;
-    tokenizer.vocab_size = 600;
+    tokenizer.vocab_size = 1400;
     train_tokenizer(tokenizer, test::reader_of(test::sample_documents()), dir_ / "tokenizer");
     std::string text;
     for (int i = 0; i < 40; ++i) text += "The river runs by the house number " + std::to_string(i);
