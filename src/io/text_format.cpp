@@ -153,7 +153,7 @@ std::string no_text_of(std::string_view head) {
     return concat("UTF-16 without a byte order mark; convert the text first: iconv -f UTF-16",
                   even > odd ? "BE" : "LE", " -t UTF-8");
   }
-  if (some.size() >= 8 && controls * 8 > some.size()) return "binary data, no text";
+  if (some.size() >= 64 && controls * 8 > some.size()) return "binary data, no text";
   return "";
 }
 

@@ -250,10 +250,11 @@ TEST(TextFormat, IsWhatTheContentSays) {
 
 TEST(TextLines, OddBytesThatAreText) {
   const TempDir dir;
-  const std::string text(
-      "a\x01"
-      "b \xE2\x80\xA8 c\v\xC2\x85 d");
-  EXPECT_EQ(lines_of(dir.write("a", text)), (Lines{{1, text}}));
+  for (const std::string& text :
+       {std::string("a\0b \xE2\x80\xA8 c\v\xC2\x85 d", 14), std::string("a\x01"
+                                                                        "b \x02\x03")}) {
+    EXPECT_EQ(lines_of(dir.write("a", text)), (Lines{{1, text}}));
+  }
 }
 
 TEST(Compressed, EachKindIsRecognisedByItsBytes) {
