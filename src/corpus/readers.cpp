@@ -201,9 +201,7 @@ class RecordText {
          wanted.empty() ? ": no field that is known to hold text, such as text or content"
                         : ": no field " + wanted,
          "; it has ", record.empty() ? "none" : names_of(record),
-         "; name the text's field: --fields NAME, or the key input.fields of data prepare, "
-         "data.fields "
-         "of pretrain");
+         "; name the text's field: --fields NAME, or --set 'data.fields=[\"NAME\"]' of pretrain");
   }
 
   const SourceFile& file_;
