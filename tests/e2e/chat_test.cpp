@@ -142,6 +142,10 @@ TEST(Chat, OnATerminal) {
     ASSERT_TRUE(terminal.shows("unknown command /nonsense")) << kind << terminal.output();
     ASSERT_TRUE(terminal.shows("> ")) << kind << terminal.output();
     terminal.type("你好\n");
+    // Line editing repeats its prompt while one types: what only a new prompt can show tells that
+    // the answer is over. Before that a Ctrl-D would be lost.
+    terminal.type("/other\n");
+    ASSERT_TRUE(terminal.shows("unknown command /other")) << kind << terminal.output();
     ASSERT_TRUE(terminal.shows("> ")) << kind << terminal.output();
     terminal.type("\x04");  // Ctrl-D
     EXPECT_EQ(terminal.finish(), 0) << kind << terminal.output();
