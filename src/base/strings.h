@@ -7,7 +7,20 @@
 
 namespace llmctl {
 
-/// "a, b, c"; empty for none.
-std::string join(const std::vector<std::string>& parts, std::string_view separator = ", ");
+/// "a, b, c" of strings of any kind; empty for none.
+template <class Strings = std::vector<std::string>>
+std::string join(const Strings& parts, std::string_view separator = ", ") {
+  std::string text;
+  bool first = true;
+  for (const auto& part : parts) {
+    if (!first) text += separator;
+    text += part;
+    first = false;
+  }
+  return text;
+}
+
+/// The time now in UTC as ISO 8601 has it: "2026-03-01T09:30:00Z".
+std::string utc_now();
 
 }  // namespace llmctl

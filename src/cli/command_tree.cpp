@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "base/terminal.h"
 #include "base/utf8.h"
 
@@ -129,8 +130,7 @@ std::string entries(const std::vector<std::pair<std::string, std::string>>& rows
 }
 
 std::string names_of(const OptionHelp& option) {
-  std::string names;
-  for (const auto& name : option.names) names += (names.empty() ? "" : ", ") + name;
+  std::string names = join(option.names);
   if (!option.argument && !option.value.empty()) names += " " + option.value;
   return names;
 }

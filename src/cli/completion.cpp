@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "cli/command_tree.h"
 #include "config/fields.h"
 
@@ -22,15 +23,9 @@ std::string replaced(std::string text, const std::string& from, const std::strin
   return text;
 }
 
-std::string joined(const std::vector<std::string>& words, const char* between) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : between) + word;
-  return text;
-}
-
 /// What stands for a command in the scripts: "tokenizer train", of the program itself nothing.
 std::string key_of(const CommandHelp& command) {
-  return joined({command.path.begin() + 1, command.path.end()}, " ");
+  return join(std::vector(command.path.begin() + 1, command.path.end()), " ");
 }
 
 enum class Values { kNone, kFiles, kDirectories, kChoices };
@@ -58,7 +53,7 @@ std::string tables(const CommandHelp& root, bool described) {
       const Values kind = values_of(option);
       const std::string reply = kind == Values::kFiles         ? "files"
                                 : kind == Values::kDirectories ? "directories"
-                                : kind == Values::kChoices     ? joined(option.choices, " ")
+                                : kind == Values::kChoices     ? join(option.choices, " ")
                                                                : "";
       if (option.argument) {
         if (!reply.empty()) arguments += "    '" + key + "') reply='" + reply + "' ;;\n";
@@ -71,7 +66,7 @@ std::string tables(const CommandHelp& root, bool described) {
                   "' ;;\n";
       }
     }
-    words += "    '" + key + "') words_here=(" + joined(list, " ") + ") ;;\n";
+    words += "    '" + key + "') words_here=(" + join(list, " ") + ") ;;\n";
   });
   return "  case \"$command\" in\n" + words + "  esac\n" + "  case \"$command:$previous\" in\n" +
          values + "  esac\n" + "  if [[ -z \"$reply\" && \"$current\" != -* ]]; then\n" +
@@ -84,7 +79,7 @@ std::string walk(const CommandHelp& root, const std::string& loop) {
   for_each_command(root, [&](const CommandHelp& command) {
     if (const std::string key = key_of(command); !key.empty()) known.push_back("'" + key + "'");
   });
-  return loop + "    case \"${command:+$command }$word\" in\n      " + joined(known, "|") +
+  return loop + "    case \"${command:+$command }$word\" in\n      " + join(known, "|") +
          ") command=\"${command:+$command }$word\" ;;\n    esac\n  done\n";
 }
 
@@ -142,7 +137,7 @@ std::string fish_script(const CommandHelp& root) {
       "  for word in (commandline -opc)[2..-1]\n"
       "    set -l next (string trim -- \"$command $word\")\n"
       "    contains -- \"$next\" " +
-      joined(known, " ") +
+      join(known, " ") +
       "; and set command \"$next\"\n"
       "  end\n"
       "  test \"$command\" = \"$argv[1]\"\n"
@@ -162,8 +157,7 @@ std::string fish_script(const CommandHelp& root) {
       if (option.argument) {
         if (kind == Values::kFiles) out += at + " -F\n";
         if (kind == Values::kDirectories) out += at + " -a '(__fish_complete_directories)'\n";
-        if (kind == Values::kChoices)
-          out += at + " -a " + quoted(joined(option.choices, " ")) + "\n";
+        if (kind == Values::kChoices) out += at + " -a " + quoted(join(option.choices, " ")) + "\n";
         continue;
       }
       out += at;
@@ -172,7 +166,7 @@ std::string fish_script(const CommandHelp& root) {
       }
       if (kind == Values::kFiles) out += " -r -F";
       if (kind == Values::kDirectories) out += " -x -a '(__fish_complete_directories)'";
-      if (kind == Values::kChoices) out += " -x -a " + quoted(joined(option.choices, " "));
+      if (kind == Values::kChoices) out += " -x -a " + quoted(join(option.choices, " "));
       if (kind == Values::kNone && !option.value.empty()) out += " -x";
       out += " -d " + quoted(option.text) + "\n";
     }
@@ -192,7 +186,7 @@ void describe_in_roff(const CommandHelp& command, std::string& out) {
     for (const OptionHelp& option : command.options) {
       // Common options have a section of their own.
       if (option.argument != argument || option.group == "Common options") continue;
-      std::string names = joined(option.names, ", ");
+      std::string names = join(option.names, ", ");
       out += ".TP\n\\fB" + roff(names) + "\\fR";
       if (!option.argument && !option.value.empty()) out += " \\fI" + roff(option.value) + "\\fR";
       out += "\n" + roff(option.text) + (option.required && !argument ? " (required)" : "") + "\n";
@@ -218,7 +212,7 @@ std::string manual_page(const CommandHelp& root) {
       ".\nResults go to standard output, logs and progress to standard error.\n";
   out += ".SH COMMON OPTIONS\nBefore or behind the command.\n";
   for (const OptionHelp& option : root.options) {
-    out += ".TP\n\\fB" + roff(joined(option.names, ", ")) + "\\fR";
+    out += ".TP\n\\fB" + roff(join(option.names, ", ")) + "\\fR";
     if (!option.value.empty()) out += " \\fI" + roff(option.value) + "\\fR";
     out += "\n" + roff(option.text) + "\n";
   }

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "base/output.h"
+#include "base/strings.h"
 #include "base/terminal.h"
 #include "cli/commands.h"
 #include "cli/input_options.h"
@@ -103,15 +104,6 @@ std::string title_of(const std::vector<std::string>& inputs) {
   return concat(inputs.front(), " and ", inputs.size() - 1, " more");
 }
 
-std::string date_of_today() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &parts);
-  return text;
-}
-
 /// The command as it was typed, in short where it names many files.
 std::string command_text(const std::vector<std::string>& words) {
   std::string text = "llmctl";
@@ -133,7 +125,7 @@ int run_stats(const CommonOptions& common, const StatsCommand& options) {
   if (!options.output.empty()) {
     write_output(options.output,
                  stats_page(title, stats,
-                            {{"date", date_of_today()},
+                            {{"date", utc_now()},
                              {"command", command_text(common.command_line)},
                              {"tokenizer",
                               tokenizer ? concat(options.tokenizer, ", ", tokenizer->description())
@@ -149,16 +141,15 @@ int run_stats(const CommonOptions& common, const StatsCommand& options) {
   facts.emplace_back(stats.length_unit,
                      concat("median ", stats.lengths.median, ", 90 % ", stats.lengths.p90,
                             ", 99 % ", stats.lengths.p99, ", longest ", stats.lengths.most));
-  std::string languages;
+  std::vector<std::string> languages, frequent;
   for (const auto& [code, count] : stats.languages) {
-    languages += concat(languages.empty() ? "" : ", ", language_name(code), " ", count);
+    languages.push_back(concat(language_name(code), " ", count));
   }
-  if (!languages.empty()) facts.emplace_back("languages", languages);
-  std::string frequent;
+  if (!languages.empty()) facts.emplace_back("languages", join(languages));
   for (const auto& [name, count] : stats.frequent) {
-    frequent += concat(frequent.empty() ? "" : "  ", escape_control(name), " ", count);
+    frequent.push_back(concat(escape_control(name), " ", count));
   }
-  facts.emplace_back("frequent", frequent);
+  facts.emplace_back("frequent", join(frequent, "  "));
   if (is_standard_output(options.output)) return 0;
   if (!options.output.empty()) facts.emplace_back("page", options.output);
   print_result(common, stats.to_json(), render_facts(STDOUT_FILENO, title, facts));

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/output.h"
+#include "base/strings.h"
 #include "cli/commands.h"
 #include "report/table.h"
 #include "runs/evaluation.h"
@@ -27,14 +28,13 @@ std::string evaluation_text(const EvaluationReport& report) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& entry : report.entries) {
     for (const Score& score : entry.scores) {
-      std::string beside;
+      std::vector<std::string> beside;
       for (const Baseline& baseline : entry.baselines) {
         const Score* reached = baseline.scores.find(score.kind.name);
         if (reached == nullptr || score.kind.better == Direction::kNone) continue;
-        beside +=
-            (beside.empty() ? "" : ", ") + format_score(*reached) + " (" + baseline.rule + ")";
+        beside.push_back(concat(format_score(*reached), " (", baseline.rule, ")"));
       }
-      rows.push_back({entry.name, score.kind.name, format_score(score), beside});
+      rows.push_back({entry.name, score.kind.name, format_score(score), join(beside)});
     }
   }
   const bool any_baseline =

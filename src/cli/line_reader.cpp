@@ -79,6 +79,9 @@ class LineReader::Editor {
     const GracefulStop graceful;
     while (true) {
       invalid_ = false;
+      // The prompt appears in the mode that reads what is typed behind it: el_gets would show it
+      // first, and a Ctrl-D in between would end the input of the cooked terminal, not of ours.
+      el_set(edit_, EL_PREP_TERM, 1);
       int count = 0;
       const char* const text = el_gets(edit_, &count);
       if (stop_requested() != 0) {
@@ -114,7 +117,8 @@ class LineReader::Editor {
     do {
       const ssize_t got = read_some(&byte, 1);
       if (got <= 0) return static_cast<int>(got);
-      bytes += byte;
+      // A Ctrl-D typed ahead, while the terminal was cooked, is kept by it as NUL.
+      bytes += byte == '\0' ? '\x04' : byte;
     } while (bytes.size() < 4 && incomplete_utf8(bytes));
     std::size_t offset = 0;
     *out = static_cast<wchar_t>(next_code_point(bytes, offset));

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/signals.h"
+#include "base/strings.h"
 #include "base/terminal.h"
 #include "base/threads.h"
 #include "cli/command_tree.h"
@@ -84,9 +85,7 @@ std::string usage_message(const CLI::App& root, const CLI::ParseError& error) {
     return concat(path, ": unexpected argument ", name);
   }
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !command_names(app).empty()) {
-    std::string names;
-    for (const auto& name : command_names(app)) names += (names.empty() ? "" : ", ") + name;
-    return concat(path, ": a command is missing: ", names);
+    return concat(path, ": a command is missing: ", join(command_names(app)));
   }
   return concat(path, ": ", in_our_words(*app, error));
 }

@@ -4,6 +4,8 @@
 #include <cctype>
 #include <cmath>
 
+#include "base/strings.h"
+
 namespace llmctl {
 namespace {
 
@@ -173,12 +175,6 @@ std::string other_name(const std::string& wanted, const std::vector<std::string>
 
 }  // namespace
 
-std::string join_names(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 std::string did_you_mean(const std::string& name, const std::vector<std::string>& names) {
   constexpr std::size_t kLongest = 64;
   if (name.empty() || name.size() > kLongest) return "";
@@ -251,8 +247,8 @@ void check_limit(const ConfigNode& node, const std::string& value, const OneOf& 
   if (std::find(allowed.values.begin(), allowed.values.end(), value) != allowed.values.end()) {
     return;
   }
-  node.fail("", concat("expected one of ", join_names(allowed.values), ", got ",
-                       shown(node.value()), did_you_mean(value, allowed.values)));
+  node.fail("", concat("expected one of ", join(allowed.values), ", got ", shown(node.value()),
+                       did_you_mean(value, allowed.values)));
 }
 
 void check_limit(const ConfigNode& node, std::string& value, PathKey) {
@@ -341,7 +337,7 @@ std::string limit_text(const Range<double>& range) {
   return range_text(range);
 }
 std::string limit_text(const OneOf& allowed) {
-  return join_names(allowed.values);
+  return join(allowed.values);
 }
 
 }  // namespace detail

@@ -151,9 +151,6 @@ Json resolve_section(const ConfigNode& node, const std::vector<std::string>& als
   return config_to_json(section);
 }
 
-/// "a, b, c".
-std::string join_names(const std::vector<std::string>& names);
-
 /// The nearest of `names` within an edit distance that a slip of the hand explains, as ", did you
 /// mean 'x'?"; or "".
 std::string did_you_mean(const std::string& name, const std::vector<std::string>& names);

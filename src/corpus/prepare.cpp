@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/signals.h"
+#include "base/strings.h"
 #include "base/terminal.h"
 #include "base/threads.h"
 #include "base/utf8.h"
@@ -484,9 +485,9 @@ class Preparation {
 
   /// "length 3, near_duplicates 1".
   std::string drops_by_rule() const {
-    std::string text;
+    std::vector<std::string> rules;
     const auto add = [&](const std::string& rule, std::uint64_t count) {
-      if (count > 0) text += concat(text.empty() ? "" : ", ", rule, " ", count);
+      if (count > 0) rules.push_back(concat(rule, " ", count));
     };
     for (std::size_t i = 0; i < clean_.clean.names().size(); ++i) {
       add(clean_.clean.names()[i], clean_.clean.of(i).dropped);
@@ -494,7 +495,7 @@ class Preparation {
     if (config_.contamination.action == "drop") add("contaminated", clean_.contaminated);
     add("exact_duplicates", exact_);
     add("near_duplicates", like_.size());
-    return text.empty() ? "none" : text;
+    return rules.empty() ? "none" : join(rules);
   }
 
   /// The text without paragraphs that were there before; `paragraph` counts the long ones, `drop`

@@ -8,6 +8,7 @@
 
 #include "config/fields.h"
 #include "corpus/clean_config.h"
+#include "io/text_source.h"
 
 namespace llmctl {
 
@@ -27,7 +28,7 @@ struct SourceConfig {
     visit("split", self.split,
           "Where a document of a text file ends: blank_line (in a file with lines such as "
           "<|endoftext|> at those instead), line or file.",
-          OneOf{{"blank_line", "line", "file"}});
+          OneOf{kDocumentSplits});
     visit("fields", self.fields_of_text,
           "Fields of a record that are its text (a.b: field b of field a), with line ends between; "
           "empty: the first of text, content, sentence, review, … that there is.");

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "base/utf8.h"
 #include "base/white_space.h"
 #include "corpus/html_text.h"
@@ -193,10 +194,7 @@ class RecordText {
   }
 
   [[noreturn]] void refuse(const Json& record, std::uint64_t number) const {
-    std::string wanted;
-    for (const std::string& field : file_.how.fields_of_text) {
-      wanted += (wanted.empty() ? "" : ", ") + field;
-    }
+    const std::string wanted = join(file_.how.fields_of_text);
     fail(ErrorCode::kData, file_.path, ":", number,
          wanted.empty() ? ": no field that is known to hold text, such as text or content"
                         : ": no field " + wanted,
@@ -265,14 +263,12 @@ void count_special_marks(std::string_view text, std::map<std::string, std::uint6
 
 void ReadingNotes::log() const {
   const auto listed = [](const std::map<std::string, std::uint64_t>& counts) {
-    std::string text;
-    for (const auto& [name, count] : counts) {
-      text += concat(text.empty() ? "" : ", ", count, " ", name);
-    }
-    return text;
+    std::vector<std::string> parts;
+    for (const auto& [name, count] : counts) parts.push_back(concat(count, " ", name));
+    return join(parts);
   };
   if (!end_marks.empty()) {
-    log_info("documents end at lines that are end-of-text marks: ", listed(end_marks));
+    log_info("documents end at lines that are end-of-text parts: ", listed(end_marks));
   }
   if (!marks.empty()) {
     log_warning("names of special tokens in the text are kept as text: ", listed(marks));

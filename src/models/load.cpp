@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "models/initialize_model.h"
 #include "models/labels.h"
 #include "models/lora_file.h"
@@ -21,14 +22,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string type_names() {
-  std::string text;
-  for (const auto& type : model_types()) text += (text.empty() ? "" : ", ") + type;
-  return text;
-}
-
 const Adapter& adapter_of(const ConfigNode& config) {
-  if (!config.has("model_type")) config.fail("model_type", "missing, one of " + type_names());
+  if (!config.has("model_type"))
+    config.fail("model_type", "missing, one of " + join(model_types()));
   const Json& type = config.child("model_type").value();
   if (!type.is_string()) {
     config.fail("model_type", concat("expected a string, got ", type.dump()));
@@ -37,7 +33,7 @@ const Adapter& adapter_of(const ConfigNode& config) {
   const Adapter* const adapter = find_adapter(name);
   if (!adapter) {
     config.fail("model_type", concat("'", name, "' is not supported, expected one of ",
-                                     type_names(), did_you_mean(name, model_types())));
+                                     join(model_types()), did_you_mean(name, model_types())));
   }
   return *adapter;
 }
@@ -57,12 +53,13 @@ const HeadClass& class_of(const Adapter& adapter, const ConfigNode& config) {
     config.fail("architectures", concat("expected a list of strings, got ", architectures.dump()));
   }
   const auto name = architectures.front().get<std::string>();
-  std::string known;
+  std::vector<std::string> known;
   for (const auto& entry : adapter.classes()) {
     if (entry.name == name) return entry;
-    known += (known.empty() ? "" : ", ") + entry.name;
+    known.emplace_back(entry.name);
   }
-  config.fail("architectures", concat("'", name, "' is not supported, expected one of ", known));
+  config.fail("architectures",
+              concat("'", name, "' is not supported, expected one of ", join(known)));
 }
 
 /// Of a tensor in a file, which may begin at any byte.

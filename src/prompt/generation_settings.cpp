@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "prompt/generation_keys.h"
 
 namespace llmctl {
@@ -16,12 +17,6 @@ std::vector<TokenId> token_ids(const std::vector<std::int64_t>& ids) {
   std::vector<TokenId> tokens;
   for (const std::int64_t id : ids) tokens.push_back(static_cast<TokenId>(id));
   return tokens;
-}
-
-std::string joined(const std::vector<std::string>& texts) {
-  std::string list;
-  for (const std::string& text : texts) list += (list.empty() ? "" : ", ") + text;
-  return list;
 }
 
 /// The settings of the model's directory and what they are called in messages.
@@ -80,7 +75,7 @@ void note_idle(const Json& own, const GenerationConfig& config, std::vector<std:
   }
   if (own.contains("seed")) idle.emplace_back("seed");
   if (idle.empty()) return;
-  notes.push_back(concat(joined(idle), idle.size() == 1 ? " has" : " have",
+  notes.push_back(concat(join(idle), idle.size() == 1 ? " has" : " have",
                          " no effect: nothing is drawn (do_sample is false)"));
 }
 
@@ -224,7 +219,7 @@ GenerationSettings resolve_generation(const GenerationSources& sources, const Js
                     file.keys.not_done_when_drawing.end());
   }
   if (!not_done.empty()) {
-    settings.notes.push_back(concat(file.path, ": ", joined(not_done),
+    settings.notes.push_back(concat(file.path, ": ", join(not_done),
                                     not_done.size() == 1 ? " is" : " are",
                                     " not done; texts may differ from those of transformers"));
   }

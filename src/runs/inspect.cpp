@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/files.h"
+#include "base/strings.h"
 #include "base/terminal.h"
 #include "io/shards.h"
 #include "models/lora.h"
@@ -25,7 +26,7 @@ void inspect_tokenizer(const fs::path& path, Inspection& out) {
   const auto tokenizer = load_tokenizer(path);
   out.facts.emplace_back("tokenizer", tokenizer->description());
   Json special = Json::object();
-  std::string names;
+  std::vector<std::string> names;
   const SpecialTokens& tokens = tokenizer->special();
   const std::pair<const char*, std::optional<TokenId>> all[] = {
       {"unk", tokens.unk}, {"bos", tokens.bos}, {"eos", tokens.eos},  {"pad", tokens.pad},
@@ -33,9 +34,9 @@ void inspect_tokenizer(const fs::path& path, Inspection& out) {
   for (const auto& [name, id] : all) {
     if (!id) continue;
     special[name] = *id;
-    names += concat(names.empty() ? "" : ", ", name, " ", tokenizer->piece(*id), " = ", *id);
+    names.push_back(concat(name, " ", tokenizer->piece(*id), " = ", *id));
   }
-  if (!names.empty()) out.facts.emplace_back("special tokens", names);
+  if (!names.empty()) out.facts.emplace_back("special tokens", join(names));
   out.json["tokenizer"] = {{"description", tokenizer->description()},
                            {"vocab_size", tokenizer->vocab_size()},
                            {"special", special},

@@ -1,12 +1,12 @@
 #include "runs/training.h"
 
 #include <algorithm>
-#include <ctime>
 #include <memory>
 
 #include "base/cpu.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "base/terminal.h"
 #include "base/world.h"
 #include "io/text_source.h"
@@ -22,15 +22,6 @@
 namespace llmctl {
 
 namespace {
-
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
 
 /// Where the batch size of a run has changed, its rows go on behind those that were dealt.
 void place_batches(Batching& batching, const std::vector<ConfigChange>& changes) {

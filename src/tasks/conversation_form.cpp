@@ -18,17 +18,14 @@ std::string literal(const std::string& text) {
 /// What DialogueEncoder writes, as a chat template: messages of the prompt's side that follow one
 /// another are one prompt, in lines.
 std::string as_chat_template(const DialogueEncoder& encoder) {
-  const std::string text = encoder.prompt_template(), placeholder = "{prompt}";
-  const std::size_t at = text.find(placeholder);
-  const std::string before = text.substr(0, at), behind = text.substr(at + placeholder.size());
   return concat(encoder.begins_with_bos() ? "{{ bos_token }}" : "",
                 "{% for message in messages %}{% if message['role'] == 'assistant' %}"
                 "{{ message['content'] + eos_token }}{% else %}"
                 "{% if loop.first or messages[loop.index0 - 1]['role'] == 'assistant' %}{{ ",
-                literal(before), " }}{% else %}{{ ", literal("\n"),
+                literal(encoder.before()), " }}{% else %}{{ ", literal("\n"),
                 " }}{% endif %}{{ message['content'] }}"
                 "{% if loop.last or messages[loop.index0 + 1]['role'] == 'assistant' %}{{ ",
-                literal(behind), " }}{% endif %}{% endif %}{% endfor %}");
+                literal(encoder.behind()), " }}{% endif %}{% endif %}{% endfor %}");
 }
 
 }  // namespace

@@ -192,6 +192,10 @@ DialogueEncoder::DialogueEncoder(const Tokenizer& tokenizer, std::string prompt_
   }
 }
 
+std::string DialogueEncoder::prompt_template() const {
+  return concat(before_, kPlaceholder, behind_);
+}
+
 void DialogueEncoder::append(const std::string& text, bool learned, DialogueRow& row) const {
   const std::vector<TokenId> ids = tokenizer_.encode(text);
   row.ids.insert(row.ids.end(), ids.begin(), ids.end());

@@ -63,7 +63,10 @@ class DialogueEncoder {
   bool begins_with_bos() const {
     return opening_.size() == 1 && opening_.front() == tokenizer_.special().bos;
   }
-  std::string prompt_template() const { return before_ + "{prompt}" + behind_; }
+  std::string prompt_template() const;
+  /// Of the template, around the prompt.
+  const std::string& before() const { return before_; }
+  const std::string& behind() const { return behind_; }
   /// The whole dialogue in at most `length` tokens: too much is taken from the beginning (behind
   /// the opening), so that the last answer stays.
   DialogueRow row(const Dialogue& dialogue, std::size_t length) const;
@@ -76,7 +79,7 @@ class DialogueEncoder {
   void shorten(DialogueRow& row, std::size_t length) const;
 
   const Tokenizer& tokenizer_;
-  std::string before_, behind_;   // of the template, around the prompt
+  std::string before_, behind_;
   std::vector<TokenId> opening_;  // what the tokenizer puts before a text
   TokenId end_ = 0;
 };

@@ -463,18 +463,17 @@ std::vector<std::string> ClassAnswer::chosen() const {
 }
 
 std::string ClassAnswer::text() const {
-  std::string text;
+  std::vector<std::string> parts;
   for (std::size_t c = 0; c < names_.size(); ++c) {
-    const std::string separator = text.empty() ? "" : ", ";
     if (problem_ == ProblemType::kRegression) {
       const std::string name = names_.size() == 1 ? "" : names_[c] + " ";
-      text += concat(separator, name, values_[c]);
+      parts.push_back(concat(name, values_[c]));
     } else if (problem_ == ProblemType::kMultiLabel ? values_[c] >= 0.5f
                                                     : c == best_class(values_)) {
-      text += concat(separator, names_[c], " ", format_percent(values_[c]));
+      parts.push_back(concat(names_[c], " ", format_percent(values_[c])));
     }
   }
-  return text.empty() ? "(no class reaches 50 %)" : text;
+  return parts.empty() ? "(no class reaches 50 %)" : join(parts);
 }
 
 std::unique_ptr<Task> make_sequence_classification(const SequenceClassificationConfig& config,

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/strings.h"
 #include "text/huggingface/huggingface_tokenizer.h"
 #include "text/marian_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
@@ -32,9 +33,9 @@ constexpr std::array kKinds = {
 };
 
 std::string supported() {
-  std::string list;
-  for (const TokenizerKind& kind : kKinds) list += concat(list.empty() ? "" : ", ", kind.file);
-  return list;
+  std::vector<std::string> files;
+  for (const TokenizerKind& kind : kKinds) files.emplace_back(kind.file);
+  return join(files);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/strings.h"
 #include "text/huggingface/huggingface_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
 #include "text/tokenizer_json.h"
@@ -37,11 +38,9 @@ bool is_plain(const std::string& name) {
 }
 
 [[noreturn]] void refuse_class(const std::string& name, const std::string& source) {
-  std::string known;
-  for (const char* plain : kPlainClasses) known += concat(known.empty() ? "" : ", ", plain);
   fail(ErrorCode::kData, source, ": tokenizer_class \"", name,
-       "\" is not supported with a SentencePiece model alone, only T5Tokenizer, ", known,
-       "; a tokenizer.json beside it would say what it does");
+       "\" is not supported with a SentencePiece model alone, only T5Tokenizer, ",
+       join(kPlainClasses), "; a tokenizer.json beside it would say what it does");
 }
 
 /// T5's models begin so (Raffel et al., 2020).

@@ -150,6 +150,14 @@ TEST(Chat, OnATerminal) {
     terminal.type("\x04");  // Ctrl-D
     EXPECT_EQ(terminal.finish(), 0) << kind << terminal.output();
     EXPECT_EQ(terminal.output().find("not UTF-8"), std::string::npos) << terminal.output();
+
+    // The end may be typed before the program asks for it.
+    Terminal ahead({llmctl_binary().string(), "generate", "-m", "run", "--chat", "--chat-template",
+                    "plain", "-n", "4"},
+                   bench.path(), {{"TERM", kind}, {"LLMCTL_CACHE", (bench / "cache").string()}});
+    ahead.type("/nonsense\n\x04");
+    ASSERT_TRUE(ahead.shows("unknown command /nonsense")) << kind << ahead.output();
+    EXPECT_EQ(ahead.finish(), 0) << kind << ahead.output();
   }
 }
 

@@ -3,15 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <csignal>
-#include <functional>
 
 #include "base/log.h"
 #include "base/signals.h"
 #include "base/terminal.h"
+#include "support/child.h"
+#include "support/expect_error.h"
 #include "support/temp_dir.h"
 
 namespace llmctl::test {
@@ -30,32 +29,6 @@ class BatchFile : public ::testing::Test {
     std::vector<Json> out;
     for (const Json& input : some) out.push_back({{"answer", input["prompt"]}, {"chunk", first}});
     return out;
-  }
-  Error error_of(const std::function<void()>& work) {
-    try {
-      work();
-    } catch (const Error& error) {
-      return error;
-    }
-    ADD_FAILURE() << "no error";
-    return {ErrorCode::kUsage, ""};
-  }
-  /// Exit status of a child process, or 1000 + the signal that ended it.
-  int in_child(const std::function<int()>& work) {
-    const pid_t pid = fork();
-    if (pid == 0) {
-      int status = 99;
-      try {
-        status = work();
-      } catch (const Error& error) {
-        status = error.exit_status();
-      } catch (...) {
-      }
-      _exit(status);
-    }
-    int status = 0;
-    waitpid(pid, &status, 0);
-    return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status);
   }
   std::filesystem::path out() const { return dir / "out.jsonl"; }
   std::filesystem::path partial() const { return dir / "out.jsonl.partial"; }

@@ -82,4 +82,11 @@ inline ChildResult run_child(const std::function<void()>& body,
   return result;
 }
 
+/// What became of a child that returns `body`'s status: its exit status, or 1000 + the signal that
+/// ended it.
+inline int in_child(const std::function<int()>& body) {
+  const ChildResult result = run_child([&] { ::_exit(body()); });
+  return result.signal != 0 ? 1000 + result.signal : result.status;
+}
+
 }  // namespace llmctl::test

@@ -12,21 +12,28 @@
 
 namespace llmctl::test {
 
+/// The Error that `action` must throw.
+template <class Action>
+Error error_of(Action&& action) {
+  try {
+    std::forward<Action>(action)();
+  } catch (const Error& error) {
+    return error;
+  }
+  ADD_FAILURE() << "no Error was thrown";
+  return {ErrorCode::kUsage, ""};
+}
+
 /// Runs `action`, which must throw an Error of `code` whose message is one line, without a trailing
 /// stop, that matches (a string: equals).
 template <class Matcher, class Action>
 void expect_error(ErrorCode code, const Matcher& matcher, Action&& action) {
-  try {
-    std::forward<Action>(action)();
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    EXPECT_EQ(static_cast<int>(error.code()), static_cast<int>(code)) << message;
-    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
-    EXPECT_FALSE(message.ends_with('.')) << message;
-    EXPECT_THAT(message, matcher);
-    return;
-  }
-  ADD_FAILURE() << "no Error was thrown";
+  const Error error = error_of(std::forward<Action>(action));
+  const std::string message = error.what();
+  EXPECT_EQ(static_cast<int>(error.code()), static_cast<int>(code)) << message;
+  EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  EXPECT_FALSE(message.ends_with('.')) << message;
+  EXPECT_THAT(message, matcher);
 }
 
 /// The same for a message with each of `parts` in it.

@@ -5,10 +5,10 @@
 
 #include <barrier>
 #include <cmath>
-#include <functional>
 #include <thread>
 
 #include "base/hash.h"
+#include "support/expect_error.h"
 #include "toy.h"
 
 namespace llmctl::test {
@@ -39,16 +39,6 @@ std::vector<std::int64_t> checkpoint_steps(const std::filesystem::path& run) {
   std::vector<std::int64_t> steps;
   for (const auto& [step, directory] : list_checkpoints(run)) steps.push_back(step);
   return steps;
-}
-
-Error error_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error;
-  }
-  ADD_FAILURE() << "no error";
-  return {ErrorCode::kUsage, ""};
 }
 
 TEST_F(Loop, LearnsAndWritesItsRecords) {

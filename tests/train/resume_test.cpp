@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/signals.h"
+#include "support/child.h"
 #include "toy.h"
 #include "train/run_lock.h"
 
@@ -19,24 +20,6 @@ namespace llmctl::test {
 namespace {
 
 using ::testing::HasSubstr;
-
-/// What became of a child process: its exit status, or 1000 + the signal that ended it.
-int in_child(const std::function<int()>& work) {
-  const pid_t pid = fork();
-  if (pid == 0) {
-    int status = 99;
-    try {
-      status = work();
-    } catch (const Error& error) {
-      status = error.exit_status();
-    } catch (...) {
-    }
-    _exit(status);
-  }
-  int status = 0;
-  waitpid(pid, &status, 0);
-  return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status);
-}
 
 /// Everything that could go wrong on a resume is switched on: accumulation, noise drawn from
 /// dropout seeds, skipped steps, validation with a best checkpoint, epochs, records between

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/strings.h"
 #include "text/huggingface/json_access.h"
 #include "text/huggingface/split_rules.h"
 #include "text/special_template.h"
@@ -34,10 +35,8 @@ template <std::size_t n>
 void check_class(const std::filesystem::path& directory, const std::string& name,
                  const std::array<const char*, n>& known, const char* file) {
   if (name.empty() || std::find(known.begin(), known.end(), name) != known.end()) return;
-  std::string list;
-  for (const char* other : known) list += concat(list.empty() ? "" : ", ", other);
   fail(ErrorCode::kData, directory / "tokenizer_config.json", ": tokenizer_class \"", name,
-       "\" is not supported with ", file, " alone, only ", list,
+       "\" is not supported with ", file, " alone, only ", join(known),
        "; a tokenizer.json beside it would say what it does");
 }
 

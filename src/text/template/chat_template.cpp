@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/strings.h"
 #include "base/utf8.h"
 #include "text/template/render.h"
 
@@ -124,12 +125,11 @@ std::vector<std::string> ChatTemplate::builtin_names() {
 
 ChatTemplate ChatTemplate::builtin(const std::string& name, const std::string& bos,
                                    const std::string& eos) {
-  std::string known;
   for (const Builtin& builtin : kBuiltins) {
     if (name == builtin.name) return ChatTemplate(builtin.source, bos, eos);
-    known += concat(known.empty() ? "" : ", ", builtin.name);
   }
-  fail(ErrorCode::kUsage, "chat template '", name, "' is neither a file nor one of ", known);
+  fail(ErrorCode::kUsage, "chat template '", name, "' is neither a file nor one of ",
+       join(builtin_names()));
 }
 
 std::optional<ChatTemplate> ChatTemplate::of_directory(const std::filesystem::path& directory,
