@@ -10,6 +10,7 @@
 #include "runs/config_catalog.h"
 #include "runs/key_reference.h"
 #include "runs/sections.h"
+#include "runs/starters.h"
 
 namespace llmctl {
 
@@ -17,7 +18,8 @@ namespace {
 
 struct ConfigCommandOptions {
   ConfigOptions config;
-  std::string command, output, word;
+  std::string command, output;
+  std::string word;  ///< of `init` the kind, of `keys` a section or word
   bool overwrite = false;
 };
 
@@ -51,15 +53,22 @@ void add_config_command(CommandContext context) {
   config->require_subcommand(1);
 
   auto init = std::make_shared<ConfigCommandOptions>();
-  CLI::App* init_command = add_command(*config, context.common, "init",
-                                       "Print a commented configuration to start from", "");
+  CLI::App* init_command =
+      add_command(*config, context.common, "init", "Print a commented configuration to start from",
+                  "  llmctl config init pretrain bert\n"
+                  "  llmctl config init finetune sequence_classification");
   add_command_argument(*init_command, *init, true);
+  init_command
+      ->add_option("kind", init->word,
+                   concat("Of pretrain a model type or task: ", join(starter_kinds("pretrain")),
+                          "; of finetune and eval a task: ", join(starter_kinds("eval"))))
+      ->option_text("KIND");
   init_command->add_option("-o,--output", init->output, "Write it to a file instead")
       ->option_text("FILE");
   init_command->add_flag("--overwrite", init->overwrite, "Replace a file that is there");
   init_command->callback([init, context] {
     context.action = [init] {
-      const std::string text = starter_config(init->command);
+      const std::string text = starter_config(init->command, init->word);
       const std::string file = init->output.empty() ? "-" : init->output;
       check_output_file(file, init->overwrite);
       write_output(file, text);

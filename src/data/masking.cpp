@@ -48,7 +48,7 @@ std::vector<std::vector<std::size_t>> groups_of_words(std::span<const ByteSpan> 
 Masker::Masker(const Tokenizer& tokenizer, const MaskingOptions& options) : options_(options) {
   require(tokenizer.special().mask.has_value(), ErrorCode::kConfig, "the tokenizer (",
           tokenizer.description(),
-          ") has no mask token; train one with tokenizer_training.recipe \"masked\"");
+          ") has no mask token; train one with: llmctl tokenizer train --recipe masked");
   mask_ = *tokenizer.special().mask;
   kinds_.resize(static_cast<std::size_t>(tokenizer.vocab_size()));
   for (std::size_t i = 0; i < kinds_.size(); ++i) {

@@ -34,11 +34,21 @@ std::string config_command(const std::string& command, const JsonDocument& docum
   const Json& root = document.value;
   const auto has = [&](const char* key) { return root.contains(key); };
   if (has("clean") || has("deduplicate") || has("contamination")) return "prepare";
-  if (has("task")) return "finetune";
+  if (has("task")) {
+    const Json& task = root["task"];
+    const TaskKind* kind = task.is_object() && task.contains("type") && task["type"].is_string()
+                               ? find_task_kind(task["type"].get<std::string>())
+                               : nullptr;
+    return kind != nullptr && kind->raw_text ? "pretrain" : "finetune";
+  }
   if (has("objective") || has("optim") || has("train")) return "pretrain";
+  const auto is_text = [&](const char* key) { return has(key) && root[key].is_string(); };
+  // Of generate and eval, "output" is a section.
+  if (is_text("output") || has("split") || has("write_dropped")) return "prepare";
   if (has("tasks") || has("fail_under") || has("baselines")) return "eval";
   if (has("generation") || has("input")) return "generate";
   if (has("recipe") || has("vocab_size")) return "tokenizer";
+  if (has("dim") || has("min_count")) return "vectors";
   fail(ErrorCode::kUsage,
        "cannot tell whose configuration this is; name the command: pretrain, finetune, generate, "
        "eval, prepare, tokenizer or vectors");
@@ -210,89 +220,6 @@ Json config_schema_of(const std::string& command) {
     if (key != "$schema") out[key] = value;
   }
   return out;
-}
-
-std::string starter_config(const std::string& command) {
-  const std::string chosen = config_command(command, JsonDocument{});
-  if (chosen == "pretrain") {
-    return R"(// llmctl pretrain -c FILE       every key: llmctl config show -c FILE
-{
-  "run": {"dir": "runs/my-model", "seed": 1234},
-  // Hugging Face's keys; or {"init_from": "DIR"} to go on with a model that exists.
-  "model": {"model_type": "llama", "hidden_size": 256, "intermediate_size": 688, "num_hidden_layers": 4,
-            "num_attention_heads": 4, "max_position_embeddings": 256, "tie_word_embeddings": true},
-  // Made by: llmctl tokenizer train data/corpus/*.txt -o runs/my-tokenizer --vocab-size 4000
-  "tokenizer": {"path": "runs/my-tokenizer"},
-  "data": {"train": ["data/corpus/*.txt"], "valid": {"hash": 0.02}, "sequence_length": 256},
-  "objective": {"type": "causal_lm"},
-  "optim": {"lr": 1e-3, "warmup_steps": 50},
-  "train": {"steps": 500, "batch_size": 16},
-  "eval": {"every": 100},
-  "checkpoint": {"every": 250}
-}
-)";
-  }
-  if (chosen == "finetune") {
-    return R"(// llmctl finetune -c FILE       every key: llmctl config show -c FILE
-{
-  "run": {"dir": "runs/my-answers", "seed": 1234},
-  // A model directory, a checkpoint or a run directory.
-  "model": {"init_from": "runs/my-model"},
-  "data": {"train": ["data/qa/*-train.json"], "valid": ["data/qa/*-valid.json"], "sequence_length": 256},
-  "task": {"type": "extractive_qa"},
-  "optim": {"lr": 5e-4, "warmup_steps": 50, "schedule": "linear"},
-  "train": {"epochs": 3, "batch_size": 32}
-}
-)";
-  }
-  if (chosen == "generate") {
-    return R"(// llmctl generate -c FILE
-{
-  "model": {"init_from": "runs/my-model"},
-  "input": {"file": "data/prompts.txt"},
-  "generation": {"max_new_tokens": 60, "do_sample": true, "temperature": 0.8, "top_p": 0.95, "seed": 1},
-  "output": {"file": "runs/answers.jsonl"}
-}
-)";
-  }
-  if (chosen == "prepare") {
-    return R"(// llmctl data prepare -c FILE       every key: llmctl config show -c FILE
-{
-  "input": ["data/corpus/*.txt"],
-  "output": "runs/prepared",
-  // Made by: llmctl tokenizer train data/corpus/*.txt -o runs/my-tokenizer --vocab-size 4000
-  "tokenizer": "runs/my-tokenizer",
-  "clean": {"unicode": "nfc", "min_characters": 20},
-  "deduplicate": {"exact": true, "near": true},
-  "split": {"valid": 0.01}
-}
-)";
-  }
-  if (chosen == "tokenizer") {
-    return R"(// llmctl tokenizer train FILE... -o DIR -c FILE       every key: llmctl config keys tokenizer
-{
-  "recipe": "causal",
-  "model_type": "bpe",
-  "vocab_size": 4000,
-  // Special tokens of chat templates, and strings that are never split.
-  "chat_symbols": ["<|im_start|>", "<|im_end|>"],
-  "user_symbols": []
-}
-)";
-  }
-  if (chosen == "vectors") {
-    return R"(// llmctl data vectors FILE... -o vectors.txt -c FILE       every key: llmctl config keys vectors
-{"model": "skipgram", "dim": 100, "epochs": 5, "min_count": 5}
-)";
-  }
-  return R"(// llmctl eval -c FILE
-{
-  "model": {"init_from": "runs/my-answers"},
-  "tasks": [{"type": "extractive_qa", "name": "qa.en", "data": ["data/qa/en-valid.json"]},
-            {"type": "extractive_qa", "name": "qa.zh", "data": ["data/qa/zh-valid.json"]}],
-  "fail_under": {"qa.en.exact_match": 50}
-}
-)";
 }
 
 }  // namespace llmctl

@@ -1,4 +1,4 @@
-// The configurations that commands read: which is whose, resolved, as a schema, as a start.
+// The configurations that commands read: which is whose, resolved, as a schema, key by key.
 #pragma once
 
 #include <string>
@@ -31,8 +31,5 @@ struct ConfigKey {
 /// Every key, in the order of the sections; those of a section chosen by name carry the kind:
 /// "objective (masked_lm).…".
 std::vector<ConfigKey> config_keys(const std::string& command);
-
-/// A commented configuration that runs on the bundled data.
-std::string starter_config(const std::string& command);
 
 }  // namespace llmctl

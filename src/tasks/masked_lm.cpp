@@ -137,7 +137,7 @@ Brackets brackets_of(const Tokenizer& tokenizer) {
   const SpecialTokens& special = tokenizer.special();
   require(special.cls && special.sep, ErrorCode::kConfig, "the tokenizer (",
           tokenizer.description(),
-          ") has no [CLS] and [SEP]; train one with tokenizer_training.recipe \"masked\"");
+          ") has no [CLS] and [SEP]; train one with: llmctl tokenizer train --recipe masked");
   return {*special.cls, *special.sep};
 }
 

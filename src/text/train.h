@@ -13,7 +13,7 @@
 
 namespace llmctl {
 
-/// Section "tokenizer_training" and the flags of `llmctl tokenizer train`.
+/// The configuration and the flags of `llmctl tokenizer train`.
 struct TokenizerTrainConfig {
   std::string recipe = "causal";  ///< "causal" or "masked": which special tokens, at which ids
   std::string model_type = "bpe";

@@ -22,7 +22,9 @@ const char* const kCommands[] = {"help",     "version",  "completion", "tokenize
                                  "inspect",  "config",   "export",     "doctor"};
 
 TEST(CommandLine, AloneItPrintsItsHelpOnStderr) {
-  const auto result = run_llmctl({});
+  ProcessOptions binary;
+  binary.exec = true;
+  const auto result = run_llmctl({}, binary);
   EXPECT_EQ(result.status, 64) << result.describe();
   EXPECT_EQ(result.out, "");
   EXPECT_THAT(result.err, HasSubstr("pretrain"));
@@ -148,7 +150,9 @@ TEST(CommandLine, KeysKnownByOtherNamesAreGuessed) {
 }
 
 TEST(CommandLine, VersionNamesLibTorch) {
-  const auto result = run_llmctl({"--version"});
+  ProcessOptions binary;
+  binary.exec = true;
+  const auto result = run_llmctl({"--version"}, binary);
   EXPECT_EQ(result.status, 0);
   EXPECT_THAT(result.out, HasSubstr("LibTorch 2."));
 }

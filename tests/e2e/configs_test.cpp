@@ -6,7 +6,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <set>
 
+#include "runs/config_catalog.h"
+#include "runs/starters.h"
 #include "support/llmctl.h"
 #include "support/paths.h"
 
@@ -80,17 +83,68 @@ TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
 
 TEST(Configurations, StartersAreValidForTheirCommand) {
   Workbench bench;
-  for (const char* command : {"pretrain", "finetune", "generate", "eval", "prepare"}) {
-    const auto starter = bench.run({"config", "init", command}).out;
-    bench.write("starter.json", starter);
-    EXPECT_THAT(bench.run({"config", "validate", "-c", "starter.json"}).out,
-                HasSubstr(std::string("llmctl ") + command));
-    const json shown = json::parse(bench.run({"config", "show", "-c", "starter.json"}).out);
-    bench.write("shown.json", shown.dump());
-    // What is shown is a configuration again, and shows the same.
-    EXPECT_EQ(json::parse(bench.run({"config", "show", command, "-c", "shown.json"}).out), shown)
-        << command;
+  for (const std::string& command : configured_commands()) {
+    std::vector<std::string> kinds = starter_kinds(command);
+    kinds.push_back("");
+    for (const std::string& kind : kinds) {
+      SCOPED_TRACE(command + " " + kind);
+      std::vector<std::string> init = {"config", "init", command};
+      if (!kind.empty()) init.push_back(kind);
+      const auto starter = bench.run(init).out;
+      if (!kind.empty()) EXPECT_THAT(starter, HasSubstr('"' + kind + '"'));
+      bench.write("starter.json", starter);
+      EXPECT_THAT(bench.run({"config", "validate", "-c", "starter.json"}).out,
+                  HasSubstr("llmctl " + command + "\n"));
+      const json shown = json::parse(bench.run({"config", "show", "-c", "starter.json"}).out);
+      bench.write("shown.json", shown.dump());
+      // What is shown is a configuration again, and shows the same.
+      EXPECT_EQ(json::parse(bench.run({"config", "show", command, "-c", "shown.json"}).out), shown);
+    }
   }
+}
+
+TEST(Configurations, StartersOfEveryModelTypeAndTaskRun) {
+  Workbench bench;
+  bench.train_tokenizer("causal");
+  bench.train_tokenizer("masked");
+  fs::create_directory_symlink(source_dir() / "data", bench / "data");
+  std::set<std::string> types;
+  for (const std::string& kind : starter_kinds("pretrain")) {
+    SCOPED_TRACE(kind);
+    bench.write("starter.json", bench.run({"config", "init", "pretrain", kind}).out);
+    const json shown = json::parse(bench.run({"config", "show", "-c", "starter.json"}).out);
+    types.insert(shown["model"]["model_type"]);
+    const bool masked = shown["task"]["type"] == "masked_lm";
+    std::vector<std::string> command = {
+        "pretrain",
+        "-c",
+        "starter.json",
+        "--set",
+        R"(data.train=["en.txt"])",
+        "--set",
+        "eval.at_end=false",
+        "--set",
+        "train.steps=1",
+        "--set",
+        "train.batch_size=1",
+        "--set",
+        std::string("tokenizer.path=tokenizer-") + (masked ? "masked" : "causal")};
+    // One of each kind is made, for the tasks.
+    if (!kind.ends_with("_lm")) command.push_back("--dry-run");
+    bench.run(command);
+  }
+  EXPECT_EQ(types, (std::set<std::string>{"bert", "gpt2", "llama", "qwen2", "qwen3", "roberta"}));
+  for (const std::string& kind : starter_kinds("finetune")) {
+    SCOPED_TRACE(kind);
+    bench.write("starter.json", bench.run({"config", "init", "finetune", kind}).out);
+    bench.run({"finetune", "-c", "starter.json", "--dry-run"});
+  }
+  expect_one_line_error(bench.run({"config", "init", "pretrain", "lama"}, 64),
+                        {"'lama'", "did you mean 'llama'"});
+  expect_one_line_error(bench.run({"config", "init", "pretrain", "extractive_qa"}, 64),
+                        {"llmctl config init finetune extractive_qa"});
+  expect_one_line_error(bench.run({"config", "init", "prepare", "llama"}, 64),
+                        {"prepare", "'llama'"});
 }
 
 TEST(Configurations, SchemasNameEveryKey) {

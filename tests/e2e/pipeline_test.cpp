@@ -41,6 +41,7 @@ json expect_predictions_score_as_the_model(Workbench& bench, const std::string& 
 
 TEST(Pipeline, CausalModelFromTextToText) {
   Workbench bench;
+  bench.exec = true;
   bench.train_tokenizer();
   const auto config = bench.write_config("causal", "run", 20);
   const json report = json::parse(bench.run({"pretrain", "-c", config, "--json"}).out);

@@ -17,8 +17,14 @@ JsonDocument document(const std::string& json) {
 TEST(ConfigCommand, IsToldByTheSections) {
   EXPECT_EQ(config_command("", document(R"({"objective": {}})")), "pretrain");
   EXPECT_EQ(config_command("", document(R"({"task": {}, "optim": {}})")), "finetune");
+  EXPECT_EQ(config_command("", document(R"({"task": {"type": "causal_lm"}})")), "pretrain");
+  EXPECT_EQ(config_command("", document(R"({"task": {"type": "extractive_qa"}})")), "finetune");
   EXPECT_EQ(config_command("", document(R"({"generation": {}})")), "generate");
+  EXPECT_EQ(config_command("", document(R"({"input": {}, "output": {"file": "a"}})")), "generate");
+  EXPECT_EQ(config_command("", document(R"({"input": "a", "output": "b"})")), "prepare");
   EXPECT_EQ(config_command("", document(R"({"tasks": []})")), "eval");
+  EXPECT_EQ(config_command("", document(R"({"vocab_size": 9})")), "tokenizer");
+  EXPECT_EQ(config_command("", document(R"({"dim": 9})")), "vectors");
   EXPECT_EQ(config_command("eval", document("{}")), "eval");
   EXPECT_THROW(config_command("", document("{}")), Error);
   try {

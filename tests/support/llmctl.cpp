@@ -7,16 +7,37 @@
 #include <stdexcept>
 
 #include "base/hash.h"
+#include "cli/main.h"
 #include "support/device.h"
 #include "support/paths.h"
 
 namespace llmctl::test {
 
+namespace {
+
+/// The variables of OpenMP's libraries, which they read as they are loaded.
+bool is_read_on_loading(const std::string& variable) {
+  return variable.starts_with("OMP_") || variable.starts_with("GOMP_") ||
+         variable.starts_with("KMP_");
+}
+
+}  // namespace
+
 ProcessResult run_llmctl(const std::vector<std::string>& arguments, ProcessOptions options) {
   std::vector<std::string> argv = {llmctl_binary().string()};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
+  for (const auto& [name, value] : options.env) options.exec |= is_read_on_loading(name);
+  for (const auto& name : options.unset) options.exec |= is_read_on_loading(name);
   options.env.emplace("OMP_NUM_THREADS", "1");
   options.env.emplace("LLMCTL_THREADS", "1");
+  if (!options.exec) {
+    options.body = [argv]() mutable {
+      std::vector<char*> pointers;
+      for (std::string& argument : argv) pointers.push_back(argument.data());
+      pointers.push_back(nullptr);
+      return run_command_line(static_cast<int>(argv.size()), pointers.data());
+    };
+  }
   return run_process(argv, options);
 }
 
@@ -49,6 +70,7 @@ ProcessResult Workbench::run(const std::vector<std::string>& arguments, int stat
                              ProcessOptions options) const {
   if (options.directory.empty()) options.directory = path();
   options.env.emplace("LLMCTL_CACHE", (path() / "cache").string());
+  options.exec = options.exec || exec;
   ProcessResult result = run_llmctl(arguments, options);
   if (result.status != status) {
     ADD_FAILURE() << "expected exit status " << status << "\n" << result.describe();

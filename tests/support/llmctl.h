@@ -11,8 +11,9 @@
 
 namespace llmctl::test {
 
-/// The binary with these arguments, LLMCTL_CACHE in `cache`, the device of LLMCTL_TEST_DEVICE left
-/// to the caller.
+/// The command line with these arguments, in a process of its own: a fork of this one, which need
+/// not load the libraries again, by run_command_line(), or with `options.exec` and for settings of
+/// OpenMP the binary. The device of LLMCTL_TEST_DEVICE is left to the caller.
 ProcessResult run_llmctl(const std::vector<std::string>& arguments, ProcessOptions options = {});
 
 /// Expects that the last line of standard error is an error with every part, and no output.
@@ -21,6 +22,8 @@ void expect_one_line_error(const ProcessResult& result, const std::vector<std::s
 /// A temporary directory with a corpus in both languages, where relative paths of a run live.
 class Workbench {
  public:
+  bool exec = false;  ///< run() takes the binary itself
+
   Workbench();
   const std::filesystem::path& path() const { return directory_.path(); }
   std::filesystem::path operator/(const std::filesystem::path& name) const {

@@ -9,6 +9,8 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <sstream>
 #include <stdexcept>
@@ -67,24 +69,30 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
   return result;
 }
 
-// Between fork and exec only async-signal-safe calls are allowed: the parent may have threads.
-[[noreturn]] void become(const std::vector<char*>& argv, const std::vector<char*>& env,
-                         const std::vector<std::pair<int, rlimit>>& limits, const char* directory,
-                         std::array<int, 3> streams, int error_fd) {
+// What a new process is to be.
+struct Start {
+  std::vector<char*> argv, env;
+  std::vector<std::pair<int, rlimit>> limits;
+  const char* directory = nullptr;  // null: this process's
+};
+
+// The forked process's own streams, signals, limits and directory; false (with errno) where that
+// fails. Only async-signal-safe calls: the parent may have threads.
+bool prepare(const Start& start, std::array<int, 3> streams) {
   setpgid(0, 0);
   for (int fd = 0; fd < 3; ++fd) dup2(streams[static_cast<std::size_t>(fd)], fd);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGXFSZ}) std::signal(number, SIG_DFL);
-  bool good = directory == nullptr || chdir(directory) == 0;
-  for (const auto& [resource, limit] : limits) {
+  bool good = start.directory == nullptr || chdir(start.directory) == 0;
+  for (const auto& [resource, limit] : start.limits) {
     good = good && setrlimit(static_cast<__rlimit_resource_t>(resource), &limit) == 0;
   }
-  if (good) {
-    environ = const_cast<char**>(env.data());
-    execvp(argv[0], argv.data());
-  }
+  return good;
+}
+
+[[noreturn]] void give_up(int error_fd) {
   const int error = errno;
   [[maybe_unused]] const auto written = write(error_fd, &error, sizeof error);
   _exit(127);
@@ -137,23 +145,37 @@ ProcessResult run_process(const std::vector<std::string>& argv, const ProcessOpt
   if (argv.empty()) throw std::runtime_error("run_process: no program given");
   std::vector<std::string> arguments = argv;
   std::vector<std::string> environment = make_environment(options);
-  const auto argument_pointers = pointers(arguments);
-  const auto environment_pointers = pointers(environment);
   const std::string directory = options.directory.string();
-  std::vector<std::pair<int, rlimit>> limits;
+  Start plan{pointers(arguments), pointers(environment), {}, nullptr};
+  if (!directory.empty()) plan.directory = directory.c_str();
   for (const auto& [resource, value] : options.limits) {
-    limits.push_back({resource, rlimit{value, value}});
+    plan.limits.push_back({resource, rlimit{value, value}});
   }
   std::signal(SIGPIPE, SIG_IGN);  // a program that does not read its stdin is no error here
 
   Pipe in, out, err, failure;
   const auto start = Clock::now();
+  std::fflush(nullptr);  // else a body would write this process's buffers once more
   const pid_t child = fork();
   if (child < 0) throw std::runtime_error("fork failed");
   if (child == 0) {
-    become(argument_pointers, environment_pointers, limits,
-           directory.empty() ? nullptr : directory.c_str(), {in.end(0), out.end(1), err.end(1)},
-           failure.end(1));
+    if (!prepare(plan, {in.end(0), out.end(1), err.end(1)})) give_up(failure.end(1));
+    environ = plan.env.data();
+    if (options.body) {
+      for (Pipe* pipe : {&in, &out, &err, &failure}) {
+        pipe->close_end(0);
+        pipe->close_end(1);
+      }
+      const int status = options.body();
+#ifdef __SANITIZE_ADDRESS__
+      std::exit(status);  // looks for leaks
+#else
+      std::fflush(nullptr);
+      _exit(status);  // without the destructors of libraries, which take longer than most commands
+#endif
+    }
+    execvp(plan.argv[0], plan.argv.data());
+    give_up(failure.end(1));
   }
   setpgid(child, child);
   in.close_end(0);

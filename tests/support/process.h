@@ -33,7 +33,11 @@ struct ProcessOptions {
   std::map<std::string, std::string> env;  ///< added to this process's environment
   std::vector<std::string> unset;          ///< names removed from the environment
   std::filesystem::path directory;         ///< working directory; empty: this process's
-  double timeout_seconds = 120;            ///< afterwards the program and its children get SIGKILL
+  bool exec = false;                       ///< of run_llmctl(): the binary itself
+  /// Runs in the forked process instead of argv's program, which spares the loading of libraries
+  /// that this process has; its result is the exit status.
+  std::function<int()> body;
+  double timeout_seconds = 120;  ///< afterwards the program and its children get SIGKILL
   std::vector<PlannedSignal> signals;
   /// Resource and value for setrlimit: {RLIMIT_FSIZE, 1 << 20}, {RLIMIT_AS, …}, {RLIMIT_NOFILE, …}.
   std::vector<std::pair<int, std::uint64_t>> limits;
