@@ -18,7 +18,11 @@ void add_common_options(CLI::App& app, CommonOptions& common) {
   app.add_flag("-v,--verbose", common.verbose, "Tell more on stderr")->group(group);
   app.add_flag("-q,--quiet", common.quiet, "Only warnings and errors on stderr, no progress")
       ->group(group);
-  app.add_flag("--json", common.json, "Print the result as JSON")->group(group);
+  app.add_flag(
+         "--json", common.json,
+         "Print the result as JSON; that of generate and eval repeats warnings about settings "
+         "once, as the list notes")
+      ->group(group);
   app.add_option("--color", common.color, "Colour on the terminal: auto, always or never")
       ->check(CLI::IsMember({"auto", "always", "never"}))
       ->option_text("WHEN")

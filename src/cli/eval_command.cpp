@@ -112,6 +112,7 @@ int run_eval(const CommonOptions& common, EvalOptions options) {
       plan.emplace_back(entry.name, concat(entry.type, " on ", entry.data));
     Json json = Json::object();
     for (const auto& [name, what] : plan) json[name] = what;
+    if (!report.notes.empty()) json["notes"] = report.notes;
     print_result(common, json, render_facts(STDOUT_FILENO, "plan of eval", plan));
     return 0;
   }

@@ -165,8 +165,9 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   if (config.dry_run) {
     const auto plan = plan_generation(document);
     Json json = Json::object();
-    for (const auto& [name, value] : plan) json[name] = value;
-    print_result(common, json, render_facts(STDOUT_FILENO, "plan of generate", plan));
+    for (const auto& [name, value] : plan.facts) json[name] = value;
+    if (!plan.notes.empty()) json["notes"] = plan.notes;
+    print_result(common, json, render_facts(STDOUT_FILENO, "plan of generate", plan.facts));
     return 0;
   }
   const bool has_input = document.value.contains("input") &&
@@ -182,12 +183,13 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   if (report.file.empty() || is_standard_output(report.file)) return report.exit_status;
   const std::string before =
       report.done_before > 0 ? concat(" (", report.done_before, " from before)") : "";
-  print_result(common,
-               {{"file", report.file.string()},
-                {"answers", report.done},
-                {"inputs", report.count},
-                {"done_before", report.done_before},
-                {"seconds", report.seconds}},
+  Json json = {{"file", report.file.string()},
+               {"answers", report.done},
+               {"inputs", report.count},
+               {"done_before", report.done_before},
+               {"seconds", report.seconds}};
+  if (!report.notes.empty()) json["notes"] = report.notes;
+  print_result(common, json,
                render_facts(STDOUT_FILENO, "generate: " + report.file.string(),
                             {{"answers", concat(report.done, " of ", report.count, before)},
                              {"time", format_duration(report.seconds)}}));

@@ -21,7 +21,9 @@ constexpr const char* kChatHelp =
 class Conversation {
  public:
   Conversation(TextResponder& responder, const ChatConsole& console)
-      : responder_(responder), console_(console) {}
+      : responder_(responder), console_(console), notes_(responder.notes()) {
+    for (const std::string& note : notes_) console_.warn(note);
+  }
 
   void say(const std::string& line) {
     messages_.push_back({{"role", "user"}, {"content", line}});
@@ -45,7 +47,10 @@ class Conversation {
       forget_stop();
     }
     messages_.push_back({{"role", "assistant"}, {"content", text}});
-    console_.answer({{"role", "assistant"}, {"content", text}, {"finish_reason", reason}});
+    Json record = {{"role", "assistant"}, {"content", text}, {"finish_reason", reason}};
+    // As of `generate`'s answers, the first one has them.
+    if (turn_ == 1 && !notes_.empty()) record["notes"] = notes_;
+    console_.answer(record);
   }
 
   void reset() { messages_ = Json::array(); }
@@ -70,6 +75,7 @@ class Conversation {
 
   TextResponder& responder_;
   const ChatConsole& console_;
+  const std::vector<std::string> notes_;  // on the settings
   Json messages_ = Json::array();
   std::size_t turn_ = 0;  // each answer draws for itself
 };
@@ -85,7 +91,6 @@ void run_chat(const JsonDocument& document, const ChatConsole& console) {
   require(responder != nullptr && responder->form().holds_conversations(), ErrorCode::kUsage,
           answering.loaded.directory.string(), ": a ", answering.loaded.model->facts().architecture,
           " holds no conversations");
-  for (const std::string& note : responder->notes()) console.warn(note);
   Conversation conversation(*responder, console);
   while (const auto line = console.read()) {
     if (const auto bad = find_invalid_utf8(*line)) {

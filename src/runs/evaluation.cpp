@@ -112,6 +112,7 @@ class Evaluation {
     planning_ = true;
     run_entries();
     check_bounds();
+    note_idle_settings();
     if (!config_.output.file.empty()) outputs_.push_back(config_.output.file);
     for (const auto& file : outputs_) check_output_file(file, overwrite_, inputs_);
     report_.model = loaded_ ? loaded_->directory.string() : std::string();
@@ -144,6 +145,8 @@ class Evaluation {
 
     EvaluationEntry entry;
     const bool from_file = !common.predictions.empty();
+    if (!from_file && !common.references.empty())
+      node.fail("references", "predictions are missing; a model is scored on data (--data FILE)");
     if (from_file && common.references.empty())
       node.fail("references", "missing; predictions are scored against labelled files");
     if (from_file && common.type.empty())
@@ -265,6 +268,8 @@ class Evaluation {
     const TaskData data = data_of(task, common, text);
     entry.data = (data.valid.empty() ? "held out of " : "") + describe(data.scored_files());
     for (const std::string& name : config_.baselines) task.check_baseline(name, data);
+    if (!text.train.empty() && config_.baselines.empty())
+      note_idle("train", "n-gram baselines are trained on it, and none is asked for");
     if (planning_) {
       const auto scored = data.scored_files();
       inputs_.insert(inputs_.end(), scored.begin(), scored.end());
@@ -291,6 +296,8 @@ class Evaluation {
   void score_file(const Task& task, const EntryConfig& common, EvaluationEntry& entry) {
     require(common.save_predictions.empty(), ErrorCode::kUsage,
             "save_predictions: the predictions are in a file already");
+    if (!common.data.empty()) note_idle("data", "predictions are scored against references");
+    if (common.sequence_length > 0) note_idle("sequence_length", "predictions are in a file");
     const auto references = expand_paths(common.references);
     entry.data = common.predictions + " against " + describe(references);
     if (!planning_) {
@@ -305,7 +312,8 @@ class Evaluation {
       promise(entry, task.evaluation_scores(), rule_name(rule));
   }
 
-  static void take(TaskEvaluation result, EvaluationEntry& entry) {
+  void take(TaskEvaluation result, EvaluationEntry& entry) {
+    for (const std::string& note : result.notes) report_.add_note(note);
     entry.scores = std::move(result.scores);
     entry.samples = std::move(result.samples);
     entry.baselines = std::move(result.baselines);
@@ -347,7 +355,24 @@ class Evaluation {
         root_.fail(key, "there is no such score" + did_you_mean(name, names_of(promised_)));
       if (const auto error = bound_error(*kind, bound); !error.empty()) root_.fail(key, error);
       if (const auto doubt = bound_doubt(*kind, bound); !doubt.empty())
-        log_warning(key, ": ", doubt);
+        report_.add_note(concat(key, ": ", doubt));
+    }
+  }
+
+  void note_idle(const std::string& key, const std::string& why) {
+    report_.add_note(concat(key, " has no effect: ", why));
+  }
+
+  /// Settings for models where none is scored.
+  void note_idle_settings() {
+    if (loaded_) return;
+    const std::string why = "predictions of files are scored, and no model";
+    for (const auto& [section, key] : std::initializer_list<std::pair<std::string, std::string>>{
+             {"model", "init_from"}, {"compute", "device"}, {"compute", "precision"}}) {
+      if (root_.has(section) && root_.child(section).has(key)) note_idle(section + "." + key, why);
+    }
+    for (const std::string key : {"baselines", "batch_size"}) {
+      if (root_.has(key)) note_idle(key, why);
     }
   }
 
@@ -431,7 +456,14 @@ Json EvaluationReport::to_json() const {
   }
   json["scores"] = flat().values();
   if (!missed.empty()) json["missed"] = missed;
+  if (!notes.empty()) json["notes"] = notes;
   return json;
+}
+
+void EvaluationReport::add_note(const std::string& note) {
+  if (std::find(notes.begin(), notes.end(), note) != notes.end()) return;
+  log_warning(note);
+  notes.push_back(note);
 }
 
 }  // namespace llmctl

@@ -26,9 +26,14 @@ struct EvaluationReport {
   std::string model;  ///< directory; empty for predictions files
   std::vector<EvaluationEntry> entries;
   std::vector<std::string> missed;  ///< bounds of fail_under that were not met, in words
+  /// What the user should know, a line each: settings without effect, doubtful bounds, prompts that
+  /// were shortened.
+  std::vector<std::string> notes;
   /// Scores as bounds name them: "NAME.METRIC", and "METRIC" too when there is one entry; baselines
   /// as "NAME.RULE.METRIC" ("ngram5.loss").
   Scores flat() const;
+  /// Logs a note that is new and keeps it.
+  void add_note(const std::string& note);
   Json to_json() const;
 };
 

@@ -152,6 +152,12 @@ Json answered_record(const AnswerInput& input, const Answer& answer) {
 
 namespace {
 
+/// The record of the first of several answers bears the notes: they have no common head. A member
+/// of that name that the input had stays.
+void add_notes(Json& record, const std::vector<std::string>& notes) {
+  if (!notes.empty() && !record.contains("notes")) record["notes"] = notes;
+}
+
 /// Gives the answers to the sink; those of a file batch by batch.
 void hand_out(Responder& responder, const std::vector<AnswerInput>& inputs, bool file,
               const AnswerSink& sink, GenerationReport& report) {
@@ -164,26 +170,46 @@ void hand_out(Responder& responder, const std::vector<AnswerInput>& inputs, bool
         std::span(inputs).subspan(report.done, std::min(chunk, inputs.size() - report.done));
     const AnswerList answers =
         responder.answer(part, report.done, inputs.size() == 1 && !file ? sink.text : TextStream());
-    for (std::size_t i = 0; i < part.size(); ++i)
-      sink.answer(answered_record(part[i], *answers[i]), answers[i]->text());
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      Json record = answered_record(part[i], *answers[i]);
+      if (report.done + i == 0) {
+        // Of an only answer all notes are known by now.
+        if (inputs.size() == 1) report.add_notes(responder.notes());
+        add_notes(record, report.notes);
+      }
+      sink.answer(record, answers[i]->text());
+    }
     report.done += part.size();
   }
 }
 
 /// Settings that decide nothing for this model and these inputs.
-void warn_of_idle_settings(const GenerateConfig& config, const GenerationFlags& flags,
-                           const LoadedModel& loaded, const std::vector<AnswerInput>& inputs) {
+std::vector<std::string> idle_settings(const GenerateConfig& config, const GenerationFlags& flags,
+                                       const LoadedModel& loaded,
+                                       const std::vector<AnswerInput>& inputs) {
+  std::vector<std::string> notes;
   const ModelFacts& facts = loaded.model->facts();
   if (!facts.causal && !config.generation.empty())
-    log_warning("generation has no effect: a ", facts.architecture, " generates no text");
+    notes.push_back(
+        concat("generation has no effect: a ", facts.architecture, " generates no text"));
   const bool talks = flags.chat || std::any_of(inputs.begin(), inputs.end(), [](const auto& input) {
                        return input.record.contains("messages");
                      });
   if (!config.chat.system.empty() && !talks)
-    log_warning("chat.system (--system) has no effect: prompts are messages with --chat only");
+    notes.emplace_back(
+        "chat.system (--system) has no effect: prompts are messages with --chat only");
+  return notes;
 }
 
 }  // namespace
+
+void GenerationReport::add_notes(const std::vector<std::string>& some) {
+  for (const std::string& note : some) {
+    if (std::find(notes.begin(), notes.end(), note) != notes.end()) continue;
+    log_warning(note);
+    notes.push_back(note);
+  }
+}
 
 GenerationReport run_generation(const JsonDocument& document, const GenerationFlags& flags,
                                 const AnswerSink& sink) {
@@ -192,11 +218,10 @@ GenerationReport run_generation(const JsonDocument& document, const GenerationFl
   const auto start = std::chrono::steady_clock::now();
   AnsweringModel answering = load_answering(config, flags);
   Responder& responder = *answering.responder;
-  for (const std::string& note : responder.notes()) log_warning(note);
-  const std::vector<AnswerInput> inputs = all_inputs(config, responder);
-  warn_of_idle_settings(config, flags, answering.loaded, inputs);
   GenerationReport report;
-  report.notes = responder.notes();
+  report.add_notes(responder.notes());
+  const std::vector<AnswerInput> inputs = all_inputs(config, responder);
+  report.add_notes(idle_settings(config, flags, answering.loaded, inputs));
   report.count = inputs.size();
   if (!config.output.file.empty()) {
     std::vector<std::filesystem::path> files;
@@ -221,6 +246,8 @@ GenerationReport run_generation(const JsonDocument& document, const GenerationFl
       std::vector<Json> lines;
       for (std::size_t i = 0; i < part.size(); ++i)
         lines.push_back(answered_record(part[i], *answers[i]));
+      // A file has its report beside it; who reads along has nothing but the lines.
+      if (read && first == 0) add_notes(lines.front(), report.notes);
       return lines;
     };
     const auto outcome =
@@ -229,14 +256,12 @@ GenerationReport run_generation(const JsonDocument& document, const GenerationFl
     report.done_before = outcome.resumed;
     report.exit_status = outcome.exit_status;
   }
-  const std::size_t known = report.notes.size();
-  report.notes = responder.notes();
-  for (std::size_t i = known; i < report.notes.size(); ++i) log_warning(report.notes[i]);
+  report.add_notes(responder.notes());
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }
 
-std::vector<std::pair<std::string, std::string>> plan_generation(const JsonDocument& document) {
+GenerationPlan plan_generation(const JsonDocument& document) {
   const GenerateConfig config = read_generate_config(document);
   check_one_input(config);
   require(!config.model.init_from.empty(), ErrorCode::kUsage,
@@ -251,16 +276,19 @@ std::vector<std::pair<std::string, std::string>> plan_generation(const JsonDocum
   const bool encoder_decoder = model.value("is_encoder_decoder", Json()) == true;
   const GenerationSettings generation =
       generation_settings(options, model, encoder_decoder, *tokenizer);
-  for (const std::string& note : generation.notes) log_warning(note);
+  GenerationReport report;
+  report.add_notes(generation.notes);
   if (!config.input.file.empty() && config.input.file != "-") expand_paths({config.input.file});
-  return {
-      {"model", directory.string()},
-      {"tokenizer", tokenizer->description()},
-      {"input", !config.input.file.empty()       ? config.input.file
-                : !config.input.question.empty() ? "a question"
-                                                 : concat(config.input.prompt.size(), " prompts")},
-      {"output", config.output.file.empty() ? "standard output" : config.output.file},
-      {"generation", dump_json(generation.keys)}};
+  const std::string input = !config.input.file.empty() ? config.input.file
+                            : !config.input.question.empty()
+                                ? "a question"
+                                : concat(config.input.prompt.size(), " prompts");
+  return {{{"model", directory.string()},
+           {"tokenizer", tokenizer->description()},
+           {"input", input},
+           {"output", config.output.file.empty() ? "standard output" : config.output.file},
+           {"generation", dump_json(generation.keys)}},
+          report.notes};
 }
 
 }  // namespace llmctl

@@ -52,20 +52,31 @@ AnswerOptions answer_options(const GenerateConfig& config, const GenerationFlags
 Json answered_record(const AnswerInput& input, const Answer& answer);
 
 struct GenerationReport {
-  std::vector<std::string> notes;  ///< what the user should know of the settings
+  /// What the user should know, a line each: settings without effect or not done, prompts that were
+  /// shortened or left out.
+  std::vector<std::string> notes;
   std::filesystem::path file;
   std::size_t count = 0, done = 0, done_before = 0;
   int exit_status = 0;  ///< 130/143 when a signal ended the work on a file
   double seconds = 0;
+
+  /// Logs those that are new and keeps them.
+  void add_notes(const std::vector<std::string>& some);
 };
 
 /// Answers what the configuration's section input holds; a file of prompts is answered in batches
 /// into output.file, in order, and goes on after a kill; without one, `sink` gets the answers in
-/// order, those of a file batch by batch.
+/// order, those of a file batch by batch. The first record that it gets has the notes that are
+/// known by then as its member "notes".
 GenerationReport run_generation(const JsonDocument& document, const GenerationFlags& flags,
                                 const AnswerSink& sink);
 
+struct GenerationPlan {
+  std::vector<std::pair<std::string, std::string>> facts;
+  std::vector<std::string> notes;
+};
+
 /// Checks the configuration and its files without a model's weights: for --dry-run.
-std::vector<std::pair<std::string, std::string>> plan_generation(const JsonDocument& document);
+GenerationPlan plan_generation(const JsonDocument& document);
 
 }  // namespace llmctl

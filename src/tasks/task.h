@@ -44,6 +44,7 @@ struct TaskEvaluation {
   /// tasks without predictions.
   std::vector<Json> predictions;
   std::vector<std::string> samples;  ///< lines worth reading
+  std::vector<std::string> notes;    ///< what the user should know of the scores
 };
 
 class Task {

@@ -204,16 +204,17 @@ std::int64_t prompt_room(std::int64_t length, std::int64_t max_new_tokens) {
   return length - std::min(max_new_tokens, length / 2);
 }
 
-void warn_of_long_prompts(const std::vector<Dialogue>& dialogues, const ConversationForm& form,
-                          std::int64_t room) {
+/// What becomes of prompts with more than `room` tokens; empty where there is none.
+std::string long_prompts_note(const std::vector<Dialogue>& dialogues, const ConversationForm& form,
+                              std::int64_t room) {
   const auto count = std::count_if(dialogues.begin(), dialogues.end(), [&](const auto& dialogue) {
     return std::ssize(form.prompt(dialogue, std::numeric_limits<std::size_t>::max())) > room;
   });
-  if (count == 0) return;
-  log_warning("text generation: ", count, " of ", dialogues.size(), " prompts have more than ",
-              room,
-              " tokens; for answers that are scored their beginning is left out (lower "
-              "task.max_new_tokens or raise the sequence length)");
+  if (count == 0) return "";
+  return concat("text generation: ", count, " of ", dialogues.size(), " prompts have more than ",
+                room,
+                " tokens; for answers that are scored their beginning is left out (lower "
+                "task.max_new_tokens or raise the sequence length)");
 }
 
 void TextGeneration::read(const TaskData& files) {
@@ -246,9 +247,11 @@ void TextGeneration::read(const TaskData& files) {
   const auto full =
       std::count_if(train_rows_.begin(), train_rows_.end(),
                     [&](const DialogueRow& row) { return row.ids.size() == longest; });
-  if (config_.validation_samples > 0)
-    warn_of_long_prompts(valid_, *form_,
-                         prompt_room(files.sequence_length, config_.max_new_tokens));
+  if (config_.validation_samples > 0) {
+    const std::string note = long_prompts_note(
+        valid_, *form_, prompt_room(files.sequence_length, config_.max_new_tokens));
+    if (!note.empty()) log_warning(note);
+  }
   log_info("text generation: ", train.size(), " prompts to train on, ", valid_.size(), " held out");
   if (full > 0)
     log_info("text generation: ", full,
@@ -367,13 +370,15 @@ TaskEvaluation TextGeneration::evaluate(Model& model, const TaskData& data,
   const std::int64_t length = model_length(model, data.sequence_length);
   const ConversationForm form = form_of(model, data.directory, any_conversation(dialogues));
   const Rows rows = encode(dialogues, form, length);
-  warn_of_long_prompts(dialogues, form, prompt_room(length, config_.max_new_tokens));
+  const std::string long_prompts =
+      long_prompts_note(dialogues, form, prompt_room(length, config_.max_new_tokens));
   const std::array<double, 2> loss =
       total_loss(model, rows, pad(), options.batch_size, options.context, *make_local_world());
   std::vector<const Dialogue*> all;
   for (const Dialogue& dialogue : dialogues) all.push_back(&dialogue);
   const std::vector<GeneratedText> answers = generate(model, form, all, length, options);
   TaskEvaluation evaluation;
+  if (!long_prompts.empty()) evaluation.notes.push_back(long_prompts);
   AnswerTotals totals(parse_answer_metric(config_.metric));
   for (std::size_t i = 0; i < dialogues.size(); ++i) {
     const Turn& turn = dialogues[i].last();

@@ -129,6 +129,39 @@ TEST_F(Generate, SettingsWithoutEffectAreNamed) {
   EXPECT_THAT(generate({"-p", "The", "-n", "2"}).err, Not(HasSubstr("no effect")));
 }
 
+TEST_F(Generate, NotesStandOnceInAResult) {
+  bench_->write("notes.txt", "The\nOne\n");
+  const std::string idle = "seed has no effect: nothing is drawn (do_sample is false)";
+  const json one = json::parse(generate({"-p", "The", "-n", "2", "--seed", "3", "--json"}).out);
+  EXPECT_EQ(one["notes"], json::array({idle}));
+  const json plan =
+      json::parse(generate({"-p", "The", "-n", "2", "--seed", "3", "--json", "--dry-run"}).out);
+  EXPECT_EQ(plan["notes"], json::array({idle}));
+  // Several answers have no common head: the first bears them.
+  const std::vector<std::string> many = {"-f", "notes.txt", "-n", "2", "--seed", "3"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), many.begin(), many.end());
+    return generate(more);
+  };
+  const json list = json::parse(with({"--json"}).out);
+  ASSERT_EQ(list.size(), 2u);
+  EXPECT_EQ(list[0]["notes"], json::array({idle}));
+  EXPECT_FALSE(list[1].contains("notes"));
+  const auto rows = lines_of(with({"-o", "-"}).out);
+  ASSERT_EQ(rows.size(), 2u);
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(json::parse(rows[i]), list[i]);
+  // A file's lines are answers only; its report has the notes.
+  const json report = json::parse(with({"-o", "notes.jsonl", "--json"}).out);
+  EXPECT_EQ(report["notes"], json::array({idle}));
+  EXPECT_THAT(slurp(*bench_ / "notes.jsonl"), Not(HasSubstr("notes")));
+  // Nothing to say: no member. An input's own member of that name stays.
+  EXPECT_FALSE(json::parse(generate({"-p", "The", "-n", "2", "--json"}).out).contains("notes"));
+  bench_->write("own.jsonl", "{\"prompt\":\"The\",\"notes\":\"mine\"}\n");
+  EXPECT_EQ(json::parse(
+                generate({"-f", "own.jsonl", "-n", "2", "--seed", "3", "--json"}).out)[0]["notes"],
+            "mine");
+}
+
 TEST_F(Generate, APromptThatIsTooLong) {
   std::string words;
   for (int i = 0; i < 500; ++i) words += "word ";

@@ -112,6 +112,34 @@ TEST(Scores, BoundsAreOfTheScoresScaleAndKnownBeforeTheWork) {
   EXPECT_EQ(report["scores"]["total"].dump(), "2");
   EXPECT_EQ(report["scores"]["accuracy"], 50);
   EXPECT_EQ(report["scores"]["class.good.precision"], 50);
+  EXPECT_FALSE(report.contains("notes"));
+}
+
+TEST(Scores, NotesOnSettingsStandInTheResult) {
+  Workbench bench;
+  bench.write("gold.jsonl", "{\"id\": 1, \"text\": \"a\", \"label\": \"good\"}\n");
+  bench.write("predicted.jsonl", "{\"id\": 1, \"prediction\": \"good\"}\n");
+  const std::vector<std::string> words = {
+      "eval",          "--task",          "sequence_classification",
+      "--predictions", "predicted.jsonl", "--references",
+      "gold.jsonl",    "--json",          "--fail-under",
+      "accuracy=0.5",  "--batch-size",    "4",
+      "--data",        "gold.jsonl"};
+  const auto result = bench.run(words);
+  const json notes = json::parse(result.out)["notes"];
+  ASSERT_EQ(notes.size(), 3u) << result.describe();
+  for (const json& note : notes)
+    EXPECT_THAT(result.err, HasSubstr(note.get<std::string>())) << "the log says so too";
+  EXPECT_THAT(notes.dump(), HasSubstr("data has no effect: predictions are scored against"));
+  EXPECT_THAT(notes.dump(), HasSubstr("fail_under.accuracy: 0.5 is 0.5 percent"));
+  EXPECT_THAT(notes.dump(), HasSubstr("batch_size has no effect: predictions of files"));
+  auto dry = words;
+  dry.push_back("--dry-run");
+  EXPECT_EQ(json::parse(bench.run(dry).out)["notes"], notes);
+  // References alone would score something else than was meant.
+  expect_one_line_error(
+      bench.run({"eval", "--task", "sequence_classification", "--references", "gold.jsonl"}, 78),
+      {"references: predictions are missing"});
 }
 
 }  // namespace
