@@ -281,7 +281,8 @@ void add_generate_command(CommandContext context) {
   command
       ->add_option("--too-long", options->too_long,
                    "A prompt that leaves no room for an answer: error (before any work), truncate "
-                   "(keeps its end) or skip (too_long)")
+                   "(keeps its end; of a conversation the system message and the newest turns) or "
+                   "skip (too_long)")
       ->option_text("HOW")
       ->check(CLI::IsMember({"error", "truncate", "skip"}))
       ->group(group);

@@ -28,12 +28,6 @@ std::string place_of(const EncodedPrompt& prompt, std::size_t index) {
   return prompt.place.empty() ? concat("prompt ", index + 1) : prompt.place;
 }
 
-/// Tokens that prompt and answer have together at most.
-std::int64_t total_limit(const ModelFacts& facts, const GenerationSettings& settings) {
-  const bool by_length = settings.max_length && !settings.max_new_tokens;
-  return by_length ? std::min(facts.max_positions, *settings.max_length) : facts.max_positions;
-}
-
 }  // namespace
 
 EncodedPrompt encode_source(const Tokenizer& tokenizer, const std::string& text,
@@ -86,7 +80,8 @@ Json samples_json(const std::vector<GeneratedText>& samples) {
 
 std::string too_long_reason(const ModelFacts& facts, const EncodedPrompt& prompt,
                             const GenerationSettings& settings) {
-  const std::int64_t size = std::ssize(prompt.ids), limit = total_limit(facts, settings);
+  const std::int64_t size = std::ssize(prompt.ids);
+  const std::int64_t limit = settings.total_limit(facts.max_positions);
   if (facts.encoder_decoder) {
     if (size <= facts.max_positions) return "";
     return concat("has ", size, " tokens, the model takes ", facts.max_positions);
@@ -109,10 +104,7 @@ void shorten(const ModelFacts& facts, EncodedPrompt& prompt, const GenerationSet
     ids.erase(at(limit - closing), ids.end() - static_cast<std::ptrdiff_t>(closing));
     return;
   }
-  const std::int64_t limit = total_limit(facts, settings);
-  const std::int64_t answer =
-      std::min(settings.max_new_tokens.value_or(SamplingOptions().max_new_tokens), limit / 2);
-  const auto kept = static_cast<std::size_t>(std::max<std::int64_t>(limit - answer, 1));
+  const auto kept = static_cast<std::size_t>(settings.prompt_room(facts.max_positions));
   if (ids.size() <= kept) return;
   const std::size_t opening = std::min(prompt.opening, kept - 1);
   ids.erase(at(opening), at(opening + ids.size() - kept));
@@ -122,7 +114,7 @@ void check_prompts(const ModelFacts& facts, const std::vector<EncodedPrompt>& pr
                    const GenerationSettings& settings) {
   require(facts.causal, ErrorCode::kData, facts.architecture,
           " continues no text; give it a text with [MASK], or a task's input");
-  require(!facts.encoder_decoder || total_limit(facts, settings) > 1, ErrorCode::kData,
+  require(!facts.encoder_decoder || settings.total_limit(facts.max_positions) > 1, ErrorCode::kData,
           "max_length ", settings.max_length.value_or(0),
           " leaves no room for an answer; raise it or set max_new_tokens");
   std::string first;

@@ -159,6 +159,17 @@ void GenerationSettings::add_eos(TokenId id) {
   if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
 }
 
+std::int64_t GenerationSettings::total_limit(std::int64_t positions) const {
+  const bool by_length = max_length && !max_new_tokens;
+  return by_length ? std::min(positions, *max_length) : positions;
+}
+
+std::int64_t GenerationSettings::prompt_room(std::int64_t positions) const {
+  const std::int64_t limit = total_limit(positions);
+  const std::int64_t answer = max_new_tokens.value_or(SamplingOptions().max_new_tokens);
+  return std::max<std::int64_t>(limit - std::min(answer, limit / 2), 1);
+}
+
 SamplingOptions GenerationSettings::options(const ModelFacts& facts, std::int64_t prompt,
                                             std::int64_t source) const {
   SamplingOptions options = sampling;

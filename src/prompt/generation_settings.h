@@ -100,8 +100,9 @@ struct GenerationConfig {
     visit("stop", self.stop, "Strings that end a text; they are cut off.");
     visit("too_long", self.too_long,
           "What to do with a prompt that leaves the model no room for an answer: error; truncate "
-          "keeps its end (of an encoder-decoder its beginning) and room for max_new_tokens, at "
-          "most half; skip leaves it without an answer.",
+          "keeps its end (of an encoder-decoder its beginning; under a chat template the system "
+          "message, the newest turns that fit and at least the end of the last one) and room for "
+          "max_new_tokens, at most half; skip leaves it without an answer.",
           OneOf{{"error", "truncate", "skip"}});
     visit("num_return_sequences", self.num_return_sequences, "Texts per prompt.",
           Range<std::int64_t>{1, 10'000});
@@ -132,6 +133,10 @@ struct GenerationSettings {
   std::vector<std::string> notes;  ///< what the user should know: settings without effect
   Json keys = Json::object();      ///< every key's resolved value, for digests and --dry-run
 
+  /// Tokens that prompt and answer have together at most, with a model of so many positions.
+  std::int64_t total_limit(std::int64_t positions) const;
+  /// Tokens that a shortened prompt has: what max_new_tokens leaves, at least half; 1 or more.
+  std::int64_t prompt_room(std::int64_t positions) const;
   /// Ends texts at this token too.
   void add_eos(TokenId id);
   /// Of a request whose decoder begins with `prompt` tokens, `source` being what an encoder reads.

@@ -58,19 +58,13 @@ class Conversation {
  private:
   AnswerInput input() const { return {{{"messages", messages_}}, "the conversation"}; }
 
-  /// Leaves the oldest turns out until the prompt fits, where its form does not do so by itself.
+  /// Leaves out for good the oldest turns that no longer fit, and says so.
   void shorten() {
-    if (responder_.form().shortens()) return;
-    std::size_t dropped = 0;
-    while (messages_.size() > 1 && responder_.prompt_tokens(input()) > responder_.prompt_limit()) {
-      messages_.erase(messages_.begin(), messages_.begin() + 2);
-      ++dropped;
-    }
-    if (dropped > 0) {
-      console_.warn(concat("the conversation outgrew the model's ", responder_.prompt_limit(),
-                           " tokens: its ", dropped, " oldest turn", dropped > 1 ? "s" : "",
-                           " left out"));
-    }
+    const PromptCut cut = responder_.cut_of(input());
+    if (!cut.any()) return;
+    for (std::size_t i = 0; i < cut.turns; ++i) messages_ = without_oldest_exchange(messages_);
+    console_.warn(concat("the conversation outgrew the ", responder_.prompt_room(),
+                         " tokens that leave room for an answer: ", cut.text(false), " left out"));
   }
 
   TextResponder& responder_;
@@ -83,7 +77,9 @@ class Conversation {
 }  // namespace
 
 void run_chat(const JsonDocument& document, const ChatConsole& console) {
-  const GenerateConfig config = read_generate_config(document);
+  GenerateConfig config = read_generate_config(document);
+  // A conversation goes on where a file of prompts would be refused.
+  if (!config.generation.contains("too_long")) config.generation["too_long"] = "truncate";
   require(config.input.prompt.empty() && config.input.file.empty() && config.input.question.empty(),
           ErrorCode::kUsage, "a conversation takes its lines from the terminal or standard input");
   AnsweringModel answering = load_answering(config, {.raw = false, .chat = true});

@@ -27,6 +27,13 @@ void check_written(const ChatTemplate& chat, const Dialogue& dialogue) {
           what);
 }
 
+Json before_last_answer(const Dialogue& dialogue) {
+  Json messages = dialogue.messages;
+  if (!messages.empty() && has_role(messages.back(), "assistant"))
+    messages.erase(messages.size() - 1);
+  return messages;
+}
+
 /// The last part of ids and flags, so many as fit.
 void keep_end(DialogueRow& row, std::size_t length) {
   if (row.ids.size() <= length) return;
@@ -36,21 +43,6 @@ void keep_end(DialogueRow& row, std::size_t length) {
 }
 
 }  // namespace
-
-Json without_oldest_exchange(const Json& messages) {
-  std::size_t begin = 0;
-  while (begin < messages.size() && has_role(messages[begin], "system")) ++begin;
-  std::size_t end = begin;
-  while (end < messages.size() && !has_role(messages[end], "assistant")) ++end;
-  // Answers of the assistant that follow one another, and results of tools, belong together.
-  while (end < messages.size() && !has_role(messages[end], "user")) ++end;
-  if (end >= messages.size()) return Json::array();
-  Json rest = Json::array();
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    if (i < begin || i >= end) rest.push_back(messages[i]);
-  }
-  return rest;
-}
 
 ChatRows::ChatRows(const Tokenizer& tokenizer, ChatTemplate chat)
     : tokenizer_(tokenizer), chat_(std::move(chat)), end_(chat_.turn_end(tokenizer)) {}
@@ -116,18 +108,17 @@ DialogueRow ChatRows::row(const Dialogue& dialogue, std::size_t length) const {
   return row;
 }
 
-std::vector<TokenId> ChatRows::prompt(const Dialogue& dialogue, std::size_t length) const {
+std::optional<ChatPrompt> ChatRows::fit(const Dialogue& dialogue, std::size_t length) const {
   check_written(chat_, dialogue);
-  Json messages = dialogue.messages;
-  if (!messages.empty() && has_role(messages.back(), "assistant"))
-    messages.erase(messages.size() - 1);
-  DialogueRow row;
-  while (true) {
-    row.ids = chat_.render_ids(tokenizer_, request_of(dialogue, messages, true));
-    if (row.ids.size() <= length) break;
-    messages = without_oldest_exchange(messages);
-    if (messages.empty()) break;
-  }
+  return fit_chat_prompt(tokenizer_, chat_,
+                         request_of(dialogue, before_last_answer(dialogue), true), length);
+}
+
+std::vector<TokenId> ChatRows::prompt(const Dialogue& dialogue, std::size_t length) const {
+  if (auto prompt = fit(dialogue, length)) return std::move(prompt->ids);
+  Json messages = before_last_answer(dialogue);
+  for (Json rest = messages; !rest.empty(); rest = without_oldest_exchange(rest)) messages = rest;
+  DialogueRow row{chat_.render_ids(tokenizer_, request_of(dialogue, messages, true)), {}};
   row.learned.resize(row.ids.size());
   keep_end(row, length);
   return std::move(row.ids);

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
+#include "tasks/chat_prompt.h"
 #include "tasks/dialogues.h"
 #include "text/template/chat_template.h"
 #include "text/tokenizer.h"
@@ -24,7 +26,9 @@ class ChatRows {
   /// left out (not the system message), then the beginning of what remains. kData, naming the
   /// record, where the template does not tell which part is the assistant's.
   DialogueRow row(const Dialogue& dialogue, std::size_t length) const;
-  /// What stands before the last answer, in at most `length` tokens, shortened likewise.
+  /// What stands before the last answer, as fit_chat_prompt() gives it.
+  std::optional<ChatPrompt> fit(const Dialogue& dialogue, std::size_t length) const;
+  /// The same; where it does not fit, the beginning is left out as of rows.
   std::vector<TokenId> prompt(const Dialogue& dialogue, std::size_t length) const;
 
  private:
@@ -34,9 +38,5 @@ class ChatRows {
   ChatTemplate chat_;
   ChatTemplate::TurnEnd end_;
 };
-
-/// The conversation without its oldest exchange: messages up to the first answer, but for system
-/// messages at its beginning. Empty where nothing but one exchange is left.
-Json without_oldest_exchange(const Json& messages);
 
 }  // namespace llmctl

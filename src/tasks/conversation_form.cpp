@@ -1,5 +1,6 @@
 #include "tasks/conversation_form.h"
 
+#include <limits>
 #include <utility>
 
 #include "base/error.h"
@@ -69,6 +70,15 @@ DialogueRow ConversationForm::row(const Dialogue& dialogue, std::size_t length) 
 
 std::vector<TokenId> ConversationForm::prompt(const Dialogue& dialogue, std::size_t length) const {
   return std::visit([&](const auto& rows) { return rows.prompt(dialogue, length); }, rows_);
+}
+
+std::optional<ChatPrompt> ConversationForm::fit(const Dialogue& dialogue,
+                                                std::size_t length) const {
+  if (const auto* chat = std::get_if<ChatRows>(&rows_)) return chat->fit(dialogue, length);
+  const std::size_t whole = prompt(dialogue, std::numeric_limits<std::size_t>::max()).size();
+  ChatPrompt fitted{prompt(dialogue, length), {}};
+  fitted.cut.beginning = whole - fitted.ids.size();
+  return fitted;
 }
 
 std::optional<TokenId> ConversationForm::end_token() const {

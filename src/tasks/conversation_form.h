@@ -33,7 +33,10 @@ class ConversationForm {
                                  const FormSources& sources);
 
   DialogueRow row(const Dialogue& dialogue, std::size_t length) const;
+  /// What stands before the last answer, in at most `length` tokens.
   std::vector<TokenId> prompt(const Dialogue& dialogue, std::size_t length) const;
+  /// The same with what was cut; nothing where a chat template's own marks would be cut.
+  std::optional<ChatPrompt> fit(const Dialogue& dialogue, std::size_t length) const;
 
   /// What ends an answer: a token, else a text.
   std::optional<TokenId> end_token() const;

@@ -1,5 +1,6 @@
 #include "tasks/text_answers.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -45,27 +46,13 @@ class ChatForm : public PromptForm {
         end_(chat_.turn_end(*tokenizer_)) {}
 
   EncodedPrompt encode(const AnswerInput& input) const override {
-    const bool conversation = input.record.is_object() && (input.record.contains("messages") ||
-                                                           input.record.contains("conversations"));
-    if (!conversation && !prompts_are_messages_)
-      return encode_prompt(*tokenizer_, prompt_of(input), input.place);
-    Dialogue dialogue;
-    if (conversation) {
-      dialogue = read_prompt_input(input, TextGenerationConfig());
-    } else {
-      dialogue.messages.push_back({{"role", "user"}, {"content", prompt_of(input)}});
-    }
-    if (!system_.empty()) add_system_message(dialogue, system_);
-    ChatRequest request;
-    request.messages = dialogue.messages;
-    request.tools = dialogue.tools;
-    request.add_generation_prompt = true;
-    if (const std::string what = chat_.overlooked(request); !what.empty())
-      input.fail("the chat template does not write " + what);
-    EncodedPrompt prompt{chat_.render_ids(*tokenizer_, request), false, input.place};
-    const auto bos = tokenizer_->special().bos;
-    prompt.opening = bos && !prompt.ids.empty() && prompt.ids.front() == *bos ? 1 : 0;
-    return prompt;
+    if (reads_on(input)) return encode_prompt(*tokenizer_, prompt_of(input), input.place);
+    return {chat_.render_ids(*tokenizer_, request_of(input)), false, input.place};
+  }
+  FittedPrompt fit(const AnswerInput& input, std::size_t length) const override {
+    if (reads_on(input)) return PromptForm::fit(input, length);
+    return fitted_prompt(fit_chat_prompt(*tokenizer_, chat_, request_of(input), length), input,
+                         length);
   }
   bool holds_conversations() const override { return true; }
   std::optional<TokenId> end_token() const override { return end_.token; }
@@ -77,6 +64,34 @@ class ChatForm : public PromptForm {
   }
 
  private:
+  static bool is_conversation(const AnswerInput& input) {
+    return input.record.is_object() &&
+           (input.record.contains("messages") || input.record.contains("conversations"));
+  }
+
+  /// A prompt that is read as it is.
+  bool reads_on(const AnswerInput& input) const {
+    return !is_conversation(input) && !prompts_are_messages_;
+  }
+
+  ChatRequest request_of(const AnswerInput& input) const {
+    Dialogue dialogue;
+    if (is_conversation(input)) {
+      dialogue = read_prompt_input(input, TextGenerationConfig());
+    } else {
+      dialogue.messages.push_back({{"role", "user"}, {"content", prompt_of(input)}});
+      dialogue.turns.push_back({prompt_of(input), ""});
+    }
+    if (!system_.empty()) add_system_message(dialogue, system_);
+    ChatRequest request;
+    request.messages = dialogue.messages;
+    request.tools = dialogue.tools;
+    request.add_generation_prompt = true;
+    if (const std::string what = chat_.overlooked(request); !what.empty())
+      input.fail("the chat template does not write " + what);
+    return request;
+  }
+
   std::shared_ptr<const Tokenizer> tokenizer_;
   ChatTemplate chat_;
   std::string system_;
@@ -85,6 +100,21 @@ class ChatForm : public PromptForm {
 };
 
 }  // namespace
+
+FittedPrompt PromptForm::fit(const AnswerInput& input, std::size_t) const {
+  return {encode(input), {}};
+}
+
+FittedPrompt fitted_prompt(std::optional<ChatPrompt> prompt, const AnswerInput& input,
+                           std::size_t length) {
+  if (!prompt) {
+    input.fail(
+        concat("the chat template's own marks, the system message and a word of the last turn "
+               "have more tokens than the ",
+               length, " that leave room for an answer"));
+  }
+  return {{std::move(prompt->ids), false, input.place}, prompt->cut};
+}
 
 GenerationSettings generation_settings(const AnswerOptions& options, const Json& model_config,
                                        bool encoder_decoder, const Tokenizer& tokenizer) {
@@ -167,24 +197,40 @@ TextResponder::TextResponder(Model& model, std::shared_ptr<const Tokenizer> toke
       form_(std::move(form)),
       generation_(
           generation_settings(options, model.config(), model.facts().encoder_decoder, *tokenizer_)),
+      sequence_length_(options.sequence_length),
       context_(options.context) {
   if (const auto end = form_->end_token()) generation_.add_eos(*end);
   if (const std::string end = form_->end_text(); !end.empty()) generation_.stop.push_back(end);
 }
 
-std::vector<EncodedPrompt> TextResponder::encode(std::span<const AnswerInput> inputs) const {
-  std::vector<EncodedPrompt> prompts;
-  for (const AnswerInput& input : inputs) prompts.push_back(form_->encode(input));
-  return prompts;
+FittedPrompt TextResponder::encode(const AnswerInput& input) const {
+  EncodedPrompt prompt = form_->encode(input);
+  const bool fits =
+      generation_.too_long != TooLong::kTruncate || prompt.ids.size() <= prompt_room();
+  return fits ? FittedPrompt{std::move(prompt), {}} : form_->fit(input, prompt_room());
+}
+
+std::size_t TextResponder::prompt_room() const {
+  std::int64_t positions = model_.facts().max_positions;
+  if (sequence_length_ > 0) positions = std::min(positions, sequence_length_);
+  return static_cast<std::size_t>(generation_.prompt_room(positions));
 }
 
 void TextResponder::check(std::span<const AnswerInput> inputs) const {
-  check_prompts(model_.facts(), encode(inputs), generation_);
+  std::vector<EncodedPrompt> prompts;
+  for (const AnswerInput& input : inputs) prompts.push_back(encode(input).prompt);
+  check_prompts(model_.facts(), prompts, generation_);
 }
 
 AnswerList TextResponder::answer(std::span<const AnswerInput> inputs, std::size_t first,
                                  const TextStream& on_text) {
-  const std::vector<EncodedPrompt> prompts = encode(inputs);
+  std::vector<EncodedPrompt> prompts;
+  for (const AnswerInput& input : inputs) {
+    FittedPrompt fitted = encode(input);
+    shortened_ += fitted.cut.any();
+    cut_ += fitted.cut;
+    prompts.push_back(std::move(fitted.prompt));
+  }
   TextCallback stream;
   if (on_text && generation_.samples == 1)
     stream = [&](const TextPiece& piece) { on_text(piece.text); };
@@ -211,7 +257,9 @@ std::vector<std::string> TextResponder::notes() const {
           concat(count, " ", what, count > 1 ? "s " : " ", count > 1 ? several : one, then));
   };
   add(skipped_, "prompt", "was", "were", " too long and left out (generation.too_long)");
-  add(shortened_, "prompt", "was", "were", " too long and shortened (generation.too_long)");
+  add(shortened_, "prompt", "was", "were",
+      " too long and shortened (generation.too_long)" +
+          (cut_.any() ? ": " + cut_.text(shortened_ > 1) + " left out" : std::string()));
   add(out_of_positions_, "answer", "ends", "end",
       concat(" where the model's ", model_.facts().max_positions, " positions do, before ",
              generation_.max_new_tokens ? "max_new_tokens" : "max_length"));
@@ -220,16 +268,6 @@ std::vector<std::string> TextResponder::notes() const {
 
 Json TextResponder::settings() const {
   return {{"generation", generation_.keys}, {"form", form_->settings()}};
-}
-
-std::size_t TextResponder::prompt_tokens(const AnswerInput& input) const {
-  return form_->encode(input).ids.size();
-}
-
-std::size_t TextResponder::prompt_limit() const {
-  const auto positions = static_cast<std::size_t>(model_.facts().max_positions);
-  const auto answer = static_cast<std::size_t>(generation_.max_new_tokens.value_or(64));
-  return positions > 2 * answer ? positions - answer : positions / 2;
 }
 
 }  // namespace llmctl

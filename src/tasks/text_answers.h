@@ -12,6 +12,7 @@
 #include "prompt/generate.h"
 #include "prompt/generation_settings.h"
 #include "tasks/answer.h"
+#include "tasks/chat_prompt.h"
 #include "text/template/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -30,23 +31,33 @@ class TextAnswer : public Answer {
   std::vector<GeneratedText> samples_;
 };
 
+struct FittedPrompt {
+  EncodedPrompt prompt;
+  PromptCut cut;
+};
+
 /// How an input becomes the tokens that an answer follows, in the form that the model knows.
 class PromptForm {
  public:
   virtual ~PromptForm() = default;
   /// kData, naming the input's place.
   virtual EncodedPrompt encode(const AnswerInput& input) const = 0;
+  /// The same in at most `length` tokens, where the form knows what may be left out; kData where
+  /// that is not enough.
+  virtual FittedPrompt fit(const AnswerInput& input, std::size_t length) const;
   /// Takes "messages", and bare prompts as a user's.
   virtual bool holds_conversations() const { return false; }
   /// What ends an answer in this form beside the model's own ends.
   virtual std::optional<TokenId> end_token() const { return std::nullopt; }
   virtual std::string end_text() const { return ""; }
-  /// True where the form leaves out the beginning of what is too long for the model.
-  virtual bool shortens() const { return false; }
   /// White space around an answer is not part of it.
   virtual bool trims() const { return false; }
   virtual Json settings() const = 0;
 };
+
+/// For forms of conversations: kData, naming the place, where nothing fits.
+FittedPrompt fitted_prompt(std::optional<ChatPrompt> prompt, const AnswerInput& input,
+                           std::size_t length);
 
 /// Prompts as they are; an encoder-decoder's as its encoder reads them.
 std::unique_ptr<PromptForm> make_raw_form(std::shared_ptr<const Tokenizer> tokenizer,
@@ -89,19 +100,22 @@ class TextResponder : public Responder {
   std::vector<std::string> notes() const override;
 
   const PromptForm& form() const { return *form_; }
-  /// Tokens of an input's prompt, and how many the model takes before an answer.
-  std::size_t prompt_tokens(const AnswerInput& input) const;
-  std::size_t prompt_limit() const;
+  /// What is left out of an input's prompt where generation.too_long is to truncate.
+  PromptCut cut_of(const AnswerInput& input) const { return encode(input).cut; }
+  /// Tokens that a conversation may have before an answer.
+  std::size_t prompt_room() const;
 
  private:
-  std::vector<EncodedPrompt> encode(std::span<const AnswerInput> inputs) const;
+  FittedPrompt encode(const AnswerInput& input) const;
 
   Model& model_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::unique_ptr<PromptForm> form_;
   GenerationSettings generation_;
+  std::int64_t sequence_length_ = 0;  // most tokens with the answer; 0: the model's limit
   Context context_;
   std::size_t skipped_ = 0, shortened_ = 0, out_of_positions_ = 0;  // so far, for notes()
+  PromptCut cut_;                                                   // likewise
 };
 
 }  // namespace llmctl

@@ -83,22 +83,20 @@ std::array<double, 2> total_loss(Model& model, const Rows& rows, TokenId pad,
   return total;
 }
 
-/// Prompts in the form that the model's fine-tuning gave them, in at most `length` tokens where one
-/// is given: the beginning is left out, as in training.
+/// Prompts in the form that the model's fine-tuning gave them.
 class TrainedForm : public PromptForm {
  public:
-  TrainedForm(const TextGenerationConfig& config, ConversationForm form,
-              std::optional<std::int64_t> length, const std::string& system)
-      : config_(config), form_(std::move(form)), length_(length), system_(system) {}
+  TrainedForm(const TextGenerationConfig& config, ConversationForm form, const std::string& system)
+      : config_(config), form_(std::move(form)), system_(system) {}
 
   EncodedPrompt encode(const AnswerInput& input) const override {
-    const std::int64_t most = length_.value_or(std::numeric_limits<std::int64_t>::max());
-    Dialogue dialogue = read_prompt_input(input, config_);
-    if (!system_.empty()) add_system_message(dialogue, system_);
-    return {form_.prompt(dialogue, static_cast<std::size_t>(most)), false, input.place};
+    return {form_.prompt(dialogue_of(input), std::numeric_limits<std::size_t>::max()), false,
+            input.place};
+  }
+  FittedPrompt fit(const AnswerInput& input, std::size_t length) const override {
+    return fitted_prompt(form_.fit(dialogue_of(input), length), input, length);
   }
   bool holds_conversations() const override { return true; }
-  bool shortens() const override { return length_.has_value(); }
   std::optional<TokenId> end_token() const override { return form_.end_token(); }
   std::string end_text() const override { return form_.end_text(); }
   bool trims() const override { return true; }
@@ -107,9 +105,14 @@ class TrainedForm : public PromptForm {
   }
 
  private:
+  Dialogue dialogue_of(const AnswerInput& input) const {
+    Dialogue dialogue = read_prompt_input(input, config_);
+    if (!system_.empty()) add_system_message(dialogue, system_);
+    return dialogue;
+  }
+
   TextGenerationConfig config_;
   ConversationForm form_;
-  std::optional<std::int64_t> length_;
   std::string system_;
 };
 
@@ -417,18 +420,8 @@ std::unique_ptr<Responder> TextGeneration::responder(Model& model,
     return std::make_unique<TextResponder>(model, tokenizer_,
                                            choose_form(model, tokenizer_, options), options);
   }
-  const std::int64_t length = model_length(
-      model, options.sequence_length > 0 ? options.sequence_length : model.facts().max_positions);
-  // A conversation grows until its beginning is left out; other prompts are shortened when asked.
-  std::optional<std::int64_t> most;
-  if (options.chat || options.generation.value("too_long", Json()) == "truncate") {
-    const Json asked = options.generation.value("max_new_tokens", Json());
-    const std::int64_t answer =
-        asked.is_number_integer() ? asked.get<std::int64_t>() : config_.max_new_tokens;
-    most = length - std::clamp<std::int64_t>(answer, 1, length / 2);
-  }
   auto form = std::make_unique<TrainedForm>(
-      config_, form_of(model, options.directory, options.chat), most, options.system);
+      config_, form_of(model, options.directory, options.chat), options.system);
   return std::make_unique<TextResponder>(model, tokenizer_, std::move(form), options);
 }
 

@@ -77,7 +77,7 @@ TEST(Chat, ConversationsWithATemplate) {
   for (int i = 0; i < 30; ++i) many += "hello again and again and again\n";
   const auto outgrown = bench.run(as_json, 0, saying(many));
   EXPECT_EQ(lines_of(outgrown.out).size(), 30u);
-  EXPECT_THAT(outgrown.err, HasSubstr("the conversation outgrew the model's"));
+  EXPECT_THAT(outgrown.err, HasSubstr("the conversation outgrew the "));
 
   // A template of one's own, which refuses something.
   bench.write("strict.jinja",
@@ -87,6 +87,39 @@ TEST(Chat, ConversationsWithATemplate) {
       bench.run({"generate", "-m", "run", "--chat", "--chat-template", "strict.jinja", "-n", "4"},
                 65, saying("a\nb\n"));
   EXPECT_THAT(raised.err, HasSubstr("chat template line 1: one message, please"));
+}
+
+TEST(Chat, ConversationsInAFileThatAreTooLong) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 2);
+  std::string words;
+  for (int i = 0; i < 400; ++i) words += "word ";
+  const json hello = {{"role", "user"}, {"content", "hello"}};
+  const json system = {{"role", "system"}, {"content", "Be kind."}};
+  const auto line = [](const json& messages) { return json{{"messages", messages}}.dump() + "\n"; };
+  bench.write("talks.jsonl", line({system, hello}) +
+                                 line({system,
+                                       {{"role", "user"}, {"content", words}},
+                                       {{"role", "assistant"}, {"content", "Oh."}},
+                                       hello}) +
+                                 line({{{"role", "user"}, {"content", words}}}));
+  const auto answer = [&](const std::string& how, int status = 0) {
+    return bench.run({"generate", "-m", "run", "--chat-template", "plain", "-f", "talks.jsonl",
+                      "-n", "4", "--greedy", "--json", "--too-long", how},
+                     status);
+  };
+  expect_one_line_error(answer("error", 65), {"talks.jsonl:2 has", "1 more is too long"});
+  const json skipped = json::parse(answer("skip").out);
+  EXPECT_EQ(skipped[1]["finish_reason"], "skipped");
+  EXPECT_EQ(skipped[2]["finish_reason"], "skipped");
+  const auto cut = answer("truncate");
+  const json answers = json::parse(cut.out);
+  EXPECT_EQ(answers[0]["generated_text"], skipped[0]["generated_text"]);
+  EXPECT_EQ(answers[1]["generated_text"], answers[0]["generated_text"])
+      << "the system message and the last turn are what is left";
+  EXPECT_THAT(cut.err, HasSubstr("2 prompts were too long and shortened (generation.too_long): 1 "
+                                 "oldest turn and "));
+  EXPECT_THAT(cut.err, HasSubstr(" tokens of last turns left out"));
 }
 
 TEST(Chat, CommandsAreNamedAndNotSent) {

@@ -91,5 +91,94 @@ TEST(TextResponder, SaysWhatBecameOfPrompts) {
                [&] { notes(R"({"max_new_tokens": 2})", too_long); });
 }
 
+/// Marks around the turns, so that a cut one shows.
+ChatTemplate marked_template() {
+  return ChatTemplate(
+      "{{ bos_token }}{% for m in messages %}<{{ m.role[0] }}>{{ m.content }};{% endfor %}"
+      "{% if add_generation_prompt %}<a>{% endif %}",
+      "<s>", "</s>");
+}
+
+TEST(ChatForm, TooLongLosesWholeTurnsAndThenTheBeginningOfTheLast) {
+  const auto form = make_chat_form(kBytes, marked_template(), "sys", true);
+  const AnswerInput talk = input(
+      R"({"messages": [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"},
+                       {"role": "user", "content": "three"}, {"role": "assistant", "content": "4"},
+                       {"role": "user", "content": "h\u00e9llo"}]})");
+  const auto fitted = [&](std::size_t length) {
+    const FittedPrompt prompt = form->fit(talk, length);
+    EXPECT_LE(prompt.prompt.ids.size(), length);
+    return kBytes->decode(prompt.prompt.ids) + " " + prompt.cut.text(false);
+  };
+  const std::size_t whole = form->encode(talk).ids.size();
+  EXPECT_EQ(fitted(whole), "<s>sys;<u>one;<a>two;<u>three;<a>4;<u>héllo;<a> ");
+  EXPECT_EQ(fitted(whole - 1), "<s>sys;<u>three;<a>4;<u>héllo;<a> 1 oldest turn");
+  EXPECT_EQ(fitted(21), "<s>sys;<u>héllo;<a> 2 oldest turns");
+  // Not inside a character: both bytes of é go.
+  EXPECT_EQ(fitted(20), "<s>sys;<u>éllo;<a> 2 oldest turns and 1 token of the last turn");
+  EXPECT_EQ(fitted(19), "<s>sys;<u>llo;<a> 2 oldest turns and 2 tokens of the last turn");
+  EXPECT_EQ(fitted(16), "<s>sys;<u>o;<a> 2 oldest turns and 5 tokens of the last turn");
+  expect_error(ErrorCode::kData,
+               std::vector<std::string>{"in.jsonl:3: the chat template's own marks", "15"},
+               [&] { form->fit(talk, 15); });
+}
+
+TEST(ChatForm, ResultsOfToolsBelongToTheirTurn) {
+  const auto form = make_chat_form(
+      kBytes,
+      ChatTemplate("{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ m.tool_calls }};"
+                   "{% endfor %}{{ tools }}",
+                   "<s>", "</s>"),
+      "", true);
+  const AnswerInput talk = input(
+      R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"},
+                       {"role": "user", "content": "cc"},
+                       {"role": "assistant", "content": null, "tool_calls": [{"id": 1}]},
+                       {"role": "tool", "content": "0123456789"}]})");
+  const std::size_t whole = form->encode(talk).ids.size();
+  const FittedPrompt turn = form->fit(talk, whole - 1);
+  EXPECT_EQ(turn.cut.turns, 1u);
+  EXPECT_EQ(turn.cut.tokens, 0u);
+  const std::size_t last = turn.prompt.ids.size();
+  const FittedPrompt cut = form->fit(talk, last - 4);
+  EXPECT_THAT(kBytes->decode(cut.prompt.ids), HasSubstr("<user>cc"));
+  EXPECT_THAT(kBytes->decode(cut.prompt.ids), HasSubstr("<tool>456789;"));
+}
+
+TEST(TextResponder, ConversationsThatAreTooLong) {
+  const auto model = test::tiny_llama(*kBytes);
+  const auto positions = static_cast<std::size_t>(model->facts().max_positions);
+  const std::string half(positions / 2, 'x');
+  const AnswerInput talk{{{"messages",
+                           {{{"role", "user"}, {"content", half}},
+                            {{"role", "assistant"}, {"content", half}},
+                            {{"role", "user"}, {"content", "hi"}}}}},
+                         "talks.jsonl:2"};
+  const std::vector<AnswerInput> inputs = {{{{"prompt", "hi"}}, "talks.jsonl:1"}, talk};
+  const auto answered = [&](const std::string& too_long) {
+    AnswerOptions options;
+    options.generation = {{"max_new_tokens", 2}, {"too_long", too_long}};
+    TextResponder responder(*model, kBytes, make_chat_form(kBytes, marked_template(), "", true),
+                            options);
+    responder.check(inputs);
+    std::vector<std::string> told;
+    for (const auto& answer : responder.answer(inputs, 0, {}))
+      told.push_back(dynamic_cast<const TextAnswer&>(*answer).samples().front().text + "|" +
+                     dynamic_cast<const TextAnswer&>(*answer).samples().front().finish_reason);
+    for (const std::string& note : responder.notes()) told.push_back(note);
+    return told;
+  };
+  const auto cut = answered("truncate");
+  ASSERT_EQ(cut.size(), 3u);
+  EXPECT_EQ(cut[1], cut[0]) << "the last turn is all that is left";
+  EXPECT_EQ(cut[2],
+            "1 prompt was too long and shortened (generation.too_long): 1 oldest turn left out");
+  const auto skipped = answered("skip");
+  EXPECT_EQ(skipped[0], cut[0]);
+  EXPECT_EQ(skipped[1], "|skipped");
+  expect_error(ErrorCode::kData, std::vector<std::string>{"talks.jsonl:2 has "},
+               [&] { answered("error"); });
+}
+
 }  // namespace
 }  // namespace llmctl
