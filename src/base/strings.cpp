@@ -1,8 +1,18 @@
 #include "base/strings.h"
 
+#include <algorithm>
+
 #include <ctime>
 
 namespace llmctl {
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return lower(x) == lower(y); });
+}
 
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);

@@ -20,6 +20,9 @@ std::string join(const Strings& parts, std::string_view separator = ", ") {
   return text;
 }
 
+/// True where the two differ in nothing but the case of ASCII letters.
+bool equal_ignoring_case(std::string_view a, std::string_view b);
+
 /// The time now in UTC as ISO 8601 has it: "2026-03-01T09:30:00Z".
 std::string utc_now();
 

@@ -187,6 +187,13 @@ class RecordText {
         return;
       }
     }
+    for (const std::string_view name : kTextFields) {
+      for (const auto& [field, value] : record.items()) {
+        if (!equal_ignoring_case(field, name)) continue;
+        fields_ = {field};
+        return;
+      }
+    }
     // A table of one column is its text whatever that is called.
     const bool table = file_.how.format == "csv" || file_.how.format == "tsv";
     if (!table || record.size() != 1) refuse(record, number);

@@ -74,6 +74,7 @@ class Table {
       // pandas and R write the rows' numbers as a first column, without a name.
       index_ = fields.size() > 1 && (fields[0].empty() || fields[0] == "Unnamed: 0");
       std::set<std::string> seen;
+      for (std::string& name : fields) name = std::string(trim_white_space(name));  // "text, label"
       for (std::size_t i = index_ ? 1 : 0; i < fields.size(); ++i) {
         require(!fields[i].empty() && seen.insert(fields[i]).second, ErrorCode::kData, path_, ":",
                 line, ": column names in the first row must differ and not be empty, got '",

@@ -308,6 +308,12 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   const auto seed = static_cast<std::uint64_t>(config.run.seed);
   auto model =
       assemble_model(model_node, *tokenizer, task->head(), task->labels(), seed, options.dry_run);
+  if (task->head() == HeadKind::kSpan && model->facts().causal) {
+    log_warning(
+        model->facts().architecture,
+        ": a decoder reads from left to right and judges each word of a passage without what "
+        "follows; an encoder (bert, roberta) learns to answer from passages better");
+  }
   begin_with_vectors(*model, *tokenizer, root, config.tokenizer);
   adapt(*model, root, config.lora, seed);
   check_best_score(root, config, *task, data.holds_out());

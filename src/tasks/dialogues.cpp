@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "tasks/record_names.h"
 #include "tasks/records.h"
 
@@ -103,29 +104,77 @@ void read_messages(const Record& record, const Json& messages, bool with_answer,
   fill_turns(dialogue);
 }
 
-Turn read_turn(const Record& record, const TextGenerationConfig& config, bool with_answer) {
+/// Fields whose text stands below the prompt: Alpaca's input, Dolly's and SQuAD's context.
+std::vector<std::string> inputs_of(const std::string& prompt_field,
+                                   const TextGenerationConfig& config) {
+  if (config.input_field) return {*config.input_field};
+  if (config.prompt_field) return {};
+  if (equal_ignoring_case(prompt_field, "instruction")) return {"input", "context"};
+  if (equal_ignoring_case(prompt_field, "question")) return {"context"};
+  return {};
+}
+
+/// A prompt and its answer; adds the names of its fields to `used`.
+Turn read_turn(const Record& record, const TextGenerationConfig& config, bool with_answer,
+               std::vector<std::string>& used) {
   const auto prompt_field = find_field(record, config.prompt_field, kPromptFields);
   if (!prompt_field) {
     record.fail("no prompt (looked for messages, prompt, question, instruction; it has " +
-                record.fields() + "); name its field in task.prompt_field");
+                record.fields() + ")" + field_remedy("prompt_field"));
   }
   Turn turn{record.text(*prompt_field), ""};
-  const std::string input_field = config.input_field.value_or("input");
-  if (config.input_field || (*prompt_field == "instruction" && record.has(input_field))) {
+  used.push_back(*prompt_field);
+  for (const std::string& input_field : inputs_of(*prompt_field, config)) {
+    if (!config.input_field && !record.has(input_field)) continue;
     const std::string input = record.text(input_field);
     if (!input.empty()) turn.prompt += "\n" + input;
+    used.push_back(input_field);
   }
   if (!with_answer) return turn;
   const auto answer_field = find_field(record, config.answer_field, answer_fields());
   if (!answer_field) {
     record.fail("no answer (looked for answer, output, response, completion; it has " +
-                record.fields() + "); name its field in task.answer_field");
+                record.fields() + ")" + field_remedy("answer_field"));
   }
   turn.answer = record.text(*answer_field);
+  used.push_back(*answer_field);
   return turn;
 }
 
-Dialogue read_dialogue(const Record& record, const TextGenerationConfig& config, bool with_answer) {
+/// What stands before a prompt in LLaMA-Factory's form of Alpaca's records: "system", "history" (a
+/// list of [prompt, answer]) and "tools". Adds the names of its fields to `used`.
+void read_preface(const Record& record, Dialogue& dialogue, std::vector<std::string>& used) {
+  for (const char* field : {"system", "system_prompt"}) {
+    if (!record.has(field) || !dialogue.messages.empty()) continue;
+    used.push_back(field);
+    const std::string text = record.text(field);
+    if (!text.empty()) dialogue.messages.push_back({{"role", "system"}, {"content", text}});
+  }
+  if (record.has("history")) {
+    used.push_back("history");
+    const Json& history = record.value.at("history");
+    const bool pairs =
+        history.is_array() && std::all_of(history.begin(), history.end(), [](const Json& one) {
+          return one.is_array() && one.size() == 2 && one[0].is_string() && one[1].is_string();
+        });
+    if (!pairs) record.fail("history: expected a list of [prompt, answer]");
+    for (const Json& one : history) {
+      dialogue.messages.push_back({{"role", "user"}, {"content", one[0]}});
+      dialogue.messages.push_back({{"role", "assistant"}, {"content", one[1]}});
+    }
+  }
+  if (record.has("tools") && !record.value.at("tools").empty()) {
+    used.push_back("tools");
+    const Json& tools = record.value.at("tools");
+    if (!tools.is_array() && tools != "")
+      record.fail(std::string("tools: expected a list, got ") + tools.type_name());
+    if (tools.is_array()) dialogue.tools = tools;
+  }
+}
+
+/// `used` gets the names of the fields that were read.
+Dialogue read_dialogue(const Record& record, const TextGenerationConfig& config, bool with_answer,
+                       std::vector<std::string>& used) {
   Dialogue dialogue;
   dialogue.place = record.place;
   const bool flat = config.prompt_field.has_value() && !config.messages_field;
@@ -134,13 +183,27 @@ Dialogue read_dialogue(const Record& record, const TextGenerationConfig& config,
   dialogue.conversation = messages.has_value();
   if (messages) {
     if (!record.has(*messages)) record.text(*messages);  // says whether it is null or absent
+    used = {*messages, "tools"};
     read_messages(record, record.value.at(*messages), with_answer, dialogue);
+    // ShareGPT's system message may stand beside its conversation.
+    for (const char* field : {"system", "system_prompt"}) {
+      if (config.messages_field || !record.has(field)) continue;
+      used.push_back(field);
+      if (const std::string text = record.text(field); !text.empty())
+        add_system_message(dialogue, text);
+    }
     return dialogue;
   }
-  const Turn turn = read_turn(record, config, with_answer);
-  dialogue.turns = {turn};
+  const Turn turn = read_turn(record, config, with_answer, used);
+  if (!config.prompt_field) read_preface(record, dialogue, used);
+  dialogue.conversation = !dialogue.messages.empty() || !dialogue.tools.is_null();
   dialogue.messages.push_back({{"role", "user"}, {"content", turn.prompt}});
   if (with_answer) dialogue.messages.push_back({{"role", "assistant"}, {"content", turn.answer}});
+  if (dialogue.conversation) {
+    fill_turns(dialogue);
+  } else {
+    dialogue.turns = {turn};
+  }
   return dialogue;
 }
 
@@ -154,8 +217,12 @@ void TextGenerationConfig::validate(const ConfigNode& node) const {
 
 void read_dialogues(const std::filesystem::path& file, std::size_t index,
                     const TextGenerationConfig& config, std::vector<Dialogue>& out) {
+  bool first = true;
   for_each_labelled_record(file, [&](const Record& record) {
-    Dialogue dialogue = read_dialogue(record, config, true);
+    std::vector<std::string> used;
+    Dialogue dialogue = read_dialogue(record, config, true, used);
+    if (first) tell_unused_fields(file, record, used);
+    first = false;
     dialogue.id = record.has("id") ? record.value.at("id") : Json(out.size());
     dialogue.file = index;
     out.push_back(std::move(dialogue));
@@ -163,7 +230,8 @@ void read_dialogues(const std::filesystem::path& file, std::size_t index,
 }
 
 Dialogue read_prompt_input(const AnswerInput& input, const TextGenerationConfig& config) {
-  return read_dialogue(Record{input.place, input.record}, config, false);
+  std::vector<std::string> used;
+  return read_dialogue(Record{input.place, input.record}, config, false, used);
 }
 
 void add_system_message(Dialogue& dialogue, const std::string& text) {

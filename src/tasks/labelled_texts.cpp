@@ -19,28 +19,36 @@ namespace {
 const std::vector<std::string> kTextFields = {"text",    "sentence",  "review",  "content",
                                               "comment", "sentence1", "premise", "text_a",
                                               "text1",   "body",      "prompt"};
-const std::vector<std::pair<std::string, std::string>> kPairs = {{"sentence1", "sentence2"},
-                                                                 {"premise", "hypothesis"},
-                                                                 {"text_a", "text_b"},
-                                                                 {"text1", "text2"},
-                                                                 {"text", "pair"}};
+const std::vector<std::pair<std::string, std::string>> kPairs = {
+    {"sentence1", "sentence2"}, {"premise", "hypothesis"},  {"text_a", "text_b"},
+    {"text1", "text2"},         {"question1", "question2"}, {"question", "sentence"},
+    {"question", "passage"},    {"query", "passage"},       {"text", "pair"}};
 
-/// Fills text and pair.
-void read_texts(const Record& record, const SequenceClassificationConfig& config,
-                const std::string& remedy, LabelledText& out) {
-  const auto text_field = find_field(record, config.text_field, kTextFields);
+/// Fills text and pair; returns the names of their fields.
+std::vector<std::string> read_texts(const Record& record,
+                                    const SequenceClassificationConfig& config,
+                                    const std::string& remedy, LabelledText& out) {
+  std::optional<std::string> text_field = config.text_field, pair_field = config.pair_field;
+  for (const auto& [first, second] : kPairs) {
+    if (pair_field || (config.text_field && *config.text_field != first)) continue;
+    const auto one = find_field(record, std::nullopt, {first});
+    const auto other = find_field(record, std::nullopt, {second});
+    if (!one || !other || !record.has(*one) || !record.has(*other)) continue;
+    text_field = one;
+    pair_field = other;
+  }
+  if (!text_field) text_field = find_field(record, std::nullopt, kTextFields);
   if (!text_field) {
     record.fail("no field with the text (looked for " + join(kTextFields) + "; it has " +
                 record.fields() + ")" + remedy);
   }
   out.text = record.text(*text_field);
-  if (config.pair_field) {
-    out.pair = record.text(*config.pair_field);
-    return;
+  std::vector<std::string> used = {*text_field};
+  if (pair_field) {
+    out.pair = record.text(*pair_field);
+    used.push_back(*pair_field);
   }
-  for (const auto& [first, second] : kPairs) {
-    if (*text_field == first && record.has(second)) out.pair = record.text(second);
-  }
+  return used;
 }
 
 std::optional<double> parse_double(std::string_view text) {
@@ -62,13 +70,20 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
 void read_labelled_texts(const std::filesystem::path& file, std::size_t index,
                          const SequenceClassificationConfig& config, bool need_label,
                          std::vector<LabelledText>& out) {
+  bool first = true;
   for_each_labelled_record(file, [&](const Record& record) {
     LabelledText text;
-    read_texts(record, config, "; name it in task.text_field", text);
+    std::vector<std::string> used = read_texts(record, config, field_remedy("text_field"), text);
     const auto label_field = find_field(record, config.label_field, label_fields());
     if (need_label && !label_field) {
       record.fail("no field with the class (looked for " + join(label_fields()) + "; it has " +
-                  record.fields() + "); name it in task.label_field");
+                  record.fields() + ")" + field_remedy("label_field"));
+    }
+    if (first) {
+      if (label_field) used.push_back(*label_field);
+      if (config.weight_field) used.push_back(*config.weight_field);
+      tell_unused_fields(file, record, used);
+      first = false;
     }
     if (label_field && (need_label || record.has(*label_field)))
       text.label = record.text(*label_field);

@@ -4,7 +4,7 @@ namespace llmctl {
 
 const std::vector<std::string>& prediction_fields() {
   static const std::vector<std::string> kNames = {kPrediction, kGeneratedText, "predicted_label",
-                                                  "predicted_answer"};
+                                                  "prediction_text", "predicted_answer"};
   return kNames;
 }
 

@@ -1,9 +1,11 @@
 #include "tasks/records.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "io/text_source.h"
 
@@ -61,11 +63,37 @@ std::optional<std::string> find_field(const Record& record,
   for (const std::string& name : candidates) {
     if (record.has(name)) return name;
   }
+  // "Text" and "LABEL" are what they would be in small letters.
+  for (const std::string& name : candidates) {
+    if (!record.value.is_object()) break;
+    for (const auto& [field, member] : record.value.items()) {
+      if (equal_ignoring_case(field, name) && !member.is_null()) return field;
+    }
+  }
   // A field that is there and null is found, so that reading it says so.
   for (const std::string& name : candidates) {
     if (record.value.is_object() && record.value.contains(name)) return name;
   }
   return std::nullopt;
+}
+
+std::string field_remedy(const std::string& key) {
+  return concat("; name it in task.", key, " (of eval in tasks.0.", key, ")");
+}
+
+void tell_unused_fields(const std::filesystem::path& file, const Record& record,
+                        const std::vector<std::string>& used) {
+  std::vector<std::string> taken, unused;
+  if (!record.value.is_object()) return;
+  for (const auto& [name, member] : record.value.items()) {
+    if (std::find(used.begin(), used.end(), name) != used.end()) {
+      taken.push_back(name);
+    } else if (name != "id" && name != "idx" && name != "weight" && !member.is_null()) {
+      unused.push_back(name);
+    }
+  }
+  if (unused.empty()) return;
+  log_info(file.string(), ": of each record ", join(taken), " are read; not used: ", join(unused));
 }
 
 std::vector<bool> held_out(const std::vector<std::string_view>& units, HeldOutShare share) {

@@ -32,10 +32,19 @@ struct Record {
 void for_each_labelled_record(const std::filesystem::path& file,
                               const std::function<void(const Record&)>& record);
 
-/// `configured` if it is set, else the first of `candidates` that the record has, else nothing.
+/// `configured` if it is set, else the first of `candidates` that the record has, in whatever case,
+/// else nothing.
 std::optional<std::string> find_field(const Record& record,
                                       const std::optional<std::string>& configured,
                                       const std::vector<std::string>& candidates);
+
+/// How a field that was not found is named: "; name it in task.KEY …", behind an error's facts.
+std::string field_remedy(const std::string& key);
+
+/// Tells which fields of a file's records are `used` when it has others, which are named, too; for
+/// the first record of a file.
+void tell_unused_fields(const std::filesystem::path& file, const Record& record,
+                        const std::vector<std::string>& used);
 
 /// What a run keeps of its records for validation: a share by hash of their content, or the last
 /// share of them.

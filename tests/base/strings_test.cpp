@@ -12,5 +12,11 @@ TEST(Join, PutsASeparatorBetweenParts) {
   EXPECT_EQ(join({"a", "b"}, "\n"), "a\nb");
 }
 
+TEST(EqualIgnoringCase, IsOfAsciiLetters) {
+  EXPECT_TRUE(equal_ignoring_case("Text", "tEXT"));
+  EXPECT_FALSE(equal_ignoring_case("Text", "Texts"));
+  EXPECT_FALSE(equal_ignoring_case("@", "`"));
+}
+
 }  // namespace
 }  // namespace llmctl

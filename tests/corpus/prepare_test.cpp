@@ -213,11 +213,12 @@ TEST_F(Prepare, WhatWasDroppedAndChangedIsToldWithItsPlace) {
 
 TEST_F(Prepare, TheTextsFieldIsFoundNullsAreTold) {
   directory_.write("a.csv", ",review,label\n0,Good,1\n1,Bad,0\n");
+  directory_.write("c.csv", "Title,TEXT\nt,Capital.\n");
   directory_.write("b.jsonl", "{\"text\": null}\n{\"text\": \"There.\"}\n");
   testing::internal::CaptureStderr();
-  prepare(R"({"path": "a.csv"}, {"path": "b.jsonl"})");
+  prepare(R"({"path": "a.csv"}, {"path": "b.jsonl"}, {"path": "c.csv"})");
   const std::string log = testing::internal::GetCapturedStderr();
-  EXPECT_THAT(train(), ElementsAre("Good", "Bad", "There."));
+  EXPECT_THAT(train(), ElementsAre("Good", "Bad", "There.", "Capital."));
   EXPECT_THAT(log, HasSubstr("1 record whose text is null was passed over, the first at"));
   EXPECT_THAT(log, HasSubstr("b.jsonl:1"));
 }

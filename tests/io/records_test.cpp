@@ -53,6 +53,12 @@ TEST(Records, JsonArrays) {
   expect_error(ErrorCode::kData, {"a.json"}, read(""));
 }
 
+TEST(Records, BlanksAroundNamesOfColumnsAreNotPartOfThem) {
+  const TempDir dir;
+  EXPECT_EQ(records_of(dir.write("a.csv", "text, label\nx, y\n")),
+            (Records{{2, R"({"text":"x","label":" y"})"}}));
+}
+
 TEST(Records, CommaSeparated) {
   const TempDir dir;
   const fs::path path = dir.write("a.csv",

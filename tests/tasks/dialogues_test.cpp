@@ -57,6 +57,51 @@ TEST(Dialogues, Messages) {
   EXPECT_EQ(share[0].last().answer, "b");
 }
 
+TEST(Dialogues, ContextsStandBelowTheirPrompts) {
+  const auto data = read(R"({"instruction": "i", "context": "c", "response": "r"}
+{"question": "q", "context": "c", "answer": "a"})");
+  EXPECT_EQ(data[0].last().prompt, "i\nc");
+  EXPECT_EQ(data[1].last().prompt, "q\nc");
+}
+
+TEST(Dialogues, SystemAndHistoryBesideAPrompt) {
+  const auto data = read(
+      R"({"system": "S", "history": [["a", "b"]], "instruction": "c", "input": "d", "output": "e"})");
+  ASSERT_EQ(data[0].turns.size(), 2u);
+  EXPECT_EQ(data[0].turns[0].prompt, "S\na");
+  EXPECT_EQ(data[0].turns[0].answer, "b");
+  EXPECT_EQ(data[0].turns[1].prompt, "c\nd");
+  EXPECT_EQ(data[0].turns[1].answer, "e");
+  EXPECT_TRUE(data[0].conversation);
+  EXPECT_EQ(dump_json(data[0].messages),
+            R"([{"role":"system","content":"S"},{"role":"user","content":"a"},)"
+            R"({"role":"assistant","content":"b"},{"role":"user","content":"c\nd"},)"
+            R"({"role":"assistant","content":"e"}])");
+  const auto share = read(
+      R"({"system": "S", "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]})");
+  EXPECT_EQ(share[0].last().prompt, "S\na");
+  const auto plain = read(R"({"system": "", "history": [], "prompt": "p", "answer": "a"})");
+  EXPECT_FALSE(plain[0].conversation);
+  EXPECT_EQ(plain[0].last().prompt, "p");
+  const Dialogue input = read_prompt_input(
+      {Json::parse(R"({"system": "S", "history": [["a", "b"]], "prompt": "c"})"), "input"}, {});
+  ASSERT_EQ(input.turns.size(), 2u);
+  EXPECT_EQ(input.last().prompt, "c");
+  expect_error(ErrorCode::kData, {"history: expected a list of [prompt, answer]"},
+               [] { read(R"({"history": "a", "prompt": "p", "answer": "a"})"); });
+  EXPECT_EQ(read(R"({"tools": [{"name": "t"}], "prompt": "p", "answer": "a"})")[0].only_chat,
+            "tools");
+  expect_error(ErrorCode::kData, {"tools: expected a list, got string"},
+               [] { read(R"({"tools": "x", "prompt": "p", "answer": "a"})"); });
+}
+
+TEST(Dialogues, FieldsThatAreNotUsedAreNamed) {
+  testing::internal::CaptureStderr();
+  read(R"({"prompt": "p", "input": "x", "answer": "a"})");
+  const std::string told = testing::internal::GetCapturedStderr();
+  EXPECT_NE(told.find("prompt, answer are read; not used: input\n"), told.npos) << told;
+}
+
 TEST(Dialogues, NamedFields) {
   TextGenerationConfig config;
   config.prompt_field = "en";
@@ -88,10 +133,10 @@ TEST(Dialogues, Inputs) {
 
 TEST(Dialogues, Errors) {
   expect_error(ErrorCode::kData,
-               {"a.jsonl, record 1: no prompt", "name its field in task.prompt_field"},
+               {"a.jsonl, record 1: no prompt",
+                "name it in task.prompt_field (of eval in tasks.0.prompt_field)"},
                [] { read(R"({"x": 1})"); });
-  expect_error(ErrorCode::kData,
-               {"no answer", "it has prompt); name its field in task.answer_field"},
+  expect_error(ErrorCode::kData, {"no answer", "it has prompt); name it in task.answer_field"},
                [] { read(R"({"prompt": "p"})"); });
   expect_error(ErrorCode::kData, {"messages: expected a list, got string"},
                [] { read(R"({"messages": "x"})"); });

@@ -44,6 +44,37 @@ TEST(LabelledTexts, HeaderOfAHotelReviewFile) {
   EXPECT_EQ(texts[1].text, "");
 }
 
+TEST(LabelledTexts, NamesOfFieldsInAnyCase) {
+  const auto texts = read("a.csv", "Text,LABEL\ngood,1\n");
+  EXPECT_EQ(texts[0].text, "good");
+  EXPECT_EQ(texts[0].label, "1");
+}
+
+TEST(LabelledTexts, PairsOfKnownDataSets) {
+  // QNLI, QQP and passages of questions: both texts, never one of them alone.
+  for (const auto& [first, second] : {std::pair{"question", "sentence"},
+                                      {"question1", "question2"},
+                                      {"question", "passage"},
+                                      {"query", "passage"}}) {
+    const Json record = {{second, "b"}, {first, "a"}, {"label", 0}};
+    const auto texts = read("a.jsonl", dump_json(record));
+    EXPECT_EQ(texts[0].text, "a") << first;
+    EXPECT_EQ(texts[0].pair, "b") << second;
+  }
+}
+
+TEST(LabelledTexts, FieldsThatAreNotUsedAreNamedOnce) {
+  testing::internal::CaptureStderr();
+  read("a.jsonl", R"({"text": "a", "label": "x", "title": "t", "id": 1}
+{"text": "b", "label": "y", "title": "t", "id": 2})");
+  const std::string told = testing::internal::GetCapturedStderr();
+  EXPECT_NE(told.find("of each record text, label are read; not used: title\n"), told.npos) << told;
+  EXPECT_EQ(told.find("not used"), told.rfind("not used")) << told;
+  testing::internal::CaptureStderr();
+  read("a.jsonl", R"({"text": "a", "label": "x"})");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
 TEST(LabelledTexts, PairsAndOtherFormats) {
   const auto tsv = read("a.tsv", "sentence1\tsentence2\tlabel\na \"b\tc\tyes\n");
   EXPECT_EQ(tsv[0].text, "a \"b");
@@ -73,7 +104,7 @@ TEST(LabelledTexts, WithoutLabels) {
 TEST(LabelledTexts, Errors) {
   expect_error(ErrorCode::kData,
                {"a.jsonl, record 2: no field with the text (looked for text, sentence, ",
-                "it has words, label); name it in task.text_field"},
+                "it has words, label); name it in task.text_field (of eval in tasks.0.text_field)"},
                [] {
                  read("a.jsonl",
                       "{\"text\": \"x\", \"label\": 1}\n{\"words\": \"x\", \"label\": 1}\n");

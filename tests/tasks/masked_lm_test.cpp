@@ -196,7 +196,7 @@ TEST(MaskedLm, SectionsAndTokenizersAreChecked) {
   expect_error(ErrorCode::kConfig, {"task.chinese_words", "whole_word", "run.json:1"}, [] {
     text_task("{\"type\": \"masked_lm\", \"chinese_words\": true}", ByteTokenizer::Kind::kMasked);
   });
-  expect_error(ErrorCode::kConfig, {"[CLS]", "\"masked\""},
+  expect_error(ErrorCode::kConfig, {"[CLS]", "--recipe masked"},
                [] { text_task("{\"type\": \"masked_lm\"}", ByteTokenizer::Kind::kCausal); });
   const TempDir dir;
   const auto shards = make_shards(dir / "s", {{1}}, kVocab, kSep);

@@ -230,6 +230,7 @@ TEST(SequenceClassification, ScoresFiles) {
   refused(
       "l.jsonl", "{\"id\": \"u\", \"label\": \"a\"}\n",
       "l.jsonl, record 1: no prediction (looked for prediction, generated_text, predicted_label, "
+      "prediction_text, "
       "predicted_answer; it has id, label)");
   refused("m.jsonl", "{\"prediction\": \"a\"}\n",
           "m.jsonl: no prediction for reference 2 of 2 (matched by their order)");
