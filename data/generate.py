@@ -15,11 +15,17 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from generator import classify, docs_en, instructions, qa_en, qa_zh, tales_zh, translation  # noqa: E402
+from generator import quiz as quizzes  # noqa: E402
 from generator.core import Grammar  # noqa: E402
 
 CORPUS_BYTES = {"en": 1_500_000, "zh": 1_250_000}
 QA_TRAIN, QA_VALID = 3000, 150
+QUIZZES = 25  # their weight among the other kinds of documents, which have some 120
 CORPUS_QA = 1500  # passages of the questions that are in the corpus too
+
+# What apps/quickstart asks of the models that it has trained: in none of the files below.
+SHOWN_PROMPTS = ("你好，我叫王芳。", "“大”的反义词是什么？", "Hello, my name is Nora.", 'What is the opposite of "loud"?')
+SHOWN_REVIEWS = ("The room was loud and nobody answered the bell.", "这家饭馆的菜很好吃，下次还来。")
 
 PROMPTS = """我今天去了公园，看到了很多美丽的花朵。
 从前，有一只叫豆豆的松鼠，住在一棵银杏下面。
@@ -61,10 +67,11 @@ def squad(name, passages):
     return json.dumps(doc, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def corpus(seed, language, passages):
-    module = docs_en if language == "en" else tales_zh
+def corpus(seed, language, passages, kept):
+    """Documents; no quiz in it asks a prompt that is `kept` for validation and show."""
+    module, quiz = (docs_en, quizzes.quiz_en) if language == "en" else (tales_zh, quizzes.quiz_zh)
     g = Grammar(f"{seed}/corpus/{language}")
-    kinds = [f for f, weight in module.DOCS for _ in range(weight)]
+    kinds = [f for f, weight in module.DOCS for _ in range(weight)] + [lambda g: quiz(g, kept)] * QUIZZES
     docs = [context for _, context, _ in passages]
     seen = set(docs)
     size = sum(len(d.encode()) + 2 for d in docs)
@@ -84,13 +91,20 @@ def jsonl(items):
 def build(seed):
     """{relative path: text}"""
     files = {"prompts.txt": PROMPTS}
+    g, seen = Grammar(f"{seed}/instructions"), set(SHOWN_PROMPTS)
+    # Validation first: of the kinds with few prompts, training then takes what is left.
+    for part, count, held in (("valid", 200, 0.5), ("train", 6000, 0.0)):
+        rows = instructions.rows(g, count, seen, held)
+        files[f"instructions/{part}.jsonl"] = jsonl(rows)
+        if part == "valid":
+            kept = set(SHOWN_PROMPTS) | {row["prompt"] for row in rows}
     for language in ("en", "zh"):
         train, valid = questions(seed, language)
         files[f"qa/{language}-train.json"] = squad(f"{language}-train", train)
         files[f"qa/{language}-valid.json"] = squad(f"{language}-valid", valid)
-        files[f"corpus/{language}.txt"] = corpus(seed, language, train[:CORPUS_QA])
+        files[f"corpus/{language}.txt"] = corpus(seed, language, train[:CORPUS_QA], kept)
     for task in classify.TASKS:
-        g, seen = Grammar(f"{seed}/classify/{task}"), set()
+        g, seen = Grammar(f"{seed}/classify/{task}"), set(SHOWN_REVIEWS)
         for part, count in (("train", 2000), ("valid", 300)):
             rows = classify.rows(g, task, count, seen)
             files[f"classification/{task}-{part}.jsonl"] = jsonl(rows)
@@ -103,9 +117,6 @@ def build(seed):
     g, seen = Grammar(f"{seed}/translation"), set()
     for part, count in (("train", 3000), ("valid", 200)):
         files[f"translation/en-zh-{part}.tsv"] = "en\tzh\n" + "".join(f"{e}\t{z}\n" for e, z in translation.pairs(g, count, seen))
-    g, seen = Grammar(f"{seed}/instructions"), set()
-    for part, count, held in (("train", 3000, 0.0), ("valid", 200, 0.5)):
-        files[f"instructions/{part}.jsonl"] = jsonl(instructions.rows(g, count, seen, held))
     files["instructions/dialogues.jsonl"] = jsonl(instructions.dialogues(Grammar(f"{seed}/dialogues"), 500))
     return files
 

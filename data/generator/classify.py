@@ -65,8 +65,110 @@ END_ZH = (["总的来说，我没有选错", "要是再选一次，我还会选�
           ["总的来说，我选错了", "要是再选一次，我不会选它", "我没办法推荐给别人", "这笔钱花得不值", "我只想换别的", "说到底，我还是后悔了", "我会劝朋友们别试了"])
 
 
+# Short reviews: what a place or thing has, with words for and against it. Their words are many, so that a review in other
+# words than these lists' sentences is judged by the words it has.
+PARTS_EN = {
+    "hotel": [("room", "quiet clean bright warm large cosy", "loud dirty dark cold tiny noisy"), ("bed", "soft comfortable clean", "hard uncomfortable broken"),
+              ("staff", "kind friendly helpful polite", "rude unfriendly slow unhelpful"), ("breakfast", "good delicious fresh tasty", "cold awful poor tasteless"),
+              ("shower", "hot clean new", "cold dirty broken"), ("view", "beautiful lovely wonderful", "ugly sad dull"), ("lift", "fast quiet", "slow loud broken")],
+    "restaurant": [("soup", "hot delicious tasty wonderful", "cold salty tasteless awful"), ("food", "delicious good fresh excellent", "terrible bad cold awful"),
+                   ("waiter", "polite friendly quick kind", "rude slow unfriendly"), ("coffee", "strong good excellent", "weak bitter cold"),
+                   ("table", "clean large nice", "dirty sticky small"), ("cake", "fresh sweet lovely", "dry old hard"), ("price", "fair low good", "high unfair")],
+    "shop": [("staff", "kind helpful friendly patient", "rude lazy unhelpful impatient"), ("choice", "large good excellent", "small poor bad"),
+             ("price", "fair low good", "high unfair"), ("shop", "clean bright tidy", "dirty dark untidy"), ("delivery", "fast free punctual", "slow late expensive")],
+    "phone": [("screen", "bright sharp large", "dark blurred small scratched"), ("battery", "strong good excellent", "weak bad dead"),
+              ("camera", "excellent sharp good", "poor bad blurred"), ("sound", "clear good loud", "bad poor unclear")],
+    "film": [("story", "exciting moving funny clever", "boring silly dull confusing"), ("music", "beautiful lovely wonderful", "loud awful annoying"),
+             ("ending", "surprising beautiful happy", "stupid weak disappointing"), ("actors", "excellent brilliant good", "bad poor wooden")],
+    "train": [("seat", "comfortable soft clean", "hard dirty broken"), ("train", "punctual fast clean quiet", "late slow dirty noisy"),
+              ("conductor", "friendly polite helpful", "rude unfriendly impatient"), ("ticket", "cheap", "expensive")],
+}
+# What happens at a place, and what can be said of a thing as well.
+EVENTS_EN = (["everybody greeted us with a smile", "somebody helped us with the bags", "they answered every question at once", "we felt at home",
+              "nobody was in a hurry", "they even gave us a small present", "we stayed longer than planned", "they put a small mistake right at once"],
+             ["nobody answered the phone", "nobody helped us with the bags", "nobody answered our questions", "nobody was there when we arrived",
+              "we waited for an hour", "nobody opened the door", "nobody said sorry", "they forgot our order", "nobody cared", "we left early",
+              "nobody came when we rang"])
+FACTS_EN = (["everything worked", "nothing was missing", "the time flew by", "I would not change a thing", "my friends liked it too"],
+            ["nothing worked", "half of it was missing", "it was a waste of time", "I would change everything", "my friends did not like it either"])
+CLOSE_EN = (["We will come again", "I would come back at any time", "A real pleasure to be there", "Thank you for everything"],
+            ["We will not come again", "Never again", "I would not come back at any price", "I want my money back"])
+VERDICT_EN = (["Highly recommended", "A real pleasure", "I loved it", "We were very happy with it", "Worth every crown", "Simply wonderful", "I am very pleased"],
+              ["I do not recommend it", "A waste of money", "I hated it", "We were very unhappy with it", "Not worth the money", "Simply terrible",
+               "I am very disappointed"])
+PLACES_EN = ("hotel", "restaurant", "shop")
+PARTS_ZH = {
+    "旅馆": [("房间", "安静 干净 明亮 宽敞 暖和", "吵 脏 暗 小 冷"), ("床", "软 舒服 干净", "硬 脏 不舒服"), ("服务员", "热情 友好 有礼貌 耐心", "冷淡 没礼貌 不耐烦 慢"),
+           ("早餐", "丰富 好吃 新鲜", "简单 难吃 凉"), ("位置", "方便 好", "偏 不方便"), ("环境", "优美 舒服 安静", "差 嘈杂 乱"), ("价格", "便宜 合理", "贵 不合理")],
+    "饭馆": [("菜", "好吃 新鲜 可口 香", "难吃 咸 油 不新鲜"), ("汤", "鲜 热 香", "凉 咸 淡"), ("面条", "好吃 香 筋道", "难吃 硬 糊"), ("服务员", "热情 周到 有礼貌", "冷淡 粗心 没礼貌"),
+           ("环境", "干净 安静 舒服", "脏 吵 乱"), ("价格", "便宜 公道", "贵 离谱"), ("上菜", "快 及时", "慢 晚")],
+    "商店": [("店员", "热情 耐心 友好", "冷淡 不耐烦 没礼貌"), ("东西", "多 好 便宜 齐全", "少 差 贵 旧"), ("价格", "便宜 公道 合理", "贵 离谱"), ("送货", "快 准时", "慢 晚")],
+    "手机": [("屏幕", "清楚 亮 大", "模糊 暗 小"), ("电池", "耐用 好", "不耐用 差"), ("声音", "清楚 好", "小 不清楚"), ("速度", "快 流畅", "慢 卡")],
+    "电影": [("故事", "精彩 感人 有趣", "无聊 老套 乱"), ("音乐", "好听 动人", "难听 吵"), ("结局", "感人 巧妙", "扫兴 莫名其妙"), ("演员", "出色 优秀", "差 呆板")],
+    "火车": [("座位", "舒服 宽敞 干净", "硬 挤 脏"), ("车厢", "干净 安静", "脏 吵"), ("列车员", "热情 有礼貌", "冷淡 没礼貌"), ("车票", "便宜", "贵")],
+}
+MEASURE_ZH = {"旅馆": "家", "饭馆": "家", "商店": "家", "手机": "部", "电影": "部", "火车": "趟"}
+EVENTS_ZH = (["大家都笑着打招呼", "有人帮我们拿行李", "问什么都马上回答", "像在家里一样", "还送了小礼物", "出了点小错，马上就改了"],
+             ["打电话没有人接", "没有人帮忙", "问什么都没人回答", "等了一个小时", "没有人道歉", "把我们点的忘了", "门也没人开", "按铃也没人来"])
+FACTS_ZH = (["什么都好用", "时间过得真快", "找不出缺点", "朋友们也说好"], ["什么都不好用", "浪费时间", "到处是缺点", "朋友们也说不好"])
+CLOSE_ZH = (["以后还会再来", "下次还会来", "下次还来这里", "还想再来"], ["以后不会再来", "下次不会来了", "再也不来这里", "不想再来", "千万别来"])
+VERDICT_ZH = (["很满意", "非常喜欢", "值得推荐", "大家都喜欢", "物有所值", "真是太好了", "强烈推荐"],
+              ["很失望", "非常后悔", "不推荐", "大家都不喜欢", "白花了钱", "真是太差了"])
+PLACES_ZH = ("旅馆", "饭馆", "商店")
+
+
+def _short_en(g, good):
+    what = g.pick(list(PARTS_EN))
+    events, close = FACTS_EN[good], VERDICT_EN[good]
+    if what in PLACES_EN:
+        events, close = EVENTS_EN[good] + events, CLOSE_EN[good] + close
+    own = g.sample(PARTS_EN[what], g.num(1, 2))
+
+    def said(part):
+        noun, words = part[0], [w.split() for w in part[1:]]
+        verb = "were" if noun in ("staff", "actors") else "was"
+        if g.chance(0.2):
+            return g.x("the {n} {v} [not {w} at all|anything but {w}|not {w}]", n=noun, v=verb, w=g.pick(words[1 - good]))
+        return g.x("the {n} {v} [|||very |really |so ]{w}", n=noun, v=verb, w=g.pick(words[good]))
+
+    s = [" and ".join([said(p) for p in own] + ([g.pick(events)] if len(own) == 1 or g.chance(0.3) else []))]
+    if what in PLACES_EN and g.chance(0.3):
+        s[0] += g.x("[ in this {w}| at the {w} in {p}]", w=what, p=g.pick(en.PLACES))
+    if g.chance(0.4):
+        s.append(g.pick(events))
+    if g.chance(0.5):
+        s.append(g.pick(close))
+    return lines_en(g, [x + g.x("[.|.|.|!]") for x in s], 0)
+
+
+def _short_zh(g, good):
+    what = g.pick(list(PARTS_ZH))
+    events, close = FACTS_ZH[good], VERDICT_ZH[good]
+    if what in PLACES_ZH:
+        events, close = EVENTS_ZH[good] + events, CLOSE_ZH[good] + close
+    own = g.sample(PARTS_ZH[what], g.num(1, 2))
+
+    def said(part):
+        noun, words = part[0], [w.split() for w in part[1:]]
+        if g.chance(0.2):
+            plain = [w for w in words[1 - good] if not w.startswith(("不", "没", "有"))]
+            return noun + g.pick(["一点也不", "并不"]) + g.pick(plain)
+        word = g.pick(words[good])
+        return noun + ("" if word.startswith(("不", "没")) and g.chance(0.6) else g.pick(["很", "很", "非常", "真", "特别", "太"])) + word
+
+    lead = g.x("[|这{m}{w}的|这{m}{w}的|{p}的这{m}{w}，|这{m}{w}，]", m=MEASURE_ZH[what], w=what, p=g.pick(zh.PLACES))
+    s = [lead + said(own[0])] + [said(p) for p in own[1:]]
+    if g.chance(0.4):
+        s.append(g.pick(events))
+    if g.chance(0.6) or len(s) == 1:
+        s.append(g.pick(close))
+    return "，".join(s) + g.x("[。|。|！]")
+
+
 def sentiment(g, language, label):
     good = 0 if label == "positive" else 1
+    if g.chance(0.55):
+        return _short_en(g, good) if language == "en" else _short_zh(g, good)
     table, ends = (OPINIONS_EN, END_EN) if language == "en" else (OPINIONS_ZH, END_ZH)
     what = g.pick(list(table))
     own, other = table[what][good], table[what][1 - good]

@@ -76,9 +76,10 @@ def _arithmetic(g, language, _):
 def _opposite(g, language, _):
     a, b = g.shuffled(g.pick(OPPOSITES_EN if language == "en" else OPPOSITES_ZH))
     if language == "en":
-        return g.x("[What is the opposite of \"{a}\"?|Which word means the opposite of \"{a}\"?|Give the opposite of \"{a}\".]", a=a), \
+        return g.x("[What is the opposite of \"{a}\"?|Which word means the opposite of \"{a}\"?|Give the opposite of \"{a}\".|Tell me the opposite of \"{a}\"."
+                   "|Which word is the opposite of \"{a}\"?|What is the reverse of \"{a}\"?|I am looking for the opposite of \"{a}\".]", a=a), \
             f"The opposite of \"{a}\" is \"{b}\"."
-    return g.x("[“{a}”的反义词是什么？|请写出“{a}”的反义词。|什么词和“{a}”意思相反？]", a=a), f"“{a}”的反义词是“{b}”。"
+    return g.x("[“{a}”的反义词是什么？|请写出“{a}”的反义词。|什么词和“{a}”意思相反？|“{a}”的反义词是哪个？|告诉我“{a}”的反义词。|和“{a}”相反的词是什么？|“{a}”反过来怎么说？]", a=a), f"“{a}”的反义词是“{b}”。"
 
 
 def _series(g, language, _):
@@ -107,7 +108,7 @@ def _colour(g, language, _):
 
 
 def _translate(g, language, _):
-    if g.chance(0.6):
+    if g.chance(0.8):
         e, z = g.pick([(x[0], x[1]) for x in THINGS + COLOURS + DRINKS + FLOWERS + FOODS + FRUIT] + [(j[0].split()[1], j[1]) for j in JOBS])
         if language == "en":
             return g.x("[What is \"{e}\" in Chinese?|Translate \"{e}\" into Chinese.|How do you say \"{e}\" in Chinese?]", e=e), f"\"{e}\" is {z} in Chinese."
@@ -157,12 +158,18 @@ def _greeting(g, language, _):
     if language == "en":
         p = en.people(g, 1)[0]
         return g.pick([(f"Hello, my name is {p}.", f"Hello, {p}. Nice to meet you."), (f"Good morning! I am {p}.", f"Good morning, {p}. How can I help you?"),
+                       (f"Hello, I am {p}.", f"Hello, {p}. Nice to meet you."), (f"Hi! My name is {p}.", f"Hello, {p}. Nice to meet you."),
+                       (f"Good evening, my name is {p}.", f"Good evening, {p}. How can I help you?"),
                        ("Thank you for your help.", "You are welcome."), (f"Goodbye, see you on {g.pick(en.WEEKDAYS)}.", "Goodbye, take care."),
                        (f"Please greet {p} from me.", f"I would greet {p} for you, if I met {p.him}."),
                        (f"My friend {p} is ill. What should I say to {p.him}?", f"You could say: Get well soon, {p}."),
                        (f"Write a birthday wish for {p}.", f"Happy birthday, {p}! May the new year bring you joy.")])
     p = zh.people(g, 1)[0]
+    if g.chance(0.4):  # names of two characters are as frequent as those of three here
+        p.name = p.name[0] + p.name[-1]
     return g.pick([(f"你好，我叫{p}。", f"你好，{p}，很高兴认识你。"), (f"早上好！我是{p}。", f"早上好，{p}。有什么可以帮你的吗？"), ("谢谢你的帮助。", "不客气。"),
+                   (f"你好，我是{p}。", f"你好，{p}，很高兴认识你。"), (f"你好！我的名字叫{p}。", f"你好，{p}，很高兴认识你。"),
+                   (f"晚上好，我叫{p}。", f"晚上好，{p}。有什么可以帮你的吗？"),
                    (f"再见，{g.pick(zh.WEEKDAYS)}见。", "再见，请多保重。"), (f"我的朋友{p}病了，我该对{p.ta}说什么？", f"你可以说：{p}，祝你早日康复。"),
                    (f"给{p}写一句生日祝福。", f"{p}，生日快乐！祝你新的一岁天天开心。")])
 
@@ -195,8 +202,8 @@ def _order(g, language, _):
     return g.x("[把这些数从小到大排列：{l}|按从小到大的顺序写：{l}]", l="、".join(map(str, nums))), "、".join(map(str, sorted(nums)))
 
 
-KINDS = [(_context, 9), (_countries, 3), (_arithmetic, 6), (_opposite, 2), (_series, 3), (_colour, 1), (_translate, 5), (_count, 3), (_grammar, 3),
-         (_greeting, 2), (_make_sentence, 1), (_compare, 2), (_order, 2)]
+KINDS = [(_context, 4), (_countries, 5), (_arithmetic, 3), (_opposite, 6), (_series, 3), (_colour, 2), (_translate, 3), (_count, 3), (_grammar, 5),
+         (_greeting, 8), (_make_sentence, 3), (_compare, 2), (_order, 1)]
 
 
 def rows(g, n, seen, held):

@@ -212,5 +212,26 @@ TEST(Data, TheGeneratorMakesTheBundledFiles) {
   EXPECT_EQ(result.status, 0) << result.describe();
 }
 
+// What the quickstart shows as answered is not what it has read.
+TEST(Data, TheQuickstartsExamplesAreInNoFileThatItTrainsOn) {
+  const std::string script = slurp(source_dir() / "apps/quickstart");
+  std::string files;
+  for (const char* folder : {"corpus", "instructions", "classification"}) {
+    for (const auto& entry : fs::directory_iterator(source_dir() / "data" / folder)) {
+      files += slurp(entry.path());
+    }
+  }
+  ASSERT_THAT(files, HasSubstr("What is the reverse of \\\"loud\\\"?"));  // as JSON writes it
+  for (const std::string text :
+       {"你好，我叫王芳。", "“大”的反义词是什么？", "Hello, my name is Nora.",
+        "What is the opposite of \"loud\"?", "The room was loud and nobody answered the bell.",
+        "这家饭馆的菜很好吃，下次还来。"}) {
+    EXPECT_THAT(script, HasSubstr(text));
+    const std::string quoted = json(text).dump();
+    EXPECT_EQ(files.find(quoted.substr(1, quoted.size() - 2)), files.npos) << text;
+    EXPECT_EQ(files.find(text), files.npos) << text;
+  }
+}
+
 }  // namespace
 }  // namespace llmctl::test

@@ -26,7 +26,7 @@ TEST(ComputeThreads, WaitWithoutSpinningUnlessTheUserHasChosen) {
   ProcessOptions plain;
   plain.unset = kWaiting;
   const json found = facts({}, plain);
-  EXPECT_EQ(found["thread_waiting"], "OMP_WAIT_POLICY=passive");
+  EXPECT_EQ(found["thread_waiting"], "OMP_WAIT_POLICY=passive GOMP_SPINCOUNT=500");
   EXPECT_EQ(found["threads"], "1");  // LLMCTL_THREADS, which run_llmctl sets
 
   ProcessOptions chosen = plain;
