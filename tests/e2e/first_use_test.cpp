@@ -76,6 +76,14 @@ TEST(FirstUse, EveryKeyOfEvalsTasksIsChecked) {
   EXPECT_EQ(scored.status, 0);
 }
 
+TEST(FirstUse, ATaskOfOtherModelsIsRefusedAsThat) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 2);
+  expect_one_line_error(
+      bench.run({"eval", "-m", "run", "--task", "masked_lm", "--data", "en.txt"}, 64),
+      {"a LlamaForCausalLM cannot do masked_lm"});
+}
+
 TEST(FirstUse, ARunIsScoredFromAnyDirectory) {
   Workbench bench;
   bench.pretrain("causal", "run", 2);
