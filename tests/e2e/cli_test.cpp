@@ -133,6 +133,12 @@ TEST(CommandLine, KeysOfEveryConfiguredCommandAreListed) {
     const auto valid = run_llmctl({"config", "validate", command, "-c", file});
     EXPECT_EQ(valid.status, 0) << valid.describe();
   }
+  // A word alone is looked for everywhere, in any case.
+  const auto everywhere = run_llmctl({"config", "keys", "Temperature"}).out;
+  EXPECT_THAT(everywhere, HasSubstr("| `generate: generation.temperature` |"));
+  const auto lengths = run_llmctl({"config", "keys", "sequence_length"}).out;
+  EXPECT_THAT(lengths, HasSubstr("| `pretrain: data.sequence_length` |"));
+  EXPECT_THAT(lengths, HasSubstr("| `eval: "));
   const auto some = run_llmctl({"config", "keys", "pretrain", "optim"}).out;
   EXPECT_THAT(some, HasSubstr("`optim.lr`"));
   EXPECT_THAT(some, Not(HasSubstr("`log.every`")));
@@ -193,7 +199,9 @@ TEST(CommandLine, MistakesAreOneLineWithAHint) {
       {{"generate", "-m", "x", "-p", "a", "-n", "0"},
        "--max-new-tokens: expected 1 to 10000000, got 0"},
       {{"tokenizer", "encode"}, "no tokenizer given: use -m DIR"},
-      {{"config", "keys", "pretrain", "no-such-word"}, "has no key about"},
+      {{"config", "keys", "pretrain", "no-such-word"}, "pretrain has no key about"},
+      {{"config", "keys", "pretrian"},
+       "no command has a key about 'pretrian', did you mean 'pretrain'?"},
   };
   for (const auto& [arguments, message] : cases) {
     const auto result = run_llmctl(arguments);
