@@ -51,7 +51,6 @@ void add_model_options(CLI::App& command, Options& options) {
 void add_forward_command(CLI::App& inspect, const CommandContext& context) {
   auto options = std::make_shared<ForwardOptions>();
   auto ids = std::make_shared<std::string>();
-  auto overwrite = std::make_shared<bool>(false);
   CLI::App* const command = add_command(
       inspect, context.common, "forward",
       "Write the logits, hidden states and attention maps of a text to a safetensors file",
@@ -65,18 +64,18 @@ void add_forward_command(CLI::App& inspect, const CommandContext& context) {
       ->add_option("--target", options->target,
                    "Of encoder-decoders: what the decoder has written so far")
       ->option_text("TEXT");
-  command->add_option("-o,--output", options->output, "The file")
+  command
+      ->add_option("-o,--output", options->output,
+                   "The file; one that this command wrote before is replaced")
       ->option_text("FILE.safetensors")
       ->required();
   command->add_option("--html", options->picture, "A page with the attention maps")
       ->option_text("FILE.html");
-  command->add_flag("--overwrite", *overwrite, "Replace files that are there");
-  command->callback([options, ids, overwrite, context] {
-    context.action = [options, ids, overwrite, context] {
+  command->add_flag("--overwrite", options->overwrite, "Replace files that are there");
+  command->callback([options, ids, context] {
+    context.action = [options, ids, context] {
       require(!is_standard_output(options->output), ErrorCode::kUsage,
               "tensors go to a file: -o FILE.safetensors");
-      check_output_file(options->output, *overwrite);
-      if (!options->picture.empty()) check_output_file(options->picture, *overwrite);
       if (!ids->empty()) options->ids = parse_ids(*ids);
       const ForwardReport report = inspect_forward(*options);
       print_result(context.common, report.json,

@@ -11,10 +11,12 @@
 
 #include "base/error.h"
 #include "base/output.h"
+#include "io/safetensors.h"
 #include "models/inputs.h"
 #include "models/tensor_file.h"
 #include "report/html_page.h"
 #include "runs/assembly.h"
+#include "runs/resolve.h"
 
 namespace llmctl {
 namespace {
@@ -76,13 +78,41 @@ void write_picture(const std::filesystem::path& path, const std::string& title,
   write_output(path, page.text());
 }
 
+/// The files of the model are inputs, whatever name leads to them. Tensors are mapped where they
+/// are read, so that a FIFO or device cannot take them.
+void check_outputs(const ForwardOptions& options) {
+  std::vector<std::filesystem::path> inputs;
+  std::error_code ignored;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(resolve_model_directory(options.model), ignored)) {
+    if (entry.is_regular_file(ignored)) inputs.push_back(entry.path());
+  }
+  require(!is_special_file(options.output), ErrorCode::kCannotCreate, options.output,
+          ": is no regular file, which tensors are written to");
+  check_output_file(options.output, options.overwrite || is_forward_file(options.output), inputs);
+  if (!options.picture.empty()) check_output_file(options.picture, options.overwrite, inputs);
+}
+
 }  // namespace
+
+bool is_forward_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return false;
+  try {
+    const SafetensorsFile file(path);
+    return file.metadata().contains("model") && file.metadata().contains("architecture") &&
+           file.contains("input_ids");
+  } catch (const Error&) {
+    return false;  // damaged, or no safetensors at all
+  }
+}
 
 ForwardReport inspect_forward(const ForwardOptions& options) {
   require(options.text.empty() != options.ids.empty(), ErrorCode::kUsage,
           "expected exactly one of --text and --ids");
   require(options.output.extension() == ".safetensors", ErrorCode::kUsage, options.output,
           ": expected a name that ends in .safetensors");
+  check_outputs(options);
   const Compute compute = assemble_compute(options.device, options.precision, 0);
   const LoadedModel loaded = load_for_use(options.model, compute);
   Model& model = *loaded.model;

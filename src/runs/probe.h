@@ -19,6 +19,7 @@ struct ForwardOptions {
   std::string target;             ///< of encoder-decoders: the decoder's text; else it begins one
   std::filesystem::path output;   ///< .safetensors
   std::filesystem::path picture;  ///< .html with the attention maps; empty: none
+  bool overwrite = false;         ///< files that are there are replaced
   std::string device = "auto", precision = "fp32";
 };
 
@@ -32,8 +33,13 @@ struct ForwardReport {
 /// [1, T], logits ([1, T, V], [1, T, 2], [1, T, labels], [1, labels], by the head),
 /// hidden_states.0 … L [1, T, D] (0: the embeddings, the last after the final norm) and
 /// attentions.0 … L-1 [1, H, T, T]; of encoder-decoders with encoder_, decoder_ and
-/// cross_attentions. kUsage, kMissing, kData, kCannotCreate, kIo.
+/// cross_attentions. An earlier file of its own is replaced, another one only with `overwrite`, a
+/// file of the model never. kUsage, kMissing, kData, kCannotCreate, kIo.
 ForwardReport inspect_forward(const ForwardOptions& options);
+
+/// Whether the file is one that inspect_forward() wrote: its metadata names model and architecture,
+/// and it has input_ids, which no model's file has.
+bool is_forward_file(const std::filesystem::path& path);
 
 /// What `inspect embed` is told.
 struct EmbedOptions {

@@ -1,6 +1,8 @@
 // Models as Hugging Face's tools know them, through the binary: looked into, adapted, translating.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
@@ -11,6 +13,7 @@
 #include <set>
 #include <sstream>
 
+#include "cli/main.h"
 #include "io/safetensors.h"
 #include "support/llmctl.h"
 #include "support/paths.h"
@@ -120,6 +123,44 @@ TEST(Inspect, ForwardWritesWhatTheModelComputes) {
                                   65),
                         {"99999"});
   EXPECT_FALSE(fs::exists(bench / "x.safetensors"));
+}
+
+TEST(Inspect, ForwardReplacesItsOwnFileOnly) {
+  Workbench bench;
+  const auto forward = [&](const std::string& model, const std::string& output, int status,
+                           std::vector<std::string> more = {}) {
+    std::vector<std::string> words = {"inspect", "forward", "-m", model, "--ids", "1,2", "-o"};
+    words.push_back(output);
+    words.insert(words.end(), more.begin(), more.end());
+    return bench.run(words, status);
+  };
+  forward(golden("llama"), "f.safetensors", 0);
+  const std::string first = slurp(bench / "f.safetensors");
+  forward(golden("qwen2"), "f.safetensors", 0);
+  EXPECT_NE(slurp(bench / "f.safetensors"), first);
+
+  fs::copy(golden("llama"), bench / "model", fs::copy_options::recursive);
+  const std::string weights = slurp(bench / "model/model.safetensors");
+  bench.write("text.safetensors", "mine");
+  fs::copy(bench / "model/model.safetensors", bench / "other.safetensors");
+  for (const char* there : {"text.safetensors", "other.safetensors"}) {
+    const std::string before = slurp(bench / there);
+    expect_one_line_error(forward("model", there, 73), {there, "exists", "--overwrite"});
+    EXPECT_EQ(slurp(bench / there), before);
+  }
+  forward("model", "text.safetensors", 0, {"--overwrite"});
+  // The model's own file not even so, whatever its name.
+  fs::create_symlink("model/model.safetensors", bench / "link.safetensors");
+  for (const char* own : {"model/model.safetensors", "link.safetensors"}) {
+    expect_one_line_error(forward("model", own, 73, {"--overwrite"}), {own, "is an input"});
+  }
+  EXPECT_EQ(slurp(bench / "model/model.safetensors"), weights);
+  ASSERT_EQ(::mkfifo((bench / "fifo.safetensors").c_str(), 0600), 0);
+  expect_one_line_error(forward("model", "fifo.safetensors", 73, {"--overwrite"}),
+                        {"fifo.safetensors", "no regular file"});
+  EXPECT_TRUE(fs::is_fifo(bench / "fifo.safetensors"));
+  EXPECT_THAT(bench.run({"inspect", "forward", "--help"}).out,
+              HasSubstr("one that this command wrote before"));
 }
 
 TEST(Inspect, EmbedsSentences) {
@@ -275,6 +316,67 @@ TEST(ModelDirectories, ThatCannotBeReadAreMissing) {
         {"export", "-m", "around", "-o", "out"},
         {"inspect", "diff", "around", "around"}}) {
     expect_one_line_error(bench.run(arguments, 66), {"around"});
+  }
+}
+
+/// The commands that take a model, on one.
+std::vector<std::vector<std::string>> commands_on(const std::string& model) {
+  return {{"generate", "-m", model, "-p", "x"},
+          {"eval", "-m", model, "--data", "en.txt"},
+          {"export", "-m", model, "-o", "out"},
+          {"inspect", model},
+          {"inspect", "forward", "-m", model, "--ids", "1", "-o", "f.safetensors"},
+          {"finetune", "-m", model, "-o", "run", "--set", "data.train=pairs.jsonl", "--set",
+           "task.type=text_generation", "--set", "train.steps=1"}};
+}
+
+TEST(ModelDirectories, WithoutAModelOrFilesInsteadAreMissing) {
+  Workbench bench;
+  bench.write("pairs.jsonl", R"({"prompt": "a", "answer": "b"})");
+  fs::create_directory(bench / "empty");
+  fs::copy(golden("llama"), bench / "bare", fs::copy_options::recursive);
+  fs::remove(bench / "bare/model.safetensors");
+  fs::copy(golden("llama") + "/config.json", bench / "file");
+  for (const char* model : {"empty", "bare", "file"}) {
+    for (const auto& command : commands_on(model)) {
+      SCOPED_TRACE(::testing::PrintToString(command));
+      // "inspect" takes files too: of another kind is a question of how it is called.
+      const bool kind = std::string(model) == "file" && command.size() == 2;
+      expect_one_line_error(bench.run(command, kind ? 64 : 66), {model});
+    }
+  }
+}
+
+TEST(ModelDirectories, ThatMayNotBeReadAreMissing) {
+  Workbench bench;
+  bench.write("pairs.jsonl", R"({"prompt": "a", "answer": "b"})");
+  fs::permissions(bench.path(), fs::perms::all);
+  for (const auto& [name, closed] : {std::pair{"directory", ""},
+                                     {"config", "config.json"},
+                                     {"weights", "model.safetensors"},
+                                     {"tokenizer", "tokenizer.json"}}) {
+    fs::copy(golden("llama"), bench / name, fs::copy_options::recursive);
+    const fs::path place = *closed ? bench / name / closed : bench / name;
+    fs::permissions(place, fs::perms::none);
+    for (const auto& command : commands_on(name)) {
+      SCOPED_TRACE(::testing::PrintToString(command));
+      ProcessOptions options;
+      options.directory = bench.path();
+      options.env["LLMCTL_CACHE"] = (bench / "cache").string();
+      std::vector<std::string> words = {"llmctl"};
+      words.insert(words.end(), command.begin(), command.end());
+      options.body = [words]() mutable {
+        if (::geteuid() == 0) (void)!::seteuid(65534);  // root may read anything
+        std::vector<char*> pointers;
+        for (std::string& word : words) pointers.push_back(word.data());
+        pointers.push_back(nullptr);
+        return run_command_line(static_cast<int>(words.size()), pointers.data());
+      };
+      const ProcessResult result = run_process({"llmctl"}, options);
+      EXPECT_EQ(result.status, 66) << result.describe();
+      expect_one_line_error(result, {name, "Permission denied"});
+    }
+    fs::permissions(place, fs::perms::all);  // for the one that cleans up
   }
 }
 
