@@ -301,9 +301,20 @@ std::shared_ptr<const Shards> open_prepared(const std::vector<fs::path>& files,
   return prepared;
 }
 
-}  // namespace
-
-namespace {
+/// The texts, each with the way in which it is read.
+std::vector<SourceFile> texts_of(const std::vector<fs::path>& files,
+                                 const TokenizeOptions& options) {
+  std::vector<SourceConfig> sources;
+  for (const fs::path& path : files) {
+    SourceConfig source;
+    source.path = path.string();
+    source.format = options.format;
+    source.split = name_of(options.split);
+    source.fields_of_text = options.fields;
+    sources.push_back(std::move(source));
+  }
+  return source_files(sources);
+}
 
 std::shared_ptr<const Shards> find_or_make_shards(const std::vector<fs::path>& files,
                                                   const Tokenizer& tokenizer,
@@ -317,16 +328,7 @@ std::shared_ptr<const Shards> find_or_make_shards(const std::vector<fs::path>& f
           fraction);
   make_directories(cache_root);
   remove_stale_temporaries(cache_root);
-  std::vector<SourceConfig> sources;
-  for (const fs::path& path : files) {
-    SourceConfig source;
-    source.path = path.string();
-    source.format = options.format;
-    source.split = name_of(options.split);
-    source.fields_of_text = options.fields;
-    sources.push_back(std::move(source));
-  }
-  const std::vector<SourceFile> read = source_files(sources);
+  const std::vector<SourceFile> read = texts_of(files, options);
   const Json description = describe(read, tokenizer, options);
   const std::string key =
       sha256_hex(concat(kShardFormat, kShardVersion, dump_json(description))).substr(0, 32);
@@ -350,6 +352,11 @@ std::shared_ptr<const Shards> find_or_make_shards(const std::vector<fs::path>& f
 }
 
 }  // namespace
+
+void check_sources(const std::vector<fs::path>& files, const Tokenizer& tokenizer,
+                   const TokenizeOptions& options) {
+  if (!files.empty() && !open_prepared(files, tokenizer, options)) texts_of(files, options);
+}
 
 std::shared_ptr<const Shards> tokenize_to_shards(const std::vector<fs::path>& files,
                                                  const Tokenizer& tokenizer,

@@ -37,6 +37,11 @@ struct TokenizeOptions {
   std::uint64_t file_bytes = std::uint64_t{1} << 30;  ///< largest tokens-*.bin
 };
 
+/// What tokenize_to_shards() would refuse before it reads any text: files that are no text, shards
+/// of another tokenizer or with a share held out. kMissing, kData, kConfig.
+void check_sources(const std::vector<std::filesystem::path>& files, const Tokenizer& tokenizer,
+                   const TokenizeOptions& options);
+
 /// The files of a directory of shards (as `data prepare` makes) are taken as they are; kData for
 /// those of another tokenizer. Texts, in the formats that `data prepare` reads, are tokenized into
 /// `cache_root`/<key>, key = hash of the files' contents, the tokenizer's fingerprint and what it

@@ -135,8 +135,16 @@ std::string no_text_of(std::string_view head) {
   for (const Magic& magic : kMagic) {
     if (head.starts_with(magic.bytes)) return magic.what;
   }
+  // The length of its header, of less than 4 GiB, and the header.
+  if (head.size() > 9 && head.substr(4, 6) == "\0\0\0\0{\""sv) {
+    return "the weights of a model (safetensors), no text";
+  }
   if (head.size() > 262 && head.substr(257).starts_with("ustar")) {
     return "a tar archive; unpack it first";
+  }
+  // Before UTF-16, whose little-endian mark begins that of UTF-32.
+  if (head.starts_with("\xff\xfe\0\0"sv) || head.starts_with("\0\0\xfe\xff"sv)) {
+    return "UTF-32; convert the text first: iconv -f UTF-32 -t UTF-8";
   }
   if (head.starts_with("\xff\xfe") || head.starts_with("\xfe\xff")) {
     return "UTF-16; convert the text first: iconv -f UTF-16 -t UTF-8";

@@ -14,8 +14,8 @@ std::string read_head(const std::filesystem::path& path, std::size_t size = std:
 /// How a file of text is read: "text", "jsonl", "json", "csv", "tsv", "html", "mediawiki" or
 /// "tokens" (.bin). The name's extension says it, and the content where that says otherwise: JSON
 /// Lines in a file named .json or .txt, an array in one named .jsonl, a web page named .txt. kData
-/// for what is no text (programs, archives, pictures, PDF, Parquet, UTF-16), naming what it is and
-/// what to do. kMissing.
+/// for what is no text (programs, archives, pictures, PDF, Parquet, UTF-16, UTF-32), naming what it
+/// is and what to do. kMissing.
 std::string text_format(const std::filesystem::path& path);
 
 /// What bytes at the beginning of a file that are no UTF-8 text are, and the remedy, as the end of

@@ -14,6 +14,7 @@
 #include "base/terminal.h"
 #include "base/utf8.h"
 #include "io/batch_file.h"
+#include "io/text_format.h"
 #include "io/text_source.h"
 #include "runs/resolve.h"
 #include "tasks/task.h"
@@ -66,7 +67,15 @@ std::vector<AnswerInput> file_inputs(const std::string& file, const Responder& r
 }
 
 std::string context_text(const std::string& given) {
-  return given.starts_with("@") ? read_file(given.substr(1)) : given;
+  if (!given.starts_with("@")) return given;
+  const fs::path file = expand_home(given.substr(1));
+  std::string text = read_file(file);
+  const std::string what = no_text_of(text);
+  require(what.empty(), ErrorCode::kData, file, ": the file is ", what);
+  const auto bad = find_invalid_utf8(text);
+  require(!bad, ErrorCode::kData, file, ": invalid UTF-8 at byte ", bad.value_or(0) + 1, "; ",
+          remedy_of(text));
+  return text;
 }
 
 void check_one_input(const GenerateConfig& config) {

@@ -304,7 +304,11 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
                                     model_positions(model_node, *tokenizer, task->head()));
   // The classes of a task are those of its data; text becomes shards when the run begins.
   data.directory = tokenizer_directory(root, config.tokenizer);
-  if (!raw_text) task->read(data);
+  if (raw_text) {
+    task->check_data(data);
+  } else {
+    task->read(data);
+  }
   const auto seed = static_cast<std::uint64_t>(config.run.seed);
   auto model =
       assemble_model(model_node, *tokenizer, task->head(), task->labels(), seed, options.dry_run);

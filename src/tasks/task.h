@@ -57,6 +57,8 @@ class Task {
   /// Names of the classes, in the order of their ids; empty for other tasks. Known after read().
   virtual std::vector<std::string> labels() const { return {}; }
 
+  /// What read() would refuse before any text is tokenized; for dry runs. kMissing, kData, kConfig.
+  virtual void check_data(const TaskData& data) const { (void)data; }
   /// Reads what is learnt from and what is held out (kData naming file and record; what is skipped
   /// is counted and logged).
   virtual void read(const TaskData& data) = 0;

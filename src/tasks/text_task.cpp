@@ -37,6 +37,12 @@ std::shared_ptr<const Shards> TextTask::held_out_shards(const TaskData& data) co
   return tokenize_to_shards(data.scored_files(), *tokenizer_, selection(data, true), data.cache);
 }
 
+void TextTask::check_data(const TaskData& data) const {
+  for (const WeightedFiles& entry : data.train)
+    check_sources(entry.files, *tokenizer_, selection(data, false));
+  if (data.holds_out()) check_sources(data.scored_files(), *tokenizer_, selection(data, true));
+}
+
 void TextTask::read(const TaskData& data) {
   data_ = data;
   corpora_.clear();

@@ -22,6 +22,8 @@ class TextTask : public Task {
 
   bool learns_from_text() const override { return true; }
   std::string best_score() const override { return kLossName; }
+  /// That files are texts, or shards of this tokenizer.
+  void check_data(const TaskData& data) const override;
   /// Texts become shards in data.cache, once.
   void read(const TaskData& data) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;

@@ -26,6 +26,11 @@ std::map<std::string, std::string> contents(const fs::path& directory) {
   return files;
 }
 
+/// A model of another tokenizer.
+std::string golden_llama() {
+  return (source_dir() / "tests/parity/models/llama").string();
+}
+
 TEST(Data, PreparedTextTrainsAModel) {
   Workbench bench;
   bench.train_tokenizer();
@@ -47,6 +52,34 @@ TEST(Data, PreparedTextTrainsAModel) {
                                    "--set", "data.valid={\"hash\": 0.1}", "--set", "run.dir=other"},
                                   78),
                         {"prepared/train", "a share of shards cannot be held out"});
+  // Neither does another tokenizer take them, which a dry run and a start say alike.
+  bench.run({"tokenizer", "train", "zh.txt", "-o", "other-tokenizer", "--vocab-size", "1000",
+             "--set", "character_coverage=0.98"});
+  for (const char* key : {"data.train", "data.valid"}) {
+    std::vector<std::string> words = {"pretrain",
+                                      "-c",
+                                      config,
+                                      "--set",
+                                      "run.dir=third",
+                                      "--set",
+                                      "tokenizer.path=other-tokenizer",
+                                      "--set",
+                                      std::string("data.train=zh.txt"),
+                                      "--set",
+                                      "data.valid=en.txt",
+                                      "--set",
+                                      std::string(key) + "=prepared/train"};
+    const auto start = bench.run(words, 65);
+    expect_one_line_error(start, {"prepared/train", "another tokenizer"});
+    words.push_back("--dry-run");
+    EXPECT_EQ(bench.run(words, 65).err, start.err) << key;
+    EXPECT_FALSE(fs::exists(bench / "third")) << "found before anything was written";
+  }
+  for (const bool dry : {true, false}) {
+    std::vector<std::string> words = {"eval", "-m", golden_llama(), "--data", "prepared/valid"};
+    if (dry) words.push_back("--dry-run");
+    expect_one_line_error(bench.run(words, 65), {"prepared/valid", "another tokenizer"});
+  }
   // Its facts, as a page too.
   const json facts = json::parse(bench
                                      .run({"data", "stats", "prepared/train", "--tokenizer",
@@ -123,6 +156,44 @@ TEST(Data, TheTextsFieldIsFoundOrNamedWhereverTextIsRead) {
   // Lines as documents, as data stats has them.
   bench.write("lines.txt", "one line\nanother line\n");
   EXPECT_EQ(documents({"data", "prepare", "lines.txt", "--split", "line", "-o", "p4"}), 2);
+}
+
+TEST(Data, WhatIsNoTextIsNamedWhereverTextIsRead) {
+  Workbench bench;
+  bench.train_tokenizer();
+  const auto config = bench.write_config("causal", "run", 1);
+  const std::string zeros(300, '\0');
+  bench.write("program.txt",
+              "\x7f"
+              "ELF" +
+                  zeros);
+  bench.write("picture.txt", "\x89PNG\r\n\x1a\n" + zeros);
+  bench.write("wide.txt", std::string("\xff\xfe\0\0a\0\0\0b\0\0\0", 12));
+  fs::copy(golden_llama() + "/model.safetensors", bench / "weights.txt");
+  // Compressed files are read by their content: what is inside counts.
+  const std::string pack = "gzip -c '" + (bench / "program.txt").string() + "' > '" +
+                           (bench / "packed.txt").string() + "'";
+  ASSERT_EQ(std::system(pack.c_str()), 0);
+  bench.write("question.json", "{}");
+  for (const auto& [file, what] : {std::pair{"program.txt", "a program (ELF)"},
+                                   {"picture.txt", "a picture (PNG)"},
+                                   {"wide.txt", "iconv -f UTF-32 -t UTF-8"},
+                                   {"weights.txt", "(safetensors)"},
+                                   {"packed.txt", "a program (ELF)"}}) {
+    for (const std::vector<std::string>& command :
+         {std::vector<std::string>{"tokenizer", "train", file, "-o", "t", "--vocab-size", "300"},
+          {"tokenizer", "encode", "-m", "tokenizer-causal", "-f", file},
+          {"data", "prepare", file, "-o", "p"},
+          {"data", "stats", file},
+          {"data", "vectors", file, "-o", "v.txt"},
+          {"pretrain", "-c", config, "--set", std::string("data.train=") + file},
+          {"pretrain", "-c", config, "--dry-run", "--set", std::string("data.train=") + file},
+          {"eval", "-m", golden_llama(), "--data", file},
+          {"generate", "-m", golden_llama(), "-f", file}}) {
+      SCOPED_TRACE(::testing::PrintToString(command));
+      expect_one_line_error(bench.run(command, 65), {file, what});
+    }
+  }
 }
 
 TEST(Data, WhatWasDroppedIsWrittenWhereAskedFor) {

@@ -200,6 +200,9 @@ TEST(TextLines, WhatIsNoTextIsNamed) {
   refused("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", {"a PDF file", "pdftotext"});
   refused(std::string("PK\x03\x04\x14\0\x06\0\x08\0\x9c\xff", 12), {"ZIP archive"});
   refused(std::string("\x89PNG\r\n\x1a\n"), {"picture"});
+  refused(std::string("\xff\xfe\0\0a\0\0\0", 8), {"UTF-32", "iconv -f UTF-32 -t UTF-8"});
+  refused(std::string("\0\0\xfe\xff\0\0\0a", 8), {"UTF-32", "iconv -f UTF-32 -t UTF-8"});
+  refused(std::string("\x20\0\0\0\0\0\0\0{\"a\": {}}", 17), {"(safetensors)"});
   // Latin text in UTF-16 is valid UTF-8 with a NUL behind each letter.
   std::string utf16;
   for (const char c : std::string("plain letters of a text")) utf16 += {c, '\0'};
