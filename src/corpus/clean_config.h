@@ -125,7 +125,8 @@ struct CleanConfig {
     visit("quality", self.quality, "Rules of quality.");
     visit("segment_words", self.segment_words, "Put spaces between Chinese words.");
     visit("stop_words", self.stop_words,
-          "Words to take out: zh, en, zh,en, or a file with one a line; empty: none.");
+          "Words to take out: zh, en, zh,en, or a file with one a line; empty: none.",
+          PathKey{.or_name = true});
   }
   void validate(const ConfigNode& node) const {
     if (min_characters && max_characters && *min_characters > *max_characters) {

@@ -66,7 +66,7 @@ struct ContaminationConfig {
   std::string action = "drop";
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
-    visit("against", self.against, "Evaluation files whose texts must not be learned.");
+    visit("against", self.against, "Evaluation files whose texts must not be learned.", PathKey{});
     visit("ngram", self.ngram,
           "Words in a row (Chinese: characters) that make an overlap (Brown et al., 2020).",
           Range<std::int64_t>{4, 100});

@@ -29,11 +29,13 @@ struct EntryConfig {
     visit("type", self.type, "The task's type; empty: what the model was made for.");
     visit("name", self.name, "Name of the scores; empty: the type.");
     visit("data", self.data,
-          "Raw text (language models) or labelled files; empty: the run's own held-out data.");
-    visit("predictions", self.predictions, "Predictions file to score instead of a model.");
-    visit("references", self.references, "Labelled files for it.");
+          "Raw text (language models) or labelled files; empty: the run's own held-out data.",
+          PathKey{});
+    visit("predictions", self.predictions, "Predictions file to score instead of a model.",
+          PathKey{});
+    visit("references", self.references, "Labelled files for it.", PathKey{});
     visit("save_predictions", self.save_predictions,
-          "Where the model's predictions go: .jsonl, a record a line, else JSON.");
+          "Where the model's predictions go: .jsonl, a record a line, else JSON.", PathKey{});
     visit("sequence_length", self.sequence_length,
           "Longest row in tokens; 0: the run's, else the model's limit.",
           Range<std::int64_t>{0, 1'000'000});
@@ -47,7 +49,8 @@ struct TextEntryConfig {
   std::int64_t max_tokens = 0;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
-    visit("train", self.train, "Text that n-gram baselines are trained on; empty: the run's.");
+    visit("train", self.train, "Text that n-gram baselines are trained on; empty: the run's.",
+          PathKey{});
     visit("split", self.split,
           "Where a document of a text file ends; absent: as in the run, else blank_line.",
           OneOf{{"blank_line", "line", "file"}});
@@ -172,9 +175,6 @@ class Evaluation {
       if (std::find(known.begin(), known.end(), key) == known.end())
         node.fail(key, "unknown key of the task " + kind.type + did_you_mean(key, known));
     }
-    // Before the task asks for what a tokenizer of other models lacks.
-    require(from_file || loaded().model->facts().head == kind.head, ErrorCode::kUsage, "a ",
-            from_file ? "" : loaded().model->facts().architecture, " cannot do ", kind.type);
     // A run's own options of the task come first, the entry's over them.
     Json section = from_file ? named : run_section(common.type);
     for (const auto& [key, value] : own.items()) section[key] = value;
@@ -266,12 +266,15 @@ class Evaluation {
   void score_model(const Task& task, const EntryConfig& common, const TextEntryConfig& text,
                    EvaluationEntry& entry) {
     LoadedModel& model = loaded();
+    require(model.model->facts().head == task.head(), ErrorCode::kUsage, "a ",
+            model.model->facts().architecture, " cannot do ", common.type);
     const TaskData data = data_of(task, common, text);
     entry.data = (data.valid.empty() ? "held out of " : "") + describe(data.scored_files());
     for (const std::string& name : config_.baselines) task.check_baseline(name, data);
     if (!text.train.empty() && config_.baselines.empty())
       note_idle("train", "n-gram baselines are trained on it, and none is asked for");
     if (planning_) {
+      task.check_data(data);
       const auto scored = data.scored_files();
       inputs_.insert(inputs_.end(), scored.begin(), scored.end());
       if (!common.save_predictions.empty()) outputs_.push_back(common.save_predictions);

@@ -35,7 +35,8 @@ struct TextGenerationConfig {
           "the model was trained with, else \"{prompt}\\n\".");
     visit("chat_template", self.chat_template,
           "Chat template of conversations: chatml, llama3, llama2, alpaca, vicuna, zephyr, gemma, "
-          "plain, or a file; empty: the model's own.");
+          "plain, or a file; empty: the model's own.",
+          PathKey{.or_name = true});
     visit(
         "conversations", self.conversations,
         "Put every record into the chat template (true) or into \"template\" (false); absent: the "
