@@ -23,9 +23,31 @@ struct ConfigCommandOptions {
   bool overwrite = false;
 };
 
+/// Whether `text` has `word` in it, in whatever case (of ASCII letters).
+bool has_word(const std::string& text, const std::string& word) {
+  const auto same = [](char a, char b) {
+    return equal_ignoring_case(std::string_view(&a, 1), std::string_view(&b, 1));
+  };
+  return std::search(text.begin(), text.end(), word.begin(), word.end(), same) != text.end();
+}
+
 /// True when a key is in the section `word`, or its path or meaning has the word.
 bool is_about(const ConfigKey& key, const std::string& word) {
-  return key.path.find(word) != key.path.npos || key.help.find(word) != key.help.npos;
+  return has_word(key.path, word) || has_word(key.help, word);
+}
+
+/// Keys of one command, or under "COMMAND: KEY" those of all that are about the word.
+std::vector<ConfigKey> keys_about(const std::string& command, const std::string& word) {
+  std::vector<ConfigKey> found;
+  for (const std::string& one : configured_commands()) {
+    if (!command.empty() && one != command) continue;
+    for (ConfigKey& key : config_keys(one)) {
+      if (!is_about(key, word)) continue;
+      if (command.empty()) key.path = concat(one, ": ", key.path);
+      found.push_back(std::move(key));
+    }
+  }
+  return found;
 }
 
 void add_command_argument(CLI::App& app, ConfigCommandOptions& options, bool required) {
@@ -111,7 +133,8 @@ void add_config_command(CommandContext context) {
   CLI::App* keys_command =
       add_command(*config, context.common, "keys",
                   "Print every key with its type, default and meaning (Markdown)",
-                  "  llmctl config keys pretrain optim\n  llmctl config keys tokenizer");
+                  "  llmctl config keys pretrain optim\n  llmctl config keys tokenizer\n  llmctl "
+                  "config keys temperature");
   add_command_argument(*keys_command, *keys, false);
   auto everything = std::make_shared<bool>(false);
   keys_command->add_flag("--all", *everything, "The keys of all commands, as configs/README.md");
@@ -124,16 +147,24 @@ void add_config_command(CommandContext context) {
         return 0;
       }
       require(!keys->command.empty(), ErrorCode::kUsage, "whose keys? Name one of ",
-              join(configured_commands()), ", or --all");
+              join(configured_commands()), ", a section or a word, or --all");
+      // Without a command, of all of them.
+      const std::vector<std::string>& commands = configured_commands();
+      std::string command = keys->command, word = keys->word;
+      if (word.empty() && std::find(commands.begin(), commands.end(), command) == commands.end())
+        std::swap(command, word);
+      if (!command.empty()) command = config_command(command, JsonDocument{});
+      const std::vector<ConfigKey> all = keys_about(command, word);
+      require(!all.empty(), ErrorCode::kUsage,
+              command.empty() ? "no command has a key about '" : command + " has no key about '",
+              word, "'", did_you_mean(word, commands));
       Json json = Json::array();
-      const std::vector<ConfigKey> all = config_keys(keys->command);
       const bool changes = std::any_of(all.begin(), all.end(),
                                        [](const ConfigKey& key) { return !key.change.empty(); });
       std::string text =
           concat("| key | type | default | ", changes ? "on resume | " : "", "meaning |\n",
                  "| --- | --- | --- | ", changes ? "--- | " : "", "--- |\n");
       for (const ConfigKey& key : all) {
-        if (!is_about(key, keys->word)) continue;
         json.push_back({{"key", key.path},
                         {"type", key.type},
                         {"default", key.default_value},
@@ -143,8 +174,6 @@ void add_config_command(CommandContext context) {
                 (key.default_value.empty() ? "" : "`" + key.default_value + "`") + " | " +
                 (changes ? key.change + " | " : "") + key.help + " |\n";
       }
-      require(!json.empty(), ErrorCode::kUsage, keys->command, " has no key about '", keys->word,
-              "'");
       print_result(context.common, json, text);
       return 0;
     };

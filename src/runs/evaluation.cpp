@@ -175,6 +175,9 @@ class Evaluation {
       if (std::find(known.begin(), known.end(), key) == known.end())
         node.fail(key, "unknown key of the task " + kind.type + did_you_mean(key, known));
     }
+    // Before the task asks for what a tokenizer of other models lacks.
+    require(from_file || loaded().model->facts().head == kind.head, ErrorCode::kUsage, "a ",
+            from_file ? "" : loaded().model->facts().architecture, " cannot do ", kind.type);
     // A run's own options of the task come first, the entry's over them.
     Json section = from_file ? named : run_section(common.type);
     for (const auto& [key, value] : own.items()) section[key] = value;
@@ -266,8 +269,6 @@ class Evaluation {
   void score_model(const Task& task, const EntryConfig& common, const TextEntryConfig& text,
                    EvaluationEntry& entry) {
     LoadedModel& model = loaded();
-    require(model.model->facts().head == task.head(), ErrorCode::kUsage, "a ",
-            model.model->facts().architecture, " cannot do ", common.type);
     const TaskData data = data_of(task, common, text);
     entry.data = (data.valid.empty() ? "held out of " : "") + describe(data.scored_files());
     for (const std::string& name : config_.baselines) task.check_baseline(name, data);

@@ -76,6 +76,17 @@ std::string shown(const Json* value) {
   return value == nullptr || value->is_null() ? "absent" : dump_json(*value);
 }
 
+/// Keys whose values differ; a key that is null is as good as absent.
+std::vector<std::string> changed_keys(const Json& then, const Json& now) {
+  std::vector<std::string> keys = differing_keys(then, now);
+  std::erase_if(keys, [&](const std::string& key) {
+    const Json* const before = value_at(then, key);
+    const Json* const after = value_at(now, key);
+    return (before == nullptr || before->is_null()) && (after == nullptr || after->is_null());
+  });
+  return keys;
+}
+
 std::string list_of(const std::vector<std::string>& keys, const Json& then, const Json& now) {
   std::string text;
   for (const std::string& key : keys) {
@@ -163,7 +174,7 @@ RunPlan plan_run(const fs::path& directory, JsonDocument& document,
   old.value = before->config;
   const Json then = resolve(old);
   bool completed = false;
-  for (const std::string& key : differing_keys(then, plan.record.config)) {
+  for (const std::string& key : changed_keys(then, plan.record.config)) {
     if (change_of(fields, key) == Change::kFree || gives(document.value, key) ||
         other_length_is_given(document.value, key))
       continue;
@@ -175,7 +186,7 @@ RunPlan plan_run(const fs::path& directory, JsonDocument& document,
   if (completed) plan.record.config = resolve(document);
 
   std::vector<std::string> never, on_request;
-  for (const std::string& key : differing_keys(then, plan.record.config)) {
+  for (const std::string& key : changed_keys(then, plan.record.config)) {
     const Change grade = change_of(fields, key);
     if (grade == Change::kNever) never.push_back(key);
     if (grade == Change::kOnRequest) on_request.push_back(key);

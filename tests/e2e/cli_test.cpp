@@ -133,6 +133,12 @@ TEST(CommandLine, KeysOfEveryConfiguredCommandAreListed) {
     const auto valid = run_llmctl({"config", "validate", command, "-c", file});
     EXPECT_EQ(valid.status, 0) << valid.describe();
   }
+  // A word alone is looked for everywhere, in any case.
+  const auto everywhere = run_llmctl({"config", "keys", "Temperature"}).out;
+  EXPECT_THAT(everywhere, HasSubstr("| `generate: generation.temperature` |"));
+  const auto lengths = run_llmctl({"config", "keys", "sequence_length"}).out;
+  EXPECT_THAT(lengths, HasSubstr("| `pretrain: data.sequence_length` |"));
+  EXPECT_THAT(lengths, HasSubstr("| `eval: "));
   const auto some = run_llmctl({"config", "keys", "pretrain", "optim"}).out;
   EXPECT_THAT(some, HasSubstr("`optim.lr`"));
   EXPECT_THAT(some, Not(HasSubstr("`log.every`")));
@@ -182,9 +188,20 @@ TEST(CommandLine, MistakesAreOneLineWithAHint) {
       {{"help", "tokeniser"}, "llmctl: unknown command tokeniser, did you mean 'tokenizer'?"},
       {{"help", "tokenizer", "trian"},
        "llmctl tokenizer: unknown command trian, did you mean 'train'?"},
-      {{"completion", "tcsh"}, "shell: tcsh not in"},
+      {{"completion", "tcsh"}, "shell: expected one of bash, zsh, fish, got 'tcsh'"},
+      {{"completion"}, "shell is required: "},
+      {{"config", "init"}, "command is required: pretrain, finetune, "},
+      {{"generate", "-m", "x", "--too-long", "eror"},
+       "--too-long: expected one of error, truncate, skip, got 'eror', did you mean 'error'?"},
+      {{"generate", "-m", "x", "-p", "a", "--temperature", "-1"},
+       "--temperature: expected 0 to 100, got -1"},
+      {{"generate", "-m", "x", "-p", "a", "--top-p", "much"}, "--top-p: expected 0 to 1, got much"},
+      {{"generate", "-m", "x", "-p", "a", "-n", "0"},
+       "--max-new-tokens: expected 1 to 10000000, got 0"},
       {{"tokenizer", "encode"}, "no tokenizer given: use -m DIR"},
-      {{"config", "keys", "pretrain", "no-such-word"}, "has no key about"},
+      {{"config", "keys", "pretrain", "no-such-word"}, "pretrain has no key about"},
+      {{"config", "keys", "pretrian"},
+       "no command has a key about 'pretrian', did you mean 'pretrain'?"},
   };
   for (const auto& [arguments, message] : cases) {
     const auto result = run_llmctl(arguments);

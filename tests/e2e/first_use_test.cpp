@@ -76,6 +76,27 @@ TEST(FirstUse, EveryKeyOfEvalsTasksIsChecked) {
   EXPECT_EQ(scored.status, 0);
 }
 
+TEST(FirstUse, ATaskOfOtherModelsIsRefusedAsThat) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 2);
+  expect_one_line_error(
+      bench.run({"eval", "-m", "run", "--task", "masked_lm", "--data", "en.txt"}, 64),
+      {"a LlamaForCausalLM cannot do masked_lm"});
+}
+
+TEST(FirstUse, OnlyWhatDiffersIsNamedAsOtherThanTheRuns) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 2);
+  bench.write("prompts.jsonl", R"({"prompt": "a", "answer": "b"})");
+  const auto result =
+      bench.run({"finetune", "-m", "run", "-o", "run", "--set", "task.type=text_generation",
+                 "--set", "data.train=prompts.jsonl", "--set", "train.steps=1"},
+                78);
+  expect_one_line_error(result,
+                        {"task.type (\"causal_lm\", now \"text_generation\")", "-m run -o NEW"});
+  EXPECT_THAT(result.err, Not(HasSubstr("absent, now absent")));
+}
+
 TEST(FirstUse, ARunIsScoredFromAnyDirectory) {
   Workbench bench;
   bench.pretrain("causal", "run", 2);
