@@ -8,10 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cli/main.h"
 #include "support/llmctl.h"
 #include "support/paths.h"
 
@@ -131,21 +134,25 @@ TEST_F(Commands, SignalsEndEveryOneAndLeaveNothingHalfWritten) {
 
 /// The command with stdout at `fd`; what wait() says of it.
 int status_with_stdout(const Words& command, int fd, const fs::path& directory) {
+  std::fflush(nullptr);
   const pid_t pid = ::fork();
   if (pid == 0) {
+    std::signal(SIGPIPE, SIG_DFL);
     ::dup2(fd, STDOUT_FILENO);
     const int quiet = ::open("/dev/null", O_RDWR);
     ::dup2(quiet, STDIN_FILENO);
     ::dup2(quiet, STDERR_FILENO);
     if (::chdir(directory.c_str()) != 0) ::_exit(99);
     ::setenv("LLMCTL_CACHE", (directory / "cache").c_str(), 1);
-    std::string binary = llmctl_binary().string();
+    ::setenv("LLMCTL_THREADS", "1", 1);
+    std::string name = "llmctl";
     Words words = command;
-    std::vector<char*> argv = {binary.data()};
+    std::vector<char*> argv = {name.data()};
     for (auto& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
-    ::execv(binary.c_str(), argv.data());
-    ::_exit(98);
+    const int status = run_command_line(static_cast<int>(words.size()) + 1, argv.data());
+    std::fflush(nullptr);
+    ::_exit(status);
   }
   int status = 0;
   ::waitpid(pid, &status, 0);

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -261,12 +262,13 @@ TEST(Data, VectorsOfPiecesBeginTheEmbeddingOfANewModel) {
 TEST(Data, GoesOnAfterAKillToTheSameBytes) {
   Workbench bench;
   bench.train_tokenizer();
-  // Documents of the corpora recombined, more than one part of the work long.
+  // Documents of the corpora recombined, more than two parts (of 32 MiB) of the work long.
   const std::string text = slurp(source_dir() / "data/corpus/en.txt");
-  std::string corpus;
-  for (int copy = 0; corpus.size() < 90'000'000; ++copy) {
+  std::string loud = text, corpus;
+  std::replace(loud.begin(), loud.end(), '.', '!');
+  for (int copy = 0; corpus.size() < 70'000'000; ++copy) {
     corpus += "Part " + std::to_string(copy) + ". ";
-    for (const char c : text) corpus += c == '.' && copy % 3 == 1 ? '!' : c;
+    corpus += copy % 3 == 1 ? loud : text;
     corpus += "\n\n";
   }
   bench.write("corpus.txt", corpus);
