@@ -93,6 +93,7 @@ class TrainingSetup {
     environment["precision"] = precision_name(compute_.dtype);
     environment["threads"] = compute_.threads;
     environment["command"] = options_.command_line;
+    if (plan_.goes_on) tell_other_kernels(environment);
     write_environment(directory_, environment);
   }
 
@@ -137,6 +138,21 @@ class TrainingSetup {
   }
 
  private:
+  /// Kernels that this machine chooses otherwise round otherwise: the run goes on, to weights that
+  /// are not bit for bit those of the machine that it began on.
+  void tell_other_kernels(const Json& now) const {
+    std::string text;
+    for (const char* name : {"libtorch", "cpu_capability", "fp32_products", "precision"}) {
+      const Json then = read_environment(directory_, name);
+      if (then.is_null() || then == now.at(name)) continue;
+      text += concat(text.empty() ? "" : ", ", name, " ", dump_json(now.at(name)), ", before ",
+                     dump_json(then));
+    }
+    if (!text.empty())
+      log_warning("the run goes on with other kernels, whose results differ in the last bits: ",
+                  text);
+  }
+
   /// What step / steps_per_epoch lacks or has too much where the batch size has changed.
   double epochs_before(const Source& source) const {
     const auto steps = static_cast<double>(std::max<std::int64_t>(source.steps_per_epoch(), 1));

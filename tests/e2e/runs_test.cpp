@@ -14,6 +14,7 @@ namespace {
 
 using nlohmann::json;
 using ::testing::HasSubstr;
+using ::testing::Not;
 namespace fs = std::filesystem;
 
 TEST(Changes, OnRequestOnlyKeptAndShown) {
@@ -79,6 +80,22 @@ TEST(Changes, ARunMadeLongerEqualsOneOfThatLength) {
   EXPECT_NE(weights_hash(bench / "parts"), weights_hash(bench / "whole"));
   start("parts", 16, {"--change"});
   EXPECT_EQ(weights_hash(bench / "parts"), weights_hash(bench / "whole"));
+}
+
+TEST(Changes, OtherKernelsAreNamed) {
+  Workbench bench;
+  bench.train_tokenizer();
+  bench.run({"pretrain", "-c", bench.write_config("causal", "run", 5)});
+  const auto more = [&](int steps) {
+    return bench.run({"pretrain", "-c", bench.write_config("causal", "run", steps), "--change"})
+        .err;
+  };
+  EXPECT_THAT(more(6), Not(HasSubstr("other kernels")));
+  json environment = json::parse(slurp(bench / "run/environment.json"));
+  const std::string library = environment["fp32_products"];
+  environment["fp32_products"] = "another";
+  bench.write("run/environment.json", environment.dump());
+  EXPECT_THAT(more(7), HasSubstr("fp32_products \"" + library + "\", before \"another\""));
 }
 
 TEST(Paths, TildeAndTheDirectoryOfTheStart) {
