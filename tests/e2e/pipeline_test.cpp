@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/terminal.h"
 #include "llmctl/llmctl.h"
 #include "support/llmctl.h"
 #include "support/paths.h"
@@ -74,7 +75,7 @@ TEST(Pipeline, CausalModelFromTextToText) {
   EXPECT_LE(one["tokens"], 8);
   // Streamed and whole answers are the same text.
   EXPECT_EQ(bench.run({"generate", "-m", "run", "-p", "今天", "-n", "8", "--greedy"}).out,
-            one["generated_text"].get<std::string>() + "\n");
+            escape_control(one["generated_text"].get<std::string>()) + "\n");
 
   // A file of prompts of unequal length: the same greedy texts, in order.
   bench.write("prompts.txt", "今天\nOnce upon a time there was a fox, and the fox was\nThe\n");
