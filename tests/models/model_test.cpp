@@ -10,6 +10,8 @@
 
 #include <cmath>
 #include <map>
+#include <thread>
+#include <vector>
 
 #include "golden.h"
 #include "ops/backend.h"
@@ -53,6 +55,22 @@ TEST_P(ModelOfType, RowsOfUnequalLengthAreAsByThemselves) {
     alone.ids = batch.ids.narrow(0, row, 1).narrow(1, 0, length);
     expect_close(together[row].narrow(0, 0, length), logits(alone)[0], 1e-5, "row");
   }
+}
+
+TEST_P(ModelOfType, ServesSeveralThreads) {
+  // At once, and for the first time: what layers keep between calls is made then.
+  const Sequence input = tokens(3, 11);
+  std::vector<at::Tensor> results(4);
+  std::vector<std::thread> threads;
+  for (auto& result : results) {
+    threads.emplace_back([&] {
+      const at::NoGradGuard no_grad;
+      result = logits(input);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  const at::Tensor expected = logits(input).detach();
+  for (const auto& result : results) EXPECT_TRUE(result.equal(expected));
 }
 
 TEST_P(ModelOfType, PackedDocumentsDoNotSeeEachOther) {
