@@ -275,7 +275,7 @@ void ReadingNotes::log() const {
     return join(parts);
   };
   if (!end_marks.empty()) {
-    log_info("documents end at lines that are end-of-text parts: ", listed(end_marks));
+    log_info("documents end at lines that are end-of-text marks: ", listed(end_marks));
   }
   if (!marks.empty()) {
     log_warning("names of special tokens in the text are kept as text: ", listed(marks));
