@@ -83,7 +83,7 @@ int run_prepare(const CommonOptions& common, PrepareCommandOptions options) {
   const PrepareConfig config =
       read_prepare_config(load_document(overrides, "prepare"), options.inputs);
   if (overrides.dry_run) {
-    const Json plan = plan_preparation(config);
+    const Json plan = plan_preparation(config, options.overwrite);
     print_result(common, plan, dump_json(plan, 2) + "\n");
     return 0;
   }
@@ -237,14 +237,15 @@ int run_vectors(const CommonOptions& common, const VectorsOptions& options) {
   VectorsConfig config;
   const JsonDocument document = load_document(options.config, "vectors");
   read_config(root_node(document), config);
+  std::shared_ptr<const Tokenizer> tokenizer;
+  if (!options.tokenizer.empty()) tokenizer = load_tokenizer(options.tokenizer);
+  const auto sources = sources_of(options.inputs);
   if (options.config.dry_run) {
     print_result(common, config_to_json(config), dump_json(config_to_json(config), 2) + "\n");
     return 0;
   }
-  std::shared_ptr<const Tokenizer> tokenizer;
-  if (!options.tokenizer.empty()) tokenizer = load_tokenizer(options.tokenizer);
-  const WordVectors vectors = train_word_vectors(sources_of(options.inputs), config,
-                                                 tokenizer.get(), options.output + ".text");
+  const WordVectors vectors =
+      train_word_vectors(sources, config, tokenizer.get(), options.output + ".text");
   vectors.save(options.output);
   print_result(common,
                {{"file", options.output}, {"words", vectors.size()}, {"dim", vectors.dim()}},

@@ -162,8 +162,10 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   if (!options.chat_template.empty()) set_string(config, "chat.template", options.chat_template);
   if (!options.system.empty()) set_string(config, "chat.system", options.system);
   const JsonDocument document = load_document(config, "generate");
+  const GenerationFlags flags{
+      .raw = options.raw, .chat = options.chat, .overwrite = options.overwrite};
   if (config.dry_run) {
-    const auto plan = plan_generation(document);
+    const auto plan = plan_generation(document, flags);
     Json json = Json::object();
     for (const auto& [name, value] : plan.facts) json[name] = value;
     if (!plan.notes.empty()) json["notes"] = plan.notes;
@@ -177,8 +179,7 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   const bool from_file =
       document.value.contains("input") && document.value["input"].contains("file");
   AnswerPrinter printer(common, from_file);
-  const GenerationReport report =
-      run_generation(document, {options.raw, options.chat, options.overwrite}, printer.sink());
+  const GenerationReport report = run_generation(document, flags, printer.sink());
   printer.finish();
   if (report.file.empty() || is_standard_output(report.file)) return report.exit_status;
   const std::string before =

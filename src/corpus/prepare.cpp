@@ -38,7 +38,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kBatchBytes = std::size_t{4} << 20;  // text that is worked on at a time
 constexpr std::uint64_t kShardBytes = std::uint64_t{1} << 30;
-constexpr const char* kKeyFile = "key";
 constexpr const char* kSplits[] = {"train", "valid", "test"};
 
 constexpr const char* kGoesOn = "the same command goes on where it was";
@@ -117,29 +116,20 @@ class Preparation {
   }
 
   void open_work() {
-    require(!output_.empty(), ErrorCode::kUsage,
-            "no output directory: use -o DIR or the key output");
     require(!files_.empty(), ErrorCode::kUsage, "no input: name files or the key input");
-    if (fs::exists(output_) && !fs::is_empty(output_)) {
-      require(options_.overwrite && fs::exists(output_ / kShardManifest), ErrorCode::kCannotCreate,
-              output_,
-              options_.overwrite ? ": is no prepared data, which --overwrite replaces"
-                                 : ": is not empty; --overwrite replaces prepared data");
-    }
+    check_preparation_output(output_, options_.overwrite);
     identify();
     const std::string own = key();
-    if (fs::exists(work_ / kKeyFile) && read_file(work_ / kKeyFile) == own) {
+    if (fs::exists(work_ / kPrepareKey) && read_file(work_ / kPrepareKey) == own) {
       log_info("going on with ", work_);
       return;
     }
-    require(!fs::exists(work_) || fs::exists(work_ / kKeyFile) || fs::is_empty(work_),
-            ErrorCode::kCannotCreate, work_, ": is in the way; remove it");
-    if (fs::exists(work_ / kKeyFile)) {
+    if (fs::exists(work_ / kPrepareKey)) {
       log_info(work_, " is of other settings or sources: begun anew");
       fs::remove_all(work_);
     }
     make_directories(work_);
-    write_file(work_ / kKeyFile, own);
+    write_file(work_ / kPrepareKey, own);
   }
 
   // --- cleaning ---

@@ -32,7 +32,12 @@ struct PrepareOptions {
 /// manifest. kConfig, kMissing, kData, kCannotCreate, kIo, kTemporary when interrupted.
 Json prepare_data(const PrepareConfig& config, const PrepareOptions& options = {});
 
-/// What would be done: the files, and the steps in order.
-Json plan_preparation(const PrepareConfig& config);
+/// Refuses (kUsage, kCannotCreate) a directory that prepare_data() would not write: none, one with
+/// other files in it, one whose .partial is something else.
+void check_preparation_output(const std::filesystem::path& output, bool overwrite);
+
+/// What would be done: the files, and the steps in order. Refuses what prepare_data() refuses
+/// before its work.
+Json plan_preparation(const PrepareConfig& config, bool overwrite = false);
 
 }  // namespace llmctl

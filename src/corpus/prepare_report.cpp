@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+#include "base/output.h"
 #include "base/terminal.h"
 #include "corpus/cleaner.h"
 #include "corpus/prepare.h"
 #include "corpus/readers.h"
+#include "io/shard_writer.h"
 #include "report/html_page.h"
 #include "text/tokenizer.h"
 
@@ -72,7 +75,20 @@ std::string prepare_page(const Json& manifest) {
   return page.text();
 }
 
-Json plan_preparation(const PrepareConfig& config) {
+void check_preparation_output(const std::filesystem::path& output, bool overwrite) {
+  namespace fs = std::filesystem;
+  require(!output.empty(), ErrorCode::kUsage, "no output directory: use -o DIR or the key output");
+  if (!overwrite || !fs::exists(output / kShardManifest)) {
+    check_output_directory(output, overwrite ? "it is no prepared data, which --overwrite replaces"
+                                             : "--overwrite replaces prepared data");
+  }
+  const fs::path work = output.string() + ".partial";
+  require(!fs::exists(work) || fs::exists(work / kPrepareKey) || fs::is_empty(work),
+          ErrorCode::kCannotCreate, work, ": is in the way; remove it");
+}
+
+Json plan_preparation(const PrepareConfig& config, bool overwrite) {
+  check_preparation_output(config.output, overwrite);
   Json files = Json::array();
   for (const SourceFile& file : source_files(config.input)) {
     files.push_back({{"path", file.path.string()},

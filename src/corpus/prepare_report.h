@@ -7,6 +7,9 @@
 
 namespace llmctl {
 
+/// In the folder of unfinished work: what the work belongs to.
+inline constexpr const char* kPrepareKey = "key";
+
 /// Counts of every step and examples of what each changed and dropped, from the manifest.
 std::string prepare_page(const Json& manifest);
 

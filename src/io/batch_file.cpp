@@ -44,22 +44,6 @@ std::pair<std::uint64_t, std::size_t> complete_lines(const fs::path& path, std::
   return {bytes, lines};
 }
 
-/// How many inputs an earlier call answered; cuts the file behind the last complete chunk.
-std::size_t resume_partial(const fs::path& partial, const fs::path& key_file,
-                           const std::string& key, std::size_t inputs, std::size_t chunk) {
-  if (!fs::exists(partial)) return 0;
-  if (complete_lines(partial, 1).second == 0) return 0;
-  const bool same = fs::exists(key_file) && read_file(key_file, 4096) == key + "\n";
-  require(same, ErrorCode::kCannotCreate, partial.string(),
-          ": was begun with other inputs, settings or another model; remove it to start anew");
-  std::size_t done = complete_lines(partial, inputs).second;
-  if (done < inputs) done -= done % chunk;
-  std::error_code error;
-  fs::resize_file(partial, complete_lines(partial, done).first, error);
-  require(!error, ErrorCode::kCannotCreate, partial.string(), ": ", error.message());
-  return done;
-}
-
 /// What OUTPUT.key holds of a finished job: its key and the digest of what it wrote.
 std::string finished_mark(const std::string& key, const fs::path& output) {
   Sha256 hash;
@@ -69,6 +53,48 @@ std::string finished_mark(const std::string& key, const fs::path& output) {
   });
   return concat(key, "\n", hash.hex(), "\n");
 }
+
+/// The files of a job beside its output, and what it is known by.
+struct JobFiles {
+  fs::path target, finished, partial, key_file;
+  std::string key;
+
+  JobFiles(const std::vector<Json>& inputs, const fs::path& output, const std::string& digest,
+           std::size_t chunk) {
+    // A link stays one: its target is written.
+    std::error_code error;
+    target = fs::is_symlink(output, error) ? fs::weakly_canonical(output) : output;
+    finished = target.string() + ".key";
+    partial = target.string() + ".partial";
+    key_file = partial.string() + ".key";
+    key = key_of(inputs, digest, chunk);
+  }
+
+  bool is_finished() const {
+    return fs::is_regular_file(target) && fs::file_size(target) > 0 && fs::exists(finished) &&
+           read_file(finished, 4096) == finished_mark(key, target);
+  }
+
+  /// Whether an earlier call answered something; kCannotCreate where that was another job.
+  bool is_begun() const {
+    if (!fs::exists(partial) || complete_lines(partial, 1).second == 0) return false;
+    const bool same = fs::exists(key_file) && read_file(key_file, 4096) == key + "\n";
+    require(same, ErrorCode::kCannotCreate, partial.string(),
+            ": was begun with other inputs, settings or another model; remove it to start anew");
+    return true;
+  }
+
+  /// How many inputs an earlier call answered; cuts the file behind the last complete chunk.
+  std::size_t resume(std::size_t inputs, std::size_t chunk) const {
+    if (!is_begun()) return 0;
+    std::size_t done = complete_lines(partial, inputs).second;
+    if (done < inputs) done -= done % chunk;
+    std::error_code error;
+    fs::resize_file(partial, complete_lines(partial, done).first, error);
+    require(!error, ErrorCode::kCannotCreate, partial.string(), ": ", error.message());
+    return done;
+  }
+};
 
 /// Answers chunk by chunk until all are there or a signal asks for a stop.
 void answer_all(const std::vector<Json>& inputs, std::size_t chunk, const AnswerInputs& answer,
@@ -95,6 +121,15 @@ void answer_all(const std::vector<Json>& inputs, std::size_t chunk, const Answer
 
 }  // namespace
 
+void check_batch_file(const std::vector<Json>& inputs, const fs::path& output,
+                      const std::string& digest, std::size_t chunk, bool overwrite) {
+  if (is_standard_output(output) || is_special_file(output)) return;
+  const JobFiles files(inputs, output, digest, chunk);
+  if (!overwrite && files.is_finished()) return;
+  check_output_file(output, overwrite);
+  if (!overwrite) files.is_begun();
+}
+
 BatchFileOutcome answer_batch_file(const std::vector<Json>& inputs, const fs::path& output,
                                    const std::string& digest, std::size_t chunk,
                                    const AnswerInputs& answer, bool overwrite) {
@@ -112,25 +147,20 @@ BatchFileOutcome answer_batch_file(const std::vector<Json>& inputs, const fs::pa
     answer_all(inputs, chunk, answer, write, outcome);
     return outcome;
   }
-  // A link stays one: its target is written.
-  std::error_code error;
-  const fs::path target = fs::is_symlink(output, error) ? fs::weakly_canonical(output) : output;
-  const fs::path finished = target.string() + ".key";
-  const fs::path partial = target.string() + ".partial";
-  const fs::path key_file = partial.string() + ".key";
-  const std::string key = key_of(inputs, digest, chunk);
-  if (!overwrite && fs::is_regular_file(target) && fs::file_size(target) > 0 &&
-      fs::exists(finished) && read_file(finished, 4096) == finished_mark(key, target)) {
+  const JobFiles files(inputs, output, digest, chunk);
+  const auto& [target, finished, partial, key_file, key] = files;
+  if (!overwrite && files.is_finished()) {
     log_info(output, ": is finished; all ", inputs.size(), " answers are there");
     outcome.resumed = outcome.done = inputs.size();
     return outcome;
   }
   check_output_file(output, overwrite);
+  std::error_code error;
   if (overwrite) {
     fs::remove(partial, error);
     fs::remove(key_file, error);
   }
-  outcome.resumed = outcome.done = resume_partial(partial, key_file, key, inputs.size(), chunk);
+  outcome.resumed = outcome.done = files.resume(inputs.size(), chunk);
   if (outcome.resumed > 0) {
     log_info("going on with ", partial.string(), ": ", outcome.resumed, " of ", inputs.size(),
              " are there");
@@ -138,7 +168,7 @@ BatchFileOutcome answer_batch_file(const std::vector<Json>& inputs, const fs::pa
   if (outcome.resumed == 0) write_file(key_file, key + "\n");
   AppendFile file(partial);
   const auto write = [&](const std::string& lines) {
-    require(file.append(lines), ErrorCode::kIo, partial.string(),
+    require(file.append(lines), ErrorCode::kIo, files.partial.string(),
             ": writing failed: ", std::strerror(errno), "; ", outcome.done, " of ", inputs.size(),
             " answers are kept, the same command goes on from there");
   };

@@ -36,4 +36,8 @@ BatchFileOutcome answer_batch_file(const std::vector<Json>& inputs,
                                    std::size_t chunk, const AnswerInputs& answer,
                                    bool overwrite = false);
 
+/// What answer_batch_file() would refuse before its first answer; writes nothing.
+void check_batch_file(const std::vector<Json>& inputs, const std::filesystem::path& output,
+                      const std::string& digest, std::size_t chunk, bool overwrite);
+
 }  // namespace llmctl

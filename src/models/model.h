@@ -117,6 +117,8 @@ class Model {
   virtual void save(const std::filesystem::path& directory,
                     std::optional<at::ScalarType> dtype = at::kFloat,
                     std::uint64_t max_shard_bytes = kMaxShardBytes) const = 0;
+  /// What save() would refuse: kData for values beyond the dtype's range. Writes nothing.
+  virtual void check_values(std::optional<at::ScalarType> dtype) const = 0;
   /// The dtype of the files that the model came from: that of most of its values.
   virtual at::ScalarType stored_dtype() const = 0;
 

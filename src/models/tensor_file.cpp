@@ -121,7 +121,22 @@ struct Overflow {
     values += count;
     largest = std::max(largest, before.masked_select(lost).abs().max().item<double>());
   }
+
+  void refuse() const {
+    require(values == 0, ErrorCode::kData, tensor, ": ", values,
+            values == 1 ? " value is" : " values (of all tensors) are", " beyond ",
+            at::toString(dtype), ", the largest is ", largest, "; write them as bf16 or fp32");
+  }
 };
+
+/// The tensor as it stands in the file.
+at::Tensor made_for_file(const TensorSource& source, Overflow& overflow) {
+  const c10::AutoGradMode no_grad(false);
+  const at::Tensor made = source.make().detach().to(at::kCPU);
+  at::Tensor written = made.to(source.dtype).contiguous();
+  overflow.look(source, made, written);
+  return written;
+}
 
 void write_one_file(const std::filesystem::path& path, std::span<const TensorSource> tensors,
                     Overflow& overflow) {
@@ -131,10 +146,7 @@ void write_one_file(const std::filesystem::path& path, std::span<const TensorSou
   }
   at::Tensor held;
   write_safetensors(path, specs, [&](std::size_t i) -> const void* {
-    const c10::AutoGradMode no_grad(false);
-    const at::Tensor made = tensors[i].make().detach().to(at::kCPU);
-    held = made.to(tensors[i].dtype).contiguous();
-    overflow.look(tensors[i], made, held);
+    held = made_for_file(tensors[i], overflow);
     return held.numel() == 0 ? nullptr : held.const_data_ptr();
   });
 }
@@ -174,10 +186,7 @@ void write_model_files(const std::filesystem::path& directory,
     for (const TensorSource& tensor : part) places[tensor.name] = name;
     written.insert(name);
   }
-  require(overflow.values == 0, ErrorCode::kData, overflow.tensor, ": ", overflow.values,
-          overflow.values == 1 ? " value is" : " values (of all tensors) are", " beyond ",
-          at::toString(overflow.dtype), ", the largest is ", overflow.largest,
-          "; write them as bf16 or fp32");
+  overflow.refuse();
   if (shards > 1) {
     const Json index = {{"metadata", {{"total_size", total}}}, {"weight_map", places}};
     write_file(directory / kIndex, dump_json(index, 2) + "\n");
@@ -191,6 +200,12 @@ void write_model_files(const std::filesystem::path& directory,
     if (ours && !written.contains(name)) stale.push_back(entry.path());
   }
   for (const auto& path : stale) std::filesystem::remove(path);
+}
+
+void check_model_files(const std::vector<TensorSource>& tensors) {
+  Overflow overflow;
+  for (const TensorSource& tensor : tensors) made_for_file(tensor, overflow);
+  overflow.refuse();
 }
 
 void write_tensors(const std::filesystem::path& path,

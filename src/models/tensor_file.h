@@ -44,6 +44,9 @@ struct TensorSource {
 void write_model_files(const std::filesystem::path& directory,
                        const std::vector<TensorSource>& tensors, std::uint64_t max_shard_bytes);
 
+/// What write_model_files() would refuse; writes nothing.
+void check_model_files(const std::vector<TensorSource>& tensors);
+
 /// Writes named tensors (made contiguous on the CPU, one at a time) to a safetensors file.
 void write_tensors(const std::filesystem::path& path,
                    const std::vector<std::pair<std::string, at::Tensor>>& tensors,

@@ -16,7 +16,6 @@
 #include "base/files.h"
 #include "models/labels.h"
 #include "models/lora_file.h"
-#include "models/tensor_file.h"
 #include "models/tensor_matching.h"
 #include "models/weight_files.h"
 #include "nn/initialize.h"
@@ -217,11 +216,7 @@ at::ScalarType TransformerModel::stored_dtype() const {
       ->first;
 }
 
-void TransformerModel::save(const std::filesystem::path& directory,
-                            std::optional<at::ScalarType> dtype,
-                            std::uint64_t max_shard_bytes) const {
-  make_directories(directory);
-  if (adapter_) return save_adapter(directory, dtype.value_or(at::kFloat));
+std::vector<TensorSource> TransformerModel::sources(std::optional<at::ScalarType> dtype) const {
   const std::vector<at::ScalarType> dtypes =
       dtype ? std::vector<at::ScalarType>(tensors_.size(), *dtype) : stored_dtypes_;
   std::vector<TensorSource> sources = file_sources(plan_.tensors, tensors_, dtypes);
@@ -229,7 +224,19 @@ void TransformerModel::save(const std::filesystem::path& directory,
     sources.push_back({name, dtype.value_or(tensor.scalar_type()), tensor.sizes().vec(),
                        [&held = tensor] { return held; }});
   }
-  write_model_files(directory, sources, max_shard_bytes);
+  return sources;
+}
+
+void TransformerModel::check_values(std::optional<at::ScalarType> dtype) const {
+  check_model_files(sources(dtype));
+}
+
+void TransformerModel::save(const std::filesystem::path& directory,
+                            std::optional<at::ScalarType> dtype,
+                            std::uint64_t max_shard_bytes) const {
+  make_directories(directory);
+  if (adapter_) return save_adapter(directory, dtype.value_or(at::kFloat));
+  write_model_files(directory, sources(dtype), max_shard_bytes);
 
   Json config = config_;
   config.erase("dtype");

@@ -10,6 +10,7 @@
 #include "models/adapter.h"
 #include "models/lora.h"
 #include "models/model.h"
+#include "models/tensor_file.h"
 
 namespace llmctl {
 
@@ -51,6 +52,7 @@ class TransformerModel : public Model {
                                       const Context& context) const override;
   void save(const std::filesystem::path& directory, std::optional<at::ScalarType> dtype,
             std::uint64_t max_shard_bytes) const override;
+  void check_values(std::optional<at::ScalarType> dtype) const override;
   at::ScalarType stored_dtype() const override;
   void load_weights(const std::filesystem::path& directory) override;
 
@@ -77,6 +79,8 @@ class TransformerModel : public Model {
     bool transposed = false;  ///< the file keeps the layers' matrices transposed
   };
 
+  /// What save() writes, each tensor in `dtype` or in that of the file that it came from.
+  std::vector<TensorSource> sources(std::optional<at::ScalarType> dtype) const;
   /// What is trained: rules and tensors side by side.
   std::pair<std::vector<TensorRule>, std::vector<at::Tensor>> trained() const;
   /// Our linear layers by the path of their weight: "body.layer0.attention.query.weight".

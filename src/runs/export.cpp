@@ -83,7 +83,10 @@ ExportReport export_model_directory(const std::string& model, const fs::path& di
   const at::ScalarType most = type.value_or(loaded->stored_dtype());
   report.dtype = most == at::kBFloat16 ? "bf16" : most == at::kHalf ? "fp16" : "fp32";
   report.bytes = static_cast<std::uint64_t>(report.parameters) * c10::elementSize(most);
-  if (dry_run) return report;
+  if (dry_run) {
+    loaded->check_values(type);
+    return report;
+  }
   if (directory.has_parent_path()) make_directories(directory.parent_path());
   if (exists) fs::remove(directory, ignored);
   AtomicDirectory output(directory);

@@ -22,7 +22,7 @@ struct ExportReport {
 /// that it has in the model's files; in files of at most `max_shard_bytes`), the tokenizer's files
 /// and what else belongs to a model (chat templates, README, licence) to a directory that does not
 /// exist yet or is empty; it appears whole or not at all. kCannotCreate, kMissing, kIo; kData for
-/// weights beyond the range of `dtype`.
+/// weights beyond the range of `dtype`. A dry run refuses the same and writes nothing.
 ExportReport export_model_directory(const std::string& model,
                                     const std::filesystem::path& directory,
                                     const std::string& dtype, std::uint64_t max_shard_bytes,

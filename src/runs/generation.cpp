@@ -220,18 +220,44 @@ void GenerationReport::add_notes(const std::vector<std::string>& some) {
   }
 }
 
-GenerationReport run_generation(const JsonDocument& document, const GenerationFlags& flags,
-                                const AnswerSink& sink) {
-  const GenerateConfig config = read_generate_config(document);
-  check_one_input(config);
-  const auto start = std::chrono::steady_clock::now();
-  AnsweringModel answering = load_answering(config, flags);
-  Responder& responder = *answering.responder;
+namespace {
+
+/// All that comes before the first answer.
+struct Preparation {
+  GenerateConfig config;
+  AnsweringModel answering;
+  std::vector<AnswerInput> inputs;
   GenerationReport report;
-  report.add_notes(responder.notes());
-  const std::vector<AnswerInput> inputs = all_inputs(config, responder);
-  report.add_notes(idle_settings(config, flags, answering.loaded, inputs));
-  report.count = inputs.size();
+
+  /// The inputs without their places.
+  std::vector<Json> records() const {
+    std::vector<Json> records;
+    for (const AnswerInput& input : inputs) records.push_back(input.record);
+    return records;
+  }
+  /// Answers between two states of an output file that a later call goes on with.
+  std::size_t chunk() const {
+    // Answers that somebody may be reading come batch by batch.
+    return static_cast<std::size_t>(answering.responder->batch_size()) * (is_read_along() ? 1 : 4);
+  }
+  bool is_read_along() const {
+    return is_standard_output(config.output.file) || is_special_file(config.output.file);
+  }
+};
+
+/// Refuses what cannot be answered or written. Without `read_standard_input` prompts of it are not
+/// looked at.
+Preparation prepare(const JsonDocument& document, const GenerationFlags& flags,
+                    bool read_standard_input) {
+  Preparation made;
+  GenerateConfig& config = made.config = read_generate_config(document);
+  check_one_input(config);
+  made.answering = load_answering(config, flags);
+  const Responder& responder = *made.answering.responder;
+  made.report.add_notes(responder.notes());
+  if (config.input.file != "-" || read_standard_input) made.inputs = all_inputs(config, responder);
+  made.report.add_notes(idle_settings(config, flags, made.answering.loaded, made.inputs));
+  made.report.count = made.inputs.size();
   if (!config.output.file.empty()) {
     std::vector<std::filesystem::path> files;
     if (!config.input.file.empty() && config.input.file != "-")
@@ -239,16 +265,25 @@ GenerationReport run_generation(const JsonDocument& document, const GenerationFl
     // What is there already may be this job's own, which answer_batch_file() knows.
     check_output_file(config.output.file, true, files);
   }
-  responder.check(inputs);
+  responder.check(made.inputs);
+  return made;
+}
+
+}  // namespace
+
+GenerationReport run_generation(const JsonDocument& document, const GenerationFlags& flags,
+                                const AnswerSink& sink) {
+  const auto start = std::chrono::steady_clock::now();
+  Preparation made = prepare(document, flags, true);
+  const GenerateConfig& config = made.config;
+  const AnsweringModel& answering = made.answering;
+  const std::vector<AnswerInput>& inputs = made.inputs;
+  GenerationReport& report = made.report;
+  Responder& responder = *answering.responder;
   if (config.output.file.empty()) {
     hand_out(responder, inputs, !config.input.file.empty(), sink, report);
   } else {
     report.file = config.output.file;
-    std::vector<Json> records;
-    for (const AnswerInput& input : inputs) records.push_back(input.record);
-    // Answers that somebody may be reading come batch by batch.
-    const bool read = is_standard_output(report.file) || is_special_file(report.file);
-    const auto chunk = static_cast<std::size_t>(responder.batch_size()) * (read ? 1 : 4);
     const auto answer = [&](std::size_t first, std::span<const Json> some) {
       const auto part = std::span(inputs).subspan(first, some.size());
       const AnswerList answers = responder.answer(part, first, {});
@@ -256,48 +291,40 @@ GenerationReport run_generation(const JsonDocument& document, const GenerationFl
       for (std::size_t i = 0; i < part.size(); ++i)
         lines.push_back(answered_record(part[i], *answers[i]));
       // A file has its report beside it; who reads along has nothing but the lines.
-      if (read && first == 0) add_notes(lines.front(), report.notes);
+      if (made.is_read_along() && first == 0) add_notes(lines.front(), report.notes);
       return lines;
     };
-    const auto outcome =
-        answer_batch_file(records, report.file, answering.digest(), chunk, answer, flags.overwrite);
+    const auto outcome = answer_batch_file(made.records(), report.file, answering.digest(),
+                                           made.chunk(), answer, flags.overwrite);
     report.done = outcome.done;
     report.done_before = outcome.resumed;
     report.exit_status = outcome.exit_status;
   }
   report.add_notes(responder.notes());
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return report;
+  return std::move(report);
 }
 
-GenerationPlan plan_generation(const JsonDocument& document) {
-  const GenerateConfig config = read_generate_config(document);
-  check_one_input(config);
-  require(!config.model.init_from.empty(), ErrorCode::kUsage,
-          "no model given: use -m DIR or the key model.init_from");
-  const fs::path directory = resolve_model_directory(config.model.init_from);
-  AnswerOptions options;
-  options.directory = directory;
-  options.config_directory = config_directory(directory);
-  options.generation = config.generation;
-  const Json model = load_json(config_directory(directory) / "config.json");
-  const auto tokenizer = load_tokenizer_of(directory);
-  const bool encoder_decoder = model.value("is_encoder_decoder", Json()) == true;
-  const GenerationSettings generation =
-      generation_settings(options, model, encoder_decoder, *tokenizer);
-  GenerationReport report;
-  report.add_notes(generation.notes);
-  if (!config.input.file.empty() && config.input.file != "-") expand_paths({config.input.file});
+GenerationPlan plan_generation(const JsonDocument& document, const GenerationFlags& flags) {
+  const Preparation made = prepare(document, flags, false);
+  const GenerateConfig& config = made.config;
+  const LoadedModel& loaded = made.answering.loaded;
+  if (!config.output.file.empty() && config.input.file != "-") {
+    check_batch_file(made.records(), config.output.file, made.answering.digest(), made.chunk(),
+                     flags.overwrite);
+  }
   const std::string input = !config.input.file.empty() ? config.input.file
                             : !config.input.question.empty()
                                 ? "a question"
                                 : concat(config.input.prompt.size(), " prompts");
-  return {{{"model", directory.string()},
-           {"tokenizer", tokenizer->description()},
+  const Json settings = made.answering.responder->settings();
+  return {{{"model", loaded.directory.string()},
+           {"tokenizer", loaded.tokenizer->description()},
            {"input", input},
            {"output", config.output.file.empty() ? "standard output" : config.output.file},
-           {"generation", dump_json(generation.keys)}},
-          report.notes};
+           {settings.contains("generation") ? "generation" : "settings",
+            dump_json(settings.value("generation", settings))}},
+          made.report.notes};
 }
 
 }  // namespace llmctl

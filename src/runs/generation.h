@@ -76,7 +76,8 @@ struct GenerationPlan {
   std::vector<std::string> notes;
 };
 
-/// Checks the configuration and its files without a model's weights: for --dry-run.
-GenerationPlan plan_generation(const JsonDocument& document);
+/// For --dry-run: refuses what run_generation() would refuse before its first answer (standard
+/// input is not read), and writes nothing.
+GenerationPlan plan_generation(const JsonDocument& document, const GenerationFlags& flags);
 
 }  // namespace llmctl

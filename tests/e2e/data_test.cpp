@@ -32,6 +32,24 @@ std::string golden_llama() {
   return (source_dir() / "tests/parity/models/llama").string();
 }
 
+TEST(Data, ADryRunOfPreparationRefusesWhatTheRunRefuses) {
+  Workbench bench;
+  bench.write("full/other.txt", "somebody's");
+  bench.write("new.partial/other.txt", "somebody's");
+  const std::vector<std::pair<std::vector<std::string>, int>> wrong = {
+      {{}, 64}, {{"-o", "full"}, 73}, {{"-o", "full", "--overwrite"}, 73}, {{"-o", "new"}, 73}};
+  for (auto [arguments, status] : wrong) {
+    arguments.insert(arguments.begin(), {"data", "prepare", "en.txt"});
+    const auto real = bench.run(arguments, status);
+    arguments.push_back("--dry-run");
+    EXPECT_EQ(bench.run(arguments, status).err, real.err);
+  }
+  expect_one_line_error(
+      bench.run({"data", "vectors", "en.txt", "-o", "v.txt", "--tokenizer", "missing", "--dry-run"},
+                66),
+      {"missing"});
+}
+
 TEST(Data, PreparedTextTrainsAModel) {
   Workbench bench;
   bench.train_tokenizer();

@@ -179,6 +179,38 @@ TEST_F(Generate, APromptThatIsTooLong) {
   EXPECT_EQ(cut[1]["finish_reason"], "length");
 }
 
+TEST_F(Generate, ADryRunRefusesWhatTheRunRefuses) {
+  bench_->write("member.jsonl", "{\"prmpt\":\"b\"}\n");
+  std::string words;
+  for (int i = 0; i < 500; ++i) words += "word ";
+  bench_->write("too-long.txt", words + "\n");
+  bench_->write("taken.jsonl", "{}\n");
+  const std::vector<std::pair<std::vector<std::string>, int>> wrong = {
+      {{"-f", "member.jsonl"}, 65},
+      {{"-f", "too-long.txt"}, 65},
+      {{"-f", "prompts.txt", "-o", "taken.jsonl"}, 73},
+      {{"-f", "prompts.txt", "-o", "no/such/folder/a.jsonl"}, 73},
+      {{"-f", "prompts.txt", "-o", "prompts.txt"}, 73},
+      {{"-p", "a", "--chat"}, 64},
+      {{"-p", "a", "--chat", "--chat-template", "chatlm"}, 64},
+      {{"--question", "q", "--context", "@missing.txt"}, 66}};
+  for (auto [arguments, status] : wrong) {
+    const auto real = generate(arguments, status);
+    arguments.push_back("--dry-run");
+    const auto dry = generate(arguments, status);
+    EXPECT_EQ(dry.err, real.err);
+    EXPECT_EQ(dry.out, "");
+  }
+  EXPECT_EQ(slurp(*bench_ / "taken.jsonl"), "{}\n");
+  // A job that was begun otherwise.
+  generate({"-f", "prompts.txt", "-n", "3", "-o", "begun.jsonl"});
+  fs::rename(*bench_ / "begun.jsonl", *bench_ / "begun.jsonl.partial");
+  bench_->write("begun.jsonl.partial.key", "another\n");
+  expect_one_line_error(
+      generate({"-f", "prompts.txt", "-n", "3", "-o", "begun.jsonl", "--dry-run"}, 73),
+      {"begun.jsonl.partial: was begun with other inputs"});
+}
+
 TEST_F(Generate, AWrongMemberIsNamedWithItsPlace) {
   bench_->write("wrong.jsonl", "{\"prompt\":\"a\"}\n{\"prmpt\":\"b\"}\n");
   expect_one_line_error(generate({"-f", "wrong.jsonl", "-n", "2"}, 65),

@@ -266,6 +266,29 @@ TEST(Export, KeepsWhatItGot) {
   EXPECT_FALSE(fs::exists(bench / "m.gguf"));
 }
 
+TEST(Export, ADryRunRefusesWhatTheExportRefuses) {
+  Workbench bench;
+  bench.run({"export", "-m", golden("llama"), "-o", "wide", "--dtype", "fp32"});
+  // One value beyond what fp16 has: the first of the file's data.
+  std::string file = slurp(bench / "wide/model.safetensors");
+  std::uint64_t header = 0;
+  std::memcpy(&header, file.data(), sizeof header);
+  const float large = 1e6f;
+  std::memcpy(file.data() + sizeof header + header, &large, sizeof large);
+  bench.write("wide/model.safetensors", file);
+  for (const auto& [dtype, status] : {std::pair{"fp16", 65}, std::pair{"bf16", 0}}) {
+    std::vector<std::string> words = {
+        "export", "-m", "wide", "-o", std::string("out-") + dtype, "--dtype", dtype, "--dry-run"};
+    const auto dry = bench.run(words, status);
+    EXPECT_FALSE(fs::exists(bench / (std::string("out-") + dtype)));
+    words.pop_back();
+    const auto real = bench.run(words, status);
+    if (status == 0) continue;
+    expect_one_line_error(dry, {"1 value is beyond", "1e+06"});
+    EXPECT_EQ(dry.err, real.err);
+  }
+}
+
 /// A copy of the golden Llama whose tokenizer has one token more than the model.
 void model_with_added_token(const Workbench& bench, const std::string& content,
                             const std::string& role) {

@@ -104,6 +104,8 @@ class FakeModel : public Model {
     write_file(directory / "config.json", dump_json(config_, 2) + "\n");
   }
 
+  void check_values(std::optional<at::ScalarType>) const override {}
+
   void load_weights(const std::filesystem::path& directory) override {
     const auto file = std::make_shared<const SafetensorsFile>(directory / "model.safetensors");
     const TensorInfo& info = file->info("table.weight");
