@@ -295,6 +295,26 @@ void add_limit(Json& schema, const Range<double>& range) {
 void add_limit(Json& schema, const OneOf& allowed) {
   schema["enum"] = allowed.values;
 }
+void add_limit(Json& schema, Kinds kinds) {
+  const std::string_view list = "list of ", between = " or ";
+  Json choices = Json::array();
+  for (std::string_view rest = kinds.text; !rest.empty();) {
+    const std::size_t end = std::min(rest.find(between), rest.size());
+    std::string_view kind = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + between.size(), rest.size()));
+    if (kind.starts_with(list)) {
+      kind.remove_prefix(list.size());
+      choices.push_back({{"type", "array"}, {"items", {{"type", kind}}}});
+    } else {
+      choices.push_back({{"type", kind}});
+    }
+  }
+  if (choices.size() == 1) {
+    schema.update(choices[0]);
+  } else {
+    schema["anyOf"] = std::move(choices);
+  }
+}
 
 Json either_schema(Json one, Json other) {
   return {{"anyOf", Json::array({std::move(one), std::move(other)})}};

@@ -65,6 +65,12 @@ struct PathKey {
 /// One element may be written without the list around it.
 struct OneOrMore {};
 
+/// What a field that is kept as JSON may be, for documentation and schema: "integer",
+/// "list of string", … joined by " or ". Whoever uses the field checks its value.
+struct Kinds {
+  const char* text;
+};
+
 /// A value of a configuration together with where it was written.
 class ConfigNode {
  public:

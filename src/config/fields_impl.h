@@ -38,6 +38,8 @@ template <class T>
 void check_limit(const ConfigNode&, const T&, Change) {}
 template <class T>
 void check_limit(const ConfigNode&, const T&, OneOrMore) {}
+template <class T>
+void check_limit(const ConfigNode&, const T&, Kinds) {}
 /// Expands "~".
 void check_limit(const ConfigNode& node, std::string& value, PathKey);
 
@@ -159,6 +161,7 @@ void add_limit(Json& schema, const OneOf& allowed);
 inline void add_limit(Json&, Change) {}
 inline void add_limit(Json&, PathKey) {}
 inline void add_limit(Json&, OneOrMore) {}
+void add_limit(Json& schema, Kinds kinds);
 Json either_schema(Json one, Json other);
 /// Of an object that may be written as one of its members.
 Json shorthand_schema(Json object, const char* member);
@@ -234,6 +237,9 @@ inline std::string limit_text(PathKey) {
 inline std::string limit_text(OneOrMore) {
   return "";
 }
+inline std::string limit_text(Kinds) {
+  return "";
+}
 
 /// The type of what an object with a shorthand may be written as.
 template <class T>
@@ -271,7 +277,8 @@ struct DescribeVisitor {
   template <class T, class... Limits>
   void operator()(const char* name, const T& field, const char* help, const Limits&... limits) {
     const std::string path = prefix.empty() ? name : prefix + "." + name;
-    FieldDoc doc{path, type_text<T, Limits...>(), {}, help, {}, {}, {}};
+    const std::string type = type_text<T, Limits...>();
+    FieldDoc doc{path, tag_or<Kinds>(Kinds{type.c_str()}, limits...).text, {}, help, {}, {}, {}};
     if (const Json value = default_of(field); !value.is_null())
       doc.default_value = dump_json(value);
     ((doc.limits += limit_text(limits)), ...);

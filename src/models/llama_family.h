@@ -49,9 +49,10 @@ struct LlamaFamilyConfig : CommonConfig {
     visit("rope_theta", self.rope_theta, "Base of the rotary frequencies.", Range<double>{1, 1e15});
     visit("rope_scaling", self.rope_scaling,
           "How rotary positions are stretched: null, or an object with rope_type linear, dynamic, "
-          "yarn or llama3, factor, and the type's own keys.");
+          "yarn or llama3, factor, and the type's own keys.",
+          Kinds{"object or null"});
     visit("rope_parameters", self.rope_parameters,
-          "Newer spelling of rope_theta and rope_scaling in one object.");
+          "Newer spelling of rope_theta and rope_scaling in one object.", Kinds{"object or null"});
   }
 
   /// "Llama" gives LlamaForCausalLM and so on.
@@ -108,7 +109,8 @@ struct SlidingWindowConfig {
     visit("max_window_layers", self.max_window_layers, "Layers before the first such one.",
           Range<std::int64_t>{0, 1 << 20});
     visit("layer_types", self.layer_types,
-          "full_attention or sliding_attention for each layer, instead of max_window_layers.");
+          "full_attention or sliding_attention for each layer, instead of max_window_layers.",
+          Kinds{"list of string or null"});
   }
 
   /// The windows of `layers` layers, as DecoderConfig has them. Fails for unknown layer types.

@@ -33,14 +33,19 @@ struct LoraConfig {
           Range<double>{0, 1}, Change::kOnRequest);
     visit("target_modules", self.target_modules,
           "Layers that get maps: a list of names or their endings (\"q_proj\"), a regular "
-          "expression of whole names, or \"all-linear\": all but the output layer.");
-    visit("exclude_modules", self.exclude_modules, "Layers that get none, given likewise.");
+          "expression of whole names, or \"all-linear\": all but the output layer.",
+          Kinds{"string or list of string"});
+    visit("exclude_modules", self.exclude_modules, "Layers that get none, given likewise.",
+          Kinds{"string or list of string or null"});
     visit("modules_to_save", self.modules_to_save,
-          "Layers that are trained whole and kept with the maps; a new head always is.");
+          "Layers that are trained whole and kept with the maps; a new head always is.",
+          Kinds{"list of string or null"});
     visit("layers_to_transform", self.layers_to_transform,
-          "Numbers of the layers (a number or a list) within which target_modules are looked for.");
+          "Numbers of the layers (a number or a list) within which target_modules are looked for.",
+          Kinds{"integer or list of integer or null"});
     visit("layers_pattern", self.layers_pattern,
-          "What stands before the number in names of layers; any word by default.");
+          "What stands before the number in names of layers; any word by default.",
+          Kinds{"string or list of string or null"});
     visit("rank_pattern", self.rank_pattern, "Other ranks: expression of names' ends → r.");
     visit("alpha_pattern", self.alpha_pattern,
           "Other alphas: expression of names' ends → lora_alpha.");

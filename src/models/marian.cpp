@@ -42,7 +42,8 @@ struct MarianConfig : TokenConfig {
     visit("decoder_start_token_id", self.decoder_start_token_id,
           "Id that a translation begins with; pad_token_id by default.",
           Range<std::int64_t>{0, 1 << 28});
-    visit("forced_eos_token_id", self.forced_eos_token_id, "Id at the greatest length.");
+    visit("forced_eos_token_id", self.forced_eos_token_id, "Id at the greatest length.",
+          Kinds{"integer or null"});
     visit("activation_function", self.activation_function, "Activation of the feed-forward.",
           OneOf{activation_names()});
     const Range<double> share{0, 0.99};

@@ -21,8 +21,9 @@ struct TokenConfig {
     visit("vocab_size", self.vocab_size, "Tokens of the vocabulary; the tokenizer's by default.",
           Range<std::int64_t>{1, 1 << 28});
     visit("pad_token_id", self.pad_token_id, "Id of padding.", Range<std::int64_t>{-1, 1 << 28});
-    visit("bos_token_id", self.bos_token_id, "Id that begins a text.");
-    visit("eos_token_id", self.eos_token_id, "Id that ends a text, or a list of ids.");
+    visit("bos_token_id", self.bos_token_id, "Id that begins a text.", Kinds{"integer or null"});
+    visit("eos_token_id", self.eos_token_id, "Id that ends a text, or a list of ids.",
+          Kinds{"integer or list of integer or null"});
   }
 };
 

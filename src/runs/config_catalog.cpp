@@ -139,7 +139,7 @@ std::vector<ConfigKey> keys_of() {
   std::vector<ConfigKey> keys;
   for (const FieldDoc& field : describe_config<Config>()) {
     add_keys({field}, "", keys);
-    if (field.path == "model" && field.type == "any") {
+    if (field.path == "model" && field.type == "object" && field.default_value == "{}") {
       add_keys({init_from_field()}, "", keys);
       add_chosen("model", "model_type", model_types(), describe_model, keys);
     } else if (field.path == "task") {

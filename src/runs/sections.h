@@ -71,14 +71,15 @@ struct TrainingConfig {
     visit(
         "model", self.model,
         "Hugging Face keys of a new model (model_type first), or init_from: a model directory (or "
-        "a run's).");
+        "a run's).",
+        Kinds{"object"});
     visit("lora", self.lora, "Low-rank adaptation of model.init_from, with PEFT's keys.");
     visit("tokenizer", self.tokenizer, "The tokenizer.");
     visit("data", self.data, "What is learnt from.");
-    visit(
-        "task", self.task,
-        "What is learnt: type causal_lm or masked_lm (of raw text; the section may be called "
-        "objective), extractive_qa, sequence_classification or text_generation, and its options.");
+    visit("task", self.task,
+          "What is learnt: type causal_lm or masked_lm (of raw text; the section may be called "
+          "objective), extractive_qa, sequence_classification or text_generation, and its options.",
+          Kinds{"object"});
     visit("optim", self.optim, "Optimiser and learning rate.");
     visit("train", self.train, "Length, batch and device.");
     visit("eval", self.eval, "When to validate.", Change::kFree);
@@ -185,7 +186,7 @@ struct GenerateConfig {
     visit("model", self.model, "The model.");
     visit("input", self.input, "What to answer.");
     visit("generation", self.generation,
-          "Keys of generation_config.json, whose file gives the defaults.");
+          "Keys of generation_config.json, whose file gives the defaults.", Kinds{"object"});
     visit("chat", self.chat, "Conversations.");
     visit("output", self.output, "Where answers go.");
     visit("compute", self.compute, "Device and precision.");

@@ -310,6 +310,31 @@ TEST(ConfigSchema, StandsAloneAsADocument) {
   EXPECT_EQ(document["properties"]["path"]["type"], "string");
 }
 
+struct KindsConfig {
+  Json id, ids, settings = Json::object();
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("id", self.id, "Id.", Kinds{"integer or null"});
+    visit("ids", self.ids, "Ids.", Kinds{"integer or list of integer or null"});
+    visit("settings", self.settings, "Settings.", Kinds{"object"});
+  }
+};
+
+TEST(DescribeConfig, FieldsOfJsonSayTheirKinds) {
+  std::vector<std::string> types;
+  for (const FieldDoc& doc : describe_config<KindsConfig>()) types.push_back(doc.type);
+  EXPECT_EQ(types, (std::vector<std::string>{"integer or null",
+                                             "integer or list of integer or null", "object"}));
+  const Json schema = config_schema<KindsConfig>()["properties"];
+  EXPECT_EQ(schema["id"]["anyOf"], parse_json(R"([{"type": "integer"}, {"type": "null"}])", "t"));
+  EXPECT_EQ(schema["ids"]["anyOf"],
+            parse_json(R"([{"type": "integer"}, {"type": "array", "items": {"type": "integer"}},
+                           {"type": "null"}])",
+                       "t"));
+  EXPECT_EQ(schema["settings"]["type"], "object");
+}
+
 TEST(DescribeConfig, ListsEveryKey) {
   std::vector<std::string> lines;
   for (const FieldDoc& doc : describe_config<TestConfig>("run")) {
