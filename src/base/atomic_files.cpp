@@ -62,9 +62,10 @@ int sync(int fd) {
   fault_point("fsync");
   while (::fsync(fd) != 0) {
     if (errno == EINTR) continue;
-    if (errno == EINVAL || errno == ENOSYS || errno == ENOTSUP) return 0;
+    if (errno == EINVAL || errno == ENOSYS || errno == ENOTSUP) break;
     return errno;
   }
+  trace_sync(fd);
   return 0;
 }
 
@@ -85,12 +86,14 @@ fs::path parent_of(const fs::path& path) {
 void rename_synced(const fs::path& from, const fs::path& to) {
   fault_point("rename");
   if (::rename(from.c_str(), to.c_str()) != 0) fail_create(to, errno);
+  trace_rename(from, to);
   sync_path(parent_of(to));
 }
 
 void replace_directory(const fs::path& fresh, const fs::path& path) {
   fault_point("rename");
   if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0) {
+    trace_rename(fresh, path);
     sync_path(parent_of(path));
   } else {
     const fs::path old = claim_temporary(path);

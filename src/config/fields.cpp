@@ -264,7 +264,11 @@ void expect_object(const ConfigNode& node) {
 }
 
 void expect_array(const ConfigNode& node) {
-  if (!node.value().is_array()) fail_type(node, "a list");
+  const Json& value = node.value();
+  if (value.is_array()) return;
+  const bool element = value.is_string() || value.is_number() || value.is_boolean();
+  const std::string hint = element ? "; of one element: " + dump_json(Json::array({value})) : "";
+  node.fail("", concat("expected a list, got ", shown(value), hint));
 }
 
 void refuse_unknown_keys(const ConfigNode& node, const std::vector<std::string>& known,

@@ -166,6 +166,8 @@ TEST(WrongConfig, TypesAreRefusedWithPathAndPlace) {
        Wrong{"{\"schedule\": {}}", "schedule: expected a string, got an object (c.json:1:14)"},
        Wrong{"{\"clip\": []}", "clip: expected a number, got a list (c.json:1:10)"},
        Wrong{"{\"train\": {}}", "train: expected a list, got an object (c.json:1:11)"},
+       Wrong{"{\"train\": \"a\"}",
+             "train: expected a list, got \"a\"; of one element: [\"a\"] (c.json:1:11)"},
        Wrong{"{\"train\": [\n  3]}", "train.0: expected an object, got 3 (c.json:2:3)"},
        Wrong{"{\"train\": [{}, {\"path\": 3}]}",
              "train.1.path: expected a string, got 3 (c.json:1:25)"},
