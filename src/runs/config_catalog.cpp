@@ -116,7 +116,8 @@ ConfigKey key_of(const FieldDoc& field) {
 void add_keys(const std::vector<FieldDoc>& fields, const std::string& prefix,
               std::vector<ConfigKey>& keys) {
   for (const FieldDoc& field : fields) {
-    if (field.type == "object") continue;  // its members say it all
+    // A section says itself by its members, unless they depend on what is chosen in it.
+    if (field.type == "object" && field.default_value.empty()) continue;
     keys.push_back(key_of(field));
     keys.back().path.insert(0, prefix);
   }
