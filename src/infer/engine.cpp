@@ -150,7 +150,7 @@ class BatchDecoder {
     context_.cache->begin(length);
     at::Tensor hidden = model_.hidden(input, context_);
     context_.cache->end(kept);
-    hidden = hidden.reshape({rows * length, hidden.size(-1)});
+    hidden = hidden.reshape({rows * length, hidden.size(-1)});  // [B, T, D] → [B·T, D]
     if (length > 1) hidden = hidden.index_select(0, last.to(hidden.device()));
     at::Tensor logits = model_.head(hidden, context_).to(at::kFloat);
     if (vocab_limit_ > 0 && vocab_limit_ < logits.size(-1)) {

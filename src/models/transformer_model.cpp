@@ -184,9 +184,9 @@ void TransformerModel::to(const at::Device& device) {
 std::unique_ptr<KvCache> TransformerModel::make_cache(std::int64_t rows, std::int64_t slots,
                                                       const Context& context) const {
   require(plan_.facts.causal, ErrorCode::kInternal, plan_.facts.architecture, " has no cache");
-  return std::make_unique<KvCache>(plan_.facts.layers, rows, plan_.facts.kv_heads,
-                                   plan_.facts.head_size, slots,
-                                   attention_dtype(context.compute, device()), device());
+  const ModelFacts& facts = plan_.facts;
+  const KvCacheShape shape = {facts.layers, rows, facts.kv_heads, facts.head_size, slots};
+  return std::make_unique<KvCache>(shape, attention_dtype(context.compute, device()), device());
 }
 
 namespace {

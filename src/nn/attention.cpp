@@ -80,7 +80,7 @@ AttentionMask sequence_mask(const at::Tensor& ids, const at::Tensor& documents, 
                         .eq(documents.unsqueeze(1))
                         .logical_or(real.logical_not().unsqueeze(2))
                         .logical_and(real.unsqueeze(1))
-                        .logical_or(real.any(1).logical_not().view({-1, 1, 1}));
+                        .logical_or(real.any(1).logical_not().view({-1, 1, 1}));  // [B, 1, 1]
   if (causal) seen = at::tril(seen);
   if (windowed) seen = at::triu(seen, 1 - window);
   return {false, additive(seen.unsqueeze(1))};  // [B, 1, T, T]
@@ -149,7 +149,7 @@ at::Tensor Attention::forward(const at::Tensor& x, const AttentionInputs& inputs
   const at::ScalarType type = attention_dtype(context.compute, x.device());
   q = q.to(type).transpose(1, 2);  // [B, H, T, K]
   k = k.to(type).transpose(1, 2);  // [B, G, T, K], with a cache [B, G, S, K]
-  v = v.to(type).transpose(1, 2);
+  v = v.to(type).transpose(1, 2);  // likewise
   if (context.cache) std::tie(k, v) = context.cache->append(layer, k, v);
   return mix(q, k, v, inputs.mask, concat(context.tap_prefix, "attentions.", layer), context);
 }

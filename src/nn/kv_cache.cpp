@@ -14,14 +14,14 @@
 
 namespace llmctl {
 
-KvCache::KvCache(std::int64_t layers, std::int64_t rows, std::int64_t heads, std::int64_t head_size,
-                 std::int64_t slots, at::ScalarType dtype, at::Device device)
-    : slots_(std::max<std::int64_t>(slots, 1)), lengths_(static_cast<std::size_t>(rows), 0) {
+KvCache::KvCache(const KvCacheShape& shape, at::ScalarType dtype, at::Device device)
+    : slots_(std::max<std::int64_t>(shape.slots, 1)),
+      lengths_(static_cast<std::size_t>(shape.rows), 0) {
   // Zeros, because what a mask hides is still multiplied by a weight of zero.
   const auto options = at::TensorOptions().dtype(dtype).device(device);
-  for (std::int64_t layer = 0; layer < layers; ++layer) {
-    keys_.push_back(at::zeros({rows, heads, slots_, head_size}, options));
-    values_.push_back(at::zeros({rows, heads, slots_, head_size}, options));
+  for (std::int64_t layer = 0; layer < shape.layers; ++layer) {
+    keys_.push_back(at::zeros({shape.rows, shape.heads, slots_, shape.head_size}, options));
+    values_.push_back(at::zeros({shape.rows, shape.heads, slots_, shape.head_size}, options));
   }
   memory_keys_.resize(keys_.size());
   memory_values_.resize(keys_.size());

@@ -10,12 +10,16 @@
 
 namespace llmctl {
 
+/// L layers of B rows, G key/value heads, S slots and head size K.
+struct KvCacheShape {
+  std::int64_t layers = 0, rows = 0, heads = 0, head_size = 0, slots = 0;
+};
+
 /// Slot j of a row holds the token at position j. B rows, G key/value heads, S slots, K head size.
 class KvCache {
  public:
-  /// Room for `slots` tokens in each of `rows` rows; grows by doubling when more is asked for.
-  KvCache(std::int64_t layers, std::int64_t rows, std::int64_t heads, std::int64_t head_size,
-          std::int64_t slots, at::ScalarType dtype, at::Device device);
+  /// Room for `slots` tokens in each row; grows by doubling when more is asked for.
+  KvCache(const KvCacheShape& shape, at::ScalarType dtype, at::Device device);
 
   std::int64_t rows() const;
   std::int64_t slots() const { return slots_; }

@@ -44,6 +44,7 @@ at::Tensor RelativePositions::bias(const at::Tensor& places, std::int64_t keys) 
       *bucket++ = relative_bucket(config_, key - place[i]);
     }
   }
+  // [B, T, S, H] → [B, H, T, S]
   return at::embedding(weight.to(at::kFloat), buckets.to(weight.device())).permute({0, 3, 1, 2});
 }
 

@@ -109,7 +109,7 @@ at::Tensor linear_logits(const at::Tensor& rows, const at::Tensor& weight, at::S
 
 std::vector<at::Tensor> linear_each(const at::Tensor& x, const std::vector<at::Tensor>& weights,
                                     const std::vector<at::Tensor>& biases, at::ScalarType compute) {
-  const at::Tensor rows = x.reshape({-1, x.size(-1)});
+  const at::Tensor rows = x.reshape({-1, x.size(-1)});  // [B, T, D] → [B·T, D]
   std::vector<at::Tensor> given;
   std::vector<std::int64_t> bias_of;
   for (const at::Tensor& bias : biases) {
@@ -121,7 +121,7 @@ std::vector<at::Tensor> linear_each(const at::Tensor& x, const std::vector<at::T
   std::vector<std::int64_t> shape = x.sizes().vec();
   for (auto& output : outputs) {
     shape.back() = output.size(1);
-    output = output.view(shape);
+    output = output.view(shape);  // [B·T, N] → [B, T, N]
   }
   return outputs;
 }

@@ -116,7 +116,7 @@ at::Tensor mask_probabilities(Model& model, const std::vector<const MaskedText*>
   }
   const Sequence moved = to_model(input, model);
   at::Tensor hidden = model.hidden(moved, context);
-  hidden = hidden.reshape({-1, hidden.size(-1)});
+  hidden = hidden.reshape({-1, hidden.size(-1)});  // [B, T, D] → [B·T, D], then the masks' rows
   hidden = hidden.index_select(0, at::tensor(rows, at::kLong).to(hidden.device()));
   return at::softmax(model.head(hidden, context).to(at::kFloat), -1).cpu();
 }

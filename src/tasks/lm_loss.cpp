@@ -60,12 +60,12 @@ class LmLoss : public Loss {
 
 LabelledRows labelled_rows(Model& model, const Batch& batch, const Context& context) {
   const at::Tensor hidden = model.hidden(batch.input, context);
-  const at::Tensor all = hidden.reshape({-1, hidden.size(-1)});
-  const at::Tensor labels = batch.labels.reshape({-1});
+  const at::Tensor all = hidden.reshape({-1, hidden.size(-1)});  // [B, T, D] → [B·T, D]
+  const at::Tensor labels = batch.labels.reshape({-1});          // [B, T] → [B·T]
   const auto found = batch.extras.find(kLabelRows);
   const at::Tensor rows = found != batch.extras.end()
                               ? found->second
-                              : at::nonzero(labels.ne(kIgnoreLabel)).reshape({-1});
+                              : at::nonzero(labels.ne(kIgnoreLabel)).reshape({-1});  // [N]
   if (rows.numel() == labels.numel()) return {all, labels};
   return {gather_rows(all, rows), at::index_select(labels, 0, rows)};
 }

@@ -21,6 +21,7 @@ namespace {
 std::pair<at::Tensor, at::Tensor> span_logits(Model& model, const Batch& batch,
                                               const Context& context) {
   const at::Tensor hidden = model.hidden(batch.input, context);
+  // [B, T, D] → [B·T, D] → [B·T, 2] → [B, T, 2]
   const at::Tensor logits = model.head(hidden.reshape({-1, hidden.size(2)}), context)
                                 .to(at::kFloat)
                                 .reshape({hidden.size(0), hidden.size(1), 2});

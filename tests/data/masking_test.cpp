@@ -202,7 +202,7 @@ TEST(WholeWords, AWordIsMaskedWholeAndTheShareIsKept) {
 }
 
 TEST(Masking, NeedsAMaskTokenAndKnownIds) {
-  expect_error(ErrorCode::kConfig, {"no mask token", "\"masked\""},
+  expect_error(ErrorCode::kConfig, {"no mask token", "--recipe masked"},
                [] { Masker(ByteTokenizer(ByteTokenizer::Kind::kCausal), {}); });
   const Masker masker(ByteTokenizer(ByteTokenizer::Kind::kMasked), {});
   std::vector<std::int64_t> ids{261}, labels(1);

@@ -34,7 +34,7 @@ class Chain : public FakeModel {
   }
   std::unique_ptr<KvCache> make_cache(std::int64_t count, std::int64_t slots,
                                       const Context&) const override {
-    return std::make_unique<KvCache>(1, count, 1, 1, slots, at::kFloat, device());
+    return std::make_unique<KvCache>(KvCacheShape{1, count, 1, 1, slots}, at::kFloat, device());
   }
   std::vector<std::int64_t> rows, lengths, positions;  // of the forward passes
   ModelFacts facts_override = FakeModel::facts();

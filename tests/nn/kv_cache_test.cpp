@@ -13,7 +13,7 @@ namespace llmctl {
 namespace {
 
 KvCache make(std::int64_t rows, std::int64_t slots) {
-  return KvCache(1, rows, 1, 1, slots, at::kFloat, at::Device(test::test_device()));
+  return KvCache({1, rows, 1, 1, slots}, at::kFloat, at::Device(test::test_device()));
 }
 
 /// New tokens [B, 1, T, 1] with given values.

@@ -42,7 +42,7 @@ class ScriptedModel : public FakeModel {
   }
   std::unique_ptr<KvCache> make_cache(std::int64_t rows, std::int64_t slots,
                                       const Context&) const override {
-    return std::make_unique<KvCache>(1, rows, 1, 1, slots, at::kFloat, device());
+    return std::make_unique<KvCache>(KvCacheShape{1, rows, 1, 1, slots}, at::kFloat, device());
   }
   std::vector<Sequence> inputs;
 
