@@ -62,4 +62,8 @@ std::uint64_t hash64(std::string_view data, std::uint64_t seed) {
   return mix64(hash);
 }
 
+double hash_fraction(std::string_view data, std::uint64_t seed) {
+  return static_cast<double>(hash64(data, seed) >> 11) * 0x1p-53;
+}
+
 }  // namespace llmctl

@@ -40,4 +40,8 @@ constexpr std::uint64_t mix64(std::uint64_t x) {
 /// and tables.
 std::uint64_t hash64(std::string_view data, std::uint64_t seed = 0);
 
+/// Its top 53 bits as a number in [0, 1): what falls below a share is in it, so that equal texts
+/// stay together and new ones move none.
+double hash_fraction(std::string_view data, std::uint64_t seed = 0);
+
 }  // namespace llmctl

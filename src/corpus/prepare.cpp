@@ -507,9 +507,8 @@ class Preparation {
     return std::string(trim_white_space(out));
   }
 
-  /// By the hash of the text: equal texts stay together, and new ones move none.
   std::size_t split_of(const std::string& text) const {
-    const double place = static_cast<double>(hash64(text, 1) >> 11) * 0x1p-53;
+    const double place = hash_fraction(text, 1);
     if (place < config_.split.valid) return 1;
     return place < config_.split.valid + config_.split.test ? 2 : 0;
   }

@@ -84,9 +84,7 @@ class Selector {
   std::string_view select(std::string_view text) {
     if (selection_.kind == Kind::kAll) return text;
     if (how_ == How::kByText) {
-      // The top 53 bits, as a number in [0, 1).
-      const double place = static_cast<double>(hash64(text) >> 11) * 0x1p-53;
-      return (place < selection_.fraction) == (selection_.kind == Kind::kHashIn)
+      return (hash_fraction(text) < selection_.fraction) == (selection_.kind == Kind::kHashIn)
                  ? text
                  : std::string_view();
     }

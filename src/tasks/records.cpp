@@ -12,11 +12,6 @@
 namespace llmctl {
 namespace {
 
-/// A number in [0, 1) that depends on the text alone.
-double share_of(std::string_view text, std::uint64_t seed) {
-  return static_cast<double>(hash64(text, seed) >> 11) * 0x1p-53;
-}
-
 constexpr std::uint64_t kHoldOutSeed = 1, kWeightSeed = 2;
 
 }  // namespace
@@ -108,7 +103,7 @@ std::vector<bool> held_out(const std::vector<std::string_view>& units, HeldOutSh
     return out;
   }
   for (std::size_t i = 0; i < units.size(); ++i) {
-    const double draw = share_of(units[i], kHoldOutSeed);
+    const double draw = hash_fraction(units[i], kHoldOutSeed);
     out[i] = draw < share.hash;
     count += out[i] ? 1 : 0;
     if (draw < lowest) {
@@ -123,7 +118,8 @@ std::vector<bool> held_out(const std::vector<std::string_view>& units, HeldOutSh
 
 std::int64_t passes(std::string_view unit, double weight) {
   const double whole = std::floor(weight);
-  return static_cast<std::int64_t>(whole) + (share_of(unit, kWeightSeed) < weight - whole ? 1 : 0);
+  return static_cast<std::int64_t>(whole) +
+         (hash_fraction(unit, kWeightSeed) < weight - whole ? 1 : 0);
 }
 
 }  // namespace llmctl

@@ -47,6 +47,11 @@ TEST(Hash64, IsTheSameForever) {
   EXPECT_EQ(hash64("The quick brown fox", 0xdeadbeef), 0x5ca1e1403e1517acull);
 }
 
+TEST(HashFraction, IsItsTopBits) {
+  EXPECT_EQ(hash_fraction("中文"), static_cast<double>(0x0f0b8154762618b1ull >> 11) * 0x1p-53);
+  EXPECT_NE(hash_fraction("中文", 1), hash_fraction("中文"));
+}
+
 TEST(Hash64, SpreadsNearInputsEvenly) {
   std::set<std::uint64_t> seen;
   std::vector<int> buckets(100);
