@@ -117,12 +117,21 @@ VERDICT_ZH = (["很满意", "非常喜欢", "值得推荐", "大家都喜欢", "
 PLACES_ZH = ("旅馆", "饭馆", "商店")
 
 
+_SHORT = {"en": (PARTS_EN, PLACES_EN, EVENTS_EN, FACTS_EN, CLOSE_EN, VERDICT_EN), "zh": (PARTS_ZH, PLACES_ZH, EVENTS_ZH, FACTS_ZH, CLOSE_ZH, VERDICT_ZH)}
+
+
+def _subject(g, language, good):
+    """What is judged, some of its parts, and what can be said of it as a whole: facts and verdicts."""
+    parts, places, events, facts, close, verdict = _SHORT[language]
+    what = g.pick(list(parts))
+    own = g.sample(parts[what], g.num(1, 2))
+    if what in places:
+        return what, own, events[good] + facts[good], close[good] + verdict[good]
+    return what, own, facts[good], verdict[good]
+
+
 def _short_en(g, good):
-    what = g.pick(list(PARTS_EN))
-    events, close = FACTS_EN[good], VERDICT_EN[good]
-    if what in PLACES_EN:
-        events, close = EVENTS_EN[good] + events, CLOSE_EN[good] + close
-    own = g.sample(PARTS_EN[what], g.num(1, 2))
+    what, own, facts, verdicts = _subject(g, "en", good)
 
     def said(part):
         noun, words = part[0], [w.split() for w in part[1:]]
@@ -131,22 +140,18 @@ def _short_en(g, good):
             return g.x("the {n} {v} [not {w} at all|anything but {w}|not {w}]", n=noun, v=verb, w=g.pick(words[1 - good]))
         return g.x("the {n} {v} [|||very |really |so ]{w}", n=noun, v=verb, w=g.pick(words[good]))
 
-    s = [" and ".join([said(p) for p in own] + ([g.pick(events)] if len(own) == 1 or g.chance(0.3) else []))]
+    s = [" and ".join([said(p) for p in own] + ([g.pick(facts)] if len(own) == 1 or g.chance(0.3) else []))]
     if what in PLACES_EN and g.chance(0.3):
         s[0] += g.x("[ in this {w}| at the {w} in {p}]", w=what, p=g.pick(en.PLACES))
     if g.chance(0.4):
-        s.append(g.pick(events))
+        s.append(g.pick(facts))
     if g.chance(0.5):
-        s.append(g.pick(close))
+        s.append(g.pick(verdicts))
     return lines_en(g, [x + g.x("[.|.|.|!]") for x in s], 0)
 
 
 def _short_zh(g, good):
-    what = g.pick(list(PARTS_ZH))
-    events, close = FACTS_ZH[good], VERDICT_ZH[good]
-    if what in PLACES_ZH:
-        events, close = EVENTS_ZH[good] + events, CLOSE_ZH[good] + close
-    own = g.sample(PARTS_ZH[what], g.num(1, 2))
+    what, own, facts, verdicts = _subject(g, "zh", good)
 
     def said(part):
         noun, words = part[0], [w.split() for w in part[1:]]
@@ -159,9 +164,9 @@ def _short_zh(g, good):
     lead = g.x("[|这{m}{w}的|这{m}{w}的|{p}的这{m}{w}，|这{m}{w}，]", m=MEASURE_ZH[what], w=what, p=g.pick(zh.PLACES))
     s = [lead + said(own[0])] + [said(p) for p in own[1:]]
     if g.chance(0.4):
-        s.append(g.pick(events))
+        s.append(g.pick(facts))
     if g.chance(0.6) or len(s) == 1:
-        s.append(g.pick(close))
+        s.append(g.pick(verdicts))
     return "，".join(s) + g.x("[。|。|！]")
 
 

@@ -281,7 +281,7 @@ AtomicDirectory::~AtomicDirectory() {
   release_temporary(temporary_);
 }
 
-void AtomicDirectory::commit() {
+void AtomicDirectory::commit(bool replaces) {
   require(!temporary_.empty(), ErrorCode::kInternal, path_, ": committed twice");
   for (const auto& entry : fs::recursive_directory_iterator(temporary_)) {
     if (!entry.is_symlink() && (entry.is_regular_file() || entry.is_directory())) {
@@ -289,7 +289,11 @@ void AtomicDirectory::commit() {
     }
   }
   sync_path(temporary_);
-  rename_synced(temporary_, path_);
+  if (replaces && fs::exists(path_)) {
+    replace_directory(temporary_, path_);
+  } else {
+    rename_synced(temporary_, path_);
+  }
   release_temporary(temporary_);
   temporary_.clear();
 }

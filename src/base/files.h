@@ -103,8 +103,9 @@ class AtomicDirectory {
   ~AtomicDirectory();
   const fs::path& path() const noexcept { return temporary_; }  ///< where to write until commit()
   /// fsyncs every file and directory below, renames to the destination (kCannotCreate when
-  /// something other than an empty directory is there) and fsyncs the parent.
-  void commit();
+  /// something other than an empty directory is there, unless it `replaces` the directory) and
+  /// fsyncs the parent.
+  void commit(bool replaces = false);
 
  private:
   fs::path path_, temporary_;

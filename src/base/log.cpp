@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -143,6 +144,12 @@ void log_message(LogLevel level, const std::string& text) {
     }
   }
   current()->log(level_of(level), spdlog::string_view_t(shown));
+}
+
+void warn_once(std::vector<std::string>& kept, const std::string& text) {
+  if (std::find(kept.begin(), kept.end(), text) != kept.end()) return;
+  log_warning(text);
+  kept.push_back(text);
 }
 
 }  // namespace llmctl

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 
@@ -37,6 +38,9 @@ template <class... Parts>
 void log_warning(const Parts&... parts) {
   log_message(LogLevel::kWarning, concat(parts...));
 }
+/// A warning that a report keeps, too: nothing where `kept` has it already.
+void warn_once(std::vector<std::string>& kept, const std::string& text);
+
 template <class... Parts>
 void log_error(const Parts&... parts) {
   log_message(LogLevel::kError, concat(parts...));

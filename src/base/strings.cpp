@@ -1,7 +1,6 @@
 #include "base/strings.h"
 
 #include <algorithm>
-
 #include <ctime>
 
 namespace llmctl {

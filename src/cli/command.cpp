@@ -3,7 +3,10 @@
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
+#include "base/strings.h"
 #include "base/terminal.h"
 #include "config/fields.h"
 #include "report/table.h"
@@ -12,6 +15,36 @@
 #include "runs/sections.h"
 
 namespace llmctl {
+
+namespace {
+
+/// 10000000 rather than 1e+07.
+std::string number_text(double value) {
+  return value == std::floor(value) ? concat(static_cast<std::int64_t>(value)) : concat(value);
+}
+
+}  // namespace
+
+CLI::Validator one_of(std::vector<std::string> words) {
+  const std::string described = "{" + join(words, ",") + "}";  // completion reads it
+  return CLI::Validator(
+      [words = std::move(words)](const std::string& value) -> std::string {
+        if (std::find(words.begin(), words.end(), value) != words.end()) return "";
+        return concat("expected one of ", join(words), ", got '", value, "'",
+                      did_you_mean(value, words));
+      },
+      described);
+}
+
+CLI::Validator between(double low, double high) {
+  return CLI::Validator(
+      [low, high](const std::string& value) -> std::string {
+        double number = 0;
+        if (CLI::detail::lexical_cast(value, number) && number >= low && number <= high) return "";
+        return concat("expected ", number_text(low), " to ", number_text(high), ", got ", value);
+      },
+      "NUMBER");
+}
 
 void add_common_options(CLI::App& app, CommonOptions& common) {
   const std::string group = "Common options";
@@ -24,7 +57,7 @@ void add_common_options(CLI::App& app, CommonOptions& common) {
          "once, as the list notes")
       ->group(group);
   app.add_option("--color", common.color, "Colour on the terminal: auto, always or never")
-      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->check(one_of({"auto", "always", "never"}))
       ->option_text("WHEN")
       ->group(group);
   app.add_option("--threads", common.threads,

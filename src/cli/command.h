@@ -9,7 +9,8 @@
 
 namespace CLI {
 class App;
-}
+class Validator;
+}  // namespace CLI
 
 namespace llmctl {
 
@@ -44,6 +45,12 @@ void add_common_options(CLI::App& app, CommonOptions& common);
 /// A subcommand with the common options, its examples at the end of its help.
 CLI::App* add_command(CLI::App& parent, CommonOptions& common, const std::string& name,
                       const std::string& purpose, const std::string& examples);
+
+/// For CLI::Option::check(): the value is one of the words, whose error has a guess at the one that
+/// was meant.
+CLI::Validator one_of(std::vector<std::string> words);
+/// The value is a number from `low` to `high`.
+CLI::Validator between(double low, double high);
 
 /// -c, --set, --unset and --dry-run.
 void add_config_options(CLI::App& command, ConfigOptions& options);

@@ -178,7 +178,7 @@ void add_stats_command(CLI::App& data, CommandContext context) {
                   "Count documents that are nearly an earlier one, too");
   stats->add_option("--top", options->frequent, "Frequent tokens to show")
       ->option_text("N")
-      ->check(CLI::Range(1, 10000));
+      ->check(between(1, 10000));
   stats->callback([options, context] {
     context.action = [options, context] { return run_stats(context.common, *options); };
   });
@@ -279,7 +279,7 @@ void add_vectors_command(CLI::App& data, CommandContext context) {
       ->option_text("A B C");
   vectors->add_option("--top", options->top, "Answers to show")
       ->option_text("N")
-      ->check(CLI::Range(1, 10000));
+      ->check(between(1, 10000));
   add_input_options(*vectors, options->inputs);
   add_config_options(*vectors, options->config);
   vectors->callback([options, context] {

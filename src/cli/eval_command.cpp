@@ -181,12 +181,12 @@ void add_eval_command(CommandContext context) {
       ->option_text("FILE");
   command->add_flag("--overwrite", options->overwrite, "Replace files of results that are there");
   command->add_option("--batch-size", options->batch_size, "Rows per forward pass (batch_size)")
-      ->check(CLI::Range(1, 100'000))
+      ->check(between(1, 100'000))
       ->option_text("N");
   command
       ->add_option("--sequence-length", options->sequence_length,
                    "Longest row in tokens (sequence_length)")
-      ->check(CLI::Range(1, 1'000'000))
+      ->check(between(1, 1'000'000))
       ->option_text("N");
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N (compute.device)")
       ->option_text("DEVICE");

@@ -34,7 +34,7 @@ void add_export_command(CommandContext context) {
       ->add_option("--dtype", options->dtype,
                    "Weights in fp32, bf16 or fp16; as the model's files have them by default")
       ->option_text("DTYPE")
-      ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
+      ->check(one_of({"fp32", "bf16", "fp16"}));
   command
       ->add_option("--max-shard-size", options->max_shard_bytes,
                    "Most bytes of a file of weights; more become files with an index")

@@ -246,34 +246,34 @@ void add_generate_command(CommandContext context) {
       ->add_option("-n,--max-new-tokens", options->max_new_tokens,
                    "Most tokens after the prompt (max_new_tokens)")
       ->option_text("N")
-      ->check(CLI::Range(1, 10'000'000))
+      ->check(between(1, 10'000'000))
       ->group(group);
   command
       ->add_option("--max-length", options->max_length, "Most tokens with the prompt (max_length)")
       ->option_text("N")
-      ->check(CLI::Range(1, 10'000'000))
+      ->check(between(1, 10'000'000))
       ->group(group);
   command
       ->add_option("--temperature", options->temperature,
                    "Draw at this temperature; 0: the best token (temperature)")
       ->option_text("X")
-      ->check(CLI::Range(0.0, 100.0))
+      ->check(between(0.0, 100.0))
       ->group(group);
   command->add_option("--top-k", options->top_k, "Draw among the k best (top_k)")
       ->option_text("K")
-      ->check(CLI::Range(0, 10'000'000))
+      ->check(between(0, 10'000'000))
       ->group(group);
   command->add_option("--top-p", options->top_p, "Draw among the fewest that reach p (top_p)")
       ->option_text("P")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(between(0.0, 1.0))
       ->group(group);
   command->add_option("--seed", options->seed, "Seed of the draws (seed)")
       ->option_text("N")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 53))
+      ->check(between(0, 0x1p53))
       ->group(group);
   command->add_option("--samples", options->samples, "Texts per prompt (num_return_sequences)")
       ->option_text("N")
-      ->check(CLI::Range(1, 10'000))
+      ->check(between(1, 10'000))
       ->group(group);
   command->add_option("--stop", options->stop, "String that ends a text; may be repeated (stop)")
       ->option_text("TEXT")
@@ -285,7 +285,7 @@ void add_generate_command(CommandContext context) {
                    "(keeps its end; of a conversation the system message and the newest turns) or "
                    "skip (too_long)")
       ->option_text("HOW")
-      ->check(CLI::IsMember({"error", "truncate", "skip"}))
+      ->check(one_of({"error", "truncate", "skip"}))
       ->group(group);
   command->add_flag("--greedy", options->greedy, "The best token always (do_sample false)")
       ->group(group);
@@ -309,7 +309,7 @@ void add_generate_command(CommandContext context) {
       ->group(talk);
   command->add_option("--top", options->top, "Words shown for each mask (top)")
       ->option_text("N")
-      ->check(CLI::Range(1, 1000))
+      ->check(between(1, 1000))
       ->group(group);
   command->callback([options, context] {
     context.action = [options, context] { return run_generate(context.common, *options); };

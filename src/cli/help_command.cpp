@@ -74,7 +74,7 @@ void add_completion_command(CommandContext context) {
                   "  llmctl completion fish > ~/.config/fish/completions/llmctl.fish");
   completion->add_option("shell", *shell, "bash, zsh or fish")
       ->option_text("SHELL")
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+      ->check(one_of({"bash", "zsh", "fish"}))
       ->required();
   CLI::App* const root = &context.root;
   completion->callback([shell, context, root] {

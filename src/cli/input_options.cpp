@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/command.h"
 #include "io/text_source.h"
 
 namespace llmctl {
@@ -15,14 +16,14 @@ void add_input_options(CLI::App& command, InputOptions& options) {
       .add_option("--split", options.split,
                   "Documents of text files: blank_line, line or file (input.split)")
       ->option_text("HOW")
-      ->check(CLI::IsMember(kDocumentSplits));
+      ->check(one_of(kDocumentSplits));
   command
       .add_option("--format", options.format,
                   "text, jsonl, json, csv, tsv, html, mediawiki; else by content and name "
                   "(input.format)")
       ->option_text("NAME")
-      ->check(CLI::IsMember(
-          {"auto", "text", "jsonl", "json", "csv", "tsv", "html", "mediawiki", "tokens"}));
+      ->check(
+          one_of({"auto", "text", "jsonl", "json", "csv", "tsv", "html", "mediawiki", "tokens"}));
 }
 
 }  // namespace llmctl

@@ -98,7 +98,7 @@ void add_embed_command(CLI::App& inspect, const CommandContext& context) {
   command
       ->add_option("--pooling", options->pooling,
                    "mean of the tokens' last hidden states, that of the first (cls) or of the last")
-      ->check(CLI::IsMember({"mean", "cls", "last"}));
+      ->check(one_of({"mean", "cls", "last"}));
   command->add_flag("--raw", *raw, "Do not scale the vectors to length 1");
   command->callback([options, raw, context] {
     context.action = [options, raw, context] {

@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <iostream>
 #include <new>
-#include <sstream>
 
 #include "base/log.h"
 #include "base/signals.h"
@@ -43,42 +42,6 @@ std::vector<std::string> command_names(const CLI::App* app) {
   return names;
 }
 
-/// "100.000000" is 100.
-std::string short_number(std::string text) {
-  if (text.find('.') == text.npos) return text;
-  text.erase(text.find_last_not_of('0') + 1);
-  if (text.ends_with('.')) text.pop_back();
-  return text;
-}
-
-/// "NAME: Value -1 not in range 0.000000 to 100.000000" and "NAME: x not in {a,b}" as other errors
-/// are written; other texts as they are.
-std::string of_wrong_value(const std::string& text) {
-  const std::size_t colon = text.find(": ");
-  if (colon == text.npos) return text;
-  const std::string name = text.substr(0, colon), rest = text.substr(colon + 2);
-  constexpr std::string_view kValue = "Value ", kRange = " not in range ", kTo = " to ",
-                             kMember = " not in {";
-  const std::size_t range = rest.rfind(kRange), to = rest.rfind(kTo);
-  if (rest.starts_with(kValue) && range != rest.npos && to != rest.npos && range < to) {
-    const std::size_t low = range + kRange.size();
-    return concat(name, ": expected ", short_number(rest.substr(low, to - low)), kTo,
-                  short_number(rest.substr(to + kTo.size())), ", got ",
-                  rest.substr(kValue.size(), range - kValue.size()));
-  }
-  const std::size_t member = rest.rfind(kMember);
-  if (member != rest.npos && rest.ends_with('}')) {
-    const std::size_t begin = member + kMember.size();
-    std::vector<std::string> known;
-    std::istringstream names(rest.substr(begin, rest.size() - begin - 1));
-    for (std::string one; std::getline(names, one, ',');) known.push_back(one);
-    const std::string value = rest.substr(0, member);
-    return concat(name, ": expected one of ", join(known), ", got '", value, "'",
-                  did_you_mean(value, known));
-  }
-  return text;
-}
-
 /// What CLI11 says about an option's value.
 std::string in_our_words(const CLI::App& app, const CLI::ParseError& error) {
   const std::string text = error.what();
@@ -102,7 +65,6 @@ std::string in_our_words(const CLI::App& app, const CLI::ParseError& error) {
                     text.substr(equals + 3));
     }
   }
-  if (dynamic_cast<const CLI::ValidationError*>(&error) != nullptr) return of_wrong_value(text);
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
     for (const CLI::Option* option : app.get_options()) {
       if (option->get_name() + " is required" == text && option->get_positional())

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/log.h"
+#include "base/strings.h"
 #include "base/terminal.h"
 #include "cli/commands.h"
 #include "cli/input_options.h"
@@ -256,22 +257,28 @@ void print_vocabulary(const CommonOptions& common, const Tokenizer& tokenizer) {
   write_stdout(text);
 }
 
-/// What a tokenizer makes of files: members of the JSON, rows of the table.
+using TableRows = std::vector<std::vector<std::string>>;
+
+/// Files, and their odd pieces.
+struct FileTables {
+  TableRows rows, odd;
+};
+
+/// What a tokenizer makes of files: members of the JSON, rows of the tables.
 void measure(const std::string& path, const Tokenizer& tokenizer, const InputOptions& files,
-             bool named, Json& json, std::vector<std::vector<std::string>>& rows,
-             std::vector<std::vector<std::string>>& odd) {
+             bool named, Json& json, FileTables& tables) {
+  auto& [rows, odd] = tables;
   for (const auto& [file, statistics] : inspect_tokenizer_on_files(tokenizer, files)) {
     json["files"].push_back(statistics.to_json());
     json["files"].back()["file"] = file;
-    std::string longest;
-    for (std::size_t i = 0; i < std::min<std::size_t>(3, statistics.longest.size()); ++i) {
-      longest += (i ? " " : "") + statistics.longest[i];
-    }
+    const auto& pieces = statistics.longest;
+    const std::vector<std::string> longest(
+        pieces.begin(), pieces.begin() + std::min<std::ptrdiff_t>(3, std::ssize(pieces)));
     rows.push_back({file, format_bytes(statistics.bytes),
                     format_count(static_cast<double>(statistics.tokens)),
                     rate(statistics.bytes_per_token()), rate(statistics.characters_per_token()),
                     rate(100 * statistics.unknown_rate()), rate(100 * statistics.byte_rate()),
-                    std::to_string(statistics.odd), longest});
+                    std::to_string(statistics.odd), join(longest, " ")});
     if (named) rows.back().insert(rows.back().begin() + 1, path);
     for (std::size_t i = 0; i < std::min<std::size_t>(5, statistics.odd_pieces.size()); ++i) {
       const OddPiece& piece = statistics.odd_pieces[i];
@@ -291,7 +298,8 @@ int run_inspect(const CommonOptions& common, InspectOptions options) {
   const bool several = paths.size() > 1;
   Json all = Json::array();
   std::string text;
-  std::vector<std::vector<std::string>> rows, odd;
+  FileTables tables;
+  auto& [rows, odd] = tables;
   for (const std::string& path : paths) {
     const auto tokenizer = load_tokenizer(path);
     Json json = {{"tokenizer", path},
@@ -303,7 +311,7 @@ int run_inspect(const CommonOptions& common, InspectOptions options) {
                           {"pieces", std::to_string(tokenizer->vocab_size())},
                           {"fingerprint", tokenizer->fingerprint().substr(0, 16)}});
     if (!options.files.inputs.empty())
-      measure(path, *tokenizer, options.files, several, json, rows, odd);
+      measure(path, *tokenizer, options.files, several, json, tables);
     all.push_back(std::move(json));
   }
   if (!rows.empty()) {
@@ -315,7 +323,7 @@ int run_inspect(const CommonOptions& common, InspectOptions options) {
       columns.insert(columns.begin() + 1, "tokenizer");
       odd_columns.insert(odd_columns.begin() + 1, "tokenizer");
       // Files side by side: what each tokenizer makes of one stands together.
-      std::vector<std::vector<std::string>> sorted;
+      TableRows sorted;
       const std::size_t files = rows.size() / paths.size();
       for (std::size_t file = 0; file < files; ++file) {
         for (std::size_t t = 0; t < paths.size(); ++t) sorted.push_back(rows[t * files + file]);
@@ -356,14 +364,14 @@ void add_tokenizer_command(CommandContext context) {
       ->required();
   train_command->add_option("--vocab-size", train->vocab_size, "Number of pieces (vocab_size)")
       ->option_text("N")
-      ->check(CLI::Range(8, 1'000'000));
+      ->check(between(8, 1'000'000));
   train_command
       ->add_option("--recipe", train->recipe, "causal or masked: the special tokens (recipe)")
       ->option_text("NAME")
-      ->check(CLI::IsMember({"causal", "masked"}));
+      ->check(one_of({"causal", "masked"}));
   train_command->add_option("--type", train->model_type, "bpe, unigram, char or word (model_type)")
       ->option_text("TYPE")
-      ->check(CLI::IsMember({"bpe", "unigram", "char", "word"}));
+      ->check(one_of({"bpe", "unigram", "char", "word"}));
   train_command->add_flag("--overwrite", train->overwrite,
                           "Replace the tokenizer that the directory holds");
   add_input_options(*train_command, train->inputs);
@@ -392,12 +400,12 @@ void add_tokenizer_command(CommandContext context) {
       ->option_text("TEXT");
   encode_command->add_option("--max-length", encode->max_length, "Tokens to keep at most")
       ->option_text("N")
-      ->check(CLI::Range(1, 1 << 30));
+      ->check(between(1, 1 << 30));
   encode_command
       ->add_option("--truncation", encode->truncation,
                    "What gives way: longest_first, only_first or only_second")
       ->option_text("HOW")
-      ->check(CLI::IsMember({"longest_first", "only_first", "only_second"}));
+      ->check(one_of({"longest_first", "only_first", "only_second"}));
   encode_command->callback([encode, context] {
     context.action = [encode, context] { return run_encode(context.common, *encode); };
   });

@@ -369,11 +369,7 @@ class Preparation {
   };
 
   Json write_all() {
-    const bool replaces = options_.overwrite && fs::exists(output_);
-    const fs::path fresh = replaces ? fs::path(output_.string() + ".new") : output_;
-    std::error_code ignored;
-    if (replaces) fs::remove_all(fresh, ignored);  // of a killed process
-    AtomicDirectory building(fresh);
+    AtomicDirectory building(output_);
     Split splits[3];
     const bool text_too = config_.write_text.value_or(false) || !tokenizer_;
     for (int s = 0; s < 3; ++s) {
@@ -468,8 +464,7 @@ class Preparation {
     if (dropped_file) dropped_file->commit();
     write_file(building.path() / "report.html", prepare_page(manifest));
     write_file(building.path() / kShardManifest, dump_json(manifest, 2) + "\n");
-    building.commit();
-    if (replaces) replace_directory(fresh, output_);
+    building.commit(options_.overwrite);
     return manifest;
   }
 

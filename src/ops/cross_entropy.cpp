@@ -56,9 +56,14 @@ struct Pieces {
   at::Tensor rows_gradient, weight_gradient, bias_gradient;  // undefined where not wanted
 };
 
+/// The gradients that are asked for.
+struct Wanted {
+  bool rows = false, weight = false, bias = false;
+  bool any() const { return rows || weight || bias; }
+};
+
 Pieces compute_chunks(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias,
-                      const at::Tensor& labels, at::ScalarType compute, bool want_rows,
-                      bool want_weight, bool want_bias) {
+                      const at::Tensor& labels, at::ScalarType compute, const Wanted& want) {
   const at::ScalarType exact = compute == at::kDouble ? at::kDouble : at::kFloat;
   const std::int64_t count = rows.size(0), vocabulary = weight.size(0);
   // What the logits' product reads is there once, not once for each chunk.
@@ -66,12 +71,12 @@ Pieces compute_chunks(const at::Tensor& rows, const at::Tensor& weight, const at
   const at::Tensor wide_bias = bias.defined() ? bias.to(exact) : bias;
   Pieces pieces;
   pieces.losses = at::empty({count}, rows.options().dtype(exact));
-  if (want_rows) pieces.rows_gradient = at::empty_like(rows);
-  if (want_weight) pieces.weight_gradient = at::zeros_like(weight);
-  if (want_bias) pieces.bias_gradient = at::zeros_like(bias);
+  if (want.rows) pieces.rows_gradient = at::empty_like(rows);
+  if (want.weight) pieces.weight_gradient = at::zeros_like(weight);
+  if (want.bias) pieces.bias_gradient = at::zeros_like(bias);
   at::Tensor w;  // [V, D] in `compute`, for the gradients
   if (exact_weight.scalar_type() == compute) w = exact_weight;
-  const bool differentiate = want_rows || want_weight || want_bias;
+  const bool differentiate = want.any();
   const std::int64_t step = chunk_rows(rows, vocabulary);
   for (std::int64_t begin = 0; begin < count; begin += step) {
     const std::int64_t size = std::min(step, count - begin);
@@ -80,13 +85,13 @@ Pieces compute_chunks(const at::Tensor& rows, const at::Tensor& weight, const at
     if (wide_bias.defined()) logits.add_(wide_bias);
     pieces.losses.narrow(0, begin, size)
         .copy_(softmax_losses(logits, labels.narrow(0, begin, size), differentiate));
-    if (want_bias) pieces.bias_gradient.add_(logits.sum(0));
-    if (!want_rows && !want_weight) continue;
+    if (want.bias) pieces.bias_gradient.add_(logits.sum(0));
+    if (!want.rows && !want.weight) continue;
     // The gradient's products are in `compute`, as all others.
     if (!w.defined()) w = weight.to(compute);
     const at::Tensor gradient = logits.to(compute);
-    if (want_rows) pieces.rows_gradient.narrow(0, begin, size).copy_(gemm(gradient, w));
-    if (want_weight) {
+    if (want.rows) pieces.rows_gradient.narrow(0, begin, size).copy_(gemm(gradient, w));
+    if (want.weight) {
       if (compute == weight.scalar_type()) {
         gemm_add(pieces.weight_gradient, gradient.t(), chunk.to(compute));
       } else {
@@ -114,8 +119,9 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
                                const std::optional<at::Tensor>& given_bias,
                                const at::Tensor& labels, at::ScalarType compute) {
     const at::Tensor bias = given_bias.value_or(at::Tensor());
-    Pieces pieces = compute_chunks(rows, weight, bias, labels, compute, rows.requires_grad(),
-                                   weight.requires_grad(), bias.defined() && bias.requires_grad());
+    Pieces pieces = compute_chunks(
+        rows, weight, bias, labels, compute,
+        {rows.requires_grad(), weight.requires_grad(), bias.defined() && bias.requires_grad()});
     context->saved_data["gradients"] =
         std::vector<at::Tensor>{pieces.rows_gradient, pieces.weight_gradient, pieces.bias_gradient};
     context->mark_non_differentiable({pieces.losses});
@@ -153,7 +159,7 @@ at::Tensor linear_cross_entropy(const at::Tensor& rows, const at::Tensor& weight
     return outputs[0];
   }
   const c10::AutoGradMode no_grad(false);
-  const Pieces pieces = compute_chunks(rows, weight, bias, wanted, compute, false, false, false);
+  const Pieces pieces = compute_chunks(rows, weight, bias, wanted, compute, {});
   if (per_row) *per_row = pieces.losses;
   return pieces.losses.sum();
 }

@@ -146,20 +146,21 @@ GenerationRequest make_request(const ModelFacts& facts, const EncodedPrompt& pro
 std::vector<std::vector<GeneratedText>> generate_texts(
     Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
     const std::vector<std::string>& prompts, const GenerationSettings& settings,
-    const Context& context, const TextCallback& on_text, std::size_t first_prompt) {
+    const Context& context, const TextProgress& progress) {
   std::vector<EncodedPrompt> encoded;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    const std::string place = concat("prompt ", first_prompt + i + 1);
+    const std::string place = concat("prompt ", progress.first_prompt + i + 1);
     encoded.push_back(model.facts().encoder_decoder ? encode_source(*tokenizer, prompts[i], place)
                                                     : encode_prompt(*tokenizer, prompts[i], place));
   }
-  return generate_texts(model, tokenizer, encoded, settings, context, on_text, first_prompt);
+  return generate_texts(model, tokenizer, encoded, settings, context, progress);
 }
 
 std::vector<std::vector<GeneratedText>> generate_texts(
     Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
     const std::vector<EncodedPrompt>& prompts, const GenerationSettings& settings,
-    const Context& context, const TextCallback& on_text, std::size_t first_prompt) {
+    const Context& context, const TextProgress& progress) {
+  const auto& [on_text, first_prompt] = progress;
   const ModelFacts& facts = model.facts();
   check_prompts(facts, prompts, settings);
   // What the model writes may be in other words than what it reads.

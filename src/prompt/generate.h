@@ -75,19 +75,25 @@ struct TextPiece {
 };
 using TextCallback = std::function<void(const TextPiece&)>;
 
+/// Where prompts stand, and who follows their answers.
+struct TextProgress {
+  TextCallback on_text = {};
+  /// The index of the first prompt, for draws (each prompt of a file has its own, however the file
+  /// is cut) and messages.
+  std::size_t first_prompt = 0;
+};
+
 /// Continues prompts with a causal model, or answers them with an encoder-decoder (in the
 /// tokenizer's target vocabulary): result[i][s] is sample s of prompt i. A text ends with an eos
-/// token, at a stop string wherever it falls in the tokens, or by length. `first_prompt` is the
-/// index of the first prompt, for draws (each prompt of a file has its own, however the file is
-/// cut) and messages. kData as check_prompts().
+/// token, at a stop string wherever it falls in the tokens, or by length. kData as check_prompts().
 std::vector<std::vector<GeneratedText>> generate_texts(
     Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
     const std::vector<EncodedPrompt>& prompts, const GenerationSettings& settings,
-    const Context& context, const TextCallback& on_text = {}, std::size_t first_prompt = 0);
+    const Context& context, const TextProgress& progress = {});
 /// The same for prompts as texts.
 std::vector<std::vector<GeneratedText>> generate_texts(
     Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
     const std::vector<std::string>& prompts, const GenerationSettings& settings,
-    const Context& context, const TextCallback& on_text = {}, std::size_t first_prompt = 0);
+    const Context& context, const TextProgress& progress = {});
 
 }  // namespace llmctl

@@ -164,10 +164,13 @@ std::int64_t GenerationSettings::total_limit(std::int64_t positions) const {
   return by_length ? std::min(positions, *max_length) : positions;
 }
 
+std::int64_t prompt_room(std::int64_t length, std::int64_t answer) {
+  return std::max<std::int64_t>(length - std::min(answer, length / 2), 1);
+}
+
 std::int64_t GenerationSettings::prompt_room(std::int64_t positions) const {
-  const std::int64_t limit = total_limit(positions);
-  const std::int64_t answer = max_new_tokens.value_or(SamplingOptions().max_new_tokens);
-  return std::max<std::int64_t>(limit - std::min(answer, limit / 2), 1);
+  return llmctl::prompt_room(total_limit(positions),
+                             max_new_tokens.value_or(SamplingOptions().max_new_tokens));
 }
 
 SamplingOptions GenerationSettings::options(const ModelFacts& facts, std::int64_t prompt,

@@ -120,6 +120,10 @@ GenerationConfig read_generation(const ConfigNode& section);
 
 enum class TooLong { kError, kTruncate, kSkip };
 
+/// Tokens of `length` that a prompt may have before an answer of `answer` tokens: at least half,
+/// and 1 or more.
+std::int64_t prompt_room(std::int64_t length, std::int64_t answer);
+
 /// What all prompts of a command share.
 struct GenerationSettings {
   SamplingOptions sampling;  ///< without the lengths, which depend on the prompt
@@ -135,7 +139,7 @@ struct GenerationSettings {
 
   /// Tokens that prompt and answer have together at most, with a model of so many positions.
   std::int64_t total_limit(std::int64_t positions) const;
-  /// Tokens that a shortened prompt has: what max_new_tokens leaves, at least half; 1 or more.
+  /// Tokens that a shortened prompt has: what max_new_tokens leaves of total_limit().
   std::int64_t prompt_room(std::int64_t positions) const;
   /// Ends texts at this token too.
   void add_eos(TokenId id);

@@ -318,7 +318,7 @@ class Evaluation {
   }
 
   void take(TaskEvaluation result, EvaluationEntry& entry) {
-    for (const std::string& note : result.notes) report_.add_note(note);
+    for (const std::string& note : result.notes) warn_once(report_.notes, note);
     entry.scores = std::move(result.scores);
     entry.samples = std::move(result.samples);
     entry.baselines = std::move(result.baselines);
@@ -360,12 +360,12 @@ class Evaluation {
         root_.fail(key, "there is no such score" + did_you_mean(name, names_of(promised_)));
       if (const auto error = bound_error(*kind, bound); !error.empty()) root_.fail(key, error);
       if (const auto doubt = bound_doubt(*kind, bound); !doubt.empty())
-        report_.add_note(concat(key, ": ", doubt));
+        warn_once(report_.notes, concat(key, ": ", doubt));
     }
   }
 
   void note_idle(const std::string& key, const std::string& why) {
-    report_.add_note(concat(key, " has no effect: ", why));
+    warn_once(report_.notes, concat(key, " has no effect: ", why));
   }
 
   /// Settings for models where none is scored.
@@ -463,12 +463,6 @@ Json EvaluationReport::to_json() const {
   if (!missed.empty()) json["missed"] = missed;
   if (!notes.empty()) json["notes"] = notes;
   return json;
-}
-
-void EvaluationReport::add_note(const std::string& note) {
-  if (std::find(notes.begin(), notes.end(), note) != notes.end()) return;
-  log_warning(note);
-  notes.push_back(note);
 }
 
 }  // namespace llmctl

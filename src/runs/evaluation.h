@@ -32,8 +32,6 @@ struct EvaluationReport {
   /// Scores as bounds name them: "NAME.METRIC", and "METRIC" too when there is one entry; baselines
   /// as "NAME.RULE.METRIC" ("ngram5.loss").
   Scores flat() const;
-  /// Logs a note that is new and keeps it.
-  void add_note(const std::string& note);
   Json to_json() const;
 };
 

@@ -213,11 +213,7 @@ std::vector<std::string> idle_settings(const GenerateConfig& config, const Gener
 }  // namespace
 
 void GenerationReport::add_notes(const std::vector<std::string>& some) {
-  for (const std::string& note : some) {
-    if (std::find(notes.begin(), notes.end(), note) != notes.end()) continue;
-    log_warning(note);
-    notes.push_back(note);
-  }
+  for (const std::string& note : some) warn_once(notes, note);
 }
 
 namespace {

@@ -51,16 +51,7 @@ TokenizerTrainReport train_tokenizer_on_files(const TokenizerTrainConfig& config
     }
     notes.log();
   };
-  std::error_code ignored;
-  if (!fs::exists(directory, ignored) || fs::is_empty(directory, ignored)) {
-    return train_tokenizer(config, documents, directory);
-  }
-  // The old one stays until the new one is complete.
-  const TemporaryPath fresh(directory.string() + ".new");
-  fs::remove_all(fresh.path(), ignored);
-  const auto report = train_tokenizer(config, documents, fresh.path());
-  replace_directory(fresh.path(), directory);
-  return report;
+  return train_tokenizer(config, documents, directory, overwrite);
 }
 
 void for_each_input_text(const std::string& file,

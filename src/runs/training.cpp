@@ -141,16 +141,15 @@ class TrainingSetup {
   /// Kernels that this machine chooses otherwise round otherwise: the run goes on, to weights that
   /// are not bit for bit those of the machine that it began on.
   void tell_other_kernels(const Json& now) const {
-    std::string text;
+    std::vector<std::string> others;
     for (const char* name : {"libtorch", "cpu_capability", "fp32_products", "precision"}) {
       const Json then = read_environment(directory_, name);
       if (then.is_null() || then == now.at(name)) continue;
-      text += concat(text.empty() ? "" : ", ", name, " ", dump_json(now.at(name)), ", before ",
-                     dump_json(then));
+      others.push_back(concat(name, " ", dump_json(now.at(name)), ", before ", dump_json(then)));
     }
-    if (!text.empty())
+    if (!others.empty())
       log_warning("the run goes on with other kernels, whose results differ in the last bits: ",
-                  text);
+                  join(others));
   }
 
   /// What step / steps_per_epoch lacks or has too much where the batch size has changed.

@@ -8,10 +8,6 @@
 namespace llmctl {
 namespace {
 
-bool has_role(const Json& message, const char* role) {
-  return message.value("role", Json()) == role;
-}
-
 /// Where the text goes on behind its first `count` tokens, at a whole character.
 std::size_t begin_behind(const std::string& text, const Encoding& encoding, std::size_t count) {
   std::size_t begin = encoding.offsets[count].begin;
@@ -40,6 +36,10 @@ Json* longest_of_last_turn(Json& messages) {
 }
 
 }  // namespace
+
+bool has_role(const Json& message, const char* role) {
+  return message.value("role", Json()) == role;
+}
 
 PromptCut& PromptCut::operator+=(const PromptCut& other) {
   turns += other.turns;

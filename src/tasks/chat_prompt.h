@@ -12,6 +12,9 @@
 
 namespace llmctl {
 
+/// Whether a message is of "user", "assistant", "system", …
+bool has_role(const Json& message, const char* role);
+
 /// What shortening took from prompts.
 struct PromptCut {
   std::size_t turns = 0;      ///< the oldest ones of conversations, whole

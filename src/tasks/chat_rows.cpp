@@ -8,10 +8,6 @@
 namespace llmctl {
 namespace {
 
-bool has_role(const Json& message, const char* role) {
-  return message.value("role", Json()) == role;
-}
-
 ChatRequest request_of(const Dialogue& dialogue, Json messages, bool add_generation_prompt) {
   ChatRequest request;
   request.messages = std::move(messages);

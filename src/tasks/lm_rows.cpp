@@ -32,9 +32,9 @@ std::vector<Batch> RowSource::batches(std::int64_t step) const {
   return batches;
 }
 
-void for_each_row_batch(const Shards& shards, const RowPlan& plan, std::int64_t batch_size,
-                        const World& world, const MakeRow& make_row, std::int64_t pad,
+void for_each_row_batch(const PlannedRows& planned, std::int64_t batch_size, const World& world,
                         const std::function<void(const Batch&)>& use) {
+  const auto& [shards, plan, make_row, pad] = planned;
   require(batch_size > 0, ErrorCode::kConfig, "a batch size of ", batch_size);
   std::vector<std::pair<std::int64_t, std::uint64_t>> order;  // length, row
   order.reserve(plan.rows());

@@ -40,10 +40,17 @@ class RowSource : public Source {
   std::int64_t pad_;
 };
 
-/// Calls `use` with this rank's batches of all rows of the plan, rows of like length together.
-/// Keys are random_key(0, "validation masking", row).
-void for_each_row_batch(const Shards& shards, const RowPlan& plan, std::int64_t batch_size,
-                        const World& world, const MakeRow& make_row, std::int64_t pad,
+/// All rows of a plan, and what they become.
+struct PlannedRows {
+  const Shards& shards;
+  const RowPlan& plan;
+  const MakeRow& make_row;
+  std::int64_t pad = 0;
+};
+
+/// Calls `use` with this rank's batches of the rows, rows of like length together. Keys are
+/// random_key(0, "validation masking", row).
+void for_each_row_batch(const PlannedRows& planned, std::int64_t batch_size, const World& world,
                         const std::function<void(const Batch&)>& use);
 
 /// What is scored of held-out text beside its loss and perplexity.

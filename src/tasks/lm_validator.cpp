@@ -58,19 +58,18 @@ ValidationResult LmValidator::validate(const Context& given) {
   context.train = false;
   Sums sums;
   double tokens = 0;
-  for_each_row_batch(shards, plan_, validation_.batch_size, world_, validation_.make_row,
-                     validation_.pad, [&](const Batch& host) {
-                       const Batch batch = to_model(host, model_);
-                       const LabelledRows rows = labelled_rows(model_, batch, context);
-                       if (rows.labels.numel() == 0) return;
-                       tokens += static_cast<double>(rows.labels.numel());
-                       if (validation_.scores.accuracy) {
-                         add_hits(model_, rows, context, sums);
-                       } else {
-                         add_to(sums.nats,
-                                model_.lm_loss(rows.hidden, rows.labels, context).to(at::kDouble));
-                       }
-                     });
+  const PlannedRows planned = {shards, plan_, validation_.make_row, validation_.pad};
+  for_each_row_batch(planned, validation_.batch_size, world_, [&](const Batch& host) {
+    const Batch batch = to_model(host, model_);
+    const LabelledRows rows = labelled_rows(model_, batch, context);
+    if (rows.labels.numel() == 0) return;
+    tokens += static_cast<double>(rows.labels.numel());
+    if (validation_.scores.accuracy) {
+      add_hits(model_, rows, context, sums);
+    } else {
+      add_to(sums.nats, model_.lm_loss(rows.hidden, rows.labels, context).to(at::kDouble));
+    }
+  });
   std::array<double, 3> totals{value_of(sums.nats), value_of(sums.correct), tokens};
   world_.sum(totals);
   const auto [nats, correct, count] = totals;

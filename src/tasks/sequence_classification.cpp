@@ -250,34 +250,34 @@ std::unique_ptr<Source> SequenceClassification::source(const Batching& batching)
       BucketedSource::Fingerprints{digest.hex(), content.hex()});
 }
 
+/// Held-out texts with their rows and the ids of their classes, and the names of all classes.
+struct HeldOutTexts {
+  const std::vector<LabelledText>& texts;
+  const TextRows& rows;
+  const std::vector<std::size_t>& ids;
+  const std::vector<std::string>& names;
+};
+
 class ClassificationValidator : public Validator {
  public:
-  ClassificationValidator(Model& model, const std::vector<LabelledText>& texts,
-                          const TextRows& rows, const std::vector<std::size_t>& ids,
-                          const std::vector<std::string>& names, TokenId pad,
+  ClassificationValidator(Model& model, const HeldOutTexts& held, TokenId pad,
                           std::int64_t batch_size, World& world)
-      : model_(model),
-        texts_(texts),
-        rows_(rows),
-        ids_(ids),
-        names_(names),
-        pad_(pad),
-        batch_size_(batch_size),
-        world_(world) {}
+      : model_(model), held_(held), pad_(pad), batch_size_(batch_size), world_(world) {}
 
   ValidationResult validate(const Context& context) override {
-    const auto logits = predict_logits(model_, rows_, {pad_, batch_size_, context}, world_);
-    ConfusionMatrix matrix(names_.size());
+    const auto& [texts, rows, ids, names] = held_;
+    const auto logits = predict_logits(model_, rows, {pad_, batch_size_, context}, world_);
+    ConfusionMatrix matrix(names.size());
     double loss[] = {0.0, 0.0};
     ValidationResult result;
-    for (std::size_t i = 0; i < texts_.size(); ++i) {
+    for (std::size_t i = 0; i < texts.size(); ++i) {
       if (logits[i].empty()) continue;
       const std::vector<float> shares = softmax(logits[i]);
-      matrix.add(ids_[i], best_class(shares));
-      loss[0] -= std::log(std::max(shares[ids_[i]], 1e-30f));
+      matrix.add(ids[i], best_class(shares));
+      loss[0] -= std::log(std::max(shares[ids[i]], 1e-30f));
       loss[1] += 1;
       if (result.samples.size() < kSamples) {
-        result.samples.push_back(sample_line(texts_[i], names_[best_class(shares)]));
+        result.samples.push_back(sample_line(texts[i], names[best_class(shares)]));
       }
     }
     world_.sum(matrix.numbers());
@@ -289,10 +289,7 @@ class ClassificationValidator : public Validator {
 
  private:
   Model& model_;
-  const std::vector<LabelledText>& texts_;
-  const TextRows& rows_;
-  const std::vector<std::size_t>& ids_;
-  const std::vector<std::string>& names_;
+  const HeldOutTexts held_;
   TokenId pad_;
   std::int64_t batch_size_;
   World& world_;
@@ -301,8 +298,8 @@ class ClassificationValidator : public Validator {
 std::unique_ptr<Validator> SequenceClassification::validator(Model& model, std::int64_t batch_size,
                                                              World& world) const {
   if (valid_.empty()) return nullptr;
-  return std::make_unique<ClassificationValidator>(model, valid_, valid_rows_, valid_ids_, names_,
-                                                   pad(), batch_size, world);
+  const HeldOutTexts held = {valid_, valid_rows_, valid_ids_, names_};
+  return std::make_unique<ClassificationValidator>(model, held, pad(), batch_size, world);
 }
 
 std::vector<LabelledText> SequenceClassification::read_references(

@@ -236,7 +236,7 @@ AnswerList TextResponder::answer(std::span<const AnswerInput> inputs, std::size_
     stream = [&](const TextPiece& piece) { on_text(piece.text); };
   AnswerList answers;
   for (auto& samples :
-       generate_texts(model_, tokenizer_, prompts, generation_, context_, stream, first)) {
+       generate_texts(model_, tokenizer_, prompts, generation_, context_, {stream, first})) {
     skipped_ += samples.front().finish_reason == "skipped";
     shortened_ += samples.front().shortened;
     for (const GeneratedText& sample : samples) out_of_positions_ += sample.out_of_positions;

@@ -202,11 +202,6 @@ Rows TextGeneration::encode(const std::vector<Dialogue>& dialogues, const Conver
   return rows;
 }
 
-/// Tokens that a prompt may have so that an answer of the length that is scored has room.
-std::int64_t prompt_room(std::int64_t length, std::int64_t max_new_tokens) {
-  return length - std::min(max_new_tokens, length / 2);
-}
-
 /// What becomes of prompts with more than `room` tokens; empty where there is none.
 std::string long_prompts_note(const std::vector<Dialogue>& dialogues, const ConversationForm& form,
                               std::int64_t room) {

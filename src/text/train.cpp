@@ -296,9 +296,9 @@ TrainingEstimate estimate_training(const TokenizerTrainConfig& config, std::uint
 
 TokenizerTrainReport train_tokenizer(const TokenizerTrainConfig& config,
                                      const DocumentReader& documents,
-                                     const std::filesystem::path& directory) {
+                                     const std::filesystem::path& directory, bool overwrite) {
   const auto start = std::chrono::steady_clock::now();
-  if (std::filesystem::exists(directory) &&
+  if (!overwrite && std::filesystem::exists(directory) &&
       !(std::filesystem::is_directory(directory) && std::filesystem::is_empty(directory))) {
     fail(ErrorCode::kCannotCreate, directory, ": already there and not an empty directory");
   }
@@ -309,7 +309,7 @@ TokenizerTrainReport train_tokenizer(const TokenizerTrainConfig& config,
   report.pieces = tokenizer.vocab_size();
   AtomicDirectory output(directory);
   tokenizer.save(output.path(), 0);
-  output.commit();
+  output.commit(overwrite);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

@@ -99,9 +99,10 @@ using DocumentReader = std::function<void(const std::function<bool(std::string_v
 /// breaks are characters like any other; without byte fallback (but for word, which glues them to
 /// their neighbours) they and tabs get pieces of their own. kConfig: a vocabulary too small for the
 /// alphabet or larger than the text gives, naming the size that works. kData: invalid UTF-8, no
-/// text. kCannotCreate: something is in `directory`.
+/// text. kCannotCreate: something is in `directory` and no `overwrite` replaces it.
 TokenizerTrainReport train_tokenizer(const TokenizerTrainConfig& config,
                                      const DocumentReader& documents,
-                                     const std::filesystem::path& directory);
+                                     const std::filesystem::path& directory,
+                                     bool overwrite = false);
 
 }  // namespace llmctl

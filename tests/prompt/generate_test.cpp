@@ -29,7 +29,7 @@ class Generate : public ::testing::Test {
     return "";
   }
   auto generate(const std::vector<std::string>& prompts, const TextCallback& on_text = {}) {
-    return generate_texts(model, tokenizer, prompts, settings, Context(), on_text);
+    return generate_texts(model, tokenizer, prompts, settings, Context(), {on_text});
   }
   static TextCallback pieces_of(std::vector<TextPiece>& pieces) {
     return [&pieces](const TextPiece& piece) { pieces.push_back(piece); };
@@ -112,7 +112,7 @@ TEST_F(Generate, DrawsSeveralSamples) {
   }
   EXPECT_EQ(different.size(), 8u);
   // Prompt 2 alone, under its own number, gives the same.
-  const auto alone = generate_texts(model, tokenizer, {"b"}, settings, Context(), {}, 1);
+  const auto alone = generate_texts(model, tokenizer, {"b"}, settings, Context(), {{}, 1});
   for (std::size_t s = 0; s < 4; ++s) EXPECT_EQ(alone[0][s].ids, results[1][s].ids);
 }
 

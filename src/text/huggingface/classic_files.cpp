@@ -65,7 +65,7 @@ class AddedList {
       lstrip = config_[key].is_object() && config_[key].value("lstrip", Json(false)) == true;
     }
     const auto known = id(name);
-    if (known) put(name, *known, true, lstrip);
+    if (known) put(name, *known, {.special = true, .lstrip = lstrip});
     return known;
   }
 
@@ -80,9 +80,12 @@ class AddedList {
         const bool digits =
             !id.empty() && id.size() < 9 && id.find_first_not_of("0123456789") == id.npos;
         if (!digits) token.fail("expected an id");
-        put(token["content"].string(), std::stoll(id), token.boolean_or("special", false),
-            token.boolean_or("lstrip", false), token.boolean_or("rstrip", false),
-            token.boolean_or("single_word", false), token.boolean_or("normalized", false));
+        put(token["content"].string(), std::stoll(id),
+            {.special = token.boolean_or("special", false),
+             .lstrip = token.boolean_or("lstrip", false),
+             .rstrip = token.boolean_or("rstrip", false),
+             .single_word = token.boolean_or("single_word", false),
+             .normalized = token.boolean_or("normalized", false)});
       }
     }
     const std::filesystem::path path = directory_ / "added_tokens.json";
@@ -92,7 +95,7 @@ class AddedList {
     for (const auto& [name, id] : added.items()) {
       if (!id.is_number_unsigned())
         fail(ErrorCode::kData, path, ": \"", name, "\": expected an id");
-      put(name, id.get<std::int64_t>(), false, false);
+      put(name, id.get<std::int64_t>(), {});
     }
   }
 
@@ -104,18 +107,21 @@ class AddedList {
   }
 
  private:
-  void put(const std::string& name, std::int64_t id, bool special, bool lstrip, bool rstrip = false,
-           bool single_word = false, bool normalized = false) {
+  struct Flags {
+    bool special = false, lstrip = false, rstrip = false, single_word = false, normalized = false;
+  };
+
+  void put(const std::string& name, std::int64_t id, const Flags& flags) {
     for (const Json& token : tokens_) {
       if (token["content"] == name) return;  // what was said first holds
     }
     tokens_.push_back({{"id", id},
                        {"content", name},
-                       {"single_word", single_word},
-                       {"lstrip", lstrip},
-                       {"rstrip", rstrip},
-                       {"normalized", normalized},
-                       {"special", special}});
+                       {"single_word", flags.single_word},
+                       {"lstrip", flags.lstrip},
+                       {"rstrip", flags.rstrip},
+                       {"normalized", flags.normalized},
+                       {"special", flags.special}});
     ids_.emplace(name, id);
   }
 
