@@ -1,24 +1,16 @@
 #include <unistd.h>
 #include <CLI/CLI.hpp>
-#include <filesystem>
 #include <memory>
 
-#include "base/output.h"
 #include "base/terminal.h"
 #include "cli/commands.h"
-#include "io/shard_index.h"
 #include "report/table.h"
 #include "runs/export.h"
 
 namespace llmctl {
 
 void add_export_command(CommandContext context) {
-  struct Options {
-    std::string model, output, dtype;
-    std::uint64_t max_shard_bytes = kMaxShardBytes;
-    bool dry_run = false;
-  };
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExportOptions>();
   CLI::App* command = add_command(
       context.root, context.common, "export",
       "Write a clean model directory: weights, config and tokenizer, without a run's other files",
@@ -27,7 +19,7 @@ void add_export_command(CommandContext context) {
   command->add_option("-m,--model", options->model, "Model, checkpoint or run directory")
       ->option_text("DIR")
       ->required();
-  command->add_option("-o,--output", options->output, "Directory to make")
+  command->add_option("-o,--output", options->directory, "Directory to make")
       ->option_text("DIR")
       ->required();
   command
@@ -41,22 +33,12 @@ void add_export_command(CommandContext context) {
       ->option_text("SIZE (5GB)")
       ->transform(CLI::AsSizeValue(true))
       ->check(CLI::PositiveNumber);
+  command->add_flag("--overwrite", options->overwrite, "Replace a model's directory that is there");
   command->add_flag("--dry-run", options->dry_run,
                     "Check everything, print the plan, write nothing");
   command->callback([options, context] {
     context.action = [options, context] {
-      // The ways others name files of models.
-      const std::string extension = std::filesystem::path(options->output).extension().string();
-      for (const char* file : {".gguf", ".safetensors", ".bin", ".pt", ".pth", ".onnx"}) {
-        require(extension != file, ErrorCode::kUsage, options->output,
-                ": export writes a "
-                "directory, in Hugging Face's format; name one without ",
-                file);
-      }
-      check_output_directory(options->output, "choose a new directory");
-      const ExportReport report =
-          export_model_directory(options->model, options->output, options->dtype,
-                                 options->max_shard_bytes, options->dry_run);
+      const ExportReport report = export_model_directory(*options);
       print_result(
           context.common, report.to_json(),
           render_facts(STDOUT_FILENO, options->dry_run ? "plan of export" : "export",

@@ -164,18 +164,19 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   const JsonDocument document = load_document(config, "generate");
   const GenerationFlags flags{
       .raw = options.raw, .chat = options.chat, .overwrite = options.overwrite};
+  const bool has_input = document.value.contains("input") &&
+                         std::any_of(document.value["input"].begin(), document.value["input"].end(),
+                                     [](const Json& value) { return !value.empty(); });
+  const bool conversation = options.chat && !has_input;
   if (config.dry_run) {
-    const auto plan = plan_generation(document, flags);
+    const auto plan = conversation ? plan_chat(document) : plan_generation(document, flags);
     Json json = Json::object();
     for (const auto& [name, value] : plan.facts) json[name] = value;
     if (!plan.notes.empty()) json["notes"] = plan.notes;
     print_result(common, json, render_facts(STDOUT_FILENO, "plan of generate", plan.facts));
     return 0;
   }
-  const bool has_input = document.value.contains("input") &&
-                         std::any_of(document.value["input"].begin(), document.value["input"].end(),
-                                     [](const Json& value) { return !value.empty(); });
-  if (options.chat && !has_input) return converse(common, document);
+  if (conversation) return converse(common, document);
   const bool from_file =
       document.value.contains("input") && document.value["input"].contains("file");
   AnswerPrinter printer(common, from_file);

@@ -229,7 +229,7 @@ void export_model(const std::string& model, const std::filesystem::path& directo
   require(dtype.empty() || dtype == "fp32" || dtype == "bf16" || dtype == "fp16", ErrorCode::kUsage,
           "dtype ", dtype, ": expected fp32, bf16 or fp16");
   translate_torch_errors(
-      [&] { export_model_directory(model, directory, dtype, kMaxShardBytes, false); });
+      [&] { export_model_directory({.model = model, .directory = directory, .dtype = dtype}); });
 }
 
 std::string inspect(const std::string& path) {

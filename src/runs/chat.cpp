@@ -7,7 +7,6 @@
 #include "base/signals.h"
 #include "base/utf8.h"
 #include "config/fields.h"
-#include "runs/generation.h"
 #include "tasks/text_answers.h"
 
 namespace llmctl {
@@ -74,9 +73,13 @@ class Conversation {
   std::size_t turn_ = 0;  // each answer draws for itself
 };
 
-}  // namespace
+/// Who holds the conversation that a configuration describes.
+struct Partner {
+  AnsweringModel answering;
+  TextResponder& responder;
+};
 
-void run_chat(const JsonDocument& document, const ChatConsole& console) {
+Partner partner_of(const JsonDocument& document) {
   GenerateConfig config = read_generate_config(document);
   // A conversation goes on where a file of prompts would be refused.
   if (!config.generation.contains("too_long")) config.generation["too_long"] = "truncate";
@@ -87,7 +90,20 @@ void run_chat(const JsonDocument& document, const ChatConsole& console) {
   require(responder != nullptr && responder->form().holds_conversations(), ErrorCode::kUsage,
           answering.loaded.directory.string(), ": a ", answering.loaded.model->facts().architecture,
           " holds no conversations");
-  Conversation conversation(*responder, console);
+  return {std::move(answering), *responder};
+}
+
+}  // namespace
+
+GenerationPlan plan_chat(const JsonDocument& document) {
+  const Partner partner = partner_of(document);
+  return {plan_facts(partner.answering, "a conversation", "standard output"),
+          partner.responder.notes()};
+}
+
+void run_chat(const JsonDocument& document, const ChatConsole& console) {
+  const Partner partner = partner_of(document);
+  Conversation conversation(partner.responder, console);
   while (const auto line = console.read()) {
     if (const auto bad = find_invalid_utf8(*line)) {
       console.warn(concat("the line is not UTF-8 at byte ", *bad, "; it is left out"));

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "config/json.h"
+#include "runs/generation.h"
 
 namespace llmctl {
 
@@ -26,5 +27,8 @@ struct ChatConsole {
 /// (chat.template, else the model's), or as the model's fine-tuning on prompts and answers had
 /// them. kUsage for a model with neither.
 void run_chat(const JsonDocument& document, const ChatConsole& console);
+
+/// For --dry-run: refuses what run_chat() would refuse before the first line.
+GenerationPlan plan_chat(const JsonDocument& document);
 
 }  // namespace llmctl

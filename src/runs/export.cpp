@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "base/files.h"
+#include "base/output.h"
 #include "models/lora.h"
 #include "models/model.h"
 #include "runs/assembly.h"
@@ -52,23 +54,43 @@ void copy_companions(const fs::path& from, const fs::path& to, bool description)
   }
 }
 
-}  // namespace
-
-ExportReport export_model_directory(const std::string& model, const fs::path& directory,
-                                    const std::string& dtype, std::uint64_t max_shard_bytes,
-                                    bool dry_run) {
-  ExportReport report;
-  report.source = resolve_model_directory(model);
-  report.directory = directory;
+/// The place of the result: its name, and what is there.
+void check_place_of(const ExportOptions& options) {
+  const fs::path& directory = options.directory;
+  // The ways others name files of models.
   for (const char* file : {".gguf", ".safetensors", ".bin", ".pt", ".pth", ".onnx", ".zip"}) {
     require(directory.extension() != file, ErrorCode::kUsage, directory,
-            ": export writes a Hugging Face model directory, not a ", file,
-            " file; name a directory");
+            ": export writes a directory, in Hugging Face's format; name one without ", file);
   }
   std::error_code ignored;
-  const bool exists = fs::exists(fs::symlink_status(directory, ignored));
-  require(!exists || (fs::is_directory(directory, ignored) && fs::is_empty(directory, ignored)),
-          ErrorCode::kCannotCreate, directory.string(), ": exists; choose a new directory");
+  if (!options.overwrite || !fs::exists(directory / "config.json", ignored)) {
+    check_output_directory(directory, options.overwrite
+                                          ? "it is no model's directory, choose another one"
+                                          : "choose another directory or use --overwrite");
+  }
+}
+
+/// Weights are read from their files while the copy is written, and a run is more than a copy.
+void check_replaced(const fs::path& directory, const fs::path& source) {
+  std::vector<fs::path> inputs = {source};
+  if (is_adapter_directory(source)) inputs.push_back(base_directory(source));
+  std::error_code ignored;
+  for (const fs::path& input : inputs) {
+    require(!fs::equivalent(directory, input, ignored), ErrorCode::kCannotCreate, directory,
+            ": is the model that is exported; choose another directory");
+  }
+  require(!fs::exists(directory / "run.json", ignored), ErrorCode::kCannotCreate, directory,
+          ": is a run, which export does not replace; choose another directory");
+}
+
+}  // namespace
+
+ExportReport export_model_directory(const ExportOptions& options) {
+  check_place_of(options);
+  ExportReport report;
+  report.source = resolve_model_directory(options.model);
+  report.directory = options.directory;
+  check_replaced(report.directory, report.source);
   const auto tokenizer = load_tokenizer_of(report.source);
   ModelRequest request;
   request.mapped = true;
@@ -77,26 +99,30 @@ ExportReport export_model_directory(const std::string& model, const fs::path& di
   report.architecture = loaded->facts().architecture;
   report.parameters = loaded->parameter_count();
   std::optional<at::ScalarType> type;
-  if (!dtype.empty()) {
-    type = dtype == "bf16" ? at::kBFloat16 : dtype == "fp16" ? at::kHalf : at::kFloat;
+  if (!options.dtype.empty()) {
+    type = options.dtype == "bf16"   ? at::kBFloat16
+           : options.dtype == "fp16" ? at::kHalf
+                                     : at::kFloat;
   }
   const at::ScalarType most = type.value_or(loaded->stored_dtype());
   report.dtype = most == at::kBFloat16 ? "bf16" : most == at::kHalf ? "fp16" : "fp32";
   report.bytes = static_cast<std::uint64_t>(report.parameters) * c10::elementSize(most);
-  if (dry_run) {
+  if (options.dry_run) {
     loaded->check_values(type);
     return report;
   }
-  if (directory.has_parent_path()) make_directories(directory.parent_path());
-  if (exists) fs::remove(directory, ignored);
-  AtomicDirectory output(directory);
-  loaded->save(output.path(), type, max_shard_bytes);
+  // A link stays one: its target is written.
+  const fs::path target =
+      fs::is_symlink(report.directory) ? fs::weakly_canonical(report.directory) : report.directory;
+  if (target.has_parent_path()) make_directories(target.parent_path());
+  AtomicDirectory output(target);
+  loaded->save(output.path(), type, options.max_shard_bytes);
   tokenizer->save(output.path(), loaded->facts().max_positions);
   copy_companions(report.source, output.path(), true);
   if (is_adapter_directory(report.source)) {
     copy_companions(base_directory(report.source), output.path(), false);
   }
-  output.commit();
+  output.commit(options.overwrite);
   return report;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "config/json.h"
+#include "io/shard_index.h"
 
 namespace llmctl {
 
@@ -18,14 +19,19 @@ struct ExportReport {
   Json to_json() const;
 };
 
-/// Writes config.json, the weights in `dtype` ("fp32", "bf16", "fp16"; empty: each in the dtype
-/// that it has in the model's files; in files of at most `max_shard_bytes`), the tokenizer's files
-/// and what else belongs to a model (chat templates, README, licence) to a directory that does not
-/// exist yet or is empty; it appears whole or not at all. kCannotCreate, kMissing, kIo; kData for
-/// weights beyond the range of `dtype`. A dry run refuses the same and writes nothing.
-ExportReport export_model_directory(const std::string& model,
-                                    const std::filesystem::path& directory,
-                                    const std::string& dtype, std::uint64_t max_shard_bytes,
-                                    bool dry_run);
+struct ExportOptions {
+  std::string model;                ///< as `-m` takes it
+  std::filesystem::path directory;  ///< that is made
+  std::string dtype;                ///< "fp32", "bf16", "fp16"; empty: each as in the model's files
+  std::uint64_t max_shard_bytes = kMaxShardBytes;  ///< of a file of weights
+  bool overwrite = false;                          ///< another model's directory is replaced
+  bool dry_run = false;
+};
+
+/// Writes config.json, the weights, the tokenizer's files and what else belongs to a model (chat
+/// templates, README, licence) to a directory that does not exist yet, is empty, or is replaced; it
+/// appears whole or not at all. kCannotCreate, kMissing, kIo; kUsage for the name of a file; kData
+/// for weights beyond the range of the dtype. A dry run refuses the same and writes nothing.
+ExportReport export_model_directory(const ExportOptions& options);
 
 }  // namespace llmctl

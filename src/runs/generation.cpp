@@ -301,10 +301,21 @@ GenerationReport run_generation(const JsonDocument& document, const GenerationFl
   return std::move(report);
 }
 
+std::vector<std::pair<std::string, std::string>> plan_facts(const AnsweringModel& answering,
+                                                            const std::string& input,
+                                                            const std::string& output) {
+  const Json settings = answering.responder->settings();
+  return {{"model", answering.loaded.directory.string()},
+          {"tokenizer", answering.loaded.tokenizer->description()},
+          {"input", input},
+          {"output", output},
+          {settings.contains("generation") ? "generation" : "settings",
+           dump_json(settings.value("generation", settings))}};
+}
+
 GenerationPlan plan_generation(const JsonDocument& document, const GenerationFlags& flags) {
   const Preparation made = prepare(document, flags, false);
   const GenerateConfig& config = made.config;
-  const LoadedModel& loaded = made.answering.loaded;
   if (!config.output.file.empty() && config.input.file != "-") {
     check_batch_file(made.records(), config.output.file, made.answering.digest(), made.chunk(),
                      flags.overwrite);
@@ -313,14 +324,8 @@ GenerationPlan plan_generation(const JsonDocument& document, const GenerationFla
                             : !config.input.question.empty()
                                 ? "a question"
                                 : concat(config.input.prompt.size(), " prompts");
-  const Json settings = made.answering.responder->settings();
-  return {{{"model", loaded.directory.string()},
-           {"tokenizer", loaded.tokenizer->description()},
-           {"input", input},
-           {"output", config.output.file.empty() ? "standard output" : config.output.file},
-           {settings.contains("generation") ? "generation" : "settings",
-            dump_json(settings.value("generation", settings))}},
-          made.report.notes};
+  const std::string output = config.output.file.empty() ? "standard output" : config.output.file;
+  return {plan_facts(made.answering, input, output), made.report.notes};
 }
 
 }  // namespace llmctl

@@ -76,6 +76,11 @@ struct GenerationPlan {
   std::vector<std::string> notes;
 };
 
+/// What a plan says of a model, its settings, and where prompts come from and answers go.
+std::vector<std::pair<std::string, std::string>> plan_facts(const AnsweringModel& answering,
+                                                            const std::string& input,
+                                                            const std::string& output);
+
 /// For --dry-run: refuses what run_generation() would refuse before its first answer (standard
 /// input is not read), and writes nothing.
 GenerationPlan plan_generation(const JsonDocument& document, const GenerationFlags& flags);

@@ -40,6 +40,11 @@ TEST(Chat, ConversationsWithATemplate) {
 
   const std::vector<std::string> chat = {"generate", "-m", "run", "--chat",  "--chat-template",
                                          "plain",    "-n", "6",   "--greedy"};
+  auto planned = chat;
+  planned.push_back("--dry-run");
+  EXPECT_THAT(bench.run(planned).out, HasSubstr("a conversation"));
+  expect_one_line_error(bench.run({"generate", "-m", "run", "--chat", "--dry-run"}, 64),
+                        {"no chat template"});
   auto as_json = chat;
   as_json.push_back("--json");
   const auto rows = lines_of(bench.run(as_json, 0, saying("hello\n你好\n/quit\nnever\n")).out);

@@ -26,11 +26,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 namespace fs = std::filesystem;
 
-/// A model that transformers made.
-std::string golden(const std::string& name) {
-  return (source_dir() / "tests/parity/models" / name).string();
-}
-
 std::vector<json> json_lines(const std::string& text) {
   std::vector<json> rows;
   std::istringstream lines(text);
@@ -227,68 +222,6 @@ TEST(Inspect, TellsWhatDiffers) {
 }
 
 /// The dtypes in a model's file, each once.
-std::set<std::string> dtypes(const fs::path& file) {
-  std::set<std::string> names;
-  const SafetensorsFile tensors(file);
-  for (const auto& [name, info] : tensors.tensors()) names.insert(dtype_name(info.dtype));
-  return names;
-}
-
-TEST(Export, KeepsWhatItGot) {
-  Workbench bench;
-  const auto exported = [&](std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {"export", "--json", "-m"});
-    return json::parse(bench.run(arguments).out);
-  };
-  EXPECT_EQ(exported({golden("llama"), "-o", "small", "--dtype", "bf16"})["dtype"], "bf16");
-  EXPECT_EQ(dtypes(bench / "small/model.safetensors"), std::set<std::string>{"BF16"});
-  bench.write("small/additional_chat_templates/tool_use.jinja", "{{ messages }}");
-  bench.write("small/README.md", "A small model.");
-  bench.write("small/LICENSE", "As you like.");
-  bench.write("small/preprocessor_config.json", "{}");
-  bench.write("small/optimizer.pt", "not a part of the model");
-  bench.write("small/trainer_state.json", "{}");
-  // Without a dtype as it came, with what else belongs to it.
-  const json report = exported({"small", "-o", "again"});
-  EXPECT_EQ(report["dtype"], "bf16");
-  EXPECT_EQ(dtypes(bench / "again/model.safetensors"), std::set<std::string>{"BF16"});
-  EXPECT_EQ(slurp(bench / "again/model.safetensors"), slurp(bench / "small/model.safetensors"));
-  EXPECT_EQ(slurp(bench / "again/additional_chat_templates/tool_use.jinja"), "{{ messages }}");
-  EXPECT_EQ(slurp(bench / "again/README.md"), "A small model.");
-  EXPECT_EQ(slurp(bench / "again/LICENSE"), "As you like.");
-  EXPECT_FALSE(fs::exists(bench / "again/optimizer.pt"));
-  EXPECT_FALSE(fs::exists(bench / "again/trainer_state.json"));
-  EXPECT_EQ(exported({"small", "-o", "wide", "--dtype", "fp32"})["dtype"], "fp32");
-  EXPECT_EQ(dtypes(bench / "wide/model.safetensors"), std::set<std::string>{"F32"});
-  // A file is no directory.
-  expect_one_line_error(bench.run({"export", "-m", "small", "-o", "m.gguf"}, 64),
-                        {"m.gguf", "directory"});
-  EXPECT_FALSE(fs::exists(bench / "m.gguf"));
-}
-
-TEST(Export, ADryRunRefusesWhatTheExportRefuses) {
-  Workbench bench;
-  bench.run({"export", "-m", golden("llama"), "-o", "wide", "--dtype", "fp32"});
-  // One value beyond what fp16 has: the first of the file's data.
-  std::string file = slurp(bench / "wide/model.safetensors");
-  std::uint64_t header = 0;
-  std::memcpy(&header, file.data(), sizeof header);
-  const float large = 1e6f;
-  std::memcpy(file.data() + sizeof header + header, &large, sizeof large);
-  bench.write("wide/model.safetensors", file);
-  for (const auto& [dtype, status] : {std::pair{"fp16", 65}, std::pair{"bf16", 0}}) {
-    std::vector<std::string> words = {
-        "export", "-m", "wide", "-o", std::string("out-") + dtype, "--dtype", dtype, "--dry-run"};
-    const auto dry = bench.run(words, status);
-    EXPECT_FALSE(fs::exists(bench / (std::string("out-") + dtype)));
-    words.pop_back();
-    const auto real = bench.run(words, status);
-    if (status == 0) continue;
-    expect_one_line_error(dry, {"1 value is beyond", "1e+06"});
-    EXPECT_EQ(dry.err, real.err);
-  }
-}
-
 /// A copy of the golden Llama whose tokenizer has one token more than the model.
 void model_with_added_token(const Workbench& bench, const std::string& content,
                             const std::string& role) {
@@ -498,24 +431,6 @@ TEST(Marian, TranslatesAFile) {
               row["generated_text"]);
     EXPECT_LE(row["tokens"], 12);
   }
-}
-
-TEST(Export, SpreadsALargeModelOverFiles) {
-  Workbench bench;
-  bench.run({"export", "-m", golden("llama"), "-o", "whole"});
-  bench.run({"export", "-m", golden("llama"), "-o", "parts", "--max-shard-size", "40kB"});
-  EXPECT_TRUE(fs::exists(bench / "parts/model.safetensors.index.json"));
-  EXPECT_FALSE(fs::exists(bench / "parts/model.safetensors"));
-  EXPECT_TRUE(fs::exists(bench / "parts/model-00002-of-00002.safetensors") ||
-              fs::exists(bench / "parts/model-00003-of-00003.safetensors") ||
-              fs::exists(bench / "parts/model-00004-of-00004.safetensors"));
-  EXPECT_EQ(
-      json::parse(bench.run({"inspect", "diff", "parts", "whole", "--json"}).out)["differences"]
-          .size(),
-      0u);
-  expect_one_line_error(
-      bench.run({"export", "-m", golden("llama"), "-o", "bad", "--max-shard-size", "much"}, 64),
-      {"--max-shard-size"});
 }
 
 /// The program that many begin with: a pretrained model of the Hugging Face hub reads on in plain

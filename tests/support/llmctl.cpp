@@ -61,6 +61,10 @@ std::string head_of_corpus(const std::string& name, std::size_t bytes) {
 
 }  // namespace
 
+std::string golden(const std::string& name) {
+  return (source_dir() / "tests/parity/models" / name).string();
+}
+
 Workbench::Workbench() {
   write("en.txt", head_of_corpus("en.txt", 60'000));
   write("zh.txt", head_of_corpus("zh.txt", 40'000));

@@ -19,6 +19,9 @@ ProcessResult run_llmctl(const std::vector<std::string>& arguments, ProcessOptio
 /// Expects that the last line of standard error is an error with every part, and no output.
 void expect_one_line_error(const ProcessResult& result, const std::vector<std::string>& parts);
 
+/// The directory of a small model that transformers made.
+std::string golden(const std::string& name);
+
 /// A temporary directory with a corpus in both languages, where relative paths of a run live.
 class Workbench {
  public:

@@ -1,0 +1,134 @@
+// Clean copies of models: what they keep, refuse and replace.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "io/safetensors.h"
+#include "support/llmctl.h"
+#include "support/paths.h"
+
+namespace llmctl::test {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+std::set<std::string> dtypes(const fs::path& file) {
+  std::set<std::string> names;
+  const SafetensorsFile tensors(file);
+  for (const auto& [name, info] : tensors.tensors()) names.insert(dtype_name(info.dtype));
+  return names;
+}
+
+TEST(Export, KeepsWhatItGot) {
+  Workbench bench;
+  const auto exported = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"export", "--json", "-m"});
+    return json::parse(bench.run(arguments).out);
+  };
+  EXPECT_EQ(exported({golden("llama"), "-o", "small", "--dtype", "bf16"})["dtype"], "bf16");
+  EXPECT_EQ(dtypes(bench / "small/model.safetensors"), std::set<std::string>{"BF16"});
+  bench.write("small/additional_chat_templates/tool_use.jinja", "{{ messages }}");
+  bench.write("small/README.md", "A small model.");
+  bench.write("small/LICENSE", "As you like.");
+  bench.write("small/preprocessor_config.json", "{}");
+  bench.write("small/optimizer.pt", "not a part of the model");
+  bench.write("small/trainer_state.json", "{}");
+  // Without a dtype as it came, with what else belongs to it.
+  const json report = exported({"small", "-o", "again"});
+  EXPECT_EQ(report["dtype"], "bf16");
+  EXPECT_EQ(dtypes(bench / "again/model.safetensors"), std::set<std::string>{"BF16"});
+  EXPECT_EQ(slurp(bench / "again/model.safetensors"), slurp(bench / "small/model.safetensors"));
+  EXPECT_EQ(slurp(bench / "again/additional_chat_templates/tool_use.jinja"), "{{ messages }}");
+  EXPECT_EQ(slurp(bench / "again/README.md"), "A small model.");
+  EXPECT_EQ(slurp(bench / "again/LICENSE"), "As you like.");
+  EXPECT_FALSE(fs::exists(bench / "again/optimizer.pt"));
+  EXPECT_FALSE(fs::exists(bench / "again/trainer_state.json"));
+  EXPECT_EQ(exported({"small", "-o", "wide", "--dtype", "fp32"})["dtype"], "fp32");
+  EXPECT_EQ(dtypes(bench / "wide/model.safetensors"), std::set<std::string>{"F32"});
+  // A file is no directory.
+  expect_one_line_error(bench.run({"export", "-m", "small", "-o", "m.gguf"}, 64),
+                        {"m.gguf", "directory"});
+  EXPECT_FALSE(fs::exists(bench / "m.gguf"));
+}
+
+TEST(Export, ADryRunRefusesWhatTheExportRefuses) {
+  Workbench bench;
+  bench.run({"export", "-m", golden("llama"), "-o", "wide", "--dtype", "fp32"});
+  // One value beyond what fp16 has: the first of the file's data.
+  std::string file = slurp(bench / "wide/model.safetensors");
+  std::uint64_t header = 0;
+  std::memcpy(&header, file.data(), sizeof header);
+  const float large = 1e6f;
+  std::memcpy(file.data() + sizeof header + header, &large, sizeof large);
+  bench.write("wide/model.safetensors", file);
+  for (const auto& [dtype, status] : {std::pair{"fp16", 65}, std::pair{"bf16", 0}}) {
+    std::vector<std::string> words = {
+        "export", "-m", "wide", "-o", std::string("out-") + dtype, "--dtype", dtype, "--dry-run"};
+    const auto dry = bench.run(words, status);
+    EXPECT_FALSE(fs::exists(bench / (std::string("out-") + dtype)));
+    words.pop_back();
+    const auto real = bench.run(words, status);
+    if (status == 0) continue;
+    expect_one_line_error(dry, {"1 value is beyond", "1e+06"});
+    EXPECT_EQ(dry.err, real.err);
+  }
+}
+
+TEST(Export, SpreadsALargeModelOverFiles) {
+  Workbench bench;
+  bench.run({"export", "-m", golden("llama"), "-o", "whole"});
+  bench.run({"export", "-m", golden("llama"), "-o", "parts", "--max-shard-size", "40kB"});
+  EXPECT_TRUE(fs::exists(bench / "parts/model.safetensors.index.json"));
+  EXPECT_FALSE(fs::exists(bench / "parts/model.safetensors"));
+  EXPECT_TRUE(fs::exists(bench / "parts/model-00002-of-00002.safetensors") ||
+              fs::exists(bench / "parts/model-00003-of-00003.safetensors") ||
+              fs::exists(bench / "parts/model-00004-of-00004.safetensors"));
+  EXPECT_EQ(
+      json::parse(bench.run({"inspect", "diff", "parts", "whole", "--json"}).out)["differences"]
+          .size(),
+      0u);
+  expect_one_line_error(
+      bench.run({"export", "-m", golden("llama"), "-o", "bad", "--max-shard-size", "much"}, 64),
+      {"--max-shard-size"});
+}
+
+TEST(Export, ReplacesAModelWhereAskedTo) {
+  Workbench bench;
+  const std::vector<std::string> words = {"export", "-m", golden("llama"), "-o", "copy"};
+  auto again = words;
+  again.insert(again.end(), {"--dtype", "bf16"});
+  auto over = again;
+  over.push_back("--overwrite");
+  bench.run(words);
+  bench.write("copy/notes.txt", "of the old one");
+  expect_one_line_error(bench.run(again, 73), {"copy", "--overwrite"});
+  EXPECT_EQ(dtypes(bench / "copy/model.safetensors"), std::set<std::string>{"F32"});
+  bench.run(over);
+  EXPECT_EQ(dtypes(bench / "copy/model.safetensors"), std::set<std::string>{"BF16"});
+  EXPECT_FALSE(fs::exists(bench / "copy/notes.txt"));
+  // Neither the model itself nor a run, nor what is no model.
+  expect_one_line_error(
+      bench.run({"export", "-m", "copy", "-o", "./copy/../copy", "--overwrite"}, 73),
+      {"the model that is exported"});
+  bench.write("copy/run.json", "{}");
+  expect_one_line_error(bench.run(over, 73), {"is a run"});
+  bench.write("other/essay.txt", "mine");
+  over[4] = "other";
+  expect_one_line_error(bench.run(over, 73), {"no model's directory"});
+  EXPECT_EQ(slurp(bench / "other/essay.txt"), "mine");
+  // Links stay links.
+  fs::create_directory(bench / "place");
+  fs::create_directory_symlink(bench / "place", bench / "link");
+  over[4] = "link";
+  bench.run(over);
+  EXPECT_TRUE(fs::is_symlink(bench / "link"));
+  EXPECT_TRUE(fs::exists(bench / "place/model.safetensors"));
+}
+
+}  // namespace
+}  // namespace llmctl::test
