@@ -84,6 +84,8 @@ const std::vector<Interruption>& interruptions() {
       {{"data", "prepare", "en.txt", "-o", "prepared"}, "write:3", true},
       {{"data", "stats", "en.txt", "-o", "page.html"}, "read:1"},
       {{"data", "stats", "en.txt", "-o", "page.html"}, "write:1"},
+      {{"data", "vectors", "en.txt", "-o", "vectors.txt", "--set", "dim=8"}, "read:1"},
+      {{"data", "vectors", "en.txt", "-o", "vectors.txt", "--set", "dim=8"}, "write:1"},
       {{"pretrain", "-c", "fresh.json"}, "step:2", true},
       {{"finetune", "-c", "finetune.json"}, "step:2", true},
       {{"generate", "-m", "causal", "-p", "The", "-n", "20"}, "token:2"},
@@ -97,6 +99,7 @@ const std::vector<Interruption>& interruptions() {
       {{"export", "-m", "causal", "-o", "exported"}, "write:2"},
       {{"inspect", "causal"}, "read:3"},
       {{"inspect", "forward", "-m", "causal", "--text", "The", "-o", "f.safetensors"}, "write:1"},
+      {{"inspect", "embed", "-m", "causal", "The market"}, "read:3"},
       {{"inspect", "diff", "causal/best", "causal/last"}, "read:2"},
       {{"config", "show", "-c", "causal.json"}, "read:1"},
       {{"config", "validate", "-c", "causal.json"}, "read:1"},
@@ -170,6 +173,12 @@ const std::vector<Words>& printing_commands() {
       {"generate", "-m", "causal", "-f", "prompts.txt", "-n", "4", "-o", "-"},
       {"eval", "-m", "causal", "--data", "en.txt"},
       {"inspect", "causal"},
+      {"inspect", "embed", "-m", "causal", "The market"},
+      {"inspect", "diff", "causal/best", "causal/last"},
+      {"export", "-m", "causal", "-o", "copy", "--dry-run"},
+      {"data", "prepare", "en.txt", "-o", "copy", "--dry-run"},
+      {"pretrain", "-c", "fresh.json", "--dry-run"},
+      {"finetune", "-c", "finetune.json", "--dry-run"},
       {"config", "show", "-c", "causal.json"},
       {"config", "init", "pretrain"},
       {"config", "keys", "eval"},
@@ -215,7 +224,9 @@ struct Writer {
 const std::vector<Writer>& writers() {
   static const std::vector<Writer> all = {
       {{"tokenizer", "train", "en.txt", "--vocab-size", "400", "-o"}, "directory", {}},
+      {{"data", "prepare", "en.txt", "-o"}, "directory", {}},
       {{"data", "stats", "en.txt", "-o"}, "file", {"en.txt"}},
+      {{"data", "vectors", "en.txt", "--set", "dim=8", "-o"}, "file", {"en.txt"}},
       {{"generate", "-m", "causal", "-f", "prompts.txt", "-n", "3", "-o"}, "file", {"prompts.txt"}},
       {{"eval", "-m", "causal", "--data", "en.txt", "-o"}, "file", {"en.txt"}},
       {{"eval", "-m", "causal", "--data", "en.txt", "--save-predictions"}, "file", {"en.txt"}},
@@ -261,6 +272,10 @@ TEST_F(Commands, DevicesAndFifosStayWhatTheyAre) {
     SCOPED_TRACE(::testing::PrintToString(command));
     Words arguments = command;
     arguments.push_back("/dev/null");
+    if (command[1] == "vectors") {  // refused, and left as it is
+      expect_one_line_error(bench().run(arguments, 64), {"/dev/null", "go to a file"});
+      continue;
+    }
     bench().run(arguments);
     struct stat status = {};
     ASSERT_EQ(::stat("/dev/null", &status), 0);
@@ -296,6 +311,7 @@ TEST_F(Commands, AFullDiskLeavesNothingHalfWritten) {
       const bool resumable = entry.find("full.partial") != entry.npos;
       EXPECT_TRUE(before.contains(entry) || resumable) << "left behind: " << entry;
     }
+    fs::remove_all(bench() / "full.partial");
   }
 }
 
