@@ -6,31 +6,10 @@
 #include <functional>
 #include <vector>
 
-#include "infer/sampling_options.h"
+#include "infer/request.h"
 #include "models/model.h"
 
 namespace llmctl {
-
-/// kPositions: the model has no further position, though max_new_tokens allows more tokens.
-enum class FinishReason { kStop, kLength, kPositions };
-
-struct GenerationRequest {
-  /// At least one token; what is generated goes on behind it. Of an encoder-decoder the beginning
-  /// of the decoder's text.
-  std::vector<TokenId> prompt;
-  std::vector<TokenId> source;  ///< what an encoder-decoder's encoder reads; else empty
-  SamplingOptions options;
-  /// Names this row's random draws (index of the prompt, index of the sample).
-  std::uint64_t stream = 0;
-  std::size_t number = 0;  ///< of the prompt in messages, from 1; 0: its place in the call
-};
-
-struct GeneratedTokens {
-  std::vector<TokenId> ids;     ///< new tokens; an eos token is not included
-  std::vector<float> logprobs;  ///< log-probability of each under the model (before temperature and
-                                ///< filters), one per id
-  FinishReason reason = FinishReason::kLength;
-};
 
 /// What holds for all rows of a call.
 struct EngineOptions {

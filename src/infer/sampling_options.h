@@ -29,6 +29,10 @@ struct SamplingOptions {
   double typical_p = 1.0;
   double epsilon_cutoff = 0.0, eta_cutoff = 0.0;
   std::uint64_t seed = 1234;
+
+  /// Guesses per step from what the text has already (Saxena, 2023); 0: none. They change no text.
+  std::int64_t prompt_lookup_num_tokens = 0;
+  std::int64_t max_matching_ngram_size = 2;
 };
 
 }  // namespace llmctl

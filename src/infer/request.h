@@ -1,0 +1,47 @@
+// What is asked of generation and what comes of it: ids and numbers, no text and no model.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "infer/sampling_options.h"
+
+namespace llmctl {
+
+/// kPositions: the model has no further position, though max_new_tokens allows more tokens.
+enum class FinishReason { kStop, kLength, kPositions };
+
+struct GenerationRequest {
+  /// At least one token; what is generated goes on behind it. Of an encoder-decoder the beginning
+  /// of the decoder's text.
+  std::vector<TokenId> prompt;
+  std::vector<TokenId> source;  ///< what an encoder-decoder's encoder reads; else empty
+  SamplingOptions options;
+  /// Answers wanted: draws, each with its own stream, or the best that beam search found.
+  std::int64_t samples = 1;
+  /// Names the random draws: sample s has stream + s.
+  std::uint64_t stream = 0;
+  std::size_t number = 0;  ///< of the prompt in messages, from 1; 0: its place in the call
+  /// Log-probabilities wanted, under the model (before penalties, temperature and filters): absent
+  /// none, 0 those of the answer's tokens, n the n likeliest tokens of each place, too.
+  std::optional<std::int64_t> logprobs;
+};
+
+struct TokenLogprob {
+  TokenId id = 0;
+  float logprob = 0;
+};
+
+/// One answer.
+struct GeneratedTokens {
+  std::vector<TokenId> ids;     ///< new tokens; an eos token is not included
+  std::vector<float> logprobs;  ///< one per id, where asked for
+  std::vector<std::vector<TokenLogprob>> top_logprobs;  ///< one list per id, best first, if wanted
+  FinishReason reason = FinishReason::kLength;
+  /// Of beam search: the sum of the tokens' scores (the eos token's, too) over their number to the
+  /// power of length_penalty.
+  std::optional<double> score;
+};
+
+}  // namespace llmctl

@@ -1,0 +1,180 @@
+#include "infer/sampling_chooser.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "infer/prompt_lookup.h"
+#include "infer/sampler.h"
+#include "ops/kernels/select.h"
+
+namespace llmctl {
+namespace {
+
+/// Its buffers have the size of the vocabulary: one for each thread rather than for each request.
+Sampler& own_sampler() {
+  thread_local Sampler sampler;
+  return sampler;
+}
+
+GenerationRequest within(GenerationRequest request, std::int64_t positions) {
+  request.options.max_new_tokens =
+      std::min(request.options.max_new_tokens, positions - std::ssize(request.prompt));
+  return request;
+}
+
+}  // namespace
+
+SamplingChooser::SamplingChooser(const GenerationRequest& request, std::int64_t positions,
+                                 ChooserEvents events)
+    : request_(within(request, positions)),
+      short_of_room_(request_.options.max_new_tokens < request.options.max_new_tokens),
+      events_(std::move(events)),
+      samples_(static_cast<std::size_t>(request.samples)),
+      results_(samples_.size()),
+      rows_(samples_.size()) {
+  for (Sample& sample : samples_) sample.seen = request_.prompt;
+  std::iota(rows_.begin(), rows_.end(), std::size_t{0});
+}
+
+bool SamplingChooser::needs_logits() const {
+  if (request_.logprobs) return true;
+  const auto changed = [&](std::size_t s) {
+    const std::int64_t first = new_tokens(samples_[s]);
+    for (std::int64_t at = first; at <= first + std::ssize(samples_[s].draft); ++at) {
+      if (Sampler::changes_logits(request_.options, at)) return true;
+    }
+    return false;
+  };
+  return std::any_of(rows_.begin(), rows_.end(), changed);
+}
+
+void SamplingChooser::choose(std::span<const RowLogits> rows) {
+  at::parallel_for(0, std::ssize(rows_), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto r = static_cast<std::size_t>(begin); r < static_cast<std::size_t>(end); ++r) {
+      choose_row(rows_[r], rows[first_ ? 0 : r]);
+    }
+  });
+}
+
+void SamplingChooser::choose_row(std::size_t index, const RowLogits& row) {
+  Sample& sample = samples_[index];
+  const std::vector<TokenId>& eos = request_.options.eos_token_ids;
+  const std::size_t before = sample.seen.size();
+  sample.chosen.clear();
+  sample.logprobs.clear();
+  sample.top.clear();
+  for (std::size_t at = 0; at < row.count; ++at) {
+    const TokenId id = choose_token(index, row, at);
+    sample.chosen.push_back(id);
+    const bool guessed = at < sample.draft.size() && sample.draft[at] == id;
+    if (!guessed || std::find(eos.begin(), eos.end(), id) != eos.end()) break;
+    sample.seen.push_back(id);  // the next position's choice sees it
+  }
+  sample.seen.resize(before);
+}
+
+TokenId SamplingChooser::choose_token(std::size_t index, const RowLogits& row,
+                                      std::size_t position) {
+  Sample& sample = samples_[index];
+  TokenId id;
+  if (!row.values) {
+    id = row.best[position];
+  } else {
+    const std::span<const float> logits = row.at(position);
+    const std::int64_t so_far = new_tokens(sample);
+    id = static_cast<TokenId>(kernels::index_of_largest(logits.data(), logits.size()));
+    if (id >= 0 && Sampler::changes_logits(request_.options, so_far)) {
+      const RandomKey key = random_key(request_.options.seed, "sampling", request_.stream + index,
+                                       sample.seen.size());
+      id = own_sampler().choose(logits, request_.options, {sample.seen, so_far}, key);
+    }
+    if (id >= 0 && request_.logprobs) note_logprobs(sample, logits, id);
+  }
+  if (id < 0) fail_not_finite(sample);
+  return id;
+}
+
+void SamplingChooser::note_logprobs(Sample& sample, std::span<const float> logits,
+                                    TokenId id) const {
+  const float norm = kernels::log_sum_exp(logits.data(), logits.size());
+  const float logprob = logits[static_cast<std::size_t>(id)] - norm;
+  if (!std::isfinite(logprob)) fail_not_finite(sample);
+  sample.logprobs.push_back(logprob);
+  const auto most = std::min(static_cast<std::size_t>(*request_.logprobs), logits.size());
+  if (most == 0) return;
+  std::vector<TokenId> ids(logits.size());
+  std::iota(ids.begin(), ids.end(), 0);
+  const auto end = ids.begin() + static_cast<std::ptrdiff_t>(most);
+  std::partial_sort(ids.begin(), end, ids.end(), [&](TokenId a, TokenId b) {
+    const float x = logits[static_cast<std::size_t>(a)], y = logits[static_cast<std::size_t>(b)];
+    return x != y ? x > y : a < b;
+  });
+  std::vector<TokenLogprob>& top = sample.top.emplace_back();
+  for (auto it = ids.begin(); it != end; ++it) {
+    top.push_back({*it, logits[static_cast<std::size_t>(*it)] - norm});
+  }
+}
+
+void SamplingChooser::fail_not_finite(const Sample& sample) const {
+  fail(ErrorCode::kInternal, "prompt ", request_.number, ", token ", sample.seen.size() + 1,
+       ": the model's logits are not finite; its weights are damaged, or bf16 overflows (try "
+       "fp32)");
+}
+
+const Step& SamplingChooser::advance() {
+  step_.branches.clear();
+  step_.kept.clear();
+  const bool guessed = std::any_of(rows_.begin(), rows_.end(),
+                                   [&](std::size_t s) { return !samples_[s].draft.empty(); });
+  const SamplingOptions& options = request_.options;
+  std::vector<std::size_t> going_on;
+  for (std::size_t r = 0; r < rows_.size(); ++r) {
+    Sample& sample = samples_[rows_[r]];
+    // Of what was fed, the last chosen token is not part: it comes with the next step.
+    if (guessed) step_.kept.push_back(sample.chosen.size());
+    if (take(rows_[r])) {
+      if (events_.end) events_.end(rows_[r], results_[rows_[r]]);
+      continue;
+    }
+    const std::int64_t left = options.max_new_tokens - new_tokens(sample) - 1;
+    look_up_draft(sample.seen, options.max_matching_ngram_size,
+                  std::min(options.prompt_lookup_num_tokens, left), sample.draft);
+    step_.branches.push_back({first_ ? 0 : r, sample.seen.back(), sample.draft});
+    going_on.push_back(rows_[r]);
+  }
+  rows_ = std::move(going_on);
+  first_ = false;
+  return step_;
+}
+
+/// Takes the chosen tokens into the sample's result; true when one ends the sample.
+bool SamplingChooser::take(std::size_t index) {
+  Sample& sample = samples_[index];
+  GeneratedTokens& result = results_[index];
+  const std::vector<TokenId>& eos = request_.options.eos_token_ids;
+  for (std::size_t i = 0; i < sample.chosen.size(); ++i) {
+    const TokenId id = sample.chosen[i];
+    result.reason = FinishReason::kStop;
+    if (std::find(eos.begin(), eos.end(), id) != eos.end()) return true;
+    sample.seen.push_back(id);
+    result.ids.push_back(id);
+    if (i < sample.logprobs.size()) result.logprobs.push_back(sample.logprobs[i]);
+    if (i < sample.top.size()) result.top_logprobs.push_back(std::move(sample.top[i]));
+    if (events_.token && events_.token(index, id)) return true;
+    result.reason = short_of_room_ ? FinishReason::kPositions : FinishReason::kLength;
+    if (new_tokens(sample) >= request_.options.max_new_tokens) return true;
+  }
+  return false;
+}
+
+std::int64_t SamplingChooser::new_tokens(const Sample& sample) const {
+  return std::ssize(sample.seen) - std::ssize(request_.prompt);
+}
+
+}  // namespace llmctl
