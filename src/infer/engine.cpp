@@ -41,6 +41,7 @@ struct Row {
   std::int64_t prompt_length = 0;
   SamplingOptions options;     // max_new_tokens at most what the positions allow
   bool short_of_room = false;  // they allow less than the request
+  std::span<const TokenId> source = {};
   Sampler sampler = {};
 
   std::int64_t new_tokens() const { return std::ssize(seen) - prompt_length; }
@@ -77,6 +78,7 @@ class BatchDecoder {
     const std::int64_t room = model_.facts().max_positions - row.prompt_length;
     row.short_of_room = room < row.options.max_new_tokens;
     row.options.max_new_tokens = std::min(room, row.options.max_new_tokens);
+    row.source = request.source;
     rows_.push_back(std::move(row));
     if (!request.source.empty()) sources_.push_back(request.source);
   }
@@ -206,7 +208,8 @@ class BatchDecoder {
           continue;
         }
         const RandomKey key = random_key(row.options.seed, "sampling", row.stream, row.seen.size());
-        chosen[at] = row.sampler.choose(own, row.options, {row.seen, row.new_tokens()}, key);
+        chosen[at] =
+            row.sampler.choose(own, row.options, {row.seen, row.new_tokens(), row.source}, key);
       }
     };
     at::parallel_for(0, static_cast<std::int64_t>(rows_.size()), 1, choose_rows);

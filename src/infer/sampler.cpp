@@ -27,6 +27,18 @@ double entropy(const std::vector<Candidate>& candidates, double total) {
   return entropy;
 }
 
+/// New tokens before the one that begin_suppress_tokens are about.
+std::int64_t begin_of(const SamplingOptions& options) {
+  return options.forced_bos_token_ids.empty() ? 0 : 1;
+}
+
+/// Whether what was seen ends with the sequence but for its last id.
+bool completes(const std::vector<TokenId>& sequence, std::span<const TokenId> seen) {
+  const std::size_t before = sequence.size() - 1;
+  return before <= seen.size() &&
+         std::equal(sequence.begin(), sequence.end() - 1, seen.last(before).begin());
+}
+
 }  // namespace
 
 TokenId argmax(std::span<const float> logits) {
@@ -43,9 +55,14 @@ TokenId argmax(std::span<const float> logits) {
 
 bool Sampler::changes_logits(const SamplingOptions& options, std::int64_t new_tokens) {
   const bool first = new_tokens == 0, last = new_tokens + 1 == options.max_new_tokens;
-  return options.do_sample || options.repetition_penalty != 1.0 ||
-         options.no_repeat_ngram_size > 0 || !options.bad_words_ids.empty() ||
-         !options.suppress_tokens.empty() || (first && !options.begin_suppress_tokens.empty()) ||
+  const auto& [decay_start, decay] = options.exponential_decay_length_penalty;
+  return options.do_sample || !options.sequence_bias.empty() ||
+         options.encoder_repetition_penalty != 1.0 || options.repetition_penalty != 1.0 ||
+         (!first && (options.presence_penalty != 0 || options.frequency_penalty != 0)) ||
+         options.no_repeat_ngram_size > 0 || options.encoder_no_repeat_ngram_size > 0 ||
+         !options.bad_words_ids.empty() || (decay != 1.0 && new_tokens > decay_start) ||
+         !options.suppress_tokens.empty() ||
+         (new_tokens == begin_of(options) && !options.begin_suppress_tokens.empty()) ||
          (first && !options.forced_bos_token_ids.empty()) ||
          (last && !options.forced_eos_token_ids.empty()) ||
          (new_tokens < options.min_new_tokens && !options.eos_token_ids.empty());
@@ -95,51 +112,101 @@ const std::vector<Candidate>& Sampler::distribution(std::span<const float> logit
 }
 
 void Sampler::penalize(const SamplingOptions& options, const RowSoFar& row) {
-  if (options.repetition_penalty != 1.0) penalize_repetition(options.repetition_penalty, row.ids);
-  if (options.no_repeat_ngram_size > 0) forbid_repeats(options.no_repeat_ngram_size, row.ids);
+  for (const SequenceBias& sequence : options.sequence_bias) add_bias(sequence, row.ids);
+  if (options.encoder_repetition_penalty != 1.0) {
+    penalize_repetition(1 / options.encoder_repetition_penalty, row.read());
+  }
+  if (options.repetition_penalty != 1.0) {
+    penalize_repetition(options.repetition_penalty,
+                        options.repetition_in_answer ? row.answer() : row.ids);
+  }
+  if (options.presence_penalty != 0 || options.frequency_penalty != 0) {
+    penalize_frequency(options.presence_penalty, options.frequency_penalty, row.answer());
+  }
+  if (options.no_repeat_ngram_size > 0) {
+    forbid_repeats(options.no_repeat_ngram_size, row.ids, row.ids);
+  }
+  if (options.encoder_no_repeat_ngram_size > 0) {
+    forbid_repeats(options.encoder_no_repeat_ngram_size, row.read(), row.ids);
+  }
   for (const auto& word : options.bad_words_ids) {
-    const std::size_t before = word.size() - 1;
-    const bool begun =
-        before <= row.ids.size() && std::equal(word.begin(), word.end() - 1,
-                                               row.ids.end() - static_cast<std::ptrdiff_t>(before));
-    if (begun) forbid(word.back());
+    if (completes(word, row.ids)) forbid(word.back());
   }
   if (row.new_tokens < options.min_new_tokens) {
     for (const TokenId id : options.eos_token_ids) forbid(id);
   }
-  const bool first = row.new_tokens == 0, last = row.new_tokens + 1 == options.max_new_tokens;
-  if (first) allow_only(options.forced_bos_token_ids);
-  if (last) allow_only(options.forced_eos_token_ids);
+  if (row.new_tokens == 0) allow_only(options.forced_bos_token_ids);
+  if (row.new_tokens + 1 == options.max_new_tokens) allow_only(options.forced_eos_token_ids);
+  favour_ends(options, row.new_tokens);
   for (const TokenId id : options.suppress_tokens) forbid(id);
-  if (!first) return;
+  if (row.new_tokens != begin_of(options)) return;
   for (const TokenId id : options.begin_suppress_tokens) forbid(id);
+}
+
+void Sampler::add_bias(const SequenceBias& sequence, std::span<const TokenId> seen) {
+  if (!completes(sequence.ids, seen)) return;
+  if (float* const logit = logit_of(sequence.ids.back())) *logit += sequence.bias;
 }
 
 void Sampler::penalize_repetition(double penalty, std::span<const TokenId> seen) {
   const auto factor = static_cast<float>(penalty);
-  marked_.assign(logits_.size(), 0);
+  seen_.resize(logits_.size());
   for (const TokenId id : seen) {
-    const auto index = static_cast<std::size_t>(id);
-    if (index >= logits_.size() || marked_[index]) continue;
-    marked_[index] = 1;
-    float& logit = logits_[index];
-    logit = logit > 0 ? logit / factor : logit * factor;
+    float* const logit = logit_of(id);
+    if (!logit || seen_[static_cast<std::size_t>(id)]++ > 0) continue;
+    *logit = *logit > 0 ? *logit / factor : *logit * factor;
+  }
+  for (const TokenId id : seen) {
+    if (logit_of(id)) seen_[static_cast<std::size_t>(id)] = 0;
   }
 }
 
-void Sampler::forbid_repeats(std::int64_t size, std::span<const TokenId> seen) {
+void Sampler::penalize_frequency(double presence, double frequency,
+                                 std::span<const TokenId> answer) {
+  seen_.resize(logits_.size());
+  for (const TokenId id : answer) {
+    if (logit_of(id)) ++seen_[static_cast<std::size_t>(id)];
+  }
+  for (const TokenId id : answer) {
+    float* const logit = logit_of(id);
+    if (!logit) continue;
+    std::int32_t& count = seen_[static_cast<std::size_t>(id)];
+    if (count > 0) *logit -= static_cast<float>(presence + frequency * count);
+    count = 0;
+  }
+}
+
+/// Forbids what would end `seen` with `size` ids that `of` has in a row.
+void Sampler::forbid_repeats(std::int64_t size, std::span<const TokenId> of,
+                             std::span<const TokenId> seen) {
   const auto before = static_cast<std::size_t>(size) - 1;
-  if (seen.size() <= before) return;
+  if (seen.size() < before) return;
   const std::span<const TokenId> last = seen.last(before);
-  for (std::size_t at = 0; at + before < seen.size(); ++at) {
-    if (std::equal(last.begin(), last.end(), seen.begin() + static_cast<std::ptrdiff_t>(at))) {
-      forbid(seen[at + before]);
+  for (std::size_t at = 0; at + before < of.size(); ++at) {
+    if (std::equal(last.begin(), last.end(), of.begin() + static_cast<std::ptrdiff_t>(at))) {
+      forbid(of[at + before]);
     }
   }
 }
 
+void Sampler::favour_ends(const SamplingOptions& options, std::int64_t new_tokens) {
+  const auto& [start, factor] = options.exponential_decay_length_penalty;
+  if (factor == 1.0 || new_tokens <= start) return;
+  const auto growth =
+      static_cast<float>(std::pow(factor, static_cast<double>(new_tokens - start)) - 1);
+  for (const TokenId id : options.eos_token_ids) {
+    float* const logit = logit_of(id);
+    if (logit && std::isfinite(*logit)) *logit += std::abs(*logit) * growth;
+  }
+}
+
+/// Null for an id that the vocabulary does not have.
+float* Sampler::logit_of(TokenId id) {
+  return id >= 0 && id < std::ssize(logits_) ? &logits_[static_cast<std::size_t>(id)] : nullptr;
+}
+
 void Sampler::forbid(TokenId id) {
-  if (id >= 0 && id < std::ssize(logits_)) logits_[static_cast<std::size_t>(id)] = kImpossible;
+  if (float* const logit = logit_of(id)) *logit = kImpossible;
 }
 
 /// No ids: everything stays allowed.
@@ -147,7 +214,7 @@ void Sampler::allow_only(const std::vector<TokenId>& ids) {
   if (ids.empty()) return;
   std::fill(logits_.begin(), logits_.end(), kImpossible);
   for (const TokenId id : ids) {
-    if (id >= 0 && id < std::ssize(logits_)) logits_[static_cast<std::size_t>(id)] = 0;
+    if (float* const logit = logit_of(id)) *logit = 0;
   }
 }
 

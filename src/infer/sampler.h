@@ -21,17 +21,34 @@ struct Candidate {
 struct RowSoFar {
   std::span<const TokenId> ids;
   std::int64_t new_tokens = 0;
+  std::span<const TokenId> source = {};  ///< what an encoder-decoder's encoder read
+
+  std::span<const TokenId> answer() const { return ids.last(static_cast<std::size_t>(new_tokens)); }
+  std::span<const TokenId> prompt() const {
+    return ids.first(ids.size() - static_cast<std::size_t>(new_tokens));
+  }
+  /// What the options of encoders are about: without an encoder, the prompt.
+  std::span<const TokenId> read() const { return source.empty() ? prompt() : source; }
 };
 
 /// Applies the options in this order:
+///   sequence_bias         is added to what would complete the sequence
+///   encoder_repetition_penalty  a logit of a token that was read is multiplied (if positive) or
+///                         divided, so that above 1 it is likelier
 ///   repetition_penalty    a logit of a token already seen is divided (if positive) or multiplied
 ///                         (Keskar et al., 2019), once however often it was seen
-///   no_repeat_ngram_size  what would repeat so many tokens in a row is impossible
+///   presence_penalty      is subtracted once for a token of the answer,
+///   frequency_penalty     as often as it is there
+///   no_repeat_ngram_size  what would repeat so many tokens in a row is impossible,
+///   encoder_no_repeat_ngram_size  or so many of what was read
 ///   bad_words_ids         what would complete one of these lists is impossible
 ///   min_new_tokens        eos tokens are impossible before that many new ones
 ///   forced_bos_token_ids  nothing else is possible as the first new token
 ///   forced_eos_token_ids  nothing else is possible as the last one, number max_new_tokens
-///   suppress_tokens       are impossible, begin_suppress_tokens as the first new token
+///   exponential_decay_length_penalty  (start, factor): a logit of an eos token grows by its own
+///                         size times factor^n - 1, n being the new tokens beyond start
+///   suppress_tokens       are impossible, begin_suppress_tokens as the first new token (behind one
+///                         that is forced at the beginning)
 /// and, only where a draw is made:
 ///   temperature           divides the logits
 ///   top_k                 keeps what is at least the k-th largest logit, ties included; 0: all
@@ -60,8 +77,13 @@ class Sampler {
 
  private:
   void penalize(const SamplingOptions& options, const RowSoFar& row);
+  void add_bias(const SequenceBias& sequence, std::span<const TokenId> seen);
   void penalize_repetition(double penalty, std::span<const TokenId> seen);
-  void forbid_repeats(std::int64_t size, std::span<const TokenId> seen);
+  void penalize_frequency(double presence, double frequency, std::span<const TokenId> answer);
+  void forbid_repeats(std::int64_t size, std::span<const TokenId> of,
+                      std::span<const TokenId> seen);
+  void favour_ends(const SamplingOptions& options, std::int64_t new_tokens);
+  float* logit_of(TokenId id);
   void forbid(TokenId id);
   void allow_only(const std::vector<TokenId>& ids);
   void divide(double temperature);
@@ -75,7 +97,7 @@ class Sampler {
 
   // Kept from token to token, so that nothing is allocated.
   std::vector<float> logits_, values_;
-  std::vector<char> marked_;
+  std::vector<std::int32_t> seen_;  // by id, zero between two calls
   std::vector<Candidate> candidates_;
 };
 

@@ -2,11 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "text/tokenizer.h"
 
 namespace llmctl {
+
+/// Added to the logit of the last id where the text ends with those before it.
+struct SequenceBias {
+  std::vector<TokenId> ids;  ///< at least one
+  float bias = 0;
+};
 
 /// Named and defined as in Hugging Face's generation; the defaults leave the logits alone. What
 /// each does to them is said at Sampler.
@@ -15,9 +22,15 @@ struct SamplingOptions {
   std::int64_t min_new_tokens = 0;
   std::vector<TokenId> eos_token_ids;  ///< any of them ends the text and is no part of it
 
+  std::vector<SequenceBias> sequence_bias;
+  double encoder_repetition_penalty = 1.0;
   double repetition_penalty = 1.0;
-  std::int64_t no_repeat_ngram_size = 0;
+  bool repetition_in_answer = false;  ///< repetition_penalty passes over the prompt
+  double presence_penalty = 0.0, frequency_penalty = 0.0;  ///< as OpenAI defines them
+  std::int64_t no_repeat_ngram_size = 0, encoder_no_repeat_ngram_size = 0;
   std::vector<std::vector<TokenId>> bad_words_ids;
+  /// From so many new tokens on, the ends become likelier by powers of that; 1: never.
+  std::pair<std::int64_t, double> exponential_decay_length_penalty = {0, 1.0};
   std::vector<TokenId> suppress_tokens, begin_suppress_tokens;
   std::vector<TokenId> forced_bos_token_ids, forced_eos_token_ids;
 

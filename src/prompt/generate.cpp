@@ -11,6 +11,9 @@
 namespace llmctl {
 namespace {
 
+/// More than a prompt may have samples: what a sample draws does not depend on their number.
+constexpr std::uint64_t kStreams = 1u << 14;
+
 void require_utf8(const std::string& prompt, const std::string& place) {
   if (const auto offset = find_invalid_utf8(prompt)) {
     fail(ErrorCode::kData, place, ": byte ", *offset, " is not UTF-8");
@@ -191,7 +194,7 @@ std::vector<std::vector<GeneratedText>> generate_texts(
       results[i][s].shortened = !reason.empty();
       GenerationRequest request = make_request(facts, prompt, settings);
       request.number = first_prompt + i + 1;
-      request.stream = (first_prompt + i) * samples + s;
+      request.stream = (first_prompt + i) * kStreams + s;
       requests.push_back(std::move(request));
       rows.push_back(row);
       texts.emplace_back(target, prompt.continues, settings.stop);

@@ -22,8 +22,14 @@ constexpr std::array kDone = {"max_new_tokens",
                               "typical_p",
                               "epsilon_cutoff",
                               "eta_cutoff",
+                              "sequence_bias",
+                              "encoder_repetition_penalty",
                               "repetition_penalty",
+                              "presence_penalty",
+                              "frequency_penalty",
                               "no_repeat_ngram_size",
+                              "encoder_no_repeat_ngram_size",
+                              "exponential_decay_length_penalty",
                               "eos_token_id",
                               "forced_eos_token_id",
                               "bad_words_ids",
@@ -47,15 +53,9 @@ constexpr std::array kNotDone = {NotDone{"num_beams", 1},
                                  NotDone{"penalty_alpha", 0},
                                  NotDone{"dola_layers", 0},
                                  NotDone{"max_time", 0},
-                                 NotDone{"encoder_repetition_penalty", 1},
-                                 NotDone{"encoder_no_repeat_ngram_size", 0},
-                                 NotDone{"presence_penalty", 0},
-                                 NotDone{"frequency_penalty", 0},
                                  NotDone{"force_words_ids", 0},
                                  NotDone{"constraints", 0},
                                  NotDone{"forced_decoder_ids", 0},
-                                 NotDone{"sequence_bias", 0},
-                                 NotDone{"exponential_decay_length_penalty", 0},
                                  NotDone{"token_healing", 0},
                                  NotDone{"guidance_scale", 1},
                                  NotDone{"watermarking_config", 0},
@@ -64,16 +64,19 @@ constexpr std::array kNotDone = {NotDone{"num_beams", 1},
 constexpr std::array kIdle = {"_from_model_config",
                               "assistant_confidence_threshold",
                               "assistant_early_exit",
+                              "assistant_ensemble_weight",
                               "assistant_lookbehind",
                               "bos_token_id",
                               "cache_config",
                               "cache_implementation",
                               "compile_config",
+                              "continuous_batching_config",
                               "disable_compile",
                               "early_stopping",
                               "generation_kwargs",
                               "is_assistant",
                               "low_memory",
+                              "max_cache_len",
                               "max_matching_ngram_size",
                               "num_assistant_tokens",
                               "num_assistant_tokens_schedule",
@@ -88,9 +91,13 @@ constexpr std::array kIdle = {"_from_model_config",
                               "renormalize_logits",
                               "return_dict_in_generate",
                               "return_legacy_cache",
+                              "speculation_type",
                               "target_lookbehind",
                               "transformers_version",
-                              "use_cache"};
+                              "use_cache",
+                              "use_mtp"};
+/// Where tokens are drawn.
+constexpr std::array kNotDoneWhenDrawing = {NotDone{"top_h", 0}};
 /// With beams alone.
 constexpr std::array kOfBeams = {NotDone{"length_penalty", 1}, NotDone{"diversity_penalty", 0}};
 
@@ -157,7 +164,8 @@ void mend_values(Json& done) {
     done["do_sample"] = false;
   }
   constexpr double kAny = std::numeric_limits<double>::max();
-  for (const char* key : {"top_k", "no_repeat_ngram_size", "min_length", "min_new_tokens"}) {
+  for (const char* key : {"top_k", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size",
+                          "min_length", "min_new_tokens"}) {
     mend_number(done, key, 0, kAny, 0);
   }
   mend_number(done, "top_p", -kAny, 1, 1.0);
@@ -190,16 +198,17 @@ GenerationKeys sort_generation_keys(const Json& file, bool encoder_decoder) {
         keys.not_done.push_back(shown(key, value));
       }
     }
-    if (key == "top_h") keys.not_done_when_drawing.push_back(shown(key, value));
   }
-  const auto add = [&](const auto& list) {
+  const auto add_to = [&](std::vector<std::string>& names, const auto& list) {
     for (const NotDone& setting : list) {
       if (file.contains(setting.key) && !changes_nothing(file[setting.key], setting.neutral)) {
-        keys.not_done.push_back(shown(setting.key, file[setting.key]));
+        names.push_back(shown(setting.key, file[setting.key]));
       }
     }
   };
+  const auto add = [&](const auto& list) { add_to(keys.not_done, list); };
   add(kNotDone);
+  add_to(keys.not_done_when_drawing, kNotDoneWhenDrawing);
   if (file.contains("num_beams") && !changes_nothing(file["num_beams"], 1)) add(kOfBeams);
   keys.done = with_listed_ids(keys.done);
   mend_values(keys.done);
@@ -216,6 +225,11 @@ Json own_generation_keys(const ConfigNode& node) {
   if (!section.is_object()) return section;
   for (const auto& [key, value] : node.value().items()) {
     if (contains(kIdle, key)) section.erase(key);
+    if (key == "stop_strings") {
+      if (section.contains("stop")) node.fail(key, "is another name of stop, which is there, too");
+      section.erase(key);
+      section["stop"] = stop_strings(value);
+    }
     const auto erase_or_refuse = [&](const auto& list) {
       for (const NotDone& setting : list) {
         if (key != setting.key || key == "num_return_sequences") continue;
@@ -227,6 +241,7 @@ Json own_generation_keys(const ConfigNode& node) {
       }
     };
     erase_or_refuse(kNotDone);
+    erase_or_refuse(kNotDoneWhenDrawing);
     erase_or_refuse(kOfBeams);
   }
   return with_listed_ids(std::move(section));

@@ -1,6 +1,8 @@
 #include "prompt/generation_settings.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -12,6 +14,27 @@ namespace llmctl {
 namespace {
 
 constexpr std::int64_t kDefaultNewTokens = 64;
+
+bool is_id(std::int64_t id) {
+  return id >= 0 && id <= std::numeric_limits<TokenId>::max();
+}
+
+/// The id that a key of logit_bias is.
+std::optional<std::int64_t> parse_id(const std::string& text) {
+  std::int64_t id = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  const bool whole = error == std::errc() && end == text.data() + text.size() && is_id(id);
+  return whole ? std::optional(id) : std::nullopt;
+}
+
+/// Whether an element of sequence_bias is [[ids], number].
+bool is_biased_sequence(const Json& pair) {
+  if (!pair.is_array() || pair.size() != 2 || !pair[0].is_array() || pair[0].empty()) return false;
+  const auto good = [](const Json& id) {
+    return id.is_number_integer() && is_id(id.get<std::int64_t>());
+  };
+  return pair[1].is_number() && std::all_of(pair[0].begin(), pair[0].end(), good);
+}
 
 std::vector<TokenId> token_ids(const std::vector<std::int64_t>& ids) {
   std::vector<TokenId> tokens;
@@ -79,11 +102,40 @@ void note_idle(const Json& own, const GenerationConfig& config, std::vector<std:
                          " no effect: nothing is drawn (do_sample is false)"));
 }
 
+void add_id(std::vector<TokenId>& ids, std::int64_t id) {
+  const auto token = static_cast<TokenId>(id);
+  if (std::find(ids.begin(), ids.end(), token) == ids.end()) ids.push_back(token);
+}
+
+/// Of a sequence that is there twice the last bias counts, as in transformers.
+std::vector<SequenceBias> sequence_biases(const GenerationConfig& config) {
+  std::map<std::vector<TokenId>, double> biases;
+  for (const Json& pair : config.sequence_bias) {
+    biases[pair[0].get<std::vector<TokenId>>()] = pair[1].get<double>();
+  }
+  for (const auto& [id, bias] : config.logit_bias) {
+    biases[{static_cast<TokenId>(*parse_id(id))}] += bias;
+  }
+  std::vector<SequenceBias> result;
+  for (const auto& [ids, bias] : biases) result.push_back({ids, static_cast<float>(bias)});
+  return result;
+}
+
 SamplingOptions sampling_options(const GenerationConfig& config) {
   SamplingOptions options;
   options.eos_token_ids = token_ids(config.eos_token_id);
+  for (const std::int64_t id : config.stop_token_ids) add_id(options.eos_token_ids, id);
+  options.sequence_bias = sequence_biases(config);
+  options.encoder_repetition_penalty = config.encoder_repetition_penalty;
   options.repetition_penalty = config.repetition_penalty;
+  options.repetition_in_answer = config.repetition_penalty_scope == "answer";
+  options.presence_penalty = config.presence_penalty;
+  options.frequency_penalty = config.frequency_penalty;
   options.no_repeat_ngram_size = config.no_repeat_ngram_size;
+  options.encoder_no_repeat_ngram_size = config.encoder_no_repeat_ngram_size;
+  if (const auto& decay = config.exponential_decay_length_penalty; !decay.empty()) {
+    options.exponential_decay_length_penalty = {static_cast<std::int64_t>(decay[0]), decay[1]};
+  }
   for (const auto& word : config.bad_words_ids) {
     // As in transformers, an end of the text is no bad word.
     const bool ends = word.size() == 1 &&
@@ -105,6 +157,20 @@ SamplingOptions sampling_options(const GenerationConfig& config) {
   options.eta_cutoff = config.eta_cutoff;
   options.seed = static_cast<std::uint64_t>(config.seed);
   return options;
+}
+
+/// Refuses ids that the tokenizer does not have where the user biases them: nothing would happen.
+void check_biased(const ConfigNode& node, const GenerationConfig& config, std::int64_t vocab) {
+  if (vocab == 0) return;
+  const auto check = [&](const char* key, std::int64_t id) {
+    if (node.has(key) && id >= vocab) {
+      node.fail(key, concat("holds id ", id, ", the vocabulary has ", vocab));
+    }
+  };
+  for (const auto& [id, bias] : config.logit_bias) check("logit_bias", *parse_id(id));
+  for (const Json& pair : config.sequence_bias) {
+    for (const Json& id : pair[0]) check("sequence_bias", id.get<std::int64_t>());
+  }
 }
 
 TooLong parse_too_long(const std::string& name) {
@@ -131,12 +197,12 @@ void GenerationConfig::validate(const ConfigNode& node) const {
     if (text.empty()) node.fail("stop", "holds an empty string, which every text contains");
   }
   const auto check_ids = [&](const char* key, const std::vector<std::int64_t>& ids) {
-    constexpr std::int64_t kMost = std::numeric_limits<TokenId>::max();
     for (const std::int64_t id : ids) {
-      if (id < 0 || id > kMost) node.fail(key, concat("expected ids from 0 up, got ", id));
+      if (!is_id(id)) node.fail(key, concat("expected ids from 0 up, got ", id));
     }
   };
   check_ids("eos_token_id", eos_token_id);
+  check_ids("stop_token_ids", stop_token_ids);
   check_ids("forced_bos_token_id", forced_bos_token_id);
   check_ids("forced_eos_token_id", forced_eos_token_id);
   check_ids("suppress_tokens", suppress_tokens);
@@ -144,6 +210,21 @@ void GenerationConfig::validate(const ConfigNode& node) const {
   for (const auto& word : bad_words_ids) {
     check_ids("bad_words_ids", word);
     if (word.empty()) node.fail("bad_words_ids", "holds an empty list, which every text contains");
+  }
+  if (!sequence_bias.is_array() ||
+      !std::all_of(sequence_bias.begin(), sequence_bias.end(), is_biased_sequence)) {
+    node.fail("sequence_bias",
+              concat("expected pairs [[ids], number], got ", dump_json(sequence_bias)));
+  }
+  for (const auto& [id, bias] : logit_bias) {
+    if (!parse_id(id)) node.fail("logit_bias", concat("expected ids as keys, got \"", id, "\""));
+  }
+  const std::vector<double>& decay = exponential_decay_length_penalty;
+  if (!decay.empty() && (decay.size() != 2 || decay[0] < 0 || decay[0] != std::floor(decay[0]) ||
+                         decay[0] > 1e7 || decay[1] <= 0)) {
+    node.fail("exponential_decay_length_penalty",
+              concat("expected [start, factor], a number of tokens and one above 0, got ",
+                     dump_json(Json(decay))));
   }
 }
 
@@ -155,8 +236,7 @@ GenerationConfig read_generation(const ConfigNode& section) {
 }
 
 void GenerationSettings::add_eos(TokenId id) {
-  std::vector<TokenId>& ids = sampling.eos_token_ids;
-  if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+  add_id(sampling.eos_token_ids, id);
 }
 
 std::int64_t GenerationSettings::total_limit(std::int64_t positions) const {
@@ -211,6 +291,8 @@ GenerationSettings resolve_generation(const GenerationSources& sources, const Js
     node.fail("num_return_sequences", concat(config.num_return_sequences,
                                              " texts per prompt would be equal; set do_sample"));
   }
+
+  check_biased(node, config, sources.vocab_size);
 
   GenerationSettings settings;
   settings.sampling = sampling_options(config);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,8 +29,14 @@ struct GenerationConfig {
   double typical_p = 1.0;
   double epsilon_cutoff = 0.0, eta_cutoff = 0.0;
   double repetition_penalty = 1.0;
-  std::int64_t no_repeat_ngram_size = 0;
-  std::vector<std::int64_t> eos_token_id, forced_bos_token_id, forced_eos_token_id;
+  std::string repetition_penalty_scope = "text";
+  double encoder_repetition_penalty = 1.0;
+  double presence_penalty = 0.0, frequency_penalty = 0.0;
+  std::int64_t no_repeat_ngram_size = 0, encoder_no_repeat_ngram_size = 0;
+  Json sequence_bias = Json::array();
+  std::map<std::string, double> logit_bias;
+  std::vector<double> exponential_decay_length_penalty;
+  std::vector<std::int64_t> eos_token_id, stop_token_ids, forced_bos_token_id, forced_eos_token_id;
   std::vector<std::vector<std::int64_t>> bad_words_ids;
   std::vector<std::int64_t> suppress_tokens, begin_suppress_tokens;
   std::optional<std::int64_t> decoder_start_token_id;
@@ -82,10 +89,36 @@ struct GenerationConfig {
     visit("repetition_penalty", self.repetition_penalty,
           "Above 1 makes tokens already seen less likely (Keskar et al., 2019).",
           Range<double>{0.01, 100});
+    visit("repetition_penalty_scope", self.repetition_penalty_scope,
+          "Tokens that repetition_penalty is about: those of the text (prompt and answer, as in "
+          "transformers) or of the answer alone.",
+          OneOf{{"text", "answer"}});
+    visit("encoder_repetition_penalty", self.encoder_repetition_penalty,
+          "Above 1 makes tokens likelier that an encoder-decoder's source has (without an encoder, "
+          "the prompt).",
+          Range<double>{0.01, 100});
+    visit("presence_penalty", self.presence_penalty,
+          "Subtracted from the logit of a token that the answer has already (OpenAI's).",
+          Range<double>{-100, 100});
+    visit("frequency_penalty", self.frequency_penalty,
+          "The same as often as the answer has it (OpenAI's).", Range<double>{-100, 100});
     visit("no_repeat_ngram_size", self.no_repeat_ngram_size,
           "No sequence of this many tokens comes twice; 0: any may.",
           Range<std::int64_t>{0, 10'000'000});
+    visit("encoder_no_repeat_ngram_size", self.encoder_no_repeat_ngram_size,
+          "No sequence of this many tokens of an encoder-decoder's source (without an encoder, of "
+          "the prompt) comes in the answer; 0: any may.",
+          Range<std::int64_t>{0, 10'000'000});
+    visit("sequence_bias", self.sequence_bias,
+          "Pairs [[ids], number]: added to the logit of what would complete the sequence.",
+          Kinds{"list of array"});
+    visit("logit_bias", self.logit_bias, "Added to the logits of tokens, by their ids.",
+          Range<double>{-1e6, 1e6});
+    visit("exponential_decay_length_penalty", self.exponential_decay_length_penalty,
+          "[start, factor]: after so many new tokens the end becomes likelier with each; empty: "
+          "never.");
     visit("eos_token_id", self.eos_token_id, "Ids that end a text; empty: the model's.");
+    visit("stop_token_ids", self.stop_token_ids, "Ids that end a text, too.");
     visit("forced_bos_token_id", self.forced_bos_token_id,
           "The first token of an encoder-decoder's text is one of these; empty: any.");
     visit("forced_eos_token_id", self.forced_eos_token_id,
@@ -153,12 +186,14 @@ struct GenerationSources {
   Json config;                      ///< the model's config.json
   bool encoder_decoder = false;
   std::optional<TokenId> tokenizer_eos;  ///< of the tokenizer's target
+  std::int64_t vocab_size = 0;           ///< of the tokenizer's target; 0: not known
 };
 
 /// The one place where settings are decided:
 ///   each key        the user's, else generation_config.json's, else (without such a file)
 ///                   config.json's, else the default
 ///   eos ids         those; else config.json's; else the tokenizer's
+///   stop ids        end a text beside those, wherever these are from
 ///   a length        the user's max_new_tokens or max_length replaces both of the files, and the
 ///                   minima with them where the user gives one
 ///   do_sample       true where the user gives a setting that only drawing knows; false where the

@@ -123,6 +123,7 @@ GenerationSettings generation_settings(const AnswerOptions& options, const Json&
   sources.config = model_config;
   sources.encoder_decoder = encoder_decoder;
   sources.tokenizer_eos = tokenizer.target().special().eos;
+  sources.vocab_size = tokenizer.target().vocab_size();
   return resolve_generation(sources, options.generation);
 }
 

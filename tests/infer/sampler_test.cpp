@@ -179,6 +179,181 @@ TEST(Sampler, PenalizesEachSeenTokenOnce) {
             0);
 }
 
+/// The logits that the options leave, as the logarithms of what would be drawn from, without the
+/// common constant: that of id 0 is the given one.
+std::vector<double> changed(const SamplingOptions& options, const std::vector<float>& logits,
+                            const RowSoFar& row) {
+  Sampler sampler;
+  std::vector<double> result(logits.size(), -INFINITY);
+  const auto& left = sampler.distribution(logits, options, row);
+  for (const Candidate& c : left)
+    result[static_cast<std::size_t>(c.id)] = std::log(c.probability / left.front().probability);
+  for (double& value : result) value += logits[0];
+  return result;
+}
+
+void expect_logits(const std::vector<double>& got, const std::vector<double>& expected) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    if (std::isinf(expected[i])) {
+      EXPECT_EQ(got[i], expected[i]) << i;
+    } else {
+      EXPECT_NEAR(got[i], expected[i], 1e-6) << i;
+    }
+  }
+}
+
+TEST(Sampler, BiasesWhatCompletesASequence) {
+  SamplingOptions options;
+  options.sequence_bias = {{{2}, 1.5f}, {{1, 3}, -2}, {{0, 1, 2}, 0.25f}, {{99}, 5}};
+  const std::vector<float> logits = {1, 2, -1, 0.5};
+  expect_logits(changed(options, logits, {}), {1, 2, 0.5, 0.5});
+  expect_logits(changed(options, logits, {std::vector<TokenId>{1}, 0}), {1, 2, 0.5, -1.5});
+  expect_logits(changed(options, logits, {std::vector<TokenId>{0, 1}, 1}), {1, 2, 0.75, -1.5});
+  EXPECT_TRUE(Sampler::changes_logits(options, 0));
+}
+
+TEST(Sampler, PenalizesPresenceAndFrequencyInTheAnswerAlone) {
+  SamplingOptions options;
+  options.presence_penalty = 0.5;
+  options.frequency_penalty = 0.25;
+  const std::vector<float> logits = {1, 2, -1, 0.5};
+  const std::vector<TokenId> seen = {0, 0, 2, 1, 2, 2, 99};
+  expect_logits(changed(options, logits, {seen, 5}), {1, 2 - 0.75, -1 - 1.25, 0.5});
+  expect_logits(changed(options, logits, {seen, 0}), {1, 2, -1, 0.5});
+  options.frequency_penalty = 0;
+  options.presence_penalty = -1;
+  expect_logits(changed(options, logits, {seen, 3}), {1, 2, 0, 0.5});
+  EXPECT_FALSE(Sampler::changes_logits(options, 0));
+  EXPECT_TRUE(Sampler::changes_logits(options, 1));
+}
+
+TEST(Sampler, PenalizesRepetitionInTheAnswerAloneWhereAsked) {
+  SamplingOptions options;
+  options.repetition_penalty = 2;
+  const std::vector<float> logits = {1, 2, -1, 0.5};
+  const std::vector<TokenId> seen = {1, 3, 2, 2};
+  expect_logits(changed(options, logits, {seen, 2}), {1, 1, -2, 0.25});
+  options.repetition_in_answer = true;
+  expect_logits(changed(options, logits, {seen, 2}), {1, 2, -2, 0.5});
+}
+
+TEST(Sampler, FavoursAndForbidsWhatWasRead) {
+  const std::vector<float> logits = {1, 2, -1, 0.5};
+  const std::vector<TokenId> seen = {3, 3, 2}, source = {1, 2, 1, 3};
+  SamplingOptions options;
+  options.encoder_repetition_penalty = 2;
+  expect_logits(changed(options, logits, {seen, 1, source}), {1, 4, -0.5, 1});
+  expect_logits(changed(options, logits, {seen, 1}), {1, 2, -1, 1});  // the prompt
+  EXPECT_TRUE(Sampler::changes_logits(options, 0));
+  options = {};
+  options.encoder_no_repeat_ngram_size = 2;
+  expect_logits(changed(options, logits, {seen, 1, source}), {1, -INFINITY, -1, 0.5});
+  expect_logits(changed(options, logits, {std::vector<TokenId>{3, 3}, 0}), {1, 2, -1, -INFINITY});
+  options.encoder_no_repeat_ngram_size = 1;
+  expect_logits(changed(options, logits, {seen, 1, source}), {1, -INFINITY, -INFINITY, -INFINITY});
+  EXPECT_TRUE(Sampler::changes_logits(options, 0));
+}
+
+TEST(Sampler, FavoursTheEndsOfLongAnswers) {
+  SamplingOptions options;
+  options.exponential_decay_length_penalty = {2, 1.5};
+  options.eos_token_ids = {1, 2};
+  const std::vector<float> logits = {1, 2, -1, 0.5};
+  expect_logits(changed(options, logits, {std::vector<TokenId>(5), 2}), {1, 2, -1, 0.5});
+  expect_logits(changed(options, logits, {std::vector<TokenId>(5), 4}),
+                {1, 2 + 2 * 1.25, -1 + 1.25, 0.5});
+  EXPECT_FALSE(Sampler::changes_logits(options, 2));
+  EXPECT_TRUE(Sampler::changes_logits(options, 3));
+  // What is impossible stays so.
+  options.min_new_tokens = 9;
+  expect_logits(changed(options, logits, {std::vector<TokenId>(5), 4}),
+                {1, -INFINITY, -INFINITY, 0.5});
+}
+
+TEST(Sampler, SuppressesTheBeginningBehindAForcedToken) {
+  SamplingOptions options;
+  options.forced_bos_token_ids = {3};
+  options.begin_suppress_tokens = {3, 1};
+  const std::vector<float> logits = {1, 2, -1, 0.5};
+  Sampler sampler;
+  EXPECT_EQ(sampler.choose(logits, options, {std::vector<TokenId>{0}, 0}, {}), 3);
+  EXPECT_EQ(sampler.choose(logits, options, {std::vector<TokenId>{0, 3}, 1}, {}), 0);
+  EXPECT_EQ(sampler.choose(logits, options, {std::vector<TokenId>{0, 3, 0}, 2}, {}), 1);
+  EXPECT_TRUE(Sampler::changes_logits(options, 1));
+  EXPECT_FALSE(Sampler::changes_logits(options, 2));
+}
+
+/// Pearson's statistic of many draws against the exact distribution, as a multiple of what one
+/// seed in ten thousand is beyond (by Wilson and Hilferty's approximation). Tokens that are
+/// expected less than five times are one class.
+double surprise(const SamplingOptions& options, const std::vector<float>& logits, int draws) {
+  Sampler sampler;
+  const std::vector<TokenId> seen = {1, 2, 3};
+  const std::vector<Candidate> expected = sampler.distribution(logits, options, {seen, 1});
+  std::map<TokenId, int> counts;
+  for (int i = 0; i < draws; ++i) {
+    const RandomKey key = random_key(options.seed, "sampling", 7, static_cast<std::uint64_t>(i));
+    ++counts[sampler.choose(logits, options, {seen, 1}, key)];
+  }
+  double statistic = 0, rest = 0, rest_seen = draws;
+  int classes = 0;
+  const auto add = [&](double mean, double count) {
+    statistic += (count - mean) * (count - mean) / mean;
+    ++classes;
+  };
+  for (const Candidate& candidate : expected) {
+    const double mean = draws * candidate.probability;
+    if (mean < 5) {
+      rest += mean;
+      continue;
+    }
+    add(mean, counts[candidate.id]);
+    rest_seen -= counts[candidate.id];
+  }
+  if (rest >= 5) {
+    add(rest, rest_seen);
+  } else {
+    EXPECT_LE(rest_seen, 20);
+  }
+  const double freedom = std::max(classes - 1, 1), part = 2 / (9 * freedom);
+  return statistic / (freedom * std::pow(1 - part + 3.719 * std::sqrt(part), 3));
+}
+
+TEST(Sampler, DrawsManyFromTheExactDistribution) {
+  std::vector<float> logits(500);
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    logits[i] = static_cast<float>(
+        3 * Random(random_key(5, "logits", static_cast<std::uint64_t>(i))).normal());
+  }
+  int settings = 0;
+  for (const double temperature : {0.3, 0.7, 1.0, 1.5}) {
+    for (const std::int64_t top_k : {0, 1, 10, 50}) {
+      for (const double top_p : {1.0, 0.9, 0.5}) {
+        SamplingOptions options;
+        options.do_sample = true;
+        options.temperature = temperature;
+        options.top_k = top_k;
+        options.top_p = top_p;
+        options.repetition_penalty = 1.3;
+        options.seed = static_cast<std::uint64_t>(++settings);
+        EXPECT_LT(surprise(options, logits, 10'000), 1)
+            << "temperature " << temperature << ", top_k " << top_k << ", top_p " << top_p;
+      }
+    }
+  }
+  for (const char* const filter : {"min_p", "typical_p", "epsilon_cutoff", "eta_cutoff"}) {
+    SamplingOptions options;
+    options.do_sample = true;
+    const std::string name = filter;
+    if (name == "min_p") options.min_p = 0.05;
+    if (name == "typical_p") options.typical_p = 0.8;
+    if (name == "epsilon_cutoff") options.epsilon_cutoff = 0.01;
+    if (name == "eta_cutoff") options.eta_cutoff = 0.01;
+    EXPECT_LT(surprise(options, logits, 20'000), 1) << filter;
+  }
+}
+
 TEST(Sampler, DrawsAsTheProbabilitiesSay) {
   SamplingOptions options;
   options.do_sample = true;

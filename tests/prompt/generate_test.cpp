@@ -116,6 +116,24 @@ TEST_F(Generate, DrawsSeveralSamples) {
   for (std::size_t s = 0; s < 4; ++s) EXPECT_EQ(alone[0][s].ids, results[1][s].ids);
 }
 
+TEST_F(Generate, DrawsDependOnNoCompanion) {
+  settings.sampling.do_sample = true;
+  settings.samples = 3;
+  settings.max_new_tokens = 6;
+  const auto results = generate({"a", "bcd", "ef"});
+  for (const std::int64_t batch : {1, 2, 7}) {
+    for (const std::int64_t samples : {1, 2, 5}) {
+      settings.batch_size = batch;
+      settings.samples = samples;
+      const auto other = generate({"a", "bcd", "ef"});
+      for (std::size_t i = 0; i < 3; ++i) {
+        for (std::size_t s = 0; s < std::min<std::size_t>(samples, 3); ++s)
+          EXPECT_EQ(other[i][s].ids, results[i][s].ids) << batch << " " << samples;
+      }
+    }
+  }
+}
+
 TEST_F(Generate, TellsEachSamplesPiecesAndItsEnd) {
   model.script("abc");
   settings.sampling.do_sample = true;

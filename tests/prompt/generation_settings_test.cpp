@@ -104,8 +104,8 @@ TEST_F(Settings, WhatIsNotDoneIsNamedInOneLine) {
   const GenerationSettings settings = resolve();
   EXPECT_THAT(settings.notes,
               ElementsAre((dir / "generation_config.json").string() +
-                          ": num_beams 4, num_return_sequences 3, sequence_bias, guidance_scale "
-                          "1.5, length_penalty 2.0 are not done; texts may differ from those of "
+                          ": num_beams 4, num_return_sequences 3, guidance_scale 1.5, "
+                          "length_penalty 2.0 are not done; texts may differ from those of "
                           "transformers"));
   EXPECT_EQ(settings.sampling.no_repeat_ngram_size, 2);  // this one is
   EXPECT_EQ(settings.samples, 1);
@@ -168,6 +168,128 @@ TEST_F(Settings, AUsersLengthReplacesTheFiles) {
   EXPECT_FALSE(settings.max_length.has_value());
 }
 
+TEST_F(Settings, PenaltiesAndBiases) {
+  file(R"({"sequence_bias": [[[4, 5], -0.5], [[6], 1.5]], "encoder_repetition_penalty": 1.25,
+           "encoder_no_repeat_ngram_size": 3, "presence_penalty": 0.5, "frequency_penalty": -1,
+           "exponential_decay_length_penalty": [12, 1.5], "eos_token_id": 9})");
+  const GenerationSettings settings = resolve(
+      R"({"logit_bias": {"6": 1, "7": -100}, "stop_token_ids": [9, 3],
+          "repetition_penalty": 1.5, "repetition_penalty_scope": "answer"})");
+  const SamplingOptions& options = settings.sampling;
+  EXPECT_THAT(settings.notes, IsEmpty());
+  ASSERT_EQ(options.sequence_bias.size(), 3u);
+  EXPECT_THAT(options.sequence_bias[0].ids, ElementsAre(4, 5));
+  EXPECT_EQ(options.sequence_bias[0].bias, -0.5f);
+  EXPECT_THAT(options.sequence_bias[1].ids, ElementsAre(6));
+  EXPECT_EQ(options.sequence_bias[1].bias, 2.5f);
+  EXPECT_EQ(options.sequence_bias[2].bias, -100);
+  EXPECT_EQ(options.encoder_repetition_penalty, 1.25);
+  EXPECT_EQ(options.encoder_no_repeat_ngram_size, 3);
+  EXPECT_EQ(options.presence_penalty, 0.5);
+  EXPECT_EQ(options.frequency_penalty, -1);
+  EXPECT_EQ(options.exponential_decay_length_penalty, (std::pair<std::int64_t, double>(12, 1.5)));
+  EXPECT_THAT(options.eos_token_ids, ElementsAre(9, 3));
+  EXPECT_TRUE(options.repetition_in_answer);
+  EXPECT_THAT(resolve(R"({"stop_strings": "END"})").stop, ElementsAre("END"));
+  EXPECT_THAT(error_of(R"({"stop_strings": "a", "stop": ["b"]})").what(),
+              HasSubstr("generation.stop_strings: is another name of stop"));
+  EXPECT_EQ(settings.keys["logit_bias"], Json({{"6", 1.0}, {"7", -100.0}}));
+}
+
+TEST_F(Settings, BiasesOfIdsThatNobodyHasAreRefused) {
+  sources.vocab_size = 50;
+  EXPECT_THAT(error_of(R"({"logit_bias": {"50": 1}})").what(),
+              HasSubstr("generation.logit_bias: holds id 50, the vocabulary has 50"));
+  EXPECT_THAT(error_of(R"({"sequence_bias": [[[4, 77], 1]]})").what(), HasSubstr("holds id 77"));
+  EXPECT_EQ(resolve(R"({"logit_bias": {"49": 1}})").sampling.sequence_bias.size(), 1u);
+}
+
+/// All of transformers 5.24's GenerationConfig: what a user copies is done, idle or refused by
+/// name.
+TEST(GenerationSection, KnowsEveryKeyOfTransformers) {
+  for (const char* const key : {"max_length",
+                                "max_new_tokens",
+                                "min_length",
+                                "min_new_tokens",
+                                "early_stopping",
+                                "max_time",
+                                "stop_strings",
+                                "do_sample",
+                                "num_beams",
+                                "use_mtp",
+                                "use_cache",
+                                "cache_implementation",
+                                "cache_config",
+                                "max_cache_len",
+                                "temperature",
+                                "top_k",
+                                "top_p",
+                                "min_p",
+                                "top_h",
+                                "typical_p",
+                                "epsilon_cutoff",
+                                "eta_cutoff",
+                                "repetition_penalty",
+                                "encoder_repetition_penalty",
+                                "length_penalty",
+                                "no_repeat_ngram_size",
+                                "bad_words_ids",
+                                "renormalize_logits",
+                                "forced_bos_token_id",
+                                "forced_eos_token_id",
+                                "remove_invalid_values",
+                                "exponential_decay_length_penalty",
+                                "suppress_tokens",
+                                "begin_suppress_tokens",
+                                "sequence_bias",
+                                "token_healing",
+                                "guidance_scale",
+                                "watermarking_config",
+                                "num_return_sequences",
+                                "output_attentions",
+                                "output_hidden_states",
+                                "output_scores",
+                                "output_logits",
+                                "return_dict_in_generate",
+                                "pad_token_id",
+                                "bos_token_id",
+                                "eos_token_id",
+                                "encoder_no_repeat_ngram_size",
+                                "decoder_start_token_id",
+                                "is_assistant",
+                                "num_assistant_tokens",
+                                "num_assistant_tokens_schedule",
+                                "assistant_confidence_threshold",
+                                "prompt_lookup_num_tokens",
+                                "max_matching_ngram_size",
+                                "assistant_early_exit",
+                                "assistant_lookbehind",
+                                "target_lookbehind",
+                                "assistant_ensemble_weight",
+                                "speculation_type",
+                                "compile_config",
+                                "disable_compile",
+                                "continuous_batching_config",
+                                "low_memory",
+                                "penalty_alpha",
+                                "dola_layers",
+                                "diversity_penalty",
+                                "num_beam_groups",
+                                "constraints",
+                                "force_words_ids",
+                                "prefill_chunk_size",
+                                "_from_model_config",
+                                "transformers_version"}) {
+    // A value that no key takes, so that all that are read are refused; idle ones are passed over.
+    const Json section = {{key, "\t"}};
+    try {
+      read_generation(ConfigNode(&section, "generation", nullptr));
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), ::testing::Not(HasSubstr("unknown"))) << key;
+    }
+  }
+}
+
 /// Directories older than generation_config.json.
 TEST_F(Settings, ConfigJsonStandsInForAMissingFile) {
   sources.config = Json::parse(R"({"num_beams": 6, "max_length": 512, "bad_words_ids": [[3]],
@@ -222,14 +344,36 @@ TEST_F(Settings, TheUsersFaultsAreTheConfigurations) {
   EXPECT_EQ(equal.code(), ErrorCode::kConfig);
   EXPECT_THAT(equal.what(), HasSubstr("generation.num_return_sequences: 3 texts per prompt would"));
   EXPECT_EQ(resolve(R"({"num_return_sequences": 3, "temperature": 0.5})").samples, 3);
-  for (const char* text :
-       {R"({"temperature": -1})", R"({"temperature": 1e9})", R"({"top_p": -0.1})",
-        R"({"top_p": 2})", R"({"top_k": -1})", R"({"max_new_tokens": 0})",
-        R"({"max_new_tokens": -3})", R"({"num_return_sequences": 1000000000})",
-        R"({"repetition_penalty": 0})", R"({"stop": [""]})", R"({"eos_token_id": [-1]})",
-        R"({"eos_token_id": [9999999999]})", R"({"bad_words_ids": [[]]})",
-        R"({"forced_eos_token_id": [-2]})", R"({"too_long": "cut"})", R"({"num_beams": 4})",
-        R"({"sequence_bias": [[[4], 1]]})", R"({"temprature": 1})"}) {
+  for (const char* text : {R"({"temperature": -1})",
+                           R"({"temperature": 1e9})",
+                           R"({"top_p": -0.1})",
+                           R"({"top_p": 2})",
+                           R"({"top_k": -1})",
+                           R"({"max_new_tokens": 0})",
+                           R"({"max_new_tokens": -3})",
+                           R"({"num_return_sequences": 1000000000})",
+                           R"({"repetition_penalty": 0})",
+                           R"({"stop": [""]})",
+                           R"({"eos_token_id": [-1]})",
+                           R"({"eos_token_id": [9999999999]})",
+                           R"({"bad_words_ids": [[]]})",
+                           R"({"forced_eos_token_id": [-2]})",
+                           R"({"too_long": "cut"})",
+                           R"({"num_beams": 4})",
+                           R"({"sequence_bias": [[[], 1]]})",
+                           R"({"sequence_bias": [[4, 1]]})",
+                           R"({"sequence_bias": [[[4], "much"]]})",
+                           R"({"sequence_bias": {"4": 1}})",
+                           R"({"logit_bias": {"a": 1}})",
+                           R"({"logit_bias": {"-1": 1}})",
+                           R"({"logit_bias": {"1": "x"}})",
+                           R"({"stop_token_ids": [-1]})",
+                           R"({"exponential_decay_length_penalty": [3]})",
+                           R"({"presence_penalty": 1000})",
+                           R"({"exponential_decay_length_penalty": [3.5, 2]})",
+                           R"({"repetition_penalty_scope": "prompt"})",
+                           R"({"top_h": 0.4})",
+                           R"({"temprature": 1})"}) {
     const Error error = error_of(text);
     EXPECT_EQ(error.code(), ErrorCode::kConfig) << text;
     EXPECT_THAT(error.what(), HasSubstr("generation.")) << text;
