@@ -14,12 +14,12 @@
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <limits>
 
 #include "base/error.h"
 #include "gradient_check.h"
+#include "kernel_targets.h"
 #include "ops/activation.h"
 #include "ops/backend.h"
 #include "ops/cross_entropy.h"
@@ -61,24 +61,15 @@ void compare(const std::function<at::Tensor(const Tensors&)>& function,
 }
 
 /// Each test runs once for every instruction set that this machine has kernels for.
-class Operations : public ::testing::TestWithParam<std::int64_t> {
+class Operations : public test::KernelTargets {
  protected:
   void SetUp() override {
-    choose(GetParam());
+    KernelTargets::SetUp();
     seed_generator(at::Device(test::test_device()), 7);
-  }
-  void TearDown() override { choose(0); }
-
- private:
-  static void choose(std::int64_t target) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Kernels, Operations,
-                         ::testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),
-                         [](const auto& target) { return hwy::TargetName(target.param); });
+INSTANTIATE_TEST_SUITE_P(Kernels, Operations, test::kernel_targets(), test::target_name);
 
 /// x / sqrt(mean(x²) + eps) · weight, or with a bias (x - mean) / sqrt(variance + eps) · weight +
 /// bias.

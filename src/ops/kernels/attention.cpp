@@ -1,0 +1,448 @@
+#include "ops/kernels/attention.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <vector>
+
+// Arrays of vectors need a size that the compiler knows; such processors have NEON, too.
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/kernels/attention.cpp"
+#include <hwy/foreach_target.h>
+
+#include <hwy/cache_control.h>
+
+#include "ops/kernels/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace llmctl::kernels::HWY_NAMESPACE {
+
+using Floats = hn::CappedTag<float, kPage>;  // a vector never reaches beyond a page's row
+using FloatVector = hn::Vec<Floats>;
+constexpr int kLanes = static_cast<int>(hn::MaxLanes(Floats()));
+constexpr int kMaxRows = 6;  // of one register block
+constexpr int kVectors =
+    HWY_ARCH_ARM_A64 || HWY_MAX_BYTES >= 64 ? 4 : 2;  // 24 of 32 registers or 12 of 16
+constexpr std::int64_t kBlock = 64;                   // keys between two looks at the maximum
+constexpr int kBlockPages = kBlock / kPage, kBlockVectors = kBlock / kLanes;
+constexpr float kNone = -std::numeric_limits<float>::infinity();
+
+HWY_INLINE HWY_ATTR FloatVector load(Floats d, const float* p) {
+  return hn::LoadU(d, p);
+}
+HWY_INLINE HWY_ATTR FloatVector load(Floats d, const std::uint16_t* p) {
+  const hn::Rebind<std::uint16_t, Floats> half;
+  const hn::RebindToUnsigned<Floats> bits;
+  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(bits, hn::LoadU(half, p))));
+}
+HWY_INLINE HWY_ATTR FloatVector load_some(Floats d, const float* p, std::size_t n) {
+  HWY_ALIGN float some[kLanes] = {};
+  std::copy_n(p, n, some);
+  return hn::Load(d, some);
+}
+HWY_INLINE HWY_ATTR FloatVector load_some(Floats d, const std::uint16_t* p, std::size_t n) {
+  HWY_ALIGN std::uint16_t some[kLanes] = {};
+  std::copy_n(p, n, some);
+  return load(d, some);
+}
+
+/// 2^x for x ≤ 0, within 2e-7; 0 below -126; what is not a number stays so. (Cephes' exp2f.)
+HWY_INLINE HWY_ATTR FloatVector power_of_two(Floats d, FloatVector x) {
+  const hn::RebindToSigned<Floats> integers;
+  const auto least = hn::Set(d, -126.0f);
+  const auto whole = hn::NearestInt(hn::Max(x, least));
+  const auto r = hn::Sub(x, hn::ConvertTo(d, whole));
+  auto y = hn::Set(d, 1.535336188319500e-4f);
+  y = hn::MulAdd(y, r, hn::Set(d, 1.339887440266574e-3f));
+  y = hn::MulAdd(y, r, hn::Set(d, 9.618437357674640e-3f));
+  y = hn::MulAdd(y, r, hn::Set(d, 5.550332471162809e-2f));
+  y = hn::MulAdd(y, r, hn::Set(d, 2.402264791363012e-1f));
+  y = hn::MulAdd(y, r, hn::Set(d, 6.931472028550421e-1f));
+  y = hn::MulAdd(y, r, hn::Set(d, 1.0f));
+  const auto exponent = hn::ShiftLeft<23>(hn::Add(whole, hn::Set(integers, 127)));
+  return hn::IfThenZeroElse(hn::Lt(x, least), hn::Mul(y, hn::BitCast(d, exponent)));
+}
+
+/// What a tile of rows keeps from block to block. A row is a query and one of its heads.
+struct Row {
+  const float* bias;  // of its head, or null
+  const PagedQuery* query;
+  float largest, sum;
+  std::int64_t begin, end;  // seen in this block, counted from its begin
+};
+struct Tile {
+  std::int64_t count, head_size, stride;  // stride: head_size in whole vectors
+  std::vector<Row> rows;                  // [kAttentionRows]
+  std::vector<float> queries;             // [kAttentionRows, head_size], times scale · log2(e)
+  std::vector<float> outputs;             // [kAttentionRows, stride]
+  std::vector<float> scores;              // [kMaxRows, kBlock]
+};
+template <class T>
+struct Block {
+  const T* keys[kBlockPages];
+  const T* values[kBlockPages];
+  const T* next_keys[kBlockPages];  // of the block to come
+  bool prefetch;  // few rows: as fast as memory, whose own guesses end with a page
+};
+
+/// scores[m, j] = Σk q[m, k] · keys[k, j] for N vectors of keys from key `first` on.
+template <int M, int N, class T>
+HWY_INLINE HWY_ATTR void score_strip(const Tile& tile, const Block<T>& block, std::int64_t row,
+                                     std::int64_t first, float* scores) {
+  const Floats d;
+  const T *keys[N], *next[N];
+  for (int v = 0; v < N; ++v) {
+    const std::int64_t key = first + v * kLanes;
+    keys[v] = block.keys[key / kPage] + key % kPage;
+    next[v] = block.values[key / kPage] + key % kPage;
+  }
+  FloatVector sums[M][N];
+  for (auto& line : sums) {
+    for (auto& sum : line) sum = hn::Zero(d);
+  }
+  const float* const q = tile.queries.data() + row * tile.head_size;
+  const std::int64_t size = tile.head_size;
+  for (std::int64_t k = 0; k < size; ++k) {
+    if (block.prefetch) {
+      for (int v = 0; v < N; ++v) hwy::Prefetch(next[v] + k * kPage);
+    }
+    FloatVector key[N];
+    HWY_UNROLL(8)
+    for (int v = 0; v < N; ++v) key[v] = load(d, keys[v] + k * kPage);
+    HWY_UNROLL(8)
+    for (int m = 0; m < M; ++m) {
+      const auto number = hn::Set(d, q[m * size + k]);
+      HWY_UNROLL(8)
+      for (int v = 0; v < N; ++v) sums[m][v] = hn::MulAdd(number, key[v], sums[m][v]);
+    }
+  }
+  for (int m = 0; m < M; ++m) {
+    for (int v = 0; v < N; ++v) {
+      hn::StoreU(sums[m][v], d, scores + m * kBlock + first + v * kLanes);
+    }
+  }
+}
+
+/// outputs[m, c] += Σj weights[m, j] · values[j, c] for N vectors of columns from `column` on and
+/// the keys from `begin` to `end`; the last vector of a head has `some` columns, others 0 for all.
+template <int M, int N, class T>
+HWY_INLINE HWY_ATTR void add_values(Tile& tile, const Block<T>& block, std::int64_t row,
+                                    const float* weights, std::int64_t column, std::size_t some,
+                                    std::int64_t begin, std::int64_t end) {
+  const Floats d;
+  float* const outputs = tile.outputs.data() + row * tile.stride + column;
+  FloatVector sums[M][N];
+  for (int m = 0; m < M; ++m) {
+    for (int v = 0; v < N; ++v) sums[m][v] = hn::LoadU(d, outputs + m * tile.stride + v * kLanes);
+  }
+  for (std::int64_t j = begin; j < end;) {
+    const T* values = block.values[j / kPage] + j % kPage * tile.head_size + column;
+    const T* next = block.next_keys[j / kPage] + j % kPage * tile.head_size + column;
+    const std::int64_t stop = std::min(end, j / kPage * kPage + kPage);
+    for (; j < stop; ++j, values += tile.head_size, next += tile.head_size) {
+      if (block.prefetch) {
+        for (int v = 0; v < N; ++v) hwy::Prefetch(next + v * kLanes);
+      }
+      FloatVector value[N];
+      HWY_UNROLL(8)
+      for (int v = 0; v < N; ++v) {
+        value[v] = some == 0 ? load(d, values + v * kLanes) : load_some(d, values, some);
+      }
+      HWY_UNROLL(8)
+      for (int m = 0; m < M; ++m) {
+        const auto weight = hn::Set(d, weights[m * kBlock + j]);
+        HWY_UNROLL(8)
+        for (int v = 0; v < N; ++v) sums[m][v] = hn::MulAdd(weight, value[v], sums[m][v]);
+      }
+    }
+  }
+  for (int m = 0; m < M; ++m) {
+    for (int v = 0; v < N; ++v) hn::StoreU(sums[m][v], d, outputs + m * tile.stride + v * kLanes);
+  }
+}
+
+template <int M, class T>
+HWY_ATTR void add_values(Tile& tile, const Block<T>& block, std::int64_t row, const float* weights,
+                         std::int64_t begin, std::int64_t end) {
+  constexpr int vectors = M == 1 ? 4 : kVectors;
+  std::int64_t column = 0;
+  for (; column + vectors * kLanes <= tile.head_size; column += vectors * kLanes) {
+    add_values<M, vectors>(tile, block, row, weights, column, 0, begin, end);
+  }
+  for (; column + kLanes <= tile.head_size; column += kLanes) {
+    add_values<M, 1>(tile, block, row, weights, column, 0, begin, end);
+  }
+  if (column < tile.head_size) {
+    const auto some = static_cast<std::size_t>(tile.head_size - column);
+    add_values<M, 1>(tile, block, row, weights, column, some, begin, end);
+  }
+}
+
+/// Turns a row's scores of a block into weights relative to the row's maximum so far, and brings
+/// what the row has summed to that maximum. All kBlock weights are computed, those of unseen keys
+/// as 0, so that their sum has one order.
+HWY_NOINLINE HWY_ATTR void weigh(const PagedAttention& args, Tile& tile, std::int64_t index,
+                                 std::int64_t block_begin, float* scores) {
+  const Floats d;
+  Row& row = tile.rows[static_cast<std::size_t>(index)];
+  std::fill(scores, scores + row.begin, kNone);
+  std::fill(scores + row.end, scores + kBlock, kNone);
+  if (row.bias) {
+    const std::int64_t back = row.query->position - block_begin;
+    for (std::int64_t j = row.begin; j < row.end; ++j) {
+      const std::int64_t distance = std::clamp<std::int64_t>(back - j, 0, args.distances - 1);
+      scores[j] += row.bias[distance] * std::numbers::log2e_v<float>;
+    }
+  }
+  FloatVector score[kBlockVectors];
+  auto most = hn::Set(d, kNone);
+  for (int v = 0; v < kBlockVectors; ++v) {
+    score[v] = hn::LoadU(d, scores + v * kLanes);
+    most = hn::Max(most, score[v]);
+  }
+  const float before = row.largest;
+  row.largest = std::max(before, hn::GetLane(hn::MaxOfLanes(d, most)));
+  const auto largest = hn::Set(d, row.largest);
+  auto sum = hn::Zero(d);
+  for (int v = 0; v < kBlockVectors; ++v) {
+    const auto weight = power_of_two(d, hn::Sub(score[v], largest));
+    hn::StoreU(weight, d, scores + v * kLanes);
+    sum = hn::Add(sum, weight);
+  }
+  if (before != row.largest && before != kNone) {
+    const float factor = std::exp2(before - row.largest);
+    row.sum *= factor;
+    float* const outputs = tile.outputs.data() + index * tile.stride;
+    for (std::int64_t c = 0; c < tile.stride; c += kLanes) {
+      hn::StoreU(hn::Mul(hn::LoadU(d, outputs + c), hn::Set(d, factor)), d, outputs + c);
+    }
+  }
+  row.sum += hn::GetLane(hn::SumOfLanes(d, sum));
+}
+
+/// M rows from `first` on against one block of keys.
+template <int M, class T>
+HWY_ATTR void attend_rows(const PagedAttention& args, Tile& tile, const Block<T>& block,
+                          std::int64_t first, std::int64_t block_begin) {
+  const Row* const rows = tile.rows.data() + first;
+  std::int64_t begin = kBlock, end = 0, common_begin = 0, common_end = kBlock;
+  for (int m = 0; m < M; ++m) {
+    common_begin = std::max(common_begin, rows[m].begin);
+    common_end = std::min(common_end, rows[m].end);
+    if (rows[m].begin == rows[m].end) continue;
+    begin = std::min(begin, rows[m].begin);
+    end = std::max(end, rows[m].end);
+  }
+  if (begin >= end) return;
+  float* const scores = tile.scores.data();
+  constexpr int vectors = M == 1 ? 4 : kVectors;
+  constexpr std::int64_t strip = vectors * kLanes;
+  for (std::int64_t j = begin / strip * strip; j < end; j += strip) {
+    score_strip<M, vectors>(tile, block, first, j, scores);
+  }
+  for (int m = 0; m < M; ++m) {
+    if (rows[m].begin < rows[m].end) weigh(args, tile, first + m, block_begin, scores + m * kBlock);
+  }
+  // A row must not meet values that it does not see, not even with weight 0: they may be infinite.
+  if (M == 1 || common_begin >= common_end) common_begin = common_end = kBlock;
+  for (int m = 0; m < M; ++m) {
+    const std::int64_t stop = std::min(rows[m].end, common_begin);
+    add_values<1>(tile, block, first + m, scores + m * kBlock, rows[m].begin, stop);
+  }
+  if (common_begin == common_end) return;
+  add_values<M>(tile, block, first, scores, common_begin, common_end);
+  for (int m = 0; m < M; ++m) {
+    add_values<1>(tile, block, first + m, scores + m * kBlock, common_end, rows[m].end);
+  }
+}
+
+template <class T>
+HWY_ATTR void attend_block(const PagedAttention& args, Tile& tile, const Block<T>& block,
+                           std::int64_t block_begin) {
+  for (std::int64_t row = 0; row < tile.count; row += kMaxRows) {
+    switch (std::min<std::int64_t>(kMaxRows, tile.count - row)) {
+      case 1:
+        attend_rows<1>(args, tile, block, row, block_begin);
+        break;
+      case 2:
+        attend_rows<2>(args, tile, block, row, block_begin);
+        break;
+      case 3:
+        attend_rows<3>(args, tile, block, row, block_begin);
+        break;
+      case 4:
+        attend_rows<4>(args, tile, block, row, block_begin);
+        break;
+      case 5:
+        attend_rows<5>(args, tile, block, row, block_begin);
+        break;
+      default:
+        attend_rows<6>(args, tile, block, row, block_begin);
+        break;
+    }
+  }
+}
+
+/// The pages of the block at `begin`; those that no row sees are replaced by one that a row does.
+/// False when there is none.
+template <class T>
+HWY_ATTR bool find_pages(const PagedCache& cache, const Tile& tile, std::int64_t head,
+                         std::int64_t begin, Block<T>& block) {
+  const std::int64_t size = kPage * tile.head_size;
+  int some = -1;
+  bool seen[kBlockPages];
+  for (int p = 0; p < kBlockPages; ++p) {
+    const std::int64_t at = begin + p * kPage;
+    seen[p] = false;
+    for (std::int64_t r = 0; r < tile.count && !seen[p]; ++r) {
+      const PagedQuery& query = *tile.rows[static_cast<std::size_t>(r)].query;
+      seen[p] = query.begin < query.end && query.begin < at + kPage && query.end > at;
+    }
+    if (!seen[p]) continue;
+    some = p;
+    const std::int64_t page = tile.rows.front().query->pages[at / kPage];
+    block.keys[p] = static_cast<const T*>(cache.keys) + (page * cache.kv_heads + head) * size;
+    block.values[p] = static_cast<const T*>(cache.values) + (page * cache.kv_heads + head) * size;
+  }
+  if (some < 0) return false;
+  for (int p = 0; p < kBlockPages; ++p) {
+    if (!seen[p]) block.keys[p] = block.keys[some], block.values[p] = block.values[some];
+  }
+  return true;
+}
+
+/// The tile's rows against all that they see.
+template <class T>
+HWY_ATTR void attend_tile(const PagedAttention& args, Tile& tile, std::int64_t head) {
+  std::int64_t begin = std::numeric_limits<std::int64_t>::max(), end = 0;
+  for (std::int64_t r = 0; r < tile.count; ++r) {
+    const PagedQuery& query = *tile.rows[static_cast<std::size_t>(r)].query;
+    if (query.begin >= query.end) continue;
+    begin = std::min(begin, query.begin);
+    end = std::max(end, query.end);
+  }
+  if (begin >= end) return;
+  std::int64_t at = begin / kBlock * kBlock;
+  Block<T> block, next;
+  bool seen = find_pages(args.cache, tile, head, at, block);
+  for (; at < end; at += kBlock) {
+    const bool next_seen = find_pages(args.cache, tile, head, at + kBlock, next);
+    if (seen) {
+      block.prefetch = tile.count <= kMaxRows;
+      std::copy_n(next_seen ? next.keys : block.keys, kBlockPages, block.next_keys);
+      for (std::int64_t r = 0; r < tile.count; ++r) {
+        Row& row = tile.rows[static_cast<std::size_t>(r)];
+        row.begin = std::clamp<std::int64_t>(row.query->begin - at, 0, kBlock);
+        row.end = std::clamp<std::int64_t>(row.query->end - at, row.begin, kBlock);
+      }
+      attend_block(args, tile, block, at);
+    }
+    block = next;
+    seen = next_seen;
+  }
+}
+
+HWY_ATTR void attend(const PagedAttention& args, const float* q, const PagedQuery* queries,
+                     std::int64_t n, std::int64_t first_head, std::int64_t last_head, float* out) {
+  static thread_local Tile tile;
+  const std::int64_t size = args.cache.head_size, group = args.heads / args.cache.kv_heads;
+  const std::int64_t stride = (size + kLanes - 1) / kLanes * kLanes;
+  const auto numbers = [](std::int64_t count) { return static_cast<std::size_t>(count); };
+  tile.head_size = size;
+  tile.stride = stride;
+  tile.rows.resize(numbers(kAttentionRows));
+  tile.queries.resize(numbers(kAttentionRows * size));
+  tile.outputs.resize(numbers(kAttentionRows * stride));
+  tile.scores.resize(numbers(kMaxRows * kBlock));
+  const float scale = args.scale * std::numbers::log2e_v<float>;
+  for (std::int64_t head = first_head; head < last_head; ++head) {
+    // Row i of the list is head i % group of query i / group.
+    for (std::int64_t at = 0; at < n * group; at += tile.count) {
+      const std::int32_t* const pages = queries[at / group].pages;
+      tile.count = 0;
+      for (std::int64_t i = at; i < n * group && tile.count < kAttentionRows; ++i, ++tile.count) {
+        const PagedQuery& query = queries[i / group];
+        if (query.pages != pages) break;
+        const std::int64_t own_head = head * group + i % group;
+        const float* const from = q + (i / group * args.heads + own_head) * size;
+        float* const to = tile.queries.data() + tile.count * size;
+        for (std::int64_t k = 0; k < size; ++k) to[k] = from[k] * scale;
+        const float* const bias =
+            args.distance_bias ? args.distance_bias + own_head * args.distances : nullptr;
+        tile.rows[numbers(tile.count)] = {bias, &query, kNone, 0, 0, 0};
+      }
+      std::fill_n(tile.outputs.begin(), tile.count * stride, 0.0f);
+      if (args.cache.bf16) {
+        attend_tile<std::uint16_t>(args, tile, head);
+      } else {
+        attend_tile<float>(args, tile, head);
+      }
+      for (std::int64_t r = 0; r < tile.count; ++r) {
+        const std::int64_t i = at + r;
+        const float sum = tile.rows[numbers(r)].sum;
+        const float factor = sum == 0 ? 0.0f : 1.0f / sum;
+        const float* const from = tile.outputs.data() + r * stride;
+        float* const to = out + (i / group * args.heads + head * group + i % group) * size;
+        for (std::int64_t k = 0; k < size; ++k) to[k] = from[k] * factor;
+      }
+    }
+  }
+}
+
+}  // namespace llmctl::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace llmctl::kernels {
+namespace {
+
+/// To the nearest, ties to even; what is not a number stays so.
+std::uint16_t rounded_to(std::uint16_t /*type*/, float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  if (std::isnan(x)) return static_cast<std::uint16_t>(bits >> 16 | 0x40);
+  return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+float rounded_to(float /*type*/, float x) {
+  return x;
+}
+
+template <class T>
+void store(const PagedCache& cache, const float* keys, const float* values, const PagedSlot& slot,
+           std::int64_t head) {
+  const std::int64_t size = cache.head_size;
+  const std::int64_t page = (slot.page * cache.kv_heads + head) * kPage * size;
+  T* const key = static_cast<T*>(cache.keys) + page + slot.offset;
+  T* const value = static_cast<T*>(cache.values) + page + slot.offset * size;
+  for (std::int64_t k = 0; k < size; ++k) key[k * kPage] = rounded_to(T(), keys[k]);
+  for (std::int64_t k = 0; k < size; ++k) value[k] = rounded_to(T(), values[k]);
+}
+
+}  // namespace
+
+void store_paged(const PagedCache& cache, const float* keys, const float* values,
+                 const PagedSlot* slots, std::int64_t n, std::int64_t first_head,
+                 std::int64_t last_head) {
+  for (std::int64_t head = first_head; head < last_head; ++head) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::int64_t from = (i * cache.kv_heads + head) * cache.head_size;
+      if (cache.bf16) {
+        store<std::uint16_t>(cache, keys + from, values + from, slots[i], head);
+      } else {
+        store<float>(cache, keys + from, values + from, slots[i], head);
+      }
+    }
+  }
+}
+
+HWY_EXPORT(attend);
+
+void paged_attention(const PagedAttention& args, const float* q, const PagedQuery* queries,
+                     std::int64_t n, std::int64_t first_head, std::int64_t last_head, float* out) {
+  HWY_DYNAMIC_DISPATCH(attend)(args, q, queries, n, first_head, last_head, out);
+}
+
+}  // namespace llmctl::kernels
+#endif

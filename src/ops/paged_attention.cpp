@@ -1,0 +1,222 @@
+#include "ops/paged_attention.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "ops/grain.h"
+
+namespace llmctl {
+namespace {
+
+kernels::PagedCache layout_of(const PagedKeysValues& cache, std::int64_t head_size) {
+  return {cache.keys.size(1), head_size, cache.keys.scalar_type() == at::kBFloat16,
+          cache.keys.mutable_data_ptr(), cache.values.mutable_data_ptr()};
+}
+
+/// Neighbours in the list that share a page table, as many as the kernel computes at once.
+struct Piece {
+  std::int64_t begin, end, cost;  // of queries; keys read and products
+};
+
+std::vector<Piece> pieces_of(std::span<const PagedQuery> queries, std::int64_t group) {
+  const std::int64_t most = std::max<std::int64_t>(1, kernels::kAttentionRows / group);
+  std::vector<Piece> pieces;
+  for (std::int64_t i = 0; i < std::ssize(queries); ++i) {
+    const PagedQuery& query = queries[static_cast<std::size_t>(i)];
+    const std::int64_t keys = std::max<std::int64_t>(0, query.end - query.begin);
+    const bool joined = !pieces.empty() && i - pieces.back().begin < most &&
+                        queries[static_cast<std::size_t>(pieces.back().begin)].pages == query.pages;
+    if (!joined) pieces.push_back({i, i, 1 + 3 * keys});  // reading costs as much as a few products
+    pieces.back().end = i + 1;
+    pieces.back().cost += keys * group;
+  }
+  return pieces;
+}
+
+at::Tensor index_tensor(const std::vector<std::int64_t>& numbers, at::IntArrayRef shape,
+                        at::Device device) {
+  return at::from_blob(const_cast<std::int64_t*>(numbers.data()), shape, at::kLong)
+      .to(device, at::kLong, /*non_blocking=*/false, /*copy=*/true);
+}
+
+}  // namespace
+
+namespace detail {
+
+at::Tensor paged_attention_reference(const at::Tensor& q, const PagedKeysValues& cache,
+                                     std::span<const PagedQuery> queries,
+                                     const PagedAttentionOptions& options) {
+  const std::int64_t heads = q.size(1), size = q.size(2), kv_heads = cache.keys.size(1);
+  const at::Device device = q.device();
+  // Rows of queries that share a page table, padded to T queries and S keys.
+  std::vector<std::int64_t> firsts;
+  std::int64_t t = 0, pages = 1;
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    if (i == 0 || queries[i].pages != queries[i - 1].pages) {
+      firsts.push_back(static_cast<std::int64_t>(i));
+    }
+    t = std::max(t, static_cast<std::int64_t>(i) + 1 - firsts.back());
+    if (queries[i].begin < queries[i].end) {
+      pages = std::max(pages, (queries[i].end + kPage - 1) / kPage);
+    }
+  }
+  const auto b = std::ssize(firsts);
+  std::vector<std::int64_t> places, begins, ends, positions;
+  std::vector<std::int64_t> table(static_cast<std::size_t>(b * pages), 0);
+  std::int64_t row = -1;
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    const PagedQuery& query = queries[i];
+    if (row + 1 < b && firsts[static_cast<std::size_t>(row + 1)] == static_cast<std::int64_t>(i)) {
+      ++row;
+    }
+    places.push_back(row * t + static_cast<std::int64_t>(i) -
+                     firsts[static_cast<std::size_t>(row)]);
+    begins.push_back(query.begin);
+    ends.push_back(query.end);
+    positions.push_back(query.position);
+    if (query.begin >= query.end) continue;
+    for (std::int64_t p = query.begin / kPage; p <= (query.end - 1) / kPage; ++p) {
+      table[static_cast<std::size_t>(row * pages + p)] = query.pages[p];
+    }
+  }
+  const std::int64_t n = std::ssize(queries), s = pages * kPage;
+  const at::Tensor place = index_tensor(places, {n}, device);
+  // [N] of one number for each query → [B, 1, T, 1]
+  const auto padded = [&](const std::vector<std::int64_t>& numbers) {
+    return at::zeros({b * t}, place.options())
+        .index_copy(0, place, index_tensor(numbers, {n}, device))
+        .view({b, 1, t, 1});
+  };
+  const at::Tensor slots = at::arange(s, place.options());
+  const at::Tensor seen =
+      (slots >= padded(begins)).logical_and(slots < padded(ends));  // [B, 1, T, S]
+  const at::Tensor gathered = index_tensor(table, {b * pages}, device);
+  // pages [B·P, G, K, 16] or [B·P, G, 16, K] → [B, H, S, K], what nobody sees as 0
+  const at::Tensor used = seen.any(2).view({b, 1, s, 1});
+  const auto padded_rows = [&](const at::Tensor& all, bool transposed) {
+    at::Tensor x = all.index_select(0, gathered);
+    x = transposed ? x.view({b, pages, kv_heads, size, kPage}).transpose(3, 4)
+                   : x.view({b, pages, kv_heads, kPage, size});
+    x = x.permute({0, 2, 1, 3, 4}).reshape({b, kv_heads, s, size}).to(at::kFloat);
+    return at::where(used, x, at::zeros({}, x.options()))
+        .repeat_interleave(heads / kv_heads, /*dim=*/1);
+  };
+  const at::Tensor rows = at::zeros({b * t, heads, size}, q.options().dtype(at::kFloat))
+                              .index_copy(0, place, q.to(at::kFloat))
+                              .view({b, t, heads, size})
+                              .transpose(1, 2);  // [B, H, T, K]
+  at::Tensor bias = at::zeros({}, rows.options());
+  if (options.distance_bias.defined()) {
+    const at::Tensor back =
+        (padded(positions) - slots).clamp(0, options.distance_bias.size(1) - 1);  // [B, 1, T, S]
+    bias = options.distance_bias.to(device)
+               .index_select(1, back.flatten())
+               .view({heads, b, t, s})
+               .transpose(0, 1);
+  }
+  const at::Tensor nothing = at::full({}, -std::numeric_limits<float>::infinity(), rows.options());
+  const at::Tensor any = seen.any(-1, true);  // [B, 1, T, 1]
+  const at::Tensor mask = at::where(seen.logical_or(any.logical_not()), bias, nothing);
+  at::Tensor out = at::scaled_dot_product_attention(
+      rows, padded_rows(cache.keys, true), padded_rows(cache.values, false),
+      mask.expand({b, heads, t, s}), 0.0, false, options.scale);
+  out = at::where(any, out, at::zeros({}, out.options()));
+  return out.transpose(1, 2)
+      .reshape({b * t, heads, size})
+      .index_select(0, place)
+      .to(q.scalar_type());
+}
+
+void store_paged_reference(const PagedKeysValues& cache, const at::Tensor& keys,
+                           const at::Tensor& values, std::span<const PagedSlot> slots) {
+  std::vector<std::int64_t> pages, offsets;
+  for (const PagedSlot& slot : slots) {
+    pages.push_back(slot.page);
+    offsets.push_back(slot.offset);
+  }
+  const std::int64_t n = std::ssize(slots), size = keys.size(2);
+  const at::Tensor page = index_tensor(pages, {n}, keys.device());
+  const at::Tensor offset = index_tensor(offsets, {n}, keys.device());
+  const std::int64_t all = cache.keys.size(0), kv_heads = cache.keys.size(1);
+  // The two indices come first: [N, G, K] in each.
+  cache.keys.view({all, kv_heads, size, kPage})
+      .permute({0, 3, 1, 2})
+      .index_put_({page, offset}, keys.to(cache.keys.scalar_type()));
+  cache.values.view({all, kv_heads, kPage, size})
+      .permute({0, 2, 1, 3})
+      .index_put_({page, offset}, values.to(cache.values.scalar_type()));
+}
+
+}  // namespace detail
+
+void store_paged(const PagedKeysValues& cache, const at::Tensor& keys, const at::Tensor& values,
+                 std::span<const PagedSlot> slots) {
+  if (slots.empty()) return;
+  if (!keys.is_cpu()) return detail::store_paged_reference(cache, keys, values, slots);
+  const at::Tensor k = keys.to(at::kFloat).contiguous(), v = values.to(at::kFloat).contiguous();
+  const kernels::PagedCache layout = layout_of(cache, k.size(2));
+  const std::int64_t n = std::ssize(slots);
+  at::parallel_for(0, layout.kv_heads, row_grain(n * layout.head_size),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     kernels::store_paged(layout, k.const_data_ptr<float>(),
+                                          v.const_data_ptr<float>(), slots.data(), n, begin, end);
+                   });
+}
+
+at::Tensor paged_attention(const at::Tensor& q, const PagedKeysValues& cache,
+                           std::span<const PagedQuery> queries,
+                           const PagedAttentionOptions& options) {
+  if (queries.empty()) return at::empty_like(q);
+  if (!q.is_cpu()) return detail::paged_attention_reference(q, cache, queries, options);
+  const at::Tensor input = q.to(at::kFloat).contiguous();
+  const at::Tensor output = at::empty_like(input);
+  const at::Tensor bias =
+      options.distance_bias.defined() ? options.distance_bias.contiguous() : at::Tensor();
+  kernels::PagedAttention args;
+  args.cache = layout_of(cache, q.size(2));
+  args.heads = q.size(1);
+  args.scale = static_cast<float>(options.scale);
+  if (bias.defined()) {
+    args.distance_bias = bias.const_data_ptr<float>();
+    args.distances = bias.size(1);
+  }
+  // Work in the order (key head, piece), cut where the costs before are equal parts of their sum.
+  const std::int64_t group = args.heads / args.cache.kv_heads;
+  const std::vector<Piece> pieces = pieces_of(queries, group);
+  const std::int64_t count = std::ssize(pieces);
+  std::int64_t per_head = 0;
+  for (const Piece& piece : pieces) per_head += piece.cost;
+  const std::int64_t total = per_head * args.cache.kv_heads;
+  const float* const in = input.const_data_ptr<float>();
+  float* const out = output.mutable_data_ptr<float>();
+  const std::int64_t row = args.heads * args.cache.head_size;
+  const auto work = [&](std::int64_t first_cost, std::int64_t last_cost) {
+    for (std::int64_t head = first_cost / per_head; head < args.cache.kv_heads; ++head) {
+      std::int64_t cost = head * per_head, begin = -1, end = -1;
+      if (cost >= last_cost) break;
+      for (std::int64_t i = 0; i < count; cost += pieces[static_cast<std::size_t>(i++)].cost) {
+        if (cost < first_cost || cost >= last_cost) continue;
+        if (begin < 0) begin = pieces[static_cast<std::size_t>(i)].begin;
+        end = pieces[static_cast<std::size_t>(i)].end;
+      }
+      if (begin < 0) continue;
+      kernels::paged_attention(args, in + begin * row, queries.data() + begin, end - begin, head,
+                               head + 1, out + begin * row);
+    }
+  };
+  at::parallel_for(0, total, kGrain / std::max<std::int64_t>(1, args.cache.head_size), work);
+  return output.to(q.scalar_type());
+}
+
+}  // namespace llmctl
