@@ -1,9 +1,13 @@
 #include "infer/sampler.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <numeric>
+
+#include "ops/kernels/select.h"
 
 namespace llmctl {
 namespace {
@@ -11,11 +15,19 @@ namespace {
 constexpr float kImpossible = -std::numeric_limits<float>::infinity();
 /// Below these, rounding in fp32 and fp64 would decide instead of the option.
 constexpr double kSmallTemperature = 1e-4, kSmallTopP = 1e-6;
+/// So few are sorted as quickly as halved.
+constexpr std::size_t kSortedAtOnce = 256;
 
 double sum(const std::vector<Candidate>& candidates) {
   double total = 0;
   for (const Candidate& candidate : candidates) total += candidate.probability;
   return total;
+}
+
+/// The largest float below x.
+float float_below(double x) {
+  const auto near = static_cast<float>(x);
+  return static_cast<double>(near) < x ? near : std::nextafter(near, kImpossible);
 }
 
 double entropy(const std::vector<Candidate>& candidates, double total) {
@@ -42,6 +54,8 @@ bool completes(const std::vector<TokenId>& sequence, std::span<const TokenId> se
 }  // namespace
 
 TokenId argmax(std::span<const float> logits) {
+  const auto quickly = kernels::index_of_largest(logits.data(), logits.size());
+  if (quickly >= 0) return static_cast<TokenId>(quickly);
   TokenId best = -1;
   float largest = kImpossible;
   for (std::size_t i = 0; i < logits.size(); ++i) {
@@ -78,6 +92,11 @@ TokenId Sampler::choose(std::span<const float> logits, const SamplingOptions& op
   // By ascending ids, so that rounding in the logits moves the bounds between tokens but never
   // exchanges two of them.
   double left = Random(key).uniform();
+  if (options.top_k <= 0 && options.top_p >= 1.0 && options.min_p <= 0 &&
+      options.typical_p >= 1.0 && options.epsilon_cutoff <= 0 && options.eta_cutoff <= 0) {
+    prepare(logits, options, row);
+    return weigh(0) ? draw_from_all(left) : -1;
+  }
   for (const Candidate& candidate : distribution(logits, options, row)) {
     left -= candidate.probability;
     if (left < 0) return candidate.id;
@@ -88,16 +107,14 @@ TokenId Sampler::choose(std::span<const float> logits, const SamplingOptions& op
 const std::vector<Candidate>& Sampler::distribution(std::span<const float> logits,
                                                     const SamplingOptions& options,
                                                     const RowSoFar& row) {
-  logits_.assign(logits.begin(), logits.end());
-  penalize(options, row);
-  if (options.temperature != 1.0) divide(options.temperature);
+  prepare(logits, options, row);
   candidates_.clear();
-  if (options.top_k > 0 && options.top_k < static_cast<std::int64_t>(logits_.size())) {
-    keep_top_k(options.top_k);
+  if (!weigh(options.top_k)) return candidates_;
+  if (options.top_p < 1.0) {
+    take_top_p(options.top_p);
   } else {
-    keep_all();
+    take_above(options.min_p > 0 ? float_below(std::min(options.min_p, 1.0)) : 0);
   }
-  if (options.top_p < 1.0) keep_top_p(options.top_p);
   if (options.min_p > 0) keep_from(options.min_p * largest());
   if (options.typical_p < 1.0) keep_typical(options.typical_p);
   if (options.epsilon_cutoff > 0) keep_from(options.epsilon_cutoff * sum(candidates_));
@@ -109,6 +126,14 @@ const std::vector<Candidate>& Sampler::distribution(std::span<const float> logit
   const double total = sum(candidates_);
   for (Candidate& candidate : candidates_) candidate.probability /= total;
   return candidates_;
+}
+
+/// Fills logits_, with all that comes before filters.
+void Sampler::prepare(std::span<const float> logits, const SamplingOptions& options,
+                      const RowSoFar& row) {
+  logits_.assign(logits.begin(), logits.end());
+  penalize(options, row);
+  if (options.temperature != 1.0) divide(options.temperature);
 }
 
 void Sampler::penalize(const SamplingOptions& options, const RowSoFar& row) {
@@ -220,8 +245,7 @@ void Sampler::allow_only(const std::vector<TokenId>& ids) {
 
 void Sampler::divide(double temperature) {
   if (temperature >= kSmallTemperature) {
-    const auto divisor = static_cast<float>(temperature);
-    for (float& logit : logits_) logit /= divisor;
+    kernels::divide(logits_.data(), logits_.size(), static_cast<float>(temperature));
     return;
   }
   // The quotients may be beyond fp32: what counts is their distance to the greatest.
@@ -232,54 +256,118 @@ void Sampler::divide(double temperature) {
   }
 }
 
-/// Fills candidates_ with exp(logit - largest), not yet normalised, in ascending order of ids.
-void Sampler::keep_all() {
-  const float greatest = *std::max_element(logits_.begin(), logits_.end());
-  for (std::size_t i = 0; i < logits_.size(); ++i) {
-    const float weight = std::exp(logits_[i] - greatest);
-    if (weight > 0) candidates_.push_back({static_cast<TokenId>(i), weight});
+/// Fills weights_ and ids_; false when no token is possible.
+bool Sampler::weigh(std::int64_t top_k) {
+  const std::size_t size = logits_.size();
+  const std::int64_t best = kernels::index_of_largest(logits_.data(), size);
+  if (best < 0) return false;
+  const float greatest = logits_[static_cast<std::size_t>(best)];
+  ids_.clear();
+  const float* values = logits_.data();
+  if (top_k > 0 && top_k < static_cast<std::int64_t>(size)) {
+    keep_top_k(top_k);
+    values_.clear();
+    for (const std::uint32_t id : ids_) values_.push_back(logits_[id]);
+    values = values_.data();
   }
+  weights_.resize(ids_.empty() ? size : ids_.size());
+  kernels::exponentials(values, weights_.size(), greatest, weights_.data());
+  return true;
 }
 
+/// Fills ids_ with the tokens of the k greatest logits and their equals, those that are impossible
+/// excepted.
 void Sampler::keep_top_k(std::int64_t k) {
-  values_ = logits_;
-  const auto kth = values_.begin() + (k - 1);
-  std::nth_element(values_.begin(), kth, values_.end(), std::greater<>());
-  const float limit = *kth;
-  const float greatest = *std::max_element(values_.begin(), kth + 1);
-  for (std::size_t i = 0; i < logits_.size(); ++i) {
-    if (logits_[i] < limit) continue;
-    const float weight = std::exp(logits_[i] - greatest);
-    if (weight > 0) candidates_.push_back({static_cast<TokenId>(i), weight});
+  // The k-th largest of the blocks' maxima is at most the k-th largest of all.
+  const auto kth_largest = [&](std::vector<float>& values) {
+    const auto kth = values.begin() + (k - 1);
+    std::nth_element(values.begin(), kth, values.end(), std::greater<>());
+    return *kth;
+  };
+  const std::size_t size = logits_.size();
+  float limit = kImpossible;
+  values_.resize((size + kernels::kMaximaBlock - 1) / kernels::kMaximaBlock);
+  if (k <= std::ssize(values_)) {
+    kernels::block_maxima(logits_.data(), size, values_.data());
+    limit = std::nextafter(kth_largest(values_), kImpossible);
+  }
+  ids_.resize(size);
+  ids_.resize(kernels::indices_above(logits_.data(), size, limit, ids_.data()));
+  if (std::ssize(ids_) <= k) return;
+  values_.clear();
+  for (const std::uint32_t id : ids_) values_.push_back(logits_[id]);
+  limit = kth_largest(values_);
+  std::erase_if(ids_, [&](std::uint32_t id) { return logits_[id] < limit; });
+}
+
+/// Appends what weighs more than `limit` to candidates_, in ascending order of ids.
+void Sampler::take_above(float limit) {
+  indices_.resize(weights_.size());
+  indices_.resize(kernels::indices_above(weights_.data(), weights_.size(), limit, indices_.data()));
+  for (const std::uint32_t i : indices_) {
+    candidates_.push_back({static_cast<TokenId>(ids_.empty() ? i : ids_[i]), weights_[i]});
   }
 }
 
-/// Drops the least likely of candidates_ that together have at most 1 - p.
-void Sampler::keep_top_p(double p) {
+/// Takes all but the least likely that together have at most 1 - p.
+void Sampler::take_top_p(double p) {
+  const auto share_up_to = [&](float limit) {
+    return kernels::share_up_to(weights_.data(), weights_.size(), limit);
+  };
+  const auto best =
+      static_cast<std::size_t>(kernels::index_of_largest(weights_.data(), weights_.size()));
   if (p < kSmallTopP) {
-    keep_from(largest());
-    if (candidates_.size() > 1) candidates_.resize(1);
+    take_above(float_below(weights_[best]));
+    candidates_.resize(1);
     return;
   }
-  const double total = sum(candidates_);
-  const double spare = (1 - p) * total;
-  // All tokens up to this share could be dropped together, so only the others need sorting.
-  const double small = spare / static_cast<double>(candidates_.size());
-  const auto first_small =
-      std::partition(candidates_.begin(), candidates_.end(),
-                     [small](const Candidate& c) { return c.probability > small; });
-  double dropped = 0;
-  for (auto it = first_small; it != candidates_.end(); ++it) dropped += it->probability;
-  candidates_.erase(first_small, candidates_.end());
-  std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
-    return a.probability != b.probability ? a.probability > b.probability : a.id < b.id;
-  });
-  while (candidates_.size() > 1 && dropped + candidates_.back().probability <= spare) {
-    dropped += candidates_.back().probability;
-    candidates_.pop_back();
+  // All up to `low` can be dropped together, all up to `high` cannot. Bisection by the floats' bits
+  // leaves few between them, or equals.
+  float low = 0, high = weights_[best];
+  kernels::Share dropped, upper = share_up_to(high);
+  const double spare = (1 - p) * upper.sum;
+  for (float middle = static_cast<float>(spare / static_cast<double>(weights_.size()));
+       low < middle && middle < high;) {
+    const kernels::Share share = share_up_to(middle);
+    if (share.sum <= spare) {
+      low = middle, dropped = share;
+    } else {
+      high = middle, upper = share;
+    }
+    if (upper.count - dropped.count <= kSortedAtOnce) break;
+    middle = std::bit_cast<float>(
+        std::midpoint(std::bit_cast<std::uint32_t>(low), std::bit_cast<std::uint32_t>(high)));
   }
-  std::sort(candidates_.begin(), candidates_.end(),
-            [](const Candidate& a, const Candidate& b) { return a.id < b.id; });
+  take_above(low);
+  std::vector<Candidate> between;
+  std::copy_if(candidates_.begin(), candidates_.end(), std::back_inserter(between),
+               [&](const Candidate& c) { return c.probability <= high; });
+  std::stable_sort(between.begin(), between.end(), [](const Candidate& a, const Candidate& b) {
+    return a.probability > b.probability;
+  });
+  while (between.size() > 1 && dropped.sum + between.back().probability <= spare) {
+    dropped.sum += between.back().probability;
+    between.pop_back();
+  }
+  const Candidate last = between.back();
+  std::erase_if(candidates_, [&](const Candidate& c) {
+    return c.probability < last.probability ||
+           (c.probability == last.probability && c.id > last.id);
+  });
+}
+
+/// Draws from the weights of all tokens.
+TokenId Sampler::draw_from_all(double uniform) {
+  constexpr float all = std::numeric_limits<float>::infinity();
+  double left = uniform * kernels::share_up_to(weights_.data(), weights_.size(), all).sum;
+  TokenId last = -1;
+  for (std::size_t id = 0; id < weights_.size(); ++id) {
+    if (weights_[id] == 0) continue;
+    last = static_cast<TokenId>(id);
+    left -= weights_[id];
+    if (left < 0) break;
+  }
+  return last;
 }
 
 /// Drops what has less than `threshold`; the most likely stay.

@@ -60,7 +60,7 @@ struct RowSoFar {
 ///   epsilon_cutoff        drops what is less likely than that (Hewitt et al., 2022)
 ///   eta_cutoff            drops what is less likely than min(e, sqrt(e) exp(-entropy)) (same)
 /// The most likely token always stays, but for typical_p. Only the survivors of top_k, or those
-/// that top_p may keep, are ever sorted.
+/// where top_p draws its line, are ever sorted.
 class Sampler {
  public:
   /// False when choose() is nothing but the largest logit for a row with `new_tokens` new ones.
@@ -88,15 +88,21 @@ class Sampler {
   void allow_only(const std::vector<TokenId>& ids);
   void divide(double temperature);
 
-  void keep_all();
+  void prepare(std::span<const float> logits, const SamplingOptions& options, const RowSoFar& row);
+  bool weigh(std::int64_t top_k);
   void keep_top_k(std::int64_t k);
-  void keep_top_p(double p);
+  void take_above(float limit);
+  void take_top_p(double p);
+  TokenId draw_from_all(double uniform);
   void keep_from(double threshold);
   void keep_typical(double p);
   double largest() const;
 
   // Kept from token to token, so that nothing is allocated.
   std::vector<float> logits_, values_;
+  // e^(logit - largest) of the tokens ids_, ascending; of all tokens where ids_ is empty.
+  std::vector<float> weights_;
+  std::vector<std::uint32_t> ids_, indices_;
   std::vector<std::int32_t> seen_;  // by id, zero between two calls
   std::vector<Candidate> candidates_;
 };

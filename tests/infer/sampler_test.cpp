@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <numeric>
 
@@ -56,6 +58,66 @@ TEST(Sampler, KeepsTheFewestThatReachP) {
   EXPECT_EQ(kept(options, std::vector<float>(1000, 0.0f)).size(), 1u);
   options.top_p = 1;
   EXPECT_EQ(kept(options, logits).size(), 4u);
+}
+
+/// The tokens that top_k, then top_p keep, by sorting all of them.
+std::vector<TokenId> kept_by_sorting(const std::vector<float>& logits, std::size_t top_k,
+                                     double top_p) {
+  std::vector<std::pair<double, TokenId>> all;  // (-weight, id): the likeliest first
+  const float greatest = *std::max_element(logits.begin(), logits.end());
+  std::vector<float> sorted = logits;
+  std::sort(sorted.begin(), sorted.end(), std::greater<>());
+  const float limit = top_k > 0 && top_k < sorted.size() ? sorted[top_k - 1] : sorted.back();
+  double total = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const double weight = std::exp(static_cast<double>(logits[i]) - greatest);
+    if (logits[i] < limit || weight == 0) continue;
+    all.emplace_back(-weight, i);
+    total += weight;
+  }
+  std::sort(all.begin(), all.end());
+  double dropped = 0;
+  while (top_p < 1 && all.size() > 1 && dropped - all.back().first <= (1 - top_p) * total) {
+    dropped -= all.back().first;
+    all.pop_back();
+  }
+  std::vector<TokenId> ids;
+  for (const auto& [weight, id] : all) ids.push_back(id);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+TEST(Sampler, FiltersAsSortingDoes) {
+  Random random(random_key(3, "test"));
+  for (const std::size_t size : {1, 5, 63, 64, 200, 3000}) {
+    for (const double spread : {0.0, 0.02, 1.0, 6.0}) {
+      std::vector<float> logits(size);
+      for (float& logit : logits) logit = static_cast<float>(spread * random.normal());
+      for (std::size_t i = 0; i < size; ++i) {
+        if (i % 7 == 3) logits[i] = -INFINITY;      // forbidden
+        if (i % 5 == 4) logits[i] = logits[i - 4];  // a tie
+      }
+      for (const std::size_t top_k : {0, 1, 7, 40, 1000}) {
+        for (const double top_p : {1.0, 0.999, 0.9, 0.3, 0.01}) {
+          SamplingOptions options;
+          options.top_k = static_cast<std::int64_t>(top_k);
+          options.top_p = top_p;
+          EXPECT_EQ(kept(options, logits), kept_by_sorting(logits, top_k, top_p))
+              << size << " logits, spread " << spread << ", top_k " << top_k << ", top_p " << top_p;
+        }
+      }
+      // A draw without filters is made from the weights of all.
+      SamplingOptions options, filtered;
+      options.do_sample = filtered.do_sample = true;
+      options.top_k = filtered.top_k = 0;
+      filtered.epsilon_cutoff = 1e-300;
+      for (std::uint64_t draw = 0; draw < 20; ++draw) {
+        Sampler a, b;
+        EXPECT_EQ(a.choose(logits, options, {}, random_key(4, "test", draw)),
+                  b.choose(logits, filtered, {}, random_key(4, "test", draw)));
+      }
+    }
+  }
 }
 
 TEST(Sampler, AppliesTopPToWhatTopKLeft) {

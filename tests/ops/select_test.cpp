@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -39,6 +40,38 @@ TEST(Select, AgreesWithPlainLoopsAtEveryLength) {
     out.resize(kernels::indices_above(x.data(), n, 1.0f, out.data()));
     EXPECT_EQ(out, above) << n;
   }
+}
+
+TEST(Select, WeighsAndSumsAtEveryLength) {
+  for (std::size_t n = 1; n < 150; ++n) {
+    const std::vector<float> x = numbers(n);
+    std::vector<float> divided = x, powers(n);
+    kernels::divide(divided.data(), n, 0.7f);
+    kernels::exponentials(x.data(), n, 3.0f, powers.data());
+    double sum = 0;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      EXPECT_EQ(divided[i], x[i] / 0.7f);
+      EXPECT_NEAR(powers[i], std::exp(x[i] - 3.0f), 3e-7 * powers[i]);
+      if (!(x[i] <= 1.0f)) continue;
+      sum += static_cast<double>(x[i]);
+      ++count;
+    }
+    const kernels::Share share = kernels::share_up_to(x.data(), n, 1.0f);
+    EXPECT_EQ(share.count, count);
+    EXPECT_NEAR(share.sum, sum, 1e-12 * static_cast<double>(n));
+    std::vector<float> maxima((n + kernels::kMaximaBlock - 1) / kernels::kMaximaBlock);
+    kernels::block_maxima(x.data(), n, maxima.data());
+    for (std::size_t b = 0; b < maxima.size(); ++b) {
+      const auto first = x.begin() + static_cast<std::ptrdiff_t>(b * kernels::kMaximaBlock);
+      const std::size_t size = std::min(kernels::kMaximaBlock, n - b * kernels::kMaximaBlock);
+      EXPECT_EQ(maxima[b], *std::max_element(first, first + static_cast<std::ptrdiff_t>(size)));
+    }
+  }
+  std::vector<float> ends = {2.0f, -kInf, 1.0f, 2.0f};
+  kernels::exponentials(ends.data(), ends.size(), 2.0f, ends.data());
+  EXPECT_EQ(ends[0], 1.0f);  // the greatest weighs exactly 1
+  EXPECT_EQ(ends[1], 0.0f);
 }
 
 TEST(Select, TakesTheFirstAmongEquals) {
