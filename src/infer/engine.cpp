@@ -3,53 +3,30 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/amax.h>
 #include <ATen/ops/argmax.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/index.h>
-#include <ATen/ops/logsumexp.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <cmath>
-#include <memory>
-#include <numeric>
 #include <utility>
 
 #include "base/error.h"
 #include "base/fault.h"
-#include "base/random.h"
 #include "base/signals.h"
-#include "infer/sampler.h"
 #include "models/inputs.h"
-#include "nn/kv_cache.h"
 #include "ops/backend.h"
 
 namespace llmctl {
 namespace {
 
-/// The cache starts with room for this many new tokens and doubles from there.
-constexpr std::int64_t kFirstSlots = 128;
-
-/// A request at work.
-struct Row {
-  std::size_t request = 0;  // index of it
-  std::size_t number = 0;
-  std::uint64_t stream = 0;
-  std::vector<TokenId> seen;  // prompt and answer
-  std::int64_t prompt_length = 0;
-  SamplingOptions options;     // max_new_tokens at most what the positions allow
-  bool short_of_room = false;  // they allow less than the request
-  std::span<const TokenId> source = {};
-  Sampler sampler = {};
-
-  std::int64_t new_tokens() const { return std::ssize(seen) - prompt_length; }
-};
-
-std::size_t number_of(const GenerationRequest& request, std::size_t index) {
-  return request.number > 0 ? request.number : index + 1;
-}
+/// The cache begins with room for this many new tokens of each row.
+constexpr std::int64_t kFirstTokens = 128;
 
 void check_ids(const ModelFacts& facts, const std::vector<TokenId>& ids, std::size_t number) {
   require(!ids.empty(), ErrorCode::kData, "prompt ", number,
@@ -61,257 +38,407 @@ void check_ids(const ModelFacts& facts, const std::vector<TokenId>& ids, std::si
   }
 }
 
-/// One batch of requests from prefill to the last row's end.
-class BatchDecoder {
- public:
-  BatchDecoder(Model& model, std::int64_t vocab_limit, const Context& context,
-               const GenerationEvents& events, std::vector<GeneratedTokens>& results)
-      : model_(model),
-        vocab_limit_(vocab_limit),
-        context_(context),
-        events_(events),
-        results_(results) {}
-
-  void add(std::size_t index, const GenerationRequest& request) {
-    Row row{index,          number_of(request, index),  request.stream,
-            request.prompt, std::ssize(request.prompt), request.options};
-    const std::int64_t room = model_.facts().max_positions - row.prompt_length;
-    row.short_of_room = room < row.options.max_new_tokens;
-    row.options.max_new_tokens = std::min(room, row.options.max_new_tokens);
-    row.source = request.source;
-    rows_.push_back(std::move(row));
-    if (!request.source.empty()) sources_.push_back(request.source);
-  }
-
-  void run() {
-    std::int64_t longest = 0, slots = 0;
-    for (const Row& row : rows_) {
-      longest = std::max(longest, row.prompt_length);
-      slots =
-          std::max(slots, row.prompt_length + std::min(row.options.max_new_tokens, kFirstSlots));
-    }
-    const auto cache = model_.make_cache(static_cast<std::int64_t>(rows_.size()), slots, context_);
-    context_.cache = cache.get();
-    if (!sources_.empty()) encode();
-    advance(forward(longest));
-    while (!rows_.empty()) {
-      fault_point("token");
-      stop_if_asked();
-      advance(forward(1));
-    }
-  }
-
- private:
-  /// The encoder's states of all sources, right-padded.
-  void encode() {
-    std::size_t longest = 0;
-    for (const auto& source : sources_) longest = std::max(longest, source.size());
-    const auto rows = static_cast<std::int64_t>(sources_.size()),
-               length = static_cast<std::int64_t>(longest);
-    at::Tensor ids = at::zeros({rows, length}, at::kLong);
-    at::Tensor documents = at::full({rows, length}, -1, at::kLong);
-    for (std::int64_t b = 0; b < rows; ++b) {
-      const std::vector<TokenId>& source = sources_[static_cast<std::size_t>(b)];
-      std::copy(source.begin(), source.end(), ids.mutable_data_ptr<std::int64_t>() + b * length);
-      std::fill_n(documents.mutable_data_ptr<std::int64_t>() + b * length, source.size(), 0);
-    }
-    Sequence source;
-    source.ids = ids;
-    source.documents = documents;
-    source = to_model(source, model_);
-    memory_ = {model_.encode(source, context_), source.documents};
-    context_.memory = &memory_;
-  }
-
-  /// Feeds the last `length` tokens of each row (in the first pass, the prompts, right-padded) and
-  /// gives the logits [B, V] that follow each row's last token.
-  at::Tensor forward(std::int64_t length) {
-    const auto rows = static_cast<std::int64_t>(rows_.size());
-    at::Tensor ids = at::empty({rows, length}, at::kLong);
-    at::Tensor positions = at::empty({rows, length}, at::kLong);
-    at::Tensor last = at::empty({rows}, at::kLong);
-    std::vector<std::int64_t> kept(rows_.size());
-    for (std::int64_t b = 0; b < rows; ++b) {
-      const std::vector<TokenId>& seen = rows_[static_cast<std::size_t>(b)].seen;
-      const auto size = static_cast<std::int64_t>(seen.size());
-      const std::int64_t first = context_.cache->lengths()[static_cast<std::size_t>(b)];
-      kept[static_cast<std::size_t>(b)] = size - first;
-      auto* id = ids.mutable_data_ptr<std::int64_t>() + b * length;
-      auto* position = positions.mutable_data_ptr<std::int64_t>() + b * length;
-      for (std::int64_t t = 0; t < length; ++t) {
-        const std::int64_t at = std::min(first + t, size - 1);  // padding repeats the last token
-        id[t] = seen[static_cast<std::size_t>(at)];
-        position[t] = at;
-      }
-      last.mutable_data_ptr<std::int64_t>()[b] = b * length + size - first - 1;
-    }
-    Sequence input;
-    input.ids = ids;
-    input.positions = positions;
-    input = to_model(input, model_);
-    context_.cache->begin(length);
-    at::Tensor hidden = model_.hidden(input, context_);
-    context_.cache->end(kept);
-    hidden = hidden.reshape({rows * length, hidden.size(-1)});  // [B, T, D] → [B·T, D]
-    if (length > 1) hidden = hidden.index_select(0, last.to(hidden.device()));
-    at::Tensor logits = model_.head(hidden, context_).to(at::kFloat);
-    if (vocab_limit_ > 0 && vocab_limit_ < logits.size(-1)) {
-      logits = logits.narrow(-1, 0, vocab_limit_);
-    }
-    return logits;
-  }
-
-  /// Chooses a token for each row and lets the finished rows go.
-  void advance(const at::Tensor& logits) {
-    const std::vector<TokenId> chosen = choose(logits);
-    const std::vector<float> logprobs = log_probabilities(logits, chosen);
-    std::vector<std::int64_t> going_on;
-    for (std::size_t b = 0; b < rows_.size(); ++b) {
-      if (!finish(rows_[b], chosen[b], logprobs[b])) {
-        going_on.push_back(static_cast<std::int64_t>(b));
-      }
-    }
-    if (going_on.size() == rows_.size()) return;
-    std::vector<Row> rows;
-    for (const std::int64_t b : going_on) {
-      rows.push_back(std::move(rows_[static_cast<std::size_t>(b)]));
-    }
-    rows_ = std::move(rows);
-    if (rows_.empty()) return;
-    context_.cache->select(going_on);
-    if (!context_.memory) return;
-    const at::Tensor kept = at::tensor(going_on, at::kLong).to(model_.device());
-    memory_ = {memory_.states.index_select(0, kept), memory_.documents.index_select(0, kept)};
-  }
-
-  std::vector<TokenId> choose(const at::Tensor& logits) {
-    std::vector<TokenId> chosen(rows_.size());
-    const bool plain = std::none_of(rows_.begin(), rows_.end(), [](const Row& row) {
-      return Sampler::changes_logits(row.options, row.new_tokens());
-    });
-    if (plain && !logits.is_cpu()) {
-      const at::Tensor best = at::argmax(logits, -1).cpu();
-      const auto* id = best.const_data_ptr<std::int64_t>();
-      for (std::size_t b = 0; b < rows_.size(); ++b) chosen[b] = static_cast<TokenId>(id[b]);
-      return chosen;
-    }
-    const at::Tensor values = logits.cpu().contiguous();
-    const auto size = static_cast<std::size_t>(values.size(-1));
-    const auto* data = values.const_data_ptr<float>();
-    const auto choose_rows = [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t b = begin; b < end; ++b) {
-        const auto at = static_cast<std::size_t>(b);
-        Row& row = rows_[at];
-        const std::span<const float> own(data + at * size, size);
-        if (plain) {
-          chosen[at] = argmax(own);
-          continue;
-        }
-        const RandomKey key = random_key(row.options.seed, "sampling", row.stream, row.seen.size());
-        chosen[at] =
-            row.sampler.choose(own, row.options, {row.seen, row.new_tokens(), row.source}, key);
-      }
-    };
-    at::parallel_for(0, static_cast<std::int64_t>(rows_.size()), 1, choose_rows);
-    return chosen;
-  }
-
-  /// Of the chosen tokens, under the model's own distribution.
-  std::vector<float> log_probabilities(const at::Tensor& logits,
-                                       const std::vector<TokenId>& chosen) {
-    const auto rows = static_cast<std::int64_t>(rows_.size());
-    at::Tensor ids = at::empty({rows, 1}, at::kLong);
-    for (std::int64_t b = 0; b < rows; ++b) {
-      ids.mutable_data_ptr<std::int64_t>()[b] =
-          std::max<TokenId>(chosen[static_cast<std::size_t>(b)], 0);
-    }
-    const at::Tensor own = logits.gather(-1, ids.to(logits.device())).squeeze(-1);
-    const at::Tensor read = own.sub(at::logsumexp(logits, {-1})).cpu();
-    const auto* values = read.const_data_ptr<float>();
-    for (std::size_t b = 0; b < rows_.size(); ++b) {
-      require(chosen[b] >= 0 && std::isfinite(values[b]), ErrorCode::kInternal, "prompt ",
-              rows_[b].number, ", token ", rows_[b].seen.size() + 1,
-              ": the model's logits are not finite; its weights are damaged, or bf16 overflows "
-              "(try fp32)");
-    }
-    return {values, values + rows};
-  }
-
-  /// Takes the token into the row's result; true when that ends the row.
-  bool finish(Row& row, TokenId id, float logprob) {
-    const bool ended = take(row, id, logprob);
-    if (ended && events_.end) events_.end(row.request, results_[row.request]);
-    return ended;
-  }
-
-  bool take(Row& row, TokenId id, float logprob) {
-    GeneratedTokens& result = results_[row.request];
-    const std::vector<TokenId>& eos = row.options.eos_token_ids;
-    result.reason = FinishReason::kStop;
-    if (std::find(eos.begin(), eos.end(), id) != eos.end()) return true;
-    row.seen.push_back(id);
-    result.ids.push_back(id);
-    result.logprobs.push_back(logprob);
-    if (events_.token && events_.token(row.request, id)) return true;
-    result.reason = row.short_of_room ? FinishReason::kPositions : FinishReason::kLength;
-    return row.new_tokens() >= row.options.max_new_tokens;
-  }
-
-  Model& model_;
-  const std::int64_t vocab_limit_;
-  Context context_;
-  const GenerationEvents& events_;
-  std::vector<GeneratedTokens>& results_;
-  std::vector<Row> rows_;
-  std::vector<std::vector<TokenId>> sources_;  // of an encoder-decoder
-  Memory memory_;
-};
-
 }  // namespace
 
-void check_requests(const ModelFacts& facts, const std::vector<GenerationRequest>& requests) {
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    const GenerationRequest& request = requests[i];
-    const std::size_t number = number_of(request, i);
-    check_ids(facts, request.prompt, number);
-    if (facts.encoder_decoder) check_ids(facts, request.source, number);
-    require(std::ssize(request.source) <= facts.max_positions, ErrorCode::kData, "prompt ", number,
-            " has ", request.source.size(), " tokens, the model takes ", facts.max_positions,
-            "; shorten it");
-    require(std::ssize(request.prompt) < facts.max_positions, ErrorCode::kData, "prompt ", number,
-            " has ", request.prompt.size(), " tokens and leaves no room, the model takes ",
-            facts.max_positions, " with the answer; shorten it");
+void check_request(const ModelFacts& facts, const GenerationRequest& request, std::size_t number) {
+  check_ids(facts, request.prompt, number);
+  if (facts.encoder_decoder) check_ids(facts, request.source, number);
+  require(std::ssize(request.source) <= facts.max_positions, ErrorCode::kData, "prompt ", number,
+          " has ", request.source.size(), " tokens, the model takes ", facts.max_positions,
+          "; shorten it");
+  require(std::ssize(request.prompt) < facts.max_positions, ErrorCode::kData, "prompt ", number,
+          " has ", request.prompt.size(), " tokens and leaves no room, the model takes ",
+          facts.max_positions, " with the answer; shorten it");
+}
+
+Engine::Engine(Model& model, const EngineOptions& options, const Context& context)
+    : model_(model), options_(options), context_(context) {}
+
+Engine::~Engine() = default;
+
+Engine::Id Engine::submit(GenerationRequest request, ChooserEvents events) {
+  if (request.number == 0) request.number = last_id_ + 1;
+  check_request(model_.facts(), request, request.number);
+  Job job;
+  job.id = ++last_id_;
+  job.chooser = make_chooser(request, model_.facts().max_positions, std::move(events));
+  job.request = std::move(request);
+  waiting_.push_back(std::move(job));
+  return last_id_;
+}
+
+void Engine::cancel(Id id) {
+  std::erase_if(waiting_, [&](const Job& job) { return job.id == id; });
+  const auto found =
+      std::find_if(jobs_.begin(), jobs_.end(), [&](const auto& job) { return job->id == id; });
+  if (found == jobs_.end()) return;
+  release(**found);
+  jobs_.erase(found);
+}
+
+std::vector<Engine::Finished> Engine::step() {
+  std::vector<Finished> finished;
+  if (idle()) return finished;
+  fault_point("token");
+  stop_if_asked();
+  try {
+    translate_torch_errors([&] {
+      // Not inference mode: a model may keep tensors made here (rotary tables) for training.
+      const at::NoGradGuard no_grad;
+      finished = pass();
+    });
+  } catch (...) {
+    // What the cache knows of this pass's tokens was perhaps never computed.
+    waiting_.clear();
+    jobs_.clear();
+    sources_.clear();
+    cache_.reset();
+    memory_.reset();
+    throw;
+  }
+  return finished;
+}
+
+std::vector<Engine::Finished> Engine::pass() {
+  make_caches();
+  admit();
+  // Rows under way first, then prompts in the order of their coming.
+  std::vector<Job*> planned;
+  for (const auto& job : jobs_) {
+    if (job->prefilling) continue;
+    for (Row& row : job->rows) plan(*job, row, row.feed.size());
+    planned.push_back(job.get());
+  }
+  std::int64_t left = planned.empty() ? options_.prefill_tokens
+                                      : std::max<std::int64_t>(options_.prefill_tokens / 4, 1);
+  for (const auto& job : jobs_) {
+    if (!job->prefilling || left <= 0) continue;
+    if (job->rows.empty()) {
+      if (waits_for_another(*job)) continue;
+      const std::int64_t before = counts_.prompt;
+      begin(*job);
+      left -= counts_.prompt - before;
+    }
+    Row& row = job->rows.front();
+    const auto tokens =
+        std::min(row.feed.size(), static_cast<std::size_t>(std::max<std::int64_t>(left, 1)));
+    plan(*job, row, tokens);
+    cache_->remember(row.cached, job->scope, job->request.prompt);
+    left -= static_cast<std::int64_t>(tokens);
+    counts_.prompt += static_cast<std::int64_t>(tokens);
+    planned.push_back(job.get());
+  }
+  const at::Tensor logits = forward(planned);
+  ++counts_.passes;
+
+  std::vector<Job*> choosing;
+  for (Job* const job : planned) {
+    Row& first = job->rows.front();
+    if (first.fed == first.feed.size()) {
+      choosing.push_back(job);
+    } else {  // more of the prompt is to come
+      first.feed.erase(first.feed.begin(),
+                       first.feed.begin() + static_cast<std::ptrdiff_t>(first.fed));
+    }
+  }
+  choose(logits, choosing);
+  std::vector<Finished> finished;
+  for (Job* const job : choosing) {
+    if (!go_on(*job)) finished.push_back({job->id, finish(*job)});
+  }
+  std::erase_if(jobs_, [](const auto& job) { return job->rows.empty() && !job->prefilling; });
+  return finished;
+}
+
+/// With room for all that may begin at once, as far as that is known.
+void Engine::make_caches() {
+  if (cache_) return;
+  const auto length = [](const Job& job) {
+    return std::ssize(job.request.prompt) +
+           std::min(job.request.options.max_new_tokens, kFirstTokens);
+  };
+  std::int64_t rows = 0, longest = 0, longest_source = 0;
+  for (const Job& job : waiting_) {
+    rows += static_cast<std::int64_t>(job.chooser->most_rows());
+    longest = std::max(longest, length(job));
+    longest_source = std::max(longest_source, std::ssize(job.request.source));
+  }
+  rows = std::min(rows, options_.batch_size);
+  cache_ = model_.make_cache(rows * (longest + KvCache::kPageTokens), context_);
+  context_.cache = cache_.get();
+  if (!model_.facts().encoder_decoder) return;
+  memory_ = model_.make_cache(rows * (longest_source + KvCache::kPageTokens), context_);
+  context_.memory_cache = memory_.get();
+  context_.memory = &states_;
+}
+
+void Engine::admit() {
+  std::int64_t rows = 0;
+  for (const auto& job : jobs_) rows += static_cast<std::int64_t>(job->chooser->most_rows());
+  while (!waiting_.empty()) {
+    rows += static_cast<std::int64_t>(waiting_.front().chooser->most_rows());
+    if (rows > options_.batch_size && !jobs_.empty()) return;
+    jobs_.push_back(std::make_unique<Job>(std::move(waiting_.front())));
+    waiting_.pop_front();
   }
 }
 
-std::vector<GeneratedTokens> generate_tokens(Model& model,
-                                             const std::vector<GenerationRequest>& requests,
-                                             const EngineOptions& options, const Context& context,
-                                             const GenerationEvents& events) {
-  check_requests(model.facts(), requests);
-  const auto length = [&](std::size_t i) {
-    return std::max(requests[i].prompt.size(), requests[i].source.size());
-  };
-  std::vector<std::size_t> order(requests.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  // The longest first: what does not fit into memory shows at once.
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return length(a) > length(b); });
+/// A row for the prompt, beginning with what others have computed of it.
+void Engine::begin(Job& job) {
+  const GenerationRequest& request = job.request;
+  if (memory_) {
+    const auto [entry, fresh] = sources_.try_emplace(request.source);
+    Source& source = entry->second;
+    if (fresh) {
+      source.row = memory_->open();
+      source.scope = ++scopes_;
+      memory_->fill(source.row, std::ssize(request.source));
+      new_sources_.push_back(&entry->first);
+      counts_.prompt += std::ssize(request.source);
+    }
+    ++source.users;
+    job.memory = source.row;
+    job.scope = source.scope;
+  }
+  const KvCache::Row row = cache_->open();
+  // The last token is fed in any case: the answer's first token comes from it.
+  const std::int64_t shared =
+      cache_->adopt(row, job.scope, request.prompt, std::ssize(request.prompt) - 1);
+  counts_.shared += shared;
+  job.rows.push_back({row, {request.prompt.begin() + shared, request.prompt.end()}});
+}
 
-  std::vector<GeneratedTokens> results(requests.size());
-  const auto batch = static_cast<std::size_t>(options.batch_size);
-  translate_torch_errors([&] {
-    // Not inference mode: a model may keep tensors made here (rotary tables) for training.
-    const at::NoGradGuard no_grad;
-    for (std::size_t begin = 0; begin < order.size(); begin += batch) {
-      BatchDecoder decoder(model, options.vocab_limit, context, events, results);
-      for (std::size_t i = begin; i < std::min(begin + batch, order.size()); ++i) {
-        decoder.add(order[i], requests[order[i]]);
+void Engine::plan(Job& job, Row& row, std::size_t tokens) {
+  row.fed = tokens;
+  cache_->plan(row.cached, static_cast<std::int64_t>(tokens));
+  if (!memory_) return;
+  for (std::size_t t = 0; t < tokens; ++t) memory_->look(job.memory);
+}
+
+/// The encoder's states of the sources, one behind the other: [1, S, D].
+at::Tensor Engine::encode(const std::vector<const std::vector<TokenId>*>& sources) {
+  std::size_t longest = 0;
+  for (const auto* source : sources) longest = std::max(longest, source->size());
+  const auto rows = std::ssize(sources), length = static_cast<std::int64_t>(longest);
+  at::Tensor ids = at::zeros({rows, length}, at::kLong);
+  at::Tensor documents = at::full({rows, length}, -1, at::kLong);
+  for (std::int64_t b = 0; b < rows; ++b) {
+    const std::vector<TokenId>& source = *sources[static_cast<std::size_t>(b)];
+    std::copy(source.begin(), source.end(), ids.mutable_data_ptr<std::int64_t>() + b * length);
+    std::fill_n(documents.mutable_data_ptr<std::int64_t>() + b * length, source.size(), 0);
+  }
+  Sequence input;
+  input.ids = ids;
+  input.documents = documents;
+  Context context = context_;
+  context.cache = context.memory_cache = nullptr;
+  const at::Tensor states = model_.encode(to_model(input, model_), context);  // [B, S, D]
+  std::vector<at::Tensor> parts;
+  for (std::int64_t b = 0; b < rows; ++b) {
+    parts.push_back(states[b].narrow(0, 0, std::ssize(*sources[static_cast<std::size_t>(b)])));
+  }
+  return at::cat(parts).unsqueeze(0);
+}
+
+/// One pass over what is planned: the logits [R, V] behind each token of rows under way and behind
+/// the last one of complete prompts.
+at::Tensor Engine::forward(const std::vector<Job*>& planned) {
+  states_ = {};
+  if (!new_sources_.empty()) states_.states = encode(new_sources_);
+  new_sources_.clear();
+  const std::int64_t count = cache_->planned();
+  at::Tensor ids = at::empty({1, count}, at::kLong), positions = at::empty({1, count}, at::kLong),
+             rows = at::empty({1, count}, at::kLong);
+  auto *id = ids.mutable_data_ptr<std::int64_t>(),
+       *position = positions.mutable_data_ptr<std::int64_t>(),
+       *row_of = rows.mutable_data_ptr<std::int64_t>();
+  std::vector<std::int64_t> wanted;
+  std::int64_t at = 0;
+  for (Job* const job : planned) {
+    for (const Row& row : job->rows) {
+      const std::int64_t first = cache_->length(row.cached);
+      for (std::size_t t = 0; t < row.fed; ++t, ++at) {
+        id[at] = row.feed[t];
+        position[at] = first + static_cast<std::int64_t>(t);
+        row_of[at] = row.cached;
+        const bool last = t + 1 == row.feed.size();
+        if (!job->prefilling || last) wanted.push_back(at);
       }
-      decoder.run();
+    }
+  }
+  Sequence input;
+  input.ids = ids;
+  input.positions = positions;
+  input.documents = rows;
+  at::Tensor hidden = model_.hidden(to_model(input, model_), context_);  // [1, N, D]
+  cache_->end();
+  if (memory_) memory_->end();
+  if (wanted.empty()) return {};
+  hidden = hidden.flatten(0, 1);  // [N, D]
+  if (std::ssize(wanted) < count) {
+    hidden = hidden.index_select(0, at::tensor(wanted, at::kLong).to(hidden.device()));
+  }
+  at::Tensor logits = model_.head(hidden, context_).to(at::kFloat);
+  if (options_.vocab_limit > 0 && options_.vocab_limit < logits.size(-1)) {
+    logits = logits.narrow(-1, 0, options_.vocab_limit);
+  }
+  return logits;
+}
+
+/// Lets the choosers decide by their rows of the logits, side by side.
+void Engine::choose(const at::Tensor& logits, const std::vector<Job*>& jobs) {
+  if (jobs.empty()) return;
+  const bool on_device =
+      !logits.is_cpu() && std::none_of(jobs.begin(), jobs.end(),
+                                       [](const Job* job) { return job->chooser->needs_logits(); });
+  at::Tensor values;
+  std::vector<TokenId> best;
+  if (on_device) {
+    const at::Tensor finite = at::isfinite(at::amax(logits, -1));
+    const at::Tensor ids = at::where(finite, at::argmax(logits, -1), -1).cpu();
+    const auto* id = ids.const_data_ptr<std::int64_t>();
+    best.assign(id, id + ids.numel());
+  } else {
+    values = logits.cpu();
+  }
+  std::vector<std::vector<RowLogits>> rows(jobs.size());
+  std::size_t at = 0;
+  for (std::size_t j = 0; j < jobs.size(); ++j) {
+    for (const Row& row : jobs[j]->rows) {
+      RowLogits& own = rows[j].emplace_back();
+      own.count = jobs[j]->prefilling ? 1 : row.fed;
+      own.size = static_cast<std::size_t>(logits.size(-1));
+      if (on_device) {
+        own.best = best.data() + at;
+      } else {
+        own.stride = static_cast<std::size_t>(values.stride(0));
+        own.values = values.const_data_ptr<float>() + at * own.stride;
+      }
+      at += own.count;
+    }
+  }
+  at::parallel_for(0, std::ssize(jobs), 1, [&](std::int64_t first, std::int64_t last) {
+    for (auto j = static_cast<std::size_t>(first); j < static_cast<std::size_t>(last); ++j) {
+      jobs[j]->chooser->choose(rows[j]);
     }
   });
+}
+
+/// Whether a prompt that is computed just now has more in common with this one than is known yet.
+bool Engine::waits_for_another(const Job& job) const {
+  const std::vector<TokenId>& own = job.request.prompt;
+  return std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& other) {
+    if (!other->prefilling || other->rows.empty() || other->request.source != job.request.source) {
+      return false;
+    }
+    const std::vector<TokenId>& prompt = other->request.prompt;
+    const auto [differs, end] =
+        std::mismatch(own.begin(), own.end() - 1, prompt.begin(), prompt.end());
+    const std::int64_t common =
+        (differs - own.begin()) / KvCache::kPageTokens * KvCache::kPageTokens;
+    const Row& row = other->rows.front();
+    return common > cache_->length(row.cached) + static_cast<std::int64_t>(row.fed);
+  });
+}
+
+/// Makes the rows of the next pass of those of this one; false when there are none.
+bool Engine::go_on(Job& job) {
+  const Step& step = job.chooser->advance();
+  job.prefilling = false;
+  for (std::size_t r = 0; r < step.kept.size(); ++r) {
+    const Row& row = job.rows[r];
+    cache_->truncate(
+        row.cached, cache_->length(row.cached) - static_cast<std::int64_t>(row.fed - step.kept[r]));
+  }
+  if (step.branches.empty()) return false;
+  std::vector<Row> rows;
+  std::size_t parent = 0;
+  for (std::size_t b = 0; b < step.branches.size(); ++b) {
+    const Branch& branch = step.branches[b];
+    for (; parent < branch.parent; ++parent) {
+      // Its last branch has taken it, or it had none.
+      if (b == 0 || step.branches[b - 1].parent != parent) cache_->close(job.rows[parent].cached);
+    }
+    const bool last_of_parent =
+        b + 1 == step.branches.size() || step.branches[b + 1].parent != branch.parent;
+    const KvCache::Row own = job.rows[branch.parent].cached;
+    Row& row = rows.emplace_back();
+    row.cached = last_of_parent ? own : cache_->fork(own);
+    row.feed.push_back(branch.token);
+    row.feed.insert(row.feed.end(), branch.draft.begin(), branch.draft.end());
+    ++counts_.generated;
+  }
+  for (++parent; parent < job.rows.size(); ++parent) cache_->close(job.rows[parent].cached);
+  job.rows = std::move(rows);
+  return true;
+}
+
+/// The answers. What a lone row was fed stays known, for a conversation's next turn.
+std::vector<GeneratedTokens> Engine::finish(Job& job) {
+  std::vector<GeneratedTokens> answers = job.chooser->results();
+  if (job.chooser->most_rows() == 1) {
+    std::vector<TokenId> ids = job.request.prompt;
+    ids.insert(ids.end(), answers.front().ids.begin(), answers.front().ids.end());
+    cache_->remember(job.rows.front().cached, job.scope, ids);
+  }
+  release(job);
+  return answers;
+}
+
+/// Gives back what the job holds.
+void Engine::release(Job& job) {
+  for (const Row& row : job.rows) cache_->close(row.cached);
+  job.rows.clear();
+  if (job.memory < 0) return;
+  const auto source = sources_.find(job.request.source);
+  if (--source->second.users > 0) return;
+  memory_->close(source->second.row);
+  sources_.erase(source);
+}
+
+std::vector<std::vector<GeneratedTokens>> generate_tokens(
+    Engine& engine, const ModelFacts& facts, const std::vector<GenerationRequest>& requests,
+    const GenerationEvents& events) {
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    check_request(facts, requests[i], requests[i].number > 0 ? requests[i].number : i + 1);
+  }
+  std::vector<std::vector<GeneratedTokens>> results(requests.size());
+  std::map<Engine::Id, std::size_t> index;
+  try {
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      ChooserEvents own;
+      if (events.token) {
+        own.token = [&events, i](std::size_t s, TokenId id) { return events.token(i, s, id); };
+      }
+      if (events.end) {
+        own.end = [&events, i](std::size_t s, const auto& result) { events.end(i, s, result); };
+      }
+      if (events.complete) {
+        own.complete = [&events, i](auto answer) { return events.complete(i, answer); };
+      }
+      GenerationRequest request = requests[i];
+      if (request.number == 0) request.number = i + 1;
+      index[engine.submit(std::move(request), std::move(own))] = i;
+    }
+    while (!index.empty()) {
+      for (Engine::Finished& finished : engine.step()) {
+        const auto found = index.find(finished.id);
+        results[found->second] = std::move(finished.answers);
+        index.erase(found);
+      }
+    }
+  } catch (...) {
+    for (const auto& [id, i] : index) engine.cancel(id);
+    throw;
+  }
   return results;
+}
+
+std::vector<std::vector<GeneratedTokens>> generate_tokens(
+    Model& model, const std::vector<GenerationRequest>& requests, const EngineOptions& options,
+    const Context& context, const GenerationEvents& events) {
+  Engine engine(model, options, context);
+  return generate_tokens(engine, model.facts(), requests, events);
 }
 
 }  // namespace llmctl

@@ -92,7 +92,8 @@ TokenId SamplingChooser::choose_token(std::size_t index, const RowLogits& row,
     if (id >= 0 && Sampler::changes_logits(request_.options, so_far)) {
       const RandomKey key = random_key(request_.options.seed, "sampling", request_.stream + index,
                                        sample.seen.size());
-      id = own_sampler().choose(logits, request_.options, {sample.seen, so_far}, key);
+      id = own_sampler().choose(logits, request_.options, {sample.seen, so_far, request_.source},
+                                key);
     }
     if (id >= 0 && request_.logprobs) note_logprobs(sample, logits, id);
   }

@@ -51,10 +51,12 @@ at::Tensor Decoder::embed(const Sequence& input, const at::Tensor& positions,
 AttentionInputs Decoder::attention_inputs(const Sequence& input, const at::Tensor& positions,
                                           std::int64_t window, const Context& context) const {
   AttentionInputs inputs;
-  inputs.mask = context.cache
-                    ? cache_mask(*context.cache, input.length(), input.ids.device(), window)
-                    : sequence_mask(input.ids, input.documents, /*causal=*/true, window);
-  if (rope_) std::tie(inputs.cosines, inputs.sines) = rope_->angles(positions);
+  if (context.cache) {
+    inputs.cached.window = window;
+  } else {
+    inputs.mask = sequence_mask(input.ids, input.documents, /*causal=*/true, window);
+  }
+  if (rope_) std::tie(inputs.cosines, inputs.sines) = rope_->angles(positions, input.documents);
   return inputs;
 }
 

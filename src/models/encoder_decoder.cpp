@@ -48,16 +48,11 @@ Stack::Stack(const EncoderDecoderConfig& config, bool causal, const at::TensorOp
   }
 }
 
-AttentionMask Stack::mask(const Sequence& input, const Context& context) const {
-  const at::Device device = input.ids.device();
-  const KvCache* const cache = context.cache;
-  AttentionMask mask = cache ? cache_mask(*cache, input.length(), device)
-                             : sequence_mask(input.ids, input.documents, causal_);
+AttentionMask Stack::mask(const Sequence& input) const {
+  AttentionMask mask = sequence_mask(input.ids, input.documents, causal_);
   if (!relative_) return mask;
-  const at::Tensor places =
-      cache ? cache->slots_of_new() : at::arange(input.length(), at::kLong).unsqueeze(0);
-  const at::Tensor distances = relative_->bias(places, cache ? cache->used() : input.length());
-  if (mask.causal) mask = {false, causal_bias(input.length(), device)};
+  const at::Tensor distances = relative_->bias(input.length());
+  if (mask.causal) mask = {false, causal_bias(input.length(), input.ids.device())};
   mask.bias = mask.bias.defined() ? mask.bias + distances : distances;
   return mask;
 }
@@ -67,8 +62,12 @@ at::Tensor Stack::forward(at::Tensor x, const Sequence& input, const Context& ou
   if (!causal_) context.cache = nullptr;
   context.tap_prefix = causal_ ? "decoder_" : "encoder_";
   AttentionInputs inputs;
-  inputs.mask = mask(input, context);
-  if (causal_) inputs.memory_mask = memory_mask(*context.memory);
+  if (context.cache) {
+    if (relative_) inputs.cached.distance_bias = relative_->distance_bias(context.cache->reach());
+  } else {
+    inputs.mask = mask(input);
+    if (causal_) inputs.memory_mask = memory_mask(*context.memory);
+  }
   const auto layers = static_cast<std::int64_t>(layers_.size());
   Context layer_context = context;
   // Layers of the two stacks draw apart; the cache and the taps count from 0 in either.

@@ -35,7 +35,7 @@ class Stack : public torch::nn::Module {
   at::Tensor forward(at::Tensor x, const Sequence& input, const Context& context) const;
 
  private:
-  AttentionMask mask(const Sequence& input, const Context& context) const;
+  AttentionMask mask(const Sequence& input) const;
 
   double dropout_;
   bool causal_;

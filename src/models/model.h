@@ -106,8 +106,9 @@ class Model {
   virtual void to(const at::Device& device) = 0;
   virtual at::Device device() const = 0;
 
-  /// An empty cache for `rows` rows; causal models only.
-  virtual std::unique_ptr<KvCache> make_cache(std::int64_t rows, std::int64_t slots,
+  /// A cache without rows, with room for `tokens` to begin with; causal models only. One for what
+  /// an encoder read looks the same.
+  virtual std::unique_ptr<KvCache> make_cache(std::int64_t tokens,
                                               const Context& context) const = 0;
 
   /// Writes config.json, model.safetensors (files of at most `max_shard_bytes` and their index

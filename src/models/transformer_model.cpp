@@ -181,12 +181,12 @@ void TransformerModel::to(const at::Device& device) {
   for (at::Tensor& tensor : adapter_->tensors) tensor.set_data(tensor.to(device));
 }
 
-std::unique_ptr<KvCache> TransformerModel::make_cache(std::int64_t rows, std::int64_t slots,
+std::unique_ptr<KvCache> TransformerModel::make_cache(std::int64_t tokens,
                                                       const Context& context) const {
   require(plan_.facts.causal, ErrorCode::kInternal, plan_.facts.architecture, " has no cache");
   const ModelFacts& facts = plan_.facts;
-  const KvCacheShape shape = {facts.layers, rows, facts.kv_heads, facts.head_size, slots};
-  return std::make_unique<KvCache>(shape, attention_dtype(context.compute, device()), device());
+  const KvCacheShape shape = {facts.layers, facts.kv_heads, facts.head_size};
+  return std::make_unique<KvCache>(shape, context.compute, device(), tokens);
 }
 
 namespace {

@@ -48,8 +48,7 @@ class TransformerModel : public Model {
                 std::uint64_t seed) override;
   void to(const at::Device& device) override;
   at::Device device() const override { return tensors_.front().device(); }
-  std::unique_ptr<KvCache> make_cache(std::int64_t rows, std::int64_t slots,
-                                      const Context& context) const override;
+  std::unique_ptr<KvCache> make_cache(std::int64_t tokens, const Context& context) const override;
   void save(const std::filesystem::path& directory, std::optional<at::ScalarType> dtype,
             std::uint64_t max_shard_bytes) const override;
   void check_values(std::optional<at::ScalarType> dtype) const override;

@@ -86,18 +86,6 @@ AttentionMask sequence_mask(const at::Tensor& ids, const at::Tensor& documents, 
   return {false, additive(seen.unsqueeze(1))};  // [B, 1, T, T]
 }
 
-AttentionMask cache_mask(const KvCache& cache, std::int64_t new_tokens, const at::Device& device,
-                         std::int64_t window) {
-  const auto& lengths = cache.lengths();
-  const auto longest = lengths.empty() ? 0 : *std::max_element(lengths.begin(), lengths.end());
-  const bool windowed = window > 0 && window < longest + new_tokens;
-  const bool equal = std::all_of(lengths.begin(), lengths.end(),
-                                 [&](std::int64_t length) { return length == longest; });
-  if (equal && !windowed && longest == 0) return {true, {}};
-  if (equal && !windowed && new_tokens == 1) return {false, {}};
-  return {false, additive(cache.mask(windowed ? window : 0).to(device))};
-}
-
 AttentionMask memory_mask(const Memory& memory) {
   if (!memory.documents.defined()) return {};
   const at::Tensor real = memory.documents.ge(0);  // [B, S]
@@ -129,15 +117,11 @@ Attention::Attention(const AttentionConfig& config, const at::TensorOptions& opt
 
 at::Tensor Attention::forward(const at::Tensor& x, const AttentionInputs& inputs,
                               std::int64_t layer, const Context& context) const {
-  const std::int64_t rows = x.size(0), length = x.size(1);
   const std::vector<at::Tensor> projected =
       forward_each({query.get(), key.get(), value.get()}, x, context);
-  const auto split = [&](const at::Tensor& projection, std::int64_t heads) {
-    return projection.view({rows, length, heads, config_.head_size});  // [B, T, H·K] → [B, T, H, K]
-  };
-  at::Tensor q = split(projected[0], config_.heads);     // [B, T, H, K]
-  at::Tensor k = split(projected[1], config_.kv_heads);  // [B, T, G, K]
-  at::Tensor v = split(projected[2], config_.kv_heads);  // [B, T, G, K]
+  at::Tensor q = split_heads(projected[0], config_.heads);     // [B, T, H, K]
+  at::Tensor k = split_heads(projected[1], config_.kv_heads);  // [B, T, G, K]
+  at::Tensor v = split_heads(projected[2], config_.kv_heads);  // [B, T, G, K]
   if (query_norm_) {
     q = query_norm_->forward(q, context.compute);
     k = key_norm_->forward(k, context.compute);
@@ -146,33 +130,51 @@ at::Tensor Attention::forward(const at::Tensor& x, const AttentionInputs& inputs
     q = rotary(q, inputs.cosines, inputs.sines);
     k = rotary(k, inputs.cosines, inputs.sines);
   }
+  if (context.cache) {
+    context.cache->store(layer, k.flatten(0, 1), v.flatten(0, 1));  // [1, N, G, K] → [N, G, K]
+    return mix_cached(q, *context.cache, layer, inputs.cached, context);
+  }
   const at::ScalarType type = attention_dtype(context.compute, x.device());
   q = q.to(type).transpose(1, 2);  // [B, H, T, K]
-  k = k.to(type).transpose(1, 2);  // [B, G, T, K], with a cache [B, G, S, K]
+  k = k.to(type).transpose(1, 2);  // [B, G, T, K]
   v = v.to(type).transpose(1, 2);  // likewise
-  if (context.cache) std::tie(k, v) = context.cache->append(layer, k, v);
   return mix(q, k, v, inputs.mask, concat(context.tap_prefix, "attentions.", layer), context);
+}
+
+at::Tensor Attention::split_heads(const at::Tensor& projected, std::int64_t heads) const {
+  // [B, T, H·K] → [B, T, H, K]
+  return projected.view({projected.size(0), projected.size(1), heads, config_.head_size});
 }
 
 at::Tensor Attention::forward_memory(const at::Tensor& x, const AttentionMask& mask,
                                      std::int64_t layer, const Context& context) const {
   require(context.memory != nullptr, ErrorCode::kInternal, "no encoder's states to attend to");
-  const at::ScalarType type = attention_dtype(context.compute, x.device());
-  const auto heads = [&](const at::Tensor& projected, std::int64_t count) {
-    return projected.view({projected.size(0), projected.size(1), count, config_.head_size})
-        .to(type)
-        .transpose(1, 2);  // [B, S, G·K] → [B, G, S, K]
-  };
-  const at::Tensor q = heads(query->forward(x, context), config_.heads);  // [B, H, T, K]
-  std::pair<at::Tensor, at::Tensor> kept;
-  if (context.cache) kept = context.cache->memory(layer);
-  if (!kept.first.defined()) {
+  const at::Tensor q = split_heads(query->forward(x, context), config_.heads);  // [B, T, H, K]
+  at::Tensor k, v;                                                              // [B, S, G, K]
+  const auto project = [&] {
     const std::vector<at::Tensor> projected =
         forward_each({key.get(), value.get()}, context.memory->states, context);
-    kept = {heads(projected[0], config_.kv_heads), heads(projected[1], config_.kv_heads)};
-    if (context.cache) context.cache->keep_memory(layer, kept.first, kept.second);
+    k = split_heads(projected[0], config_.kv_heads);
+    v = split_heads(projected[1], config_.kv_heads);
+  };
+  if (KvCache* const cache = context.memory_cache) {
+    if (cache->planned() > 0) {
+      project();
+      cache->store(layer, k.flatten(0, 1), v.flatten(0, 1));  // [1, S, G, K] → [S, G, K]
+    }
+    return mix_cached(q, *cache, layer, {}, context);
   }
-  return mix(q, kept.first, kept.second, mask, concat("cross_attentions.", layer), context);
+  project();
+  const at::ScalarType type = attention_dtype(context.compute, x.device());
+  const auto turned = [&](const at::Tensor& heads) { return heads.to(type).transpose(1, 2); };
+  return mix(turned(q), turned(k), turned(v), mask, concat("cross_attentions.", layer), context);
+}
+
+at::Tensor Attention::mix_cached(const at::Tensor& q, const KvCache& cache, std::int64_t layer,
+                                 CacheAttention how, const Context& context) const {
+  how.scale = scale_;
+  const at::Tensor mixed = cache.attend(layer, q.flatten(0, 1), how);  // [N, H, K]
+  return output->forward(mixed.view({1, mixed.size(0), -1}), context);
 }
 
 at::Tensor Attention::mix(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,

@@ -29,10 +29,6 @@ struct AttentionMask {
 AttentionMask sequence_mask(const at::Tensor& ids, const at::Tensor& documents, bool causal,
                             std::int64_t window = 0);
 
-/// For new tokens behind what a cache holds.
-AttentionMask cache_mask(const KvCache& cache, std::int64_t new_tokens, const at::Device& device,
-                         std::int64_t window = 0);
-
 /// For attention to an encoder's states: all that is no padding is seen, and in a row of nothing
 /// else everything.
 AttentionMask memory_mask(const Memory& memory);
@@ -42,6 +38,7 @@ struct AttentionInputs {
   AttentionMask mask;
   AttentionMask memory_mask;  ///< of attention to an encoder's states
   at::Tensor cosines, sines;  ///< rotary angles [T, K/2] or [B, T, K/2]; undefined without
+  CacheAttention cached;      ///< instead of the masks where there is a cache
 };
 
 struct AttentionConfig {
@@ -65,16 +62,22 @@ class Attention : public torch::nn::Module {
   Attention(const AttentionConfig& config, const at::TensorOptions& options);
 
   /// x [B, T, D] → [B, T, D] in context.compute. `layer` names the slot of the cache and the tap.
+  /// With a cache x is [1, N, D], the tokens of its forward pass.
   at::Tensor forward(const at::Tensor& x, const AttentionInputs& inputs, std::int64_t layer,
                      const Context& context) const;
 
-  /// Keys and values from context.memory; with a cache they are computed once and kept there.
+  /// Keys and values from context.memory. With context.memory_cache they come from there, once
+  /// those of the states [1, S, D] that it expects, if any, are stored.
   at::Tensor forward_memory(const at::Tensor& x, const AttentionMask& mask, std::int64_t layer,
                             const Context& context) const;
 
   std::shared_ptr<Linear> query, key, value, output;
 
  private:
+  at::Tensor split_heads(const at::Tensor& projected, std::int64_t heads) const;
+  /// q [1, N, H, K] over what the cache holds of each token's row → [1, N, D].
+  at::Tensor mix_cached(const at::Tensor& q, const KvCache& cache, std::int64_t layer,
+                        CacheAttention how, const Context& context) const;
   /// q [B, H, T, K], k and v [B, G, S, K] → [B, T, D].
   at::Tensor mix(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                  const AttentionMask& mask, const std::string& map_name,
@@ -85,8 +88,8 @@ class Attention : public torch::nn::Module {
   std::shared_ptr<Norm> query_norm_, key_norm_;
 };
 
-/// Dtype of attention's own products (QKᵀ and PV) and of the cache: `compute` on GPUs and on
-/// processors with AMX; elsewhere LibTorch's bf16 kernel is far slower than the fp32 one.
+/// Dtype of attention's own products (QKᵀ and PV): `compute` on GPUs and on processors with AMX;
+/// elsewhere LibTorch's bf16 kernel is far slower than the fp32 one.
 at::ScalarType attention_dtype(at::ScalarType compute, const at::Device& device);
 
 }  // namespace llmctl

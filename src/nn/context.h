@@ -30,10 +30,14 @@ struct Context {
   std::uint64_t dropout_seed = 0;
   /// Training: keep only what enters each block, and compute the rest again in the backward pass.
   bool recompute = false;
-  /// Decoding: keys and values so far; null: the whole sequence is given.
+  /// Decoding: keys and values so far, of the rows whose tokens [1, N] are given; null: the whole
+  /// sequences are.
   KvCache* cache = nullptr;
   /// Of encoder-decoders' decoders: what they attend to.
   const Memory* memory = nullptr;
+  /// Decoding: keys and values of encoders' states. `memory` are then those [1, S, D] of the rows
+  /// that it has planned, undefined where it has none.
+  KvCache* memory_cache = nullptr;
   /// Dtype of matrix products; norms, softmax and losses stay in fp32.
   at::ScalarType compute = at::kFloat;
   const Tap* tap = nullptr;

@@ -1,131 +1,266 @@
 #include "nn/kv_cache.h"
 
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/tensor.h>
-#include <ATen/ops/zeros.h>
-#include <c10/core/GradMode.h>
 
 #include <algorithm>
 
 #include "base/error.h"
 
 namespace llmctl {
+namespace {
 
-KvCache::KvCache(const KvCacheShape& shape, at::ScalarType dtype, at::Device device)
-    : slots_(std::max<std::int64_t>(shape.slots, 1)),
-      lengths_(static_cast<std::size_t>(shape.rows), 0) {
-  // Zeros, because what a mask hides is still multiplied by a weight of zero.
-  const auto options = at::TensorOptions().dtype(dtype).device(device);
-  for (std::int64_t layer = 0; layer < shape.layers; ++layer) {
-    keys_.push_back(at::zeros({shape.rows, shape.heads, slots_, shape.head_size}, options));
-    values_.push_back(at::zeros({shape.rows, shape.heads, slots_, shape.head_size}, options));
+/// What stands for "the page before" of a row's first page.
+std::uint64_t beginning_of(std::uint64_t scope) {
+  return scope | std::uint64_t{1} << 63;
+}
+
+}  // namespace
+
+KvCache::KvCache(const KvCacheShape& shape, at::ScalarType dtype, at::Device device,
+                 std::int64_t tokens)
+    : shape_(shape) {
+  pool_ = at::empty({shape.layers, 2, 0, shape.heads, kPageTokens, shape.head_size},
+                    at::TensorOptions().dtype(dtype).device(device));
+  grow(std::max<std::int64_t>((tokens + kPageTokens - 1) / kPageTokens, 1));
+}
+
+void KvCache::grow(std::int64_t pages) {
+  const std::int64_t held = pool_.size(2);
+  std::vector<std::int64_t> sizes = pool_.sizes().vec();
+  sizes[2] = pages;
+  // Not zeroed: on the CPU what no token was stored in takes no memory.
+  const at::Tensor larger = at::empty(sizes, pool_.options());
+  if (held > 0) larger.narrow(2, 0, held).copy_(pool_);
+  pool_ = larger;
+  pages_.resize(static_cast<std::size_t>(pages));
+  for (std::int64_t page = pages; page-- > held;) free_.push_back(static_cast<std::int32_t>(page));
+}
+
+KvCache::Tokens& KvCache::at(Row row) {
+  return const_cast<Tokens&>(std::as_const(*this).at(row));
+}
+
+const KvCache::Tokens& KvCache::at(Row row) const {
+  const auto index = static_cast<std::size_t>(row);
+  require(row >= 0 && index < rows_.size() && rows_[index].open, ErrorCode::kInternal,
+          "the cache has no row ", row);
+  return rows_[index];
+}
+
+KvCache::Row KvCache::open() {
+  if (closed_.empty()) {
+    closed_.push_back(static_cast<Row>(rows_.size()));
+    rows_.emplace_back();
   }
-  memory_keys_.resize(keys_.size());
-  memory_values_.resize(keys_.size());
+  const Row row = closed_.back();
+  closed_.pop_back();
+  rows_[static_cast<std::size_t>(row)].open = true;
+  return row;
+}
+
+KvCache::Row KvCache::fork(Row row) {
+  require(at(row).planned == 0, ErrorCode::kInternal, "row ", row, " is in a forward pass");
+  const Row copy = open();
+  const Tokens& from = at(row);
+  Tokens& to = at(copy);
+  to.length = from.length;
+  to.pages = from.pages;
+  for (const std::int32_t page : to.pages) use(page);
+  return copy;
+}
+
+void KvCache::close(Row row) {
+  Tokens& tokens = at(row);
+  for (const std::int32_t page : tokens.pages) release(page);
+  planned_ -= tokens.planned;
+  tokens = {};
+  closed_.push_back(row);
+}
+
+std::int64_t KvCache::length(Row row) const {
+  return at(row).length;
+}
+
+const std::vector<std::int32_t>& KvCache::pages(Row row) const {
+  return at(row).pages;
+}
+
+void KvCache::truncate(Row row, std::int64_t length) {
+  Tokens& tokens = at(row);
+  require(length >= 0 && length <= tokens.length && tokens.planned == 0, ErrorCode::kInternal,
+          "row ", row, " of ", tokens.length, " tokens cannot be cut to ", length);
+  tokens.length = length;
+  const auto pages = static_cast<std::size_t>((length + kPageTokens - 1) / kPageTokens);
+  while (tokens.pages.size() > pages) {
+    release(tokens.pages.back());
+    tokens.pages.pop_back();
+  }
+}
+
+std::int64_t KvCache::adopt(Row row, std::uint64_t scope, std::span<const TokenId> ids,
+                            std::int64_t limit) {
+  Tokens& tokens = at(row);
+  require(tokens.pages.empty(), ErrorCode::kInternal, "row ", row, " is not empty");
+  constexpr auto kTokens = static_cast<std::size_t>(kPageTokens);
+  const std::size_t most = std::min(ids.size(), static_cast<std::size_t>(limit)) / kTokens;
+  std::uint64_t before = beginning_of(scope);
+  for (std::size_t i = 0; i < most; ++i) {
+    const std::span<const TokenId> own = ids.subspan(i * kTokens, kTokens);
+    const auto found = known_.find({before, {own.begin(), own.end()}});
+    if (found == known_.end()) break;
+    use(found->second);
+    tokens.pages.push_back(found->second);
+    before = pages_[static_cast<std::size_t>(found->second)].known;
+  }
+  return tokens.length = std::ssize(tokens.pages) * kPageTokens;
+}
+
+void KvCache::remember(Row row, std::uint64_t scope, std::span<const TokenId> ids) {
+  const Tokens& tokens = at(row);
+  constexpr auto kTokens = static_cast<std::size_t>(kPageTokens);
+  const auto held = static_cast<std::size_t>(tokens.length + tokens.planned);
+  std::uint64_t before = beginning_of(scope);
+  for (std::size_t i = 0; (i + 1) * kTokens <= std::min(held, ids.size()); ++i) {
+    Page& page = pages_[static_cast<std::size_t>(tokens.pages[i])];
+    if (page.known == 0) {
+      const std::span<const TokenId> own = ids.subspan(i * kTokens, kTokens);
+      const auto [place, fresh] =
+          known_.try_emplace({before, {own.begin(), own.end()}}, tokens.pages[i]);
+      if (!fresh) return;  // two rows computed the same at once: the first one's page stands for it
+      page.known = ++contents_;
+      page.content = place;
+    }
+    before = page.known;
+  }
+}
+
+std::int32_t KvCache::take_page() {
+  if (free_.empty() && !kept_.empty()) {
+    const std::int32_t oldest = kept_.front();
+    kept_.pop_front();
+    forget(oldest);
+    free_.push_back(oldest);
+  }
+  if (free_.empty()) grow(2 * pool_.size(2));
+  const std::int32_t page = free_.back();
+  free_.pop_back();
+  pages_[static_cast<std::size_t>(page)].users = 1;
+  return page;
+}
+
+void KvCache::use(std::int32_t index) {
+  Page& page = pages_[static_cast<std::size_t>(index)];
+  if (page.users++ == 0) kept_.erase(page.unused);
+}
+
+void KvCache::release(std::int32_t index) {
+  Page& page = pages_[static_cast<std::size_t>(index)];
+  if (--page.users > 0) return;
+  if (page.known == 0) {
+    free_.push_back(index);
+  } else {
+    page.unused = kept_.insert(kept_.end(), index);
+  }
+}
+
+void KvCache::forget(std::int32_t index) {
+  Page& page = pages_[static_cast<std::size_t>(index)];
+  known_.erase(page.content);
+  page.known = 0;
+}
+
+/// The page that a row's next token goes to is the row's alone, and not what others know it as.
+void KvCache::own_last_page(Tokens& tokens) {
+  const std::int32_t shared = tokens.pages.back();
+  const Page& page = pages_[static_cast<std::size_t>(shared)];
+  if (page.users == 1 && page.known == 0) return;
+  const std::int32_t copy = take_page();  // may grow the pool
+  pool_.select(2, copy).copy_(pool_.select(2, shared));
+  release(shared);
+  tokens.pages.back() = copy;
+}
+
+void KvCache::plan(Row row, std::int64_t count) {
+  fill(row, count);
+  const std::int64_t first = at(row).length;
+  for (std::int64_t i = 0; i < count; ++i) looks_.push_back({row, first + i, first + i + 1});
+}
+
+void KvCache::fill(Row row, std::int64_t count) {
+  Tokens& tokens = at(row);
+  require(count > 0 && tokens.planned == 0, ErrorCode::kInternal, "row ", row, " cannot have ",
+          count, " tokens planned");
+  if (tokens.length % kPageTokens != 0) own_last_page(tokens);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t position = tokens.length + i;
+    if (position % kPageTokens == 0) tokens.pages.push_back(take_page());
+    slots_.push_back({tokens.pages.back(), static_cast<std::int32_t>(position % kPageTokens)});
+  }
+  tokens.planned = count;
+  planned_ += count;
+}
+
+void KvCache::look(Row row) {
+  const Tokens& tokens = at(row);
+  const std::int64_t end = tokens.length + tokens.planned;
+  looks_.push_back({row, end - 1, end});
+}
+
+PagedKeysValues KvCache::layer_cache(std::int64_t layer) const {
+  const at::Tensor own = pool_[layer];
+  return {own[0], own[1]};
+}
+
+void KvCache::store(std::int64_t layer, const at::Tensor& k, const at::Tensor& v) {
+  require(k.size(0) == planned_ && v.size(0) == planned_, ErrorCode::kInternal,
+          "the cache expects ", planned_, " tokens, got ", k.size(0));
+  if (planned_ == 0) return;
+  store_paged(layer_cache(layer), k, v, slots_);
+}
+
+at::Tensor KvCache::attend(std::int64_t layer, const at::Tensor& q,
+                           const CacheAttention& how) const {
+  require(static_cast<std::size_t>(q.size(0)) == looks_.size(), ErrorCode::kInternal,
+          "the cache expects ", looks_.size(), " queries, got ", q.size(0));
+  std::vector<PagedQuery> queries;
+  queries.reserve(looks_.size());
+  for (const Look& look : looks_) {
+    const std::int64_t first =
+        how.window > 0 ? std::max<std::int64_t>(0, look.end - how.window) : 0;
+    const Tokens& tokens = rows_[static_cast<std::size_t>(look.row)];
+    queries.push_back({tokens.pages.data(), look.position, first, look.end});
+  }
+  return paged_attention(q, layer_cache(layer), queries, {how.scale, how.distance_bias});
+}
+
+std::int64_t KvCache::reach() const {
+  std::int64_t most = 0;
+  for (const Look& look : looks_) most = std::max(most, look.end);
+  return most;
+}
+
+void KvCache::end() {
+  for (Tokens& tokens : rows_) {
+    tokens.length += tokens.planned;
+    tokens.planned = 0;
+  }
+  planned_ = 0;
+  slots_.clear();
+  looks_.clear();
 }
 
 std::int64_t KvCache::rows() const {
-  return static_cast<std::int64_t>(lengths_.size());
+  return std::ssize(rows_) - std::ssize(closed_);
 }
 
-std::int64_t KvCache::used() const {
-  return lengths_.empty() ? 0 : *std::max_element(lengths_.begin(), lengths_.end()) + new_tokens_;
+std::int64_t KvCache::bytes() const {
+  return static_cast<std::int64_t>(pool_.nbytes());
 }
 
-void KvCache::begin(std::int64_t new_tokens) {
-  new_tokens_ = new_tokens;
-  if (used() > slots_) grow(std::max(used(), 2 * slots_));
-  equal_ = std::all_of(lengths_.begin(), lengths_.end(),
-                       [&](std::int64_t length) { return length == lengths_.front(); });
-  if (equal_) return;
-  slots_of_new_ = slots_of_new().to(keys_.front().device());
-}
-
-void KvCache::grow(std::int64_t slots) {
-  for (auto* tensors : {&keys_, &values_}) {
-    for (auto& tensor : *tensors) {
-      at::Tensor larger =
-          at::zeros({tensor.size(0), tensor.size(1), slots, tensor.size(3)}, tensor.options());
-      // [B, G, S, K] into the first S of more slots
-      larger.narrow(2, 0, slots_).copy_(tensor);
-      tensor = larger;
-    }
-  }
-  slots_ = slots;
-}
-
-std::pair<at::Tensor, at::Tensor> KvCache::append(std::int64_t layer, const at::Tensor& keys,
-                                                  const at::Tensor& values) {
-  const c10::AutoGradMode no_grad(false);
-  const auto index = static_cast<std::size_t>(layer);
-  const auto store = [&](at::Tensor& cache, const at::Tensor& fresh) {
-    require(fresh.size(0) == rows() && fresh.size(2) == new_tokens_, ErrorCode::kInternal,
-            "the cache expects ", rows(), " rows of ", new_tokens_, " new tokens, got ",
-            fresh.size(0), " of ", fresh.size(2));
-    if (equal_) {
-      cache.narrow(2, lengths_.empty() ? 0 : lengths_.front(), new_tokens_).copy_(fresh);
-    } else {
-      const at::Tensor slots =  // [B, T] → [B, G, T, K]
-          slots_of_new_.view({fresh.size(0), 1, fresh.size(2), 1}).expand(fresh.sizes());
-      cache.scatter_(2, slots, fresh.to(cache.scalar_type()));
-    }
-    return cache.narrow(2, 0, used());  // [B, G, S', K]
-  };
-  return {store(keys_[index], keys), store(values_[index], values)};
-}
-
-void KvCache::end(const std::vector<std::int64_t>& kept) {
-  require(kept.size() == lengths_.size(), ErrorCode::kInternal, "the cache has ", rows(),
-          " rows, got ", kept.size());
-  for (std::size_t row = 0; row < kept.size(); ++row) {
-    require(kept[row] >= 0 && kept[row] <= new_tokens_, ErrorCode::kInternal, "row ", row, " of ",
-            new_tokens_, " new tokens cannot keep ", kept[row]);
-    lengths_[row] += kept[row];
-  }
-  new_tokens_ = 0;
-}
-
-void KvCache::select(const std::vector<std::int64_t>& index) {
-  std::vector<std::int64_t> lengths;
-  bool same = index.size() == lengths_.size();
-  for (std::size_t i = 0; i < index.size(); ++i) {
-    lengths.push_back(lengths_.at(static_cast<std::size_t>(index[i])));
-    same = same && index[i] == static_cast<std::int64_t>(i);
-  }
-  if (same) return;
-  const at::Tensor rows = at::tensor(index, at::kLong).to(keys_.front().device());
-  for (auto* tensors : {&keys_, &values_, &memory_keys_, &memory_values_}) {
-    for (auto& tensor : *tensors) {
-      if (tensor.defined()) tensor = tensor.index_select(0, rows);
-    }
-  }
-  lengths_ = std::move(lengths);
-}
-
-std::pair<at::Tensor, at::Tensor> KvCache::memory(std::int64_t layer) const {
-  const auto index = static_cast<std::size_t>(layer);
-  return {memory_keys_[index], memory_values_[index]};
-}
-
-void KvCache::keep_memory(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values) {
-  const auto index = static_cast<std::size_t>(layer);
-  memory_keys_[index] = keys;
-  memory_values_[index] = values;
-}
-
-at::Tensor KvCache::slots_of_new() const {
-  // [B, 1] + [T] → [B, T]
-  return at::tensor(lengths_, at::kLong).unsqueeze(1) + at::arange(new_tokens_, at::kLong);
-}
-
-at::Tensor KvCache::mask(std::int64_t window) const {
-  const at::Tensor last = slots_of_new().unsqueeze(1).unsqueeze(3);  // [B, 1, T, 1]
-  const at::Tensor slots = at::arange(used(), at::kLong);            // [S']
-  const at::Tensor seen = slots.le(last);                            // [B, 1, T, S']
-  return window > 0 ? seen.logical_and(slots.gt(last - window)) : seen;
+std::int64_t KvCache::pages_in_use() const {
+  return std::count_if(pages_.begin(), pages_.end(),
+                       [](const Page& page) { return page.users > 0; });
 }
 
 }  // namespace llmctl

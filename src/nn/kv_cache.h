@@ -1,63 +1,128 @@
-// Keys and values of the tokens that decoding has seen, per layer, with a length of its own for
-// each row.
+// Keys and values of the tokens that decoding has seen, in pages that rows may share (Kwon et al.,
+// 2023, PagedAttention).
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <list>
+#include <map>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include "ops/paged_attention.h"
+#include "text/tokenizer.h"
+
 namespace llmctl {
 
-/// L layers of B rows, G key/value heads, S slots and head size K.
+/// L layers of G key/value heads of size K.
 struct KvCacheShape {
-  std::int64_t layers = 0, rows = 0, heads = 0, head_size = 0, slots = 0;
+  std::int64_t layers = 0, heads = 0, head_size = 0;
 };
 
-/// Slot j of a row holds the token at position j. B rows, G key/value heads, S slots, K head size.
+/// What one layer's attention to a cache needs besides queries, keys and values.
+struct CacheAttention {
+  double scale = 1;         ///< of QKᵀ
+  std::int64_t window = 0;  ///< > 0: a token sees the last so many, itself included
+  /// [H, distances] fp32: added to the score of a key so many positions back; undefined: nothing.
+  at::Tensor distance_bias = {};
+};
+
+/// Rows of tokens, each with a length of its own. A row's token at position p stands in its page
+/// p / 16. Pages are counted: a fork shares those of its parent, and the last one is copied when
+/// one of the two goes on. Whole pages of known tokens are kept when no row needs them any more,
+/// for later rows that begin alike, until their place is needed.
+///
+/// A forward pass is ragged: N tokens in all, each of some row, those of one row one behind the
+/// other. Between plan() and end() attend() stores and reads.
 class KvCache {
  public:
-  /// Room for `slots` tokens in each row; grows by doubling when more is asked for.
-  KvCache(const KvCacheShape& shape, at::ScalarType dtype, at::Device device);
+  using Row = std::int64_t;
+  static constexpr std::int64_t kPageTokens = kPage;
 
-  std::int64_t rows() const;
-  std::int64_t slots() const { return slots_; }
-  /// Tokens held by each row, [B] int64 on the CPU.
-  const std::vector<std::int64_t>& lengths() const { return lengths_; }
+  /// Room for `tokens` in one allocation; twice as much when that is full.
+  KvCache(const KvCacheShape& shape, at::ScalarType dtype, at::Device device, std::int64_t tokens);
 
-  /// The caller's, before a forward of T new tokens per row: row b's new tokens go to slots
-  /// lengths[b] … lengths[b] + T - 1.
-  void begin(std::int64_t new_tokens);
-  /// Stores layer `layer`'s keys and values [B, G, T, K] and returns views of all slots in use, [B,
-  /// G, S', K] (S' = longest row, new tokens included).
-  std::pair<at::Tensor, at::Tensor> append(std::int64_t layer, const at::Tensor& keys,
-                                           const at::Tensor& values);
-  /// The caller's, after the forward: row b keeps kept[b] of its T new tokens (right padding is
-  /// dropped).
-  void end(const std::vector<std::int64_t>& kept);
-  /// Keys and values [B, G, S, K] of an encoder's states, kept by layer `layer` for the steps to
-  /// come; undefined before keep_memory().
-  std::pair<at::Tensor, at::Tensor> memory(std::int64_t layer) const;
-  void keep_memory(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values);
-  /// Keeps the rows in `index` (finished rows leave; beams reorder), in that order.
-  void select(const std::vector<std::int64_t>& index);
+  Row open();           ///< an empty row
+  Row fork(Row row);    ///< one with the same tokens
+  void close(Row row);  ///< gives its pages back
+  std::int64_t length(Row row) const;
+  /// Forgets the tokens from `length` on.
+  void truncate(Row row, std::int64_t length);
 
-  std::int64_t used() const;        ///< S': slots in use, those of the new tokens included
-  at::Tensor slots_of_new() const;  ///< [B, T] int64 on the CPU: the slot of each new token
-  /// [B, 1, T, S'] bool: may new token t of row b see slot j? With a `window` W > 0 only the last W
-  /// slots up to its own. Valid between begin() and end().
-  at::Tensor mask(std::int64_t window = 0) const;
+  /// An empty row begins with the whole pages of `ids`, at most `limit` tokens, that are kept under
+  /// the same `scope` (what else the keys depend on: an adapter, an encoder's text). The row's
+  /// length.
+  std::int64_t adopt(Row row, std::uint64_t scope, std::span<const TokenId> ids,
+                     std::int64_t limit);
+  /// Tells which tokens the row's pages hold, those planned included, for rows to come.
+  void remember(Row row, std::uint64_t scope, std::span<const TokenId> ids);
+
+  /// `tokens` more of the row are in the coming forward pass.
+  void plan(Row row, std::int64_t tokens);
+  /// The same for tokens that only are seen: an encoder's.
+  void fill(Row row, std::int64_t tokens);
+  /// A token of the coming forward pass sees all tokens of `row`: attention to an encoder's text.
+  void look(Row row);
+  /// Tokens planned so far.
+  std::int64_t planned() const { return planned_; }
+  /// The most tokens that one of the forward pass sees.
+  std::int64_t reach() const;
+  /// Stores the keys and values k, v [N, G, K] of layer `layer`'s planned tokens.
+  void store(std::int64_t layer, const at::Tensor& k, const at::Tensor& v);
+  /// softmax(scale · q·kᵀ + bias)·v for q [N, H, K] fp32 over what each planned token sees, itself
+  /// and what is before it (or, after look(), a whole row) → [N, H, K] fp32.
+  at::Tensor attend(std::int64_t layer, const at::Tensor& q, const CacheAttention& how) const;
+  /// After the forward pass: the rows have the planned tokens.
+  void end();
+
+  std::int64_t rows() const;          ///< open ones
+  std::int64_t bytes() const;         ///< of all pages
+  std::int64_t pages_in_use() const;  ///< that open rows hold
+  const std::vector<std::int32_t>& pages(Row row) const;
 
  private:
-  void grow(std::int64_t slots);
+  /// What a whole page holds: the page before it and its own tokens.
+  using Content = std::pair<std::uint64_t, std::vector<TokenId>>;
+  struct Page {
+    std::int64_t users = 0;
+    std::uint64_t known = 0;  // > 0: number of its content, the key of those behind it
+    std::map<Content, std::int32_t>::iterator content;
+    std::list<std::int32_t>::iterator unused;  // among kept_, while nobody uses it
+  };
+  struct Tokens {
+    bool open = false;
+    std::int64_t length = 0, planned = 0;
+    std::vector<std::int32_t> pages;
+  };
+  struct Look {
+    Row row;
+    std::int64_t position, end;  // sees positions 0 … end-1
+  };
 
-  std::int64_t slots_ = 0, new_tokens_ = 0;
-  bool equal_ = true;        // all rows have one length, from begin() on
-  at::Tensor slots_of_new_;  // [B, T] when they have not
-  std::vector<std::int64_t> lengths_;
-  std::vector<at::Tensor> keys_, values_;  // one pair per layer, [B, G, S, K]
-  std::vector<at::Tensor> memory_keys_, memory_values_;
+  Tokens& at(Row row);
+  const Tokens& at(Row row) const;
+  std::int32_t take_page();
+  void use(std::int32_t page);
+  void release(std::int32_t page);
+  void forget(std::int32_t page);
+  void own_last_page(Tokens& tokens);
+  void grow(std::int64_t pages);
+  PagedKeysValues layer_cache(std::int64_t layer) const;
+
+  KvCacheShape shape_;
+  at::Tensor pool_;  // [L, 2, pages, G, 16, K]
+  std::vector<Page> pages_;
+  std::vector<std::int32_t> free_;
+  std::list<std::int32_t> kept_;  // known pages that nobody uses, the oldest first
+  std::map<Content, std::int32_t> known_;
+  std::uint64_t contents_ = 0;  // numbers given so far
+  std::vector<Tokens> rows_;
+  std::vector<Row> closed_;
+  std::int64_t planned_ = 0;
+  std::vector<PagedSlot> slots_;  // of the planned tokens
+  std::vector<Look> looks_;       // what each token of the forward pass sees
 };
 
 }  // namespace llmctl

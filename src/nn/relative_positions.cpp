@@ -33,19 +33,26 @@ RelativePositions::RelativePositions(const RelativePositionsConfig& config,
   weight = register_parameter("weight", at::empty({config.buckets, config.heads}, options));
 }
 
-at::Tensor RelativePositions::bias(const at::Tensor& places, std::int64_t keys) const {
-  const std::int64_t rows = places.size(0), length = places.size(1);
-  at::Tensor buckets = at::empty({rows, length, keys}, at::kLong);
+at::Tensor RelativePositions::bias(std::int64_t length) const {
+  at::Tensor buckets = at::empty({1, length, length}, at::kLong);
   auto* bucket = buckets.mutable_data_ptr<std::int64_t>();
-  const at::Tensor host = places.contiguous();
-  const auto* place = host.const_data_ptr<std::int64_t>();
-  for (std::int64_t i = 0; i < rows * length; ++i) {
-    for (std::int64_t key = 0; key < keys; ++key) {
-      *bucket++ = relative_bucket(config_, key - place[i]);
+  for (std::int64_t query = 0; query < length; ++query) {
+    for (std::int64_t key = 0; key < length; ++key) {
+      *bucket++ = relative_bucket(config_, key - query);
     }
   }
-  // [B, T, S, H] → [B, H, T, S]
+  // [1, T, T, H] → [1, H, T, T]
   return at::embedding(weight.to(at::kFloat), buckets.to(weight.device())).permute({0, 3, 1, 2});
+}
+
+at::Tensor RelativePositions::distance_bias(std::int64_t distances) const {
+  at::Tensor buckets = at::empty({distances}, at::kLong);
+  auto* const bucket = buckets.mutable_data_ptr<std::int64_t>();
+  for (std::int64_t back = 0; back < distances; ++back) {
+    bucket[back] = relative_bucket(config_, -back);
+  }
+  // [distances, H] → [H, distances]
+  return at::embedding(weight.to(at::kFloat), buckets.to(weight.device())).t().contiguous();
 }
 
 }  // namespace llmctl

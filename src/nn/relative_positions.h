@@ -21,9 +21,10 @@ class RelativePositions : public torch::nn::Module {
  public:
   RelativePositions(const RelativePositionsConfig& config, const at::TensorOptions& options);
 
-  /// Queries at `places` [B or 1, T] (int64, on the CPU), keys at 0 … keys-1 → [B or 1, H, T, S]
-  /// fp32 on the weight's device.
-  at::Tensor bias(const at::Tensor& places, std::int64_t keys) const;
+  /// Queries and keys at 0 … length-1 → [1, H, T, T] fp32 on the weight's device.
+  at::Tensor bias(std::int64_t length) const;
+  /// Of keys 0 … distances-1 places before the query → [H, distances] fp32 likewise.
+  at::Tensor distance_bias(std::int64_t distances) const;
 
   at::Tensor weight;
 

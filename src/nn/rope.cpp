@@ -91,16 +91,23 @@ RotaryEmbedding::RotaryEmbedding(const RopeConfig& config, std::int64_t head_siz
       head_size_(head_size),
       frequencies_([config, head_size] { return frequency_row(config, head_size, 0); }) {}
 
-at::Tensor RotaryEmbedding::stretched(const at::Tensor& positions) const {
+at::Tensor RotaryEmbedding::stretched(const at::Tensor& positions,
+                                      const at::Tensor& documents) const {
   const at::Tensor host = positions.to(at::kCPU).contiguous();
   const auto* const position = host.const_data_ptr<std::int64_t>();
   const std::int64_t count = host.numel(), row = host.size(-1);
+  const at::Tensor texts =
+      documents.defined() ? documents.to(at::kCPU).expand_as(host).contiguous() : at::Tensor();
+  const auto* const text = texts.defined() ? texts.const_data_ptr<std::int64_t>() : nullptr;
+  const auto goes_on = [&](std::int64_t at) {
+    return at % row != 0 && position[at - 1] <= position[at] && (!text || text[at - 1] == text[at]);
+  };
   std::vector<std::int64_t> lengths(static_cast<std::size_t>(count));
   std::int64_t longest = 0;
   for (std::int64_t end = count; end > 0;) {
     // Backwards: the text that ends here began where positions last fell, or with its row.
     std::int64_t begin = end - 1;
-    while (begin % row != 0 && position[begin - 1] <= position[begin]) --begin;
+    while (goes_on(begin)) --begin;
     const std::int64_t length = position[end - 1] + 1;
     std::fill(lengths.begin() + begin, lengths.begin() + end, length);
     longest = std::max(longest, length);
@@ -119,10 +126,11 @@ at::Tensor RotaryEmbedding::stretched(const at::Tensor& positions) const {
   return at::stack(all).view(shape);  // [B, T, K/2]
 }
 
-std::pair<at::Tensor, at::Tensor> RotaryEmbedding::angles(const at::Tensor& positions) const {
+std::pair<at::Tensor, at::Tensor> RotaryEmbedding::angles(const at::Tensor& positions,
+                                                          const at::Tensor& documents) const {
   at::Tensor frequencies;
   if (config_.kind == RopeKind::kDynamic && positions.numel() > 0) {
-    frequencies = stretched(positions);
+    frequencies = stretched(positions, documents);
   }
   frequencies = frequencies.defined() ? frequencies.to(positions.device())
                                       : frequencies_.on(positions.device());

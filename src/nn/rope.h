@@ -38,12 +38,14 @@ std::vector<double> inverse_frequencies(const RopeConfig& config, std::int64_t h
 class RotaryEmbedding {
  public:
   RotaryEmbedding(const RopeConfig& config, std::int64_t head_size);
-  std::pair<at::Tensor, at::Tensor> angles(const at::Tensor& positions) const;
+  /// `documents` (undefined: none) in the shape of the positions: another begins another text.
+  std::pair<at::Tensor, at::Tensor> angles(const at::Tensor& positions,
+                                           const at::Tensor& documents = {}) const;
 
  private:
   /// Frequencies of each position's own text [T, K/2] or [B, T, K/2], on the CPU; undefined where
   /// no text is long enough to be stretched.
-  at::Tensor stretched(const at::Tensor& positions) const;
+  at::Tensor stretched(const at::Tensor& positions, const at::Tensor& documents) const;
 
   RopeConfig config_;
   std::int64_t head_size_;

@@ -156,15 +156,22 @@ std::vector<std::vector<GeneratedText>> generate_texts(
     encoded.push_back(model.facts().encoder_decoder ? encode_source(*tokenizer, prompts[i], place)
                                                     : encode_prompt(*tokenizer, prompts[i], place));
   }
-  return generate_texts(model, tokenizer, encoded, settings, context, progress);
+  Engine engine(model, engine_options(settings, *tokenizer), context);
+  return generate_texts(engine, model.facts(), tokenizer, encoded, settings, progress);
+}
+
+EngineOptions engine_options(const GenerationSettings& settings, const Tokenizer& tokenizer) {
+  EngineOptions options;
+  options.batch_size = settings.batch_size;
+  options.vocab_limit = tokenizer.target().vocab_size();
+  return options;
 }
 
 std::vector<std::vector<GeneratedText>> generate_texts(
-    Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
+    Engine& engine, const ModelFacts& facts, const std::shared_ptr<const Tokenizer>& tokenizer,
     const std::vector<EncodedPrompt>& prompts, const GenerationSettings& settings,
-    const Context& context, const TextProgress& progress) {
+    const TextProgress& progress) {
   const auto& [on_text, first_prompt] = progress;
-  const ModelFacts& facts = model.facts();
   check_prompts(facts, prompts, settings);
   // What the model writes may be in other words than what it reads.
   const std::shared_ptr<const Tokenizer> target(tokenizer, &tokenizer->target());
@@ -172,55 +179,64 @@ std::vector<std::vector<GeneratedText>> generate_texts(
 
   std::vector<std::vector<GeneratedText>> results(prompts.size(),
                                                   std::vector<GeneratedText>(samples));
-  const auto give = [&](std::size_t row, std::string text, bool last) {
+  const auto give = [&](std::size_t prompt, std::size_t sample, std::string text, bool last) {
     if (!on_text || (text.empty() && !last)) return;
-    on_text({row / samples, row % samples, std::move(text), last});
+    on_text({prompt, sample, std::move(text), last});
   };
   std::vector<GenerationRequest> requests;
-  std::vector<std::size_t> rows;  // of the requests: prompt · samples + sample
-  std::vector<GrowingText> texts;
+  std::vector<std::size_t> prompt_of;           // the requests' prompts
+  std::vector<std::vector<GrowingText>> texts;  // of the requests' samples
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     EncodedPrompt prompt = prompts[i];
     const std::string reason = too_long_reason(facts, prompt, settings);
-    if (!reason.empty()) shorten(facts, prompt, settings);
-    for (std::size_t s = 0; s < samples; ++s) {
-      const std::size_t row = i * samples + s;
-      if (!reason.empty() && settings.too_long == TooLong::kSkip) {
+    if (!reason.empty() && settings.too_long == TooLong::kSkip) {
+      for (std::size_t s = 0; s < samples; ++s) {
         results[i][s].finish_reason = "skipped";
         results[i][s].note = "the prompt " + reason;
-        give(row, "", true);
-        continue;
+        give(i, s, "", true);
       }
-      results[i][s].shortened = !reason.empty();
-      GenerationRequest request = make_request(facts, prompt, settings);
-      request.number = first_prompt + i + 1;
-      request.stream = (first_prompt + i) * kStreams + s;
-      requests.push_back(std::move(request));
-      rows.push_back(row);
-      texts.emplace_back(target, prompt.continues, settings.stop);
+      continue;
+    }
+    if (!reason.empty()) shorten(facts, prompt, settings);
+    for (GeneratedText& result : results[i]) result.shortened = !reason.empty();
+    GenerationRequest request = make_request(facts, prompt, settings);
+    request.samples = settings.samples;
+    request.logprobs = 0;
+    request.number = first_prompt + i + 1;
+    request.stream = (first_prompt + i) * kStreams;
+    requests.push_back(std::move(request));
+    prompt_of.push_back(i);
+    std::vector<GrowingText>& own = texts.emplace_back();
+    for (std::size_t s = 0; s < samples; ++s) {
+      own.emplace_back(target, prompt.continues, settings.stop);
     }
   }
 
   GenerationEvents events;
-  events.token = [&](std::size_t request, TokenId id) {
-    const bool done = texts[request].push(id);
-    give(rows[request], texts[request].take(), false);
+  events.token = [&](std::size_t request, std::size_t sample, TokenId id) {
+    GrowingText& text = texts[request][sample];
+    const bool done = text.push(id);
+    give(prompt_of[request], sample, text.take(), false);
     return done;
   };
-  events.end = [&](std::size_t request, const GeneratedTokens&) {
-    texts[request].finish();
-    give(rows[request], texts[request].take(), true);
+  events.end = [&](std::size_t request, std::size_t sample, const GeneratedTokens&) {
+    GrowingText& text = texts[request][sample];
+    text.finish();
+    give(prompt_of[request], sample, text.take(), true);
   };
-  std::vector<GeneratedTokens> tokens = generate_tokens(
-      model, requests, {settings.batch_size, target->vocab_size()}, context, events);
+  std::vector<std::vector<GeneratedTokens>> tokens =
+      generate_tokens(engine, facts, requests, events);
 
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    GeneratedText& result = results[rows[i] / samples][rows[i] % samples];
-    result.text = texts[i].text();
-    result.ids = std::move(tokens[i].ids);
-    result.logprobs = std::move(tokens[i].logprobs);
-    result.finish_reason = tokens[i].reason == FinishReason::kStop ? "stop" : "length";
-    result.out_of_positions = tokens[i].reason == FinishReason::kPositions;
+  for (std::size_t r = 0; r < tokens.size(); ++r) {
+    for (std::size_t s = 0; s < samples; ++s) {
+      GeneratedText& result = results[prompt_of[r]][s];
+      GeneratedTokens& answer = tokens[r][s];
+      result.text = texts[r][s].text();
+      result.ids = std::move(answer.ids);
+      result.logprobs = std::move(answer.logprobs);
+      result.finish_reason = answer.reason == FinishReason::kStop ? "stop" : "length";
+      result.out_of_positions = answer.reason == FinishReason::kPositions;
+    }
   }
   return results;
 }

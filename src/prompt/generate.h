@@ -85,12 +85,15 @@ struct TextProgress {
 
 /// Continues prompts with a causal model, or answers them with an encoder-decoder (in the
 /// tokenizer's target vocabulary): result[i][s] is sample s of prompt i. A text ends with an eos
-/// token, at a stop string wherever it falls in the tokens, or by length. kData as check_prompts().
+/// token, at a stop string wherever it falls in the tokens, or by length. The engine keeps what it
+/// knows for the next call. kData as check_prompts().
 std::vector<std::vector<GeneratedText>> generate_texts(
-    Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
+    Engine& engine, const ModelFacts& facts, const std::shared_ptr<const Tokenizer>& tokenizer,
     const std::vector<EncodedPrompt>& prompts, const GenerationSettings& settings,
-    const Context& context, const TextProgress& progress = {});
-/// The same for prompts as texts.
+    const TextProgress& progress = {});
+/// What an engine for these settings is told.
+EngineOptions engine_options(const GenerationSettings& settings, const Tokenizer& tokenizer);
+/// The same for prompts as texts, by an engine of its own.
 std::vector<std::vector<GeneratedText>> generate_texts(
     Model& model, const std::shared_ptr<const Tokenizer>& tokenizer,
     const std::vector<std::string>& prompts, const GenerationSettings& settings,

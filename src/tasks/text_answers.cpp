@@ -199,7 +199,7 @@ TextResponder::TextResponder(Model& model, std::shared_ptr<const Tokenizer> toke
       generation_(
           generation_settings(options, model.config(), model.facts().encoder_decoder, *tokenizer_)),
       sequence_length_(options.sequence_length),
-      context_(options.context) {
+      engine_(model, engine_options(generation_, *tokenizer_), options.context) {
   if (const auto end = form_->end_token()) generation_.add_eos(*end);
   if (const std::string end = form_->end_text(); !end.empty()) generation_.stop.push_back(end);
 }
@@ -237,7 +237,7 @@ AnswerList TextResponder::answer(std::span<const AnswerInput> inputs, std::size_
     stream = [&](const TextPiece& piece) { on_text(piece.text); };
   AnswerList answers;
   for (auto& samples :
-       generate_texts(model_, tokenizer_, prompts, generation_, context_, {stream, first})) {
+       generate_texts(engine_, model_.facts(), tokenizer_, prompts, generation_, {stream, first})) {
     skipped_ += samples.front().finish_reason == "skipped";
     shortened_ += samples.front().shortened;
     for (const GeneratedText& sample : samples) out_of_positions_ += sample.out_of_positions;

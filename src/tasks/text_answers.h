@@ -113,7 +113,7 @@ class TextResponder : public Responder {
   std::unique_ptr<PromptForm> form_;
   GenerationSettings generation_;
   std::int64_t sequence_length_ = 0;  // most tokens with the answer; 0: the model's limit
-  Context context_;
+  Engine engine_;                     // keeps a conversation's tokens from turn to turn
   std::size_t skipped_ = 0, shortened_ = 0, out_of_positions_ = 0;  // so far, for notes()
   PromptCut cut_;                                                   // likewise
 };

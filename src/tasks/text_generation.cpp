@@ -293,7 +293,8 @@ std::vector<GeneratedText> TextGeneration::generate(Model& model, const Conversa
   if (const auto end = form.end_token()) generation.add_eos(*end);
   if (const std::string end = form.end_text(); !end.empty()) generation.stop.push_back(end);
   std::vector<GeneratedText> out;
-  for (auto& samples : generate_texts(model, tokenizer_, prompts, generation, options.context)) {
+  Engine engine(model, engine_options(generation, *tokenizer_), options.context);
+  for (auto& samples : generate_texts(engine, model.facts(), tokenizer_, prompts, generation)) {
     out.push_back(std::move(samples.front()));
     out.back().text = trim(out.back().text);
   }

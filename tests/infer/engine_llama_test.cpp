@@ -41,8 +41,15 @@ class EngineLlama : public ::testing::Test {
     }
   }
   std::vector<GeneratedTokens> generate(std::vector<GenerationRequest> some) {
-    for (GenerationRequest& request : some) request.options = options;
-    return generate_tokens(*model, some, engine, Context());
+    for (GenerationRequest& request : some) {
+      request.options = options;
+      request.logprobs = 0;
+    }
+    std::vector<GeneratedTokens> answers;
+    for (auto& samples : generate_tokens(*model, some, engine, Context())) {
+      answers.push_back(std::move(samples.front()));
+    }
+    return answers;
   }
 
   std::unique_ptr<Model> model = small_llama();

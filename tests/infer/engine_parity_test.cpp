@@ -32,8 +32,8 @@ void expect_greedy_texts(const std::filesystem::path& directory, const Safetenso
   const auto results = generate_tokens(*model, requests, {}, Context());
   for (std::size_t p = 0; p < texts.size(); ++p) {
     std::vector<TokenId> text = texts[p];  // its stop token included
-    if (results[p].reason == FinishReason::kStop) text.pop_back();
-    EXPECT_EQ(results[p].ids, text) << "prompt " << p;
+    if (results[p][0].reason == FinishReason::kStop) text.pop_back();
+    EXPECT_EQ(results[p][0].ids, text) << "prompt " << p;
   }
 }
 

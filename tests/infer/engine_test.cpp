@@ -27,16 +27,19 @@ class Chain : public FakeModel {
   }
   const ModelFacts& facts() const override { return facts_override; }
   at::Tensor hidden(const Sequence& input, const Context& context) override {
-    rows.push_back(input.rows());
-    lengths.push_back(input.length());
-    positions.push_back(input.positions[0][0].item<std::int64_t>());
+    const at::Tensor ids = input.ids.cpu(), places = input.positions.cpu();
+    const auto list = [](const at::Tensor& values) {
+      const auto* first = values.const_data_ptr<std::int64_t>();
+      return std::vector<std::int64_t>(first, first + values.numel());
+    };
+    passes.push_back(list(ids));
+    positions.push_back(list(places));
     return FakeModel::hidden(input, context);
   }
-  std::unique_ptr<KvCache> make_cache(std::int64_t count, std::int64_t slots,
-                                      const Context&) const override {
-    return std::make_unique<KvCache>(KvCacheShape{1, count, 1, 1, slots}, at::kFloat, device());
+  std::unique_ptr<KvCache> make_cache(std::int64_t tokens, const Context&) const override {
+    return std::make_unique<KvCache>(KvCacheShape{1, 1, 1}, at::kFloat, device(), tokens);
   }
-  std::vector<std::int64_t> rows, lengths, positions;  // of the forward passes
+  std::vector<std::vector<std::int64_t>> passes, positions;  // the ids of each forward pass
   ModelFacts facts_override = FakeModel::facts();
 };
 
@@ -48,10 +51,20 @@ class Engine : public ::testing::Test {
                                         const GenerationEvents& events = {}) {
     std::vector<GenerationRequest> requests;
     for (const auto& prompt : prompts) requests.push_back(request(prompt, requests.size()));
-    return generate_tokens(model, requests, engine, Context(), events);
+    return answers_of(requests, events);
+  }
+  /// The only sample of each request.
+  std::vector<GeneratedTokens> answers_of(const std::vector<GenerationRequest>& requests,
+                                          const GenerationEvents& events = {}) {
+    std::vector<GeneratedTokens> answers;
+    for (auto& samples : generate_tokens(model, requests, engine, Context(), events)) {
+      answers.push_back(std::move(samples.front()));
+    }
+    return answers;
   }
   GenerationRequest request(const std::vector<TokenId>& prompt, std::uint64_t stream) const {
     GenerationRequest request;
+    request.logprobs = 0;
     request.prompt = prompt;
     request.options = options;
     request.options.eos_token_ids = stop;
@@ -124,26 +137,108 @@ TEST_F(Engine, KeepsTheOrderOfTheRequestsAndLetsFinishedRowsGo) {
   EXPECT_EQ(results[2].ids, (Ids{}));
   EXPECT_EQ(results[3].ids, (Ids{6, 7, 8}));
   EXPECT_EQ(results[4].ids, (Ids{7, 8}));
-  // The longest three together: {0,0,0,5}, {1,2,3}, {8,8}; the last one ends at once.
-  EXPECT_EQ(model.rows, (std::vector<std::int64_t>{3, 2, 2, 2, 1, 1, 2, 2, 1}));
-  EXPECT_EQ(model.lengths, (std::vector<std::int64_t>{4, 1, 1, 1, 1, 1, 1, 1, 1}));
+  // Three at a time; who is done makes room for the next one, whose prompt goes with the others'
+  // next tokens.
+  EXPECT_EQ(model.passes,
+            (std::vector<std::vector<std::int64_t>>{
+                {7, 1, 2, 3, 8, 8}, {8, 4, 0, 0, 0, 5}, {5, 6, 6}, {6, 7, 7}, {7, 8, 8}, {8}}));
 }
 
 TEST_F(Engine, GivesPositions) {
-  engine.batch_size = 1;
-  generate({{4, 5, 6}});
-  EXPECT_EQ(model.positions, (std::vector<std::int64_t>{0, 3, 4}));
+  generate({{4, 5, 6}, {1, 8}});
+  EXPECT_EQ(model.positions[0], (std::vector<std::int64_t>{0, 1, 2, 0, 1}));
+  EXPECT_EQ(model.positions[1], (std::vector<std::int64_t>{3}));
+  EXPECT_EQ(model.positions[2], (std::vector<std::int64_t>{4}));
+}
+
+TEST_F(Engine, LongPromptsComeInPartsBesideTheOthers) {
+  engine.prefill_tokens = 8;
+  std::vector<TokenId> prompt(21, 0);
+  const auto results = generate({{0}, prompt});
+  EXPECT_EQ(results[0].ids, (Ids{1, 2, 3, 4, 5, 6, 7, 8}));
+  EXPECT_EQ(results[1].ids, (Ids{1, 2, 3, 4, 5, 6, 7, 8}));
+  // 1 and 7 tokens, then two tokens beside the other's next one, and the rest.
+  std::vector<std::size_t> sizes;
+  for (const auto& pass : model.passes) sizes.push_back(pass.size());
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{8, 3, 3, 3, 3, 3, 3, 3, 2, 1, 1, 1, 1, 1, 1, 1}));
+}
+
+TEST_F(Engine, EqualPromptsAreComputedOnce) {
+  const std::vector<TokenId> prompt(40, 3);
+  llmctl::Engine shared(model, engine, Context());
+  std::vector<GenerationRequest> requests(3, request(prompt, 0));
+  requests[2].prompt.back() = 5;
+  const auto results = generate_tokens(shared, model.facts(), requests);
+  EXPECT_EQ(results[0][0].ids, (Ids{4, 5, 6, 7, 8}));
+  EXPECT_EQ(results[1][0].ids, (Ids{4, 5, 6, 7, 8}));
+  EXPECT_EQ(results[2][0].ids, (Ids{6, 7, 8}));
+  EXPECT_EQ(model.passes[0].size(), 40u + 8 + 8);
+  EXPECT_EQ(shared.counts().prompt, 40 + 8 + 8);
+  EXPECT_EQ(shared.counts().shared, 32 + 32);
+  // A conversation goes on: what was answered is known, too.
+  std::vector<TokenId> longer = prompt;
+  longer.insert(longer.end(), {4, 5, 6, 7, 8, 9, 9, 9, 9, 2});
+  generate_tokens(shared, model.facts(), {request(longer, 0)});
+  EXPECT_EQ(shared.counts().shared, 32 + 32 + 32);
+  // The same with a prompt that comes in parts: the second waits for the first one's pages.
+  engine.prefill_tokens = 16;
+  llmctl::Engine parts(model, engine, Context());
+  generate_tokens(parts, model.facts(), {requests[0], requests[1]});
+  EXPECT_EQ(parts.counts().prompt, 40 + 8);
+}
+
+TEST_F(Engine, SamplesOfAPromptShareIt) {
+  stop.clear();
+  options.do_sample = true;
+  options.temperature = 5;
+  options.max_new_tokens = 12;
+  GenerationRequest several = request(std::vector<TokenId>(20, 3), 4);
+  several.samples = 3;
+  const auto results = generate_tokens(model, {several}, engine, Context());
+  ASSERT_EQ(results[0].size(), 3u);
+  EXPECT_EQ(model.passes[0].size(), 20u);
+  EXPECT_EQ(model.passes[1].size(), 3u);
+  for (std::uint64_t s = 0; s < 3; ++s) {
+    several.samples = 1;
+    several.stream = 4 + s;
+    EXPECT_EQ(answers_of({several})[0].ids, results[0][s].ids) << "each draws as if it were alone";
+  }
+}
+
+TEST_F(Engine, RequestsComeAndGoBetweenPasses) {
+  stop.clear();
+  options.max_new_tokens = 6;
+  llmctl::Engine running(model, engine, Context());
+  EXPECT_TRUE(running.idle());
+  EXPECT_TRUE(running.step().empty());
+  std::vector<TokenId> heard;
+  const auto first = running.submit(request({0}, 0), {.token = [&](std::size_t, TokenId id) {
+                                      heard.push_back(id);
+                                      return false;
+                                    }});
+  running.step();
+  running.step();
+  const auto second = running.submit(request({4}, 1));
+  running.cancel(first);
+  std::vector<llmctl::Engine::Finished> finished;
+  while (!running.idle()) {
+    for (auto& one : running.step()) finished.push_back(std::move(one));
+  }
+  ASSERT_EQ(finished.size(), 1u);
+  EXPECT_EQ(finished[0].id, second);
+  EXPECT_EQ(finished[0].answers[0].ids, (Ids{5, 6, 7, 8, 9, 0}));
+  EXPECT_EQ(heard, (Ids{1, 2}));
 }
 
 TEST_F(Engine, TellsEachTokenAndObeysTheCallback) {
   std::vector<std::pair<std::size_t, TokenId>> seen;
   std::vector<std::size_t> ended;
   GenerationEvents events;
-  events.token = [&](std::size_t row, TokenId id) {
+  events.token = [&](std::size_t row, std::size_t, TokenId id) {
     seen.emplace_back(row, id);
     return row == 1 && id == 2;
   };
-  events.end = [&](std::size_t row, const GeneratedTokens& result) {
+  events.end = [&](std::size_t row, std::size_t, const GeneratedTokens& result) {
     ended.push_back(row);
     EXPECT_EQ(result.ids.size(), row == 0 ? 3u : 2u);
   };
@@ -203,16 +298,16 @@ TEST_F(Engine, DrawsDependOnTheStreamAlone) {
   options.max_new_tokens = 12;
   const auto together = generate({{1}, {1, 2}, {1, 2, 3}});
   std::vector<GenerationRequest> alone = {request({1, 2}, 1)};
-  const auto one = generate_tokens(model, alone, engine, Context());
+  const auto one = answers_of(alone);
   EXPECT_EQ(one[0].ids, together[1].ids);
   // Going on from a part of the text gives the rest of it.
   std::vector<TokenId> begun = {1, 2};
   begun.insert(begun.end(), one[0].ids.begin(), one[0].ids.begin() + 5);
   alone[0].prompt = begun;
-  const auto rest = generate_tokens(model, alone, engine, Context());
+  const auto rest = answers_of(alone);
   EXPECT_TRUE(std::equal(one[0].ids.begin() + 5, one[0].ids.end(), rest[0].ids.begin()));
   alone[0] = request({1, 2}, 2);
-  EXPECT_NE(generate_tokens(model, alone, engine, Context())[0].ids, one[0].ids);
+  EXPECT_NE(answers_of(alone)[0].ids, one[0].ids);
   options.seed = 99;
   EXPECT_NE(generate({{1}, {1, 2}})[1].ids, one[0].ids);
 }
@@ -237,14 +332,14 @@ TEST_F(Engine, EachRequestHasItsOwnOptions) {
   requests[2].options.suppress_tokens = {3};
   requests[3].options.do_sample = true;
   requests[3].options.temperature = 5;
-  const auto together = generate_tokens(model, requests, engine, Context());
+  const auto together = answers_of(requests);
   EXPECT_EQ(together[0].ids, (Ids{1, 2}));
   EXPECT_EQ(together[1].ids, (Ids{1, 2, 3}));
   EXPECT_EQ(together[2].ids, (Ids{1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1,
                                   2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2,
                                   0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1}));
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    EXPECT_EQ(generate_tokens(model, {requests[i]}, engine, Context())[0].ids, together[i].ids);
+    EXPECT_EQ(answers_of({requests[i]})[0].ids, together[i].ids);
   }
 }
 

@@ -233,47 +233,38 @@ TEST(Model, DecodesWithACacheAsWithout) {
     const c10::AutoGradMode no_grad(false);
     const Sequence whole = tokens(3, 14);
     const at::Tensor wanted = model->hidden(whole, {});
-    // Prompts of unequal lengths in one right-padded batch, then one token at a time.
-    const std::vector<std::int64_t> lengths{5, 2, 8};
+    // Prompts of unequal lengths in one pass (the last one in two), then one token at a time.
+    const std::vector<std::vector<std::int64_t>> passes{{5, 2, 3}, {0, 0, 5}, {1, 1, 1}, {1, 1, 1},
+                                                        {1, 0, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}};
     Context context;
-    const auto cache = model->make_cache(3, 8, context);
+    const auto cache = model->make_cache(16, context);
     context.cache = cache.get();
-    Sequence step;
-    step.ids = at::zeros_like(whole.ids.narrow(1, 0, 8));
-    for (std::int64_t row = 0; row < 3; ++row) {
-      const std::int64_t length = lengths[static_cast<std::size_t>(row)];
-      step.ids[row].narrow(0, 0, length).copy_(whole.ids[row].narrow(0, 0, length));
-    }
-    cache->begin(8);
-    at::Tensor hidden = model->hidden(step, context);
-    cache->end(lengths);
-    for (std::int64_t row = 0; row < 3; ++row) {
-      const std::int64_t length = lengths[static_cast<std::size_t>(row)];
-      expect_close(hidden[row].narrow(0, 0, length), wanted[row].narrow(0, 0, length), 1e-5,
-                   "prompt");
-    }
-    for (int t = 0; t < 6; ++t) {
-      step.ids = at::zeros_like(whole.ids.narrow(1, 0, 1));
-      step.positions = at::zeros_like(step.ids);
+    const std::vector<KvCache::Row> rows{cache->open(), cache->open(), cache->open()};
+    for (const auto& counts : passes) {
+      std::vector<std::int64_t> row_of, place_of;
       for (std::int64_t row = 0; row < 3; ++row) {
-        const std::int64_t place = cache->lengths()[static_cast<std::size_t>(row)];
-        step.ids[row][0] = whole.ids[row][place];
-        step.positions[row][0] = place;
+        const auto index = static_cast<std::size_t>(row);
+        for (std::int64_t t = 0; t < counts[index]; ++t) {
+          row_of.push_back(row);
+          place_of.push_back(cache->length(rows[index]) + t);
+        }
+        if (counts[index] > 0) cache->plan(rows[index], counts[index]);
       }
-      cache->begin(1);
-      hidden = model->hidden(step, context);
-      for (std::int64_t row = 0; row < 3; ++row) {
-        const std::int64_t place = cache->lengths()[static_cast<std::size_t>(row)];
-        expect_close(hidden[row][0], wanted[row][place], 1e-5, "token");
-      }
-      cache->end({1, 1, 1});
+      const at::Tensor of = at::tensor(row_of, at::kLong), at = at::tensor(place_of, at::kLong);
+      Sequence step;
+      step.ids = whole.ids.index({of, at}).unsqueeze(0);
+      step.positions = at.unsqueeze(0);
+      step.documents = of.unsqueeze(0);
+      const at::Tensor hidden = model->hidden(step, context);
+      cache->end();
+      expect_close(hidden[0], wanted.index({of, at}), 1e-5, "tokens");
     }
   }
 }
 
 TEST(Model, CachesOnlyWhereItIsCausal) {
   test::expect_error(ErrorCode::kInternal, {"BertForMaskedLM", "no cache"},
-                     [] { create(tiny_section("bert"))->make_cache(1, 8, {}); });
+                     [] { create(tiny_section("bert"))->make_cache(8, {}); });
 }
 
 TEST(Model, DropoutIsAFunctionOfItsSeed) {

@@ -1,10 +1,14 @@
 #include "nn/kv_cache.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/tensor.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
 #include <gtest/gtest.h>
+
+#include <map>
+#include <numeric>
 
 #include "base/error.h"
 #include "support/device.h"
@@ -12,71 +16,211 @@
 namespace llmctl {
 namespace {
 
-KvCache make(std::int64_t rows, std::int64_t slots) {
-  return KvCache({1, rows, 1, 1, slots}, at::kFloat, at::Device(test::test_device()));
+constexpr KvCacheShape kShape{.layers = 2, .heads = 2, .head_size = 8};
+
+std::vector<TokenId> ids_up_to(int count) {
+  std::vector<TokenId> ids(static_cast<std::size_t>(count));
+  std::iota(ids.begin(), ids.end(), 1);
+  return ids;
 }
 
-/// New tokens [B, 1, T, 1] with given values.
-at::Tensor tokens(const std::vector<std::vector<float>>& rows) {
-  std::vector<float> flat;
-  for (const auto& row : rows) flat.insert(flat.end(), row.begin(), row.end());
-  return at::tensor(flat)
-      .view({static_cast<std::int64_t>(rows.size()), 1, -1, 1})
-      .to(at::Device(test::test_device()));
-}
+/// A cache beside the keys that its rows should hold.
+class Cached {
+ public:
+  explicit Cached(std::int64_t tokens = 64)
+      : cache(kShape, at::kFloat, at::Device(test::test_device()), tokens) {}
 
-std::vector<float> row(const at::Tensor& cached, std::int64_t index, std::int64_t length) {
-  const at::Tensor values =
-      cached[index].reshape({-1}).narrow(0, 0, length).to(at::kCPU).contiguous();
-  return {values.const_data_ptr<float>(), values.const_data_ptr<float>() + length};
-}
+  /// One forward pass of so many new tokens for each row; every query must see its row's keys up to
+  /// its own, which are also its values.
+  void step(const std::vector<std::pair<KvCache::Row, std::int64_t>>& tokens,
+            std::int64_t window = 0) {
+    std::vector<at::Tensor> wanted;
+    at::Tensor fresh = at::rand({0, 2, 8});
+    const auto total =
+        std::accumulate(tokens.begin(), tokens.end(), std::int64_t{0},
+                        [](std::int64_t sum, const auto& row) { return sum + row.second; });
+    fresh = at::rand({total, 2, 8}, at::kFloat);
+    std::int64_t at = 0;
+    for (const auto& [row, count] : tokens) {
+      cache.plan(row, count);
+      at::Tensor& held = keys[row];
+      const at::Tensor own = fresh.narrow(0, at, count);
+      held = held.defined() ? at::cat({held, own}) : own.clone();
+      for (std::int64_t t = 0; t < count; ++t) {
+        const std::int64_t end = held.size(0) - count + t + 1;
+        const std::int64_t begin = window > 0 ? std::max<std::int64_t>(0, end - window) : 0;
+        const at::Tensor seen = held.narrow(0, begin, end - begin).transpose(0, 1).unsqueeze(0);
+        const at::Tensor query = own[t].unsqueeze(0).unsqueeze(2);  // [1, H, 1, K]
+        wanted.push_back(at::scaled_dot_product_attention(query, seen, seen, {}, 0.0, false, 0.5)
+                             .squeeze(2));  // [1, H, K]
+      }
+      at += count;
+    }
+    const at::Tensor on_device = fresh.to(at::Device(test::test_device()));
+    CacheAttention how;
+    how.scale = 0.5;
+    how.window = window;
+    for (const std::int64_t layer : {0, 1}) {
+      cache.store(layer, on_device, on_device);
+      const at::Tensor mixed = cache.attend(layer, on_device, how).cpu();
+      EXPECT_LT((mixed - at::cat(wanted)).abs().max().item<float>(), 1e-5);
+    }
+    cache.end();
+  }
+  KvCache::Row fork(KvCache::Row row) {
+    const KvCache::Row copy = cache.fork(row);
+    keys[copy] = keys[row];
+    return copy;
+  }
+  void close(KvCache::Row row) {
+    cache.close(row);
+    keys.erase(row);
+  }
+
+  KvCache cache;
+  std::map<KvCache::Row, at::Tensor> keys;  // [S, G, K]
+};
 
 TEST(KvCache, RowsGrowByTheirOwnLengths) {
-  KvCache cache = make(2, 3);
-  cache.begin(3);
-  cache.append(0, tokens({{1, 2, 3}, {4, 5, 0}}), tokens({{1, 2, 3}, {4, 5, 0}}));
-  cache.end({3, 2});
-  EXPECT_EQ(cache.lengths(), (std::vector<std::int64_t>{3, 2}));
-  cache.begin(2);  // grows beyond its slots
-  EXPECT_GE(cache.slots(), 5);
-  const auto [keys, values] =
-      cache.append(0, tokens({{6, 7}, {8, 9}}), tokens({{-6, -7}, {-8, -9}}));
-  EXPECT_EQ(keys.sizes(), at::IntArrayRef({2, 1, 5, 1}));
-  EXPECT_EQ(row(keys, 0, 5), (std::vector<float>{1, 2, 3, 6, 7}));
-  EXPECT_EQ(row(keys, 1, 4), (std::vector<float>{4, 5, 8, 9}));
-  EXPECT_EQ(row(values, 1, 4), (std::vector<float>{4, 5, -8, -9}));
-  const at::Tensor mask = cache.mask();
-  EXPECT_EQ(mask.sizes(), at::IntArrayRef({2, 1, 2, 5}));
-  EXPECT_TRUE(
-      mask[0][0].equal(at::tensor({1, 1, 1, 1, 0, 1, 1, 1, 1, 1}).view({2, 5}).to(at::kBool)));
-  EXPECT_TRUE(
-      mask[1][0].equal(at::tensor({1, 1, 1, 0, 0, 1, 1, 1, 1, 0}).view({2, 5}).to(at::kBool)));
-  cache.end({2, 0});
-  EXPECT_EQ(cache.lengths(), (std::vector<std::int64_t>{5, 2}));
+  Cached test(16);  // it grows
+  const auto a = test.cache.open(), b = test.cache.open();
+  test.step({{a, 3}, {b, 20}});
+  test.step({{b, 1}, {a, 1}});
+  test.step({{a, 40}});
+  test.step({{a, 1}, {b, 1}}, 5);
+  EXPECT_EQ(test.cache.length(a), 45);
+  EXPECT_EQ(test.cache.length(b), 22);
 }
 
-TEST(KvCache, SelectsRows) {
-  KvCache cache = make(3, 4);
-  cache.begin(1);
-  cache.append(0, tokens({{1}, {2}, {3}}), tokens({{1}, {2}, {3}}));
-  cache.end({1, 0, 1});
-  cache.select({2, 2, 0, 1});
-  EXPECT_EQ(cache.rows(), 4);
-  EXPECT_EQ(cache.lengths(), (std::vector<std::int64_t>{1, 1, 1, 0}));
-  cache.begin(1);
-  const auto [keys, values] =
-      cache.append(0, tokens({{4}, {5}, {6}, {7}}), tokens({{4}, {5}, {6}, {7}}));
-  EXPECT_EQ(row(keys, 0, 2), (std::vector<float>{3, 4}));
-  EXPECT_EQ(row(keys, 1, 2), (std::vector<float>{3, 5}));
-  EXPECT_EQ(row(keys, 3, 1), (std::vector<float>{7}));
+TEST(KvCache, ForksShareWhatTheyHaveInCommon) {
+  Cached test;
+  const auto a = test.cache.open();
+  test.step({{a, 37}});
+  EXPECT_EQ(test.cache.pages_in_use(), 3);
+  const auto b = test.fork(a), c = test.fork(a);
+  EXPECT_EQ(test.cache.pages_in_use(), 3);
+  test.step({{a, 1}, {b, 1}, {c, 1}});  // each gets a last page of its own
+  EXPECT_EQ(test.cache.pages_in_use(), 5);
+  test.step({{b, 1}, {c, 2}, {a, 1}});
+  test.close(a);
+  test.step({{b, 1}, {c, 1}});
+  EXPECT_EQ(test.cache.pages_in_use(), 4);
+  test.close(b);
+  test.close(c);
+  EXPECT_EQ(test.cache.pages_in_use(), 0);
+  EXPECT_EQ(test.cache.rows(), 0);
+}
+
+TEST(KvCache, RowsAreCut) {
+  Cached test;
+  const auto a = test.cache.open();
+  test.step({{a, 35}});
+  test.cache.truncate(a, 30);
+  test.keys[a] = test.keys[a].narrow(0, 0, 30);
+  EXPECT_EQ(test.cache.pages_in_use(), 2);
+  test.step({{a, 4}});
+}
+
+TEST(KvCache, KnownBeginningsAreTakenOver) {
+  Cached test;
+  const auto ids = ids_up_to(50);
+  const auto a = test.cache.open();
+  EXPECT_EQ(test.cache.adopt(a, 1, ids, 49), 0);
+  test.step({{a, 40}});
+  test.cache.remember(a, 1, std::span(ids).first(40));
+  for (const bool open : {true, false}) {  // the row that made them may be gone
+    if (!open) test.cache.close(a);
+    const auto b = test.cache.open();
+    EXPECT_EQ(test.cache.adopt(b, 1, ids, 49), 32);
+    test.keys[b] = test.keys[a].narrow(0, 0, 32);
+    test.step({{b, 5}});
+    test.close(b);
+    const auto other = test.cache.open();
+    EXPECT_EQ(test.cache.adopt(other, 2, ids, 49), 0) << "of another scope";
+    test.cache.close(other);
+    const auto few = test.cache.open();
+    EXPECT_EQ(test.cache.adopt(few, 1, ids, 31), 16);
+    test.cache.close(few);
+  }
+  auto changed = ids;
+  changed[3] = 7;
+  const auto c = test.cache.open();
+  EXPECT_EQ(test.cache.adopt(c, 1, changed, 49), 0);
+}
+
+TEST(KvCache, WhatIsPlannedCanBeTakenOverInTheSamePass) {
+  Cached test;
+  const auto ids = ids_up_to(20);
+  const auto a = test.cache.open(), b = test.cache.open();
+  test.cache.plan(a, 20);
+  test.cache.remember(a, 0, ids);
+  EXPECT_EQ(test.cache.adopt(b, 0, ids, 19), 16);
+}
+
+TEST(KvCache, KnownPagesGiveWayToNewTokens) {
+  Cached test(48);  // three pages
+  const auto ids = ids_up_to(32);
+  const auto a = test.cache.open();
+  test.step({{a, 32}});
+  test.cache.remember(a, 0, ids);
+  test.close(a);
+  const std::int64_t bytes = test.cache.bytes();
+  const auto b = test.cache.open();
+  test.step({{b, 40}});
+  EXPECT_EQ(test.cache.bytes(), bytes);
+  const auto c = test.cache.open();
+  EXPECT_EQ(test.cache.adopt(c, 0, ids, 31), 0);
+}
+
+TEST(KvCache, AChangedTokenBehindAKnownPageLeavesThePageAlone) {
+  Cached test;
+  const auto ids = ids_up_to(16);
+  const auto a = test.cache.open();
+  test.step({{a, 16}});
+  test.cache.remember(a, 0, ids);
+  const at::Tensor known = test.keys[a];
+  test.cache.truncate(a, 10);
+  test.keys[a] = known.narrow(0, 0, 10);
+  test.step({{a, 6}});  // other keys than those that are known
+  const auto b = test.cache.open();
+  EXPECT_EQ(test.cache.adopt(b, 0, ids, 16), 16);
+  test.keys[b] = known;
+  test.step({{b, 1}});
+}
+
+TEST(KvCache, LooksAtWholeRows) {
+  Cached test;
+  KvCache& cache = test.cache;
+  const auto a = cache.open(), b = cache.open();
+  test.step({{a, 18}, {b, 2}});
+  const at::Tensor q = at::rand({3, 2, 8}, at::kFloat);
+  cache.look(b);
+  cache.look(a);
+  cache.look(a);
+  const at::Tensor mixed =
+      cache.attend(1, q.to(at::Device(test::test_device())), {.scale = 1}).cpu();
+  cache.end();
+  const KvCache::Row rows[] = {b, a, a};
+  for (int i = 0; i < 3; ++i) {
+    const at::Tensor seen = test.keys[rows[i]].transpose(0, 1).unsqueeze(0);
+    const at::Tensor wanted = at::scaled_dot_product_attention(q[i].unsqueeze(0).unsqueeze(2), seen,
+                                                               seen, {}, 0.0, false, 1.0);
+    EXPECT_LT((mixed[i] - wanted.squeeze()).abs().max().item<float>(), 1e-5);
+  }
 }
 
 TEST(KvCache, NamesMisuse) {
-  KvCache cache = make(2, 4);
-  cache.begin(1);
-  EXPECT_THROW(cache.append(0, tokens({{1}}), tokens({{1}})), Error);
-  EXPECT_THROW(cache.end({1}), Error);
-  EXPECT_THROW(cache.end({2, 0}), Error);
+  Cached test;
+  KvCache& cache = test.cache;
+  const auto a = cache.open();
+  cache.plan(a, 2);
+  EXPECT_THROW(cache.plan(a, 2), Error);
+  EXPECT_THROW(cache.fork(a), Error);
+  EXPECT_THROW(cache.store(0, at::rand({3, 2, 8}), at::rand({3, 2, 8})), Error);
+  EXPECT_THROW(cache.attend(0, at::rand({1, 2, 8}), {}), Error);
+  cache.close(a);
+  EXPECT_THROW(cache.length(a), Error);
+  EXPECT_THROW(cache.length(7), Error);
 }
 
 }  // namespace

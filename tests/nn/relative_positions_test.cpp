@@ -43,18 +43,16 @@ TEST(RelativePositions, BiasOfEachHeadByDistance) {
   RelativePositions positions(config, at::TensorOptions().device(at::Device(test::test_device())));
   const c10::AutoGradMode no_grad(false);
   positions.weight.copy_(at::arange(16).view({8, 2}));
-  // Two rows whose queries stand at other places: 0, 1 and 4, 5.
-  const at::Tensor places = at::tensor({0, 1, 4, 5}, at::kLong).view({2, 2});
-  const at::Tensor bias = positions.bias(places, 6).cpu();
-  ASSERT_EQ(bias.sizes(), (at::IntArrayRef{2, 2, 2, 6}));
-  for (std::int64_t row = 0; row < 2; ++row) {
-    for (std::int64_t head = 0; head < 2; ++head) {
-      for (std::int64_t query = 0; query < 2; ++query) {
-        for (std::int64_t key = 0; key < 6; ++key) {
-          const std::int64_t place = places[row][query].item<std::int64_t>();
-          EXPECT_EQ(bias[row][head][query][key].item<float>(),
-                    static_cast<float>(2 * relative_bucket(config, key - place) + head));
-        }
+  const at::Tensor bias = positions.bias(6).cpu();
+  const at::Tensor back = positions.distance_bias(6).cpu();
+  ASSERT_EQ(bias.sizes(), (at::IntArrayRef{1, 2, 6, 6}));
+  ASSERT_EQ(back.sizes(), (at::IntArrayRef{2, 6}));
+  for (std::int64_t head = 0; head < 2; ++head) {
+    for (std::int64_t query = 0; query < 6; ++query) {
+      for (std::int64_t key = 0; key < 6; ++key) {
+        const auto wanted = static_cast<float>(2 * relative_bucket(config, key - query) + head);
+        EXPECT_EQ(bias[0][head][query][key].item<float>(), wanted);
+        if (key <= query) EXPECT_EQ(back[head][query - key].item<float>(), wanted);
       }
     }
   }

@@ -53,7 +53,7 @@ TEST_F(Generate, ContinuesPrompts) {
   EXPECT_EQ(results[0][0].logprobs.size(), 4u);
   // A text begins with <s>, and what ends a text is the model's to say.
   EXPECT_EQ(model.inputs[0].ids[0][0].item<std::int64_t>(), 256);
-  EXPECT_EQ(model.inputs[0].ids.size(1), 3);
+  EXPECT_EQ(model.inputs[0].ids.size(1), 2 + 3 + 2);
 }
 
 TEST_F(Generate, ContinuesNothingToo) {
@@ -234,9 +234,9 @@ TEST_F(Generate, ShortensWhatIsTooLong) {
   EXPECT_FALSE(results[1][0].shortened);
   // <s> and the end stay: the two best of what the model read.
   const at::Tensor read = model.inputs[0].ids;
-  EXPECT_EQ(read[1][0].item<std::int64_t>(), 256);
-  EXPECT_EQ(read[1][1].item<std::int64_t>(), 'd');
-  EXPECT_EQ(read[1][3].item<std::int64_t>(), 'f');
+  EXPECT_EQ(read[0][0].item<std::int64_t>(), 256);
+  EXPECT_EQ(read[0][1].item<std::int64_t>(), 'd');
+  EXPECT_EQ(read[0][3].item<std::int64_t>(), 'f');
   // However many tokens are asked for, the prompt keeps half.
   settings.max_new_tokens = 100;
   EXPECT_EQ(generate({"abcdef"})[0][0].text, "gh");

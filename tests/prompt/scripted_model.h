@@ -40,9 +40,8 @@ class ScriptedModel : public FakeModel {
     inputs.push_back(input);
     return FakeModel::hidden(input, context);
   }
-  std::unique_ptr<KvCache> make_cache(std::int64_t rows, std::int64_t slots,
-                                      const Context&) const override {
-    return std::make_unique<KvCache>(KvCacheShape{1, rows, 1, 1, slots}, at::kFloat, device());
+  std::unique_ptr<KvCache> make_cache(std::int64_t tokens, const Context&) const override {
+    return std::make_unique<KvCache>(KvCacheShape{1, 1, 1}, at::kFloat, device(), tokens);
   }
   std::vector<Sequence> inputs;
 

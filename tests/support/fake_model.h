@@ -92,7 +92,7 @@ class FakeModel : public Model {
   }
   at::Device device() const override { return table_.device(); }
 
-  std::unique_ptr<KvCache> make_cache(std::int64_t, std::int64_t, const Context&) const override {
+  std::unique_ptr<KvCache> make_cache(std::int64_t, const Context&) const override {
     fail(ErrorCode::kInternal, "the fake model has no cache");
   }
 
