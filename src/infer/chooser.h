@@ -76,6 +76,9 @@ class Chooser {
   virtual std::size_t most_rows() const = 0;
 };
 
+/// The options with max_new_tokens at most `room`.
+SamplingOptions within(SamplingOptions options, std::int64_t room);
+
 /// A chooser for the request, whose options say which kind. `positions`: how many tokens the model
 /// takes, prompt and answer together.
 std::unique_ptr<Chooser> make_chooser(const GenerationRequest& request, std::int64_t positions,

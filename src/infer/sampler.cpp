@@ -108,8 +108,56 @@ const std::vector<Candidate>& Sampler::distribution(std::span<const float> logit
                                                     const SamplingOptions& options,
                                                     const RowSoFar& row) {
   prepare(logits, options, row);
+  filter(options);
+  const double total = sum(candidates_);
+  for (Candidate& candidate : candidates_) candidate.probability /= total;
+  return candidates_;
+}
+
+std::span<const float> Sampler::scores(std::span<const float> logits,
+                                       const SamplingOptions& options, const RowSoFar& row,
+                                       std::span<const TokenId> taken) {
+  logits_.assign(logits.begin(), logits.end());
+  normalize();
+  for (const TokenId id : taken) {
+    logits_[static_cast<std::size_t>(id)] -= static_cast<float>(options.beams.diversity_penalty);
+  }
+  penalize(options, row);
+  if (options.do_sample) {
+    if (options.temperature != 1.0) divide(options.temperature);
+    filter(options);
+    keep_filtered(options.eos_token_ids.size() + 1);
+  }
+  if (options.beams.renormalize_logits) normalize();
+  return logits_;
+}
+
+/// log_softmax; as it is where nothing is possible.
+void Sampler::normalize() {
+  const float norm = kernels::log_sum_exp(logits_.data(), logits_.size());
+  if (std::isnan(norm) && argmax(logits_) < 0) return;
+  for (float& logit : logits_) logit -= norm;
+}
+
+/// What is neither in candidates_ nor one of the `least` best becomes impossible.
+void Sampler::keep_filtered(std::size_t least) {
+  values_ = logits_;
+  least = std::min(least, values_.size());
+  const auto last = values_.begin() + static_cast<std::ptrdiff_t>(least) - 1;
+  std::nth_element(values_.begin(), last, values_.end(), std::greater<>());
+  const float limit = *last;
+  auto kept = candidates_.begin();
+  for (std::size_t i = 0; i < logits_.size(); ++i) {
+    const bool is_kept = kept != candidates_.end() && static_cast<std::size_t>(kept->id) == i;
+    if (is_kept) ++kept;
+    if (!is_kept && logits_[i] < limit) logits_[i] = kImpossible;
+  }
+}
+
+/// Fills candidates_ with what the filters leave, in ascending order of ids.
+void Sampler::filter(const SamplingOptions& options) {
   candidates_.clear();
-  if (!weigh(options.top_k)) return candidates_;
+  if (!weigh(options.top_k)) return;
   if (options.top_p < 1.0) {
     take_top_p(options.top_p);
   } else {
@@ -123,9 +171,6 @@ const std::vector<Candidate>& Sampler::distribution(std::span<const float> logit
     keep_from(total *
               std::min(epsilon, std::sqrt(epsilon) * std::exp(-entropy(candidates_, total))));
   }
-  const double total = sum(candidates_);
-  for (Candidate& candidate : candidates_) candidate.probability /= total;
-  return candidates_;
 }
 
 /// Fills logits_, with all that comes before filters.

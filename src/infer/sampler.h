@@ -75,7 +75,16 @@ class Sampler {
   const std::vector<Candidate>& distribution(std::span<const float> logits,
                                              const SamplingOptions& options, const RowSoFar& row);
 
+  /// The scores of beam search: the log-probabilities, less diversity_penalty for each time that
+  /// `taken` has a token, after all of the above; filters keep one token more than there are eos
+  /// tokens. What is impossible is -infinity. Valid until the next call.
+  std::span<const float> scores(std::span<const float> logits, const SamplingOptions& options,
+                                const RowSoFar& row, std::span<const TokenId> taken = {});
+
  private:
+  void filter(const SamplingOptions& options);
+  void keep_filtered(std::size_t least);
+  void normalize();
   void penalize(const SamplingOptions& options, const RowSoFar& row);
   void add_bias(const SequenceBias& sequence, std::span<const TokenId> seen);
   void penalize_repetition(double penalty, std::span<const TokenId> seen);

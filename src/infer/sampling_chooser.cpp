@@ -9,31 +9,16 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "infer/own_sampler.h"
 #include "infer/prompt_lookup.h"
-#include "infer/sampler.h"
+#include "infer/row_scores.h"
 #include "ops/kernels/select.h"
 
 namespace llmctl {
-namespace {
-
-/// Its buffers have the size of the vocabulary: one for each thread rather than for each request.
-Sampler& own_sampler() {
-  thread_local Sampler sampler;
-  return sampler;
-}
-
-GenerationRequest within(GenerationRequest request, std::int64_t positions) {
-  request.options.max_new_tokens =
-      std::min(request.options.max_new_tokens, positions - std::ssize(request.prompt));
-  return request;
-}
-
-}  // namespace
-
 SamplingChooser::SamplingChooser(const GenerationRequest& request, std::int64_t positions,
                                  ChooserEvents events)
-    : request_(within(request, positions)),
-      short_of_room_(request_.options.max_new_tokens < request.options.max_new_tokens),
+    : request_(request),
+      options_(within(request.options, positions - std::ssize(request.prompt))),
       events_(std::move(events)),
       samples_(static_cast<std::size_t>(request.samples)),
       results_(samples_.size()),
@@ -47,7 +32,7 @@ bool SamplingChooser::needs_logits() const {
   const auto changed = [&](std::size_t s) {
     const std::int64_t first = new_tokens(samples_[s]);
     for (std::int64_t at = first; at <= first + std::ssize(samples_[s].draft); ++at) {
-      if (Sampler::changes_logits(request_.options, at)) return true;
+      if (Sampler::changes_logits(options_, at)) return true;
     }
     return false;
   };
@@ -64,7 +49,7 @@ void SamplingChooser::choose(std::span<const RowLogits> rows) {
 
 void SamplingChooser::choose_row(std::size_t index, const RowLogits& row) {
   Sample& sample = samples_[index];
-  const std::vector<TokenId>& eos = request_.options.eos_token_ids;
+  const std::vector<TokenId>& eos = options_.eos_token_ids;
   const std::size_t before = sample.seen.size();
   sample.chosen.clear();
   sample.logprobs.clear();
@@ -89,37 +74,18 @@ TokenId SamplingChooser::choose_token(std::size_t index, const RowLogits& row,
     const std::span<const float> logits = row.at(position);
     const std::int64_t so_far = new_tokens(sample);
     id = static_cast<TokenId>(kernels::index_of_largest(logits.data(), logits.size()));
-    if (id >= 0 && Sampler::changes_logits(request_.options, so_far)) {
-      const RandomKey key = random_key(request_.options.seed, "sampling", request_.stream + index,
-                                       sample.seen.size());
-      id = own_sampler().choose(logits, request_.options, {sample.seen, so_far, request_.source},
-                                key);
+    if (id >= 0 && Sampler::changes_logits(options_, so_far)) {
+      const RandomKey key =
+          random_key(options_.seed, "sampling", request_.stream + index, sample.seen.size());
+      id = own_sampler().choose(logits, options_, {sample.seen, so_far, request_.source}, key);
     }
-    if (id >= 0 && request_.logprobs) note_logprobs(sample, logits, id);
+    if (id >= 0 && request_.logprobs) {
+      note_logprobs(logits, kernels::log_sum_exp(logits.data(), logits.size()), id,
+                    *request_.logprobs, sample.logprobs, sample.top);
+    }
   }
   if (id < 0) fail_not_finite(sample);
   return id;
-}
-
-void SamplingChooser::note_logprobs(Sample& sample, std::span<const float> logits,
-                                    TokenId id) const {
-  const float norm = kernels::log_sum_exp(logits.data(), logits.size());
-  const float logprob = logits[static_cast<std::size_t>(id)] - norm;
-  if (!std::isfinite(logprob)) fail_not_finite(sample);
-  sample.logprobs.push_back(logprob);
-  const auto most = std::min(static_cast<std::size_t>(*request_.logprobs), logits.size());
-  if (most == 0) return;
-  std::vector<TokenId> ids(logits.size());
-  std::iota(ids.begin(), ids.end(), 0);
-  const auto end = ids.begin() + static_cast<std::ptrdiff_t>(most);
-  std::partial_sort(ids.begin(), end, ids.end(), [&](TokenId a, TokenId b) {
-    const float x = logits[static_cast<std::size_t>(a)], y = logits[static_cast<std::size_t>(b)];
-    return x != y ? x > y : a < b;
-  });
-  std::vector<TokenLogprob>& top = sample.top.emplace_back();
-  for (auto it = ids.begin(); it != end; ++it) {
-    top.push_back({*it, logits[static_cast<std::size_t>(*it)] - norm});
-  }
 }
 
 void SamplingChooser::fail_not_finite(const Sample& sample) const {
@@ -133,7 +99,6 @@ const Step& SamplingChooser::advance() {
   step_.kept.clear();
   const bool guessed = std::any_of(rows_.begin(), rows_.end(),
                                    [&](std::size_t s) { return !samples_[s].draft.empty(); });
-  const SamplingOptions& options = request_.options;
   std::vector<std::size_t> going_on;
   for (std::size_t r = 0; r < rows_.size(); ++r) {
     Sample& sample = samples_[rows_[r]];
@@ -143,9 +108,9 @@ const Step& SamplingChooser::advance() {
       if (events_.end) events_.end(rows_[r], results_[rows_[r]]);
       continue;
     }
-    const std::int64_t left = options.max_new_tokens - new_tokens(sample) - 1;
-    look_up_draft(sample.seen, options.max_matching_ngram_size,
-                  std::min(options.prompt_lookup_num_tokens, left), sample.draft);
+    const std::int64_t left = options_.max_new_tokens - new_tokens(sample) - 1;
+    look_up_draft(sample.seen, options_.max_matching_ngram_size,
+                  std::min(options_.prompt_lookup_num_tokens, left), sample.draft);
     step_.branches.push_back({first_ ? 0 : r, sample.seen.back(), sample.draft});
     going_on.push_back(rows_[r]);
   }
@@ -158,7 +123,7 @@ const Step& SamplingChooser::advance() {
 bool SamplingChooser::take(std::size_t index) {
   Sample& sample = samples_[index];
   GeneratedTokens& result = results_[index];
-  const std::vector<TokenId>& eos = request_.options.eos_token_ids;
+  const std::vector<TokenId>& eos = options_.eos_token_ids;
   for (std::size_t i = 0; i < sample.chosen.size(); ++i) {
     const TokenId id = sample.chosen[i];
     result.reason = FinishReason::kStop;
@@ -168,8 +133,9 @@ bool SamplingChooser::take(std::size_t index) {
     if (i < sample.logprobs.size()) result.logprobs.push_back(sample.logprobs[i]);
     if (i < sample.top.size()) result.top_logprobs.push_back(std::move(sample.top[i]));
     if (events_.token && events_.token(index, id)) return true;
-    result.reason = short_of_room_ ? FinishReason::kPositions : FinishReason::kLength;
-    if (new_tokens(sample) >= request_.options.max_new_tokens) return true;
+    const bool short_of_room = options_.max_new_tokens < request_.options.max_new_tokens;
+    result.reason = short_of_room ? FinishReason::kPositions : FinishReason::kLength;
+    if (new_tokens(sample) >= options_.max_new_tokens) return true;
   }
   return false;
 }

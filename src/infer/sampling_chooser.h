@@ -31,13 +31,12 @@ class SamplingChooser : public Chooser {
 
   void choose_row(std::size_t sample, const RowLogits& row);
   TokenId choose_token(std::size_t sample, const RowLogits& row, std::size_t position);
-  void note_logprobs(Sample& sample, std::span<const float> logits, TokenId id) const;
   bool take(std::size_t sample);
   std::int64_t new_tokens(const Sample& sample) const;
   [[noreturn]] void fail_not_finite(const Sample& sample) const;
 
-  const GenerationRequest request_;  // max_new_tokens at most what the positions allow
-  const bool short_of_room_;         // they allow less than was asked for
+  const GenerationRequest request_;
+  const SamplingOptions options_;  // max_new_tokens at most what the positions allow
   const ChooserEvents events_;
   std::vector<Sample> samples_;
   std::vector<GeneratedTokens> results_;

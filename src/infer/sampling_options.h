@@ -15,6 +15,25 @@ struct SequenceBias {
   float bias = 0;
 };
 
+/// When a beam search has found enough: kYes as many ended texts as beams; kNo, further, when the
+/// best unended text scores no better than the worst of them if it ended now; kNever, when it could
+/// not at any length.
+enum class EarlyStopping { kNo, kYes, kNever };
+
+/// Of beam search, which num_beams > 1 turns on.
+struct BeamOptions {
+  std::int64_t num_beams = 1;
+  /// Diverse beam search (Vijayakumar et al., 2018): groups of beams, each of which pays
+  /// diversity_penalty for every token that an earlier group took in the same step.
+  std::int64_t num_beam_groups = 1;
+  double diversity_penalty = 0.0;
+  double length_penalty = 1.0;  ///< sums of log-probabilities are divided by length to this power
+  EarlyStopping early_stopping = EarlyStopping::kNo;
+  bool renormalize_logits = false;  ///< log-probabilities sum to one after penalties and filters
+  /// Every answer has, of each list, one of its sequences of ids, where that is possible.
+  std::vector<std::vector<std::vector<TokenId>>> force_words_ids;
+};
+
 /// Named and defined as in Hugging Face's generation; the defaults leave the logits alone. What
 /// each does to them is said at Sampler.
 struct SamplingOptions {
@@ -46,6 +65,8 @@ struct SamplingOptions {
   /// Guesses per step from what the text has already (Saxena, 2023); 0: none. They change no text.
   std::int64_t prompt_lookup_num_tokens = 0;
   std::int64_t max_matching_ngram_size = 2;
+
+  BeamOptions beams;
 };
 
 }  // namespace llmctl
