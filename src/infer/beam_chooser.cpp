@@ -163,7 +163,7 @@ void BeamChooser::extend(Group& group, std::span<const RowLogits> rows) {
   const std::size_t size = group_size();
   const bool grouped = groups_.size() > 1;
   const std::int64_t length = std::ssize(answer(group.running.front())) + 1;
-  std::size_t count = 0;
+  picked_.clear();
   double best = -std::numeric_limits<double>::infinity();
   for (std::size_t i = 0; i < continuations_.size(); ++i) {
     const Continuation& continuation = continuations_[i];
@@ -172,10 +172,8 @@ void BeamChooser::extend(Group& group, std::span<const RowLogits> rows) {
     if (grouped) best = std::max(best, continuation.score);
     // In groups, what the length ends counts after all that ends by itself.
     if (end == End::kNone || (grouped && end == End::kLength)) {
-      if (count == size) continue;
-      if (group.next.size() == count) group.next.emplace_back();
-      grow(parent, continuation, rows, group.next[count++]);
-      group.parents.push_back(continuation.row);
+      if (picked_.size() == size) continue;
+      picked_.push_back(continuation);
       if (!grouped) best = std::max(best, continuation.score);
     } else if ((words_.none() ? i : places_[i]) < size) {
       Hypothesis text;
@@ -183,8 +181,15 @@ void BeamChooser::extend(Group& group, std::span<const RowLogits> rows) {
       finish(group, std::move(text), end);
     }
   }
-  group.next.resize(count);
-  group.done = count == 0 || is_done(group, best, length);
+  // In the order of their parents, which is what a step promises.
+  std::stable_sort(picked_.begin(), picked_.end(),
+                   [](const Continuation& a, const Continuation& b) { return a.row < b.row; });
+  group.next.resize(picked_.size());
+  for (std::size_t i = 0; i < picked_.size(); ++i) {
+    grow(group.running[picked_[i].row], picked_[i], rows, group.next[i]);
+    group.parents.push_back(picked_[i].row);
+  }
+  group.done = picked_.empty() || is_done(group, best, length);
   if (length < options_.max_new_tokens || group.done) return;
   for (const Hypothesis& text : group.next) finish(group, text, End::kLength);
   group.done = true;

@@ -75,7 +75,7 @@ class BeamChooser : public Chooser {
 
   // Of the step at work, kept so that nothing is allocated.
   TopCandidates top_;
-  std::vector<Continuation> continuations_;
+  std::vector<Continuation> continuations_, picked_;
   std::vector<std::size_t> places_;  // with mandatory words: among those that lack as much of them
   std::vector<double> norms_;        // of each row of the group
   std::vector<TokenId> taken_;       // by earlier groups

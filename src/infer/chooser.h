@@ -37,7 +37,7 @@ struct Branch {
 };
 
 struct Step {
-  /// The next step's rows, in order; none: the request is done.
+  /// The next step's rows, in order; none: the request is done. Parents never decrease.
   std::vector<Branch> branches;
   /// How many of the tokens last fed to each row of this step stay, at least one; the others were
   /// wrong guesses, to be dropped before the row is a parent. Empty where no row had a draft.

@@ -1,18 +1,16 @@
-// Beam search of Hugging Face's generate(): ids and scores of the golden models, each text's logits
-// by a full forward pass.
-#include <ATen/ops/arange.h>
-#include <ATen/ops/tensor.h>
-#include <ATen/ops/zeros.h>
-#include <c10/core/GradMode.h>
+// Beam search of Hugging Face's generate(): ids and scores of the golden models, all searches of a
+// model side by side in one engine.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
-#include "infer/chooser_driver.h"
-#include "models/inputs.h"
+#include "infer/engine.h"
 #include "models/tensor_file.h"
 #include "prompt/generate.h"
+#include "support/device.h"
 #include "support/parity_dir.h"
+#include "support/paths.h"
 
 namespace llmctl::test {
 namespace {
@@ -23,98 +21,152 @@ std::vector<TokenId> ids_of(const SafetensorsFile& file, const std::string& name
   return {values, values + file.info(name).elements()};
 }
 
-/// What follows each text under the model, remembered from text to text.
-class FullForward {
+struct Search {
+  std::string name;
+  GenerationRequest request;
+  std::vector<std::vector<TokenId>> ids;  // best first, without what ended them
+  std::vector<double> scores;
+};
+
+/// Searches of one model, whose prompts are those of its greedy texts.
+class Searches {
  public:
-  FullForward(Model& model, const std::vector<TokenId>& source) : model_(model) {
-    if (!model.facts().encoder_decoder) return;
-    const Sequence input = sequence(source);
-    memory_ = {model.encode(input, context_), input.documents};
-    context_.memory = &memory_;
+  Searches(const std::filesystem::path& directory, std::int64_t max_new_tokens)
+      : expected_(directory / "expected.safetensors"), model_(load_model(directory, {})) {
+    model_->to(at::Device(test_device()));
+    settings_ =
+        resolve_generation({directory, model_->config(), model_->facts().encoder_decoder, {}},
+                           {{"max_new_tokens", max_new_tokens}});
+    const Json config = load_json(directory / "generation_config.json");
+    settings_.sampling.beams.renormalize_logits = config.value("renormalize_logits", false);
   }
 
-  std::vector<float> operator()(const std::vector<TokenId>& text) {
-    const auto [place, fresh] = known_.try_emplace(text);
-    if (!fresh) return place->second;
-    const at::Tensor hidden = model_.hidden(sequence(text), context_);
-    const at::Tensor logits =
-        model_.head(hidden.select(1, -1), context_).to(at::kFloat).contiguous();
-    const float* values = logits.const_data_ptr<float>();
-    return place->second = {values, values + logits.numel()};
+  const SafetensorsFile& expected() const { return expected_; }
+  bool ends(TokenId id) const {
+    const auto& eos = settings_.sampling.eos_token_ids;
+    return std::find(eos.begin(), eos.end(), id) != eos.end();
+  }
+
+  Search& add(int prompt) {
+    EncodedPrompt encoded;
+    encoded.ids = ids_of(expected_, concat("greedy.", prompt, ".prompt"));
+    Search& search = searches_.emplace_back();
+    search.request = make_request(model_->facts(), encoded, settings_);
+    return search;
+  }
+
+  void expect_equal() {
+    std::vector<GenerationRequest> requests;
+    for (const Search& search : searches_) {
+      requests.push_back(search.request);
+      requests.back().samples = search.request.options.beams.num_beams;
+    }
+    const auto answers = generate_tokens(*model_, requests, {}, Context());
+    for (std::size_t i = 0; i < searches_.size(); ++i) {
+      SCOPED_TRACE(searches_[i].name);
+      ASSERT_EQ(answers[i].size(), searches_[i].ids.size());
+      for (std::size_t b = 0; b < answers[i].size(); ++b) {
+        EXPECT_EQ(answers[i][b].ids, searches_[i].ids[b]) << "beam " << b;
+        EXPECT_NEAR(*answers[i][b].score, searches_[i].scores[b], 3e-5) << "beam " << b;
+      }
+    }
   }
 
  private:
-  Sequence sequence(const std::vector<TokenId>& ids) const {
-    const auto size = std::ssize(ids);
-    Sequence input;
-    input.ids = at::tensor(at::ArrayRef<TokenId>(ids), at::kLong).reshape({1, size});
-    input.positions = at::arange(size, at::kLong).reshape({1, size});
-    input.documents = at::zeros({1, size}, at::kLong);
-    return input;
-  }
-
-  const c10::AutoGradMode no_grad_{false};
-  Model& model_;
-  Context context_;
-  Memory memory_;
-  std::map<std::vector<TokenId>, std::vector<float>> known_;
+  SafetensorsFile expected_;
+  std::unique_ptr<Model> model_;
+  GenerationSettings settings_;
+  std::vector<Search> searches_;
 };
-
-void expect_beams(const std::filesystem::path& directory, const SafetensorsFile& expected) {
-  const auto model = load_model(directory, {});
-  const bool encoder_decoder = model->facts().encoder_decoder;
-  const GenerationSettings settings = resolve_generation(
-      {directory, model->config(), encoder_decoder, {}}, {{"max_new_tokens", 24}});
-  const Json config = load_json(directory / "generation_config.json");
-  int searches = 0;
-  for (int p = 0; expected.contains(concat("beam.", p, ".lp1.0.es1.ids")); ++p) {
-    EncodedPrompt prompt;
-    prompt.ids = ids_of(expected, concat("greedy.", p, ".prompt"));
-    GenerationRequest request = make_request(model->facts(), prompt, settings);
-    FullForward forward(*model, request.source);
-    for (const char* name : {"lp1.0.es0", "lp1.0.es1", "lp0.6.es0", "lp0.6.es1"}) {
-      SCOPED_TRACE(concat("prompt ", p, ", ", name));
-      const std::string key = concat("beam.", p, ".", name);
-      const auto beams = static_cast<std::size_t>(expected.info(key + ".scores").elements());
-      const std::vector<TokenId> ids = ids_of(expected, key + ".ids");
-      const std::size_t length = ids.size() / beams;
-      const auto* scores = reinterpret_cast<const float*>(expected.bytes(key + ".scores").data());
-      request.samples = request.options.beams.num_beams = static_cast<std::int64_t>(beams);
-      request.options.beams.length_penalty = std::string(name).starts_with("lp1.0") ? 1.0 : 0.6;
-      request.options.beams.early_stopping =
-          std::string(name).ends_with("es1") ? EarlyStopping::kYes : EarlyStopping::kNo;
-      request.options.beams.renormalize_logits = config.value("renormalize_logits", false);
-      const auto answers = drive(request, std::ref(forward));
-      ASSERT_EQ(answers.size(), beams);
-      for (std::size_t b = 0; b < beams; ++b) {
-        std::vector<TokenId> text(ids.begin() + static_cast<std::ptrdiff_t>(b * length),
-                                  ids.begin() + static_cast<std::ptrdiff_t>((b + 1) * length));
-        if (answers[b].reason == FinishReason::kStop) {
-          const auto& eos = request.options.eos_token_ids;
-          const auto end = std::find_first_of(text.begin(), text.end(), eos.begin(), eos.end());
-          ASSERT_NE(end, text.end());
-          text.erase(end, text.end());
-        }
-        EXPECT_EQ(answers[b].ids, text) << "beam " << b;
-        EXPECT_NEAR(*answers[b].score, scores[b], 2e-5) << "beam " << b;
-      }
-      ++searches;
-    }
-  }
-  EXPECT_EQ(searches, 8);
-}
 
 TEST(BeamParity, TextsAndScoresOfGoldenModels) {
   LLMCTL_NEEDS_PARITY("models");
   int cases = 0;
   for (const auto& directory : parity_cases("models")) {
-    const SafetensorsFile expected(directory / "expected.safetensors");
-    if (!expected.contains("beam.0.lp1.0.es1.ids")) continue;
+    if (!SafetensorsFile(directory / "expected.safetensors").contains("beam.0.lp1.0.es1.ids")) {
+      continue;
+    }
     SCOPED_TRACE(directory.filename().string());
-    expect_beams(directory, expected);
+    Searches searches(directory, 24);
+    const SafetensorsFile& expected = searches.expected();
+    for (const int prompt : {0, 1}) {
+      for (const std::string setting : {"lp1.0.es0", "lp1.0.es1", "lp0.6.es0", "lp0.6.es1"}) {
+        Search& search = searches.add(prompt);
+        search.name = concat("beam.", prompt, ".", setting);
+        const std::vector<TokenId> ids = ids_of(expected, search.name + ".ids");
+        const auto beams = expected.info(search.name + ".scores").elements();
+        const auto* scores =
+            reinterpret_cast<const float*>(expected.bytes(search.name + ".scores").data());
+        search.scores.assign(scores, scores + beams);
+        const auto length = std::ssize(ids) / beams;
+        for (auto begin = ids.begin(); begin != ids.end(); begin += length) {
+          const auto end =
+              std::find_if(begin, begin + length, [&](TokenId id) { return searches.ends(id); });
+          search.ids.emplace_back(begin, end);
+        }
+        BeamOptions& options = search.request.options.beams;
+        options.num_beams = beams;
+        options.length_penalty = setting.starts_with("lp1.0") ? 1.0 : 0.6;
+        options.early_stopping =
+            setting.ends_with("es1") ? EarlyStopping::kYes : EarlyStopping::kNo;
+      }
+    }
+    searches.expect_equal();
     ++cases;
   }
   EXPECT_GT(cases, 0);
+}
+
+template <class T>
+void set_option(const Json& options, const char* key, T& member) {
+  if (options.contains(key)) member = options[key].get<T>();
+}
+
+void set_options(const Json& options, SamplingOptions& sampling) {
+  BeamOptions& beams = sampling.beams;
+  set_option(options, "num_beams", beams.num_beams);
+  set_option(options, "num_beam_groups", beams.num_beam_groups);
+  set_option(options, "diversity_penalty", beams.diversity_penalty);
+  set_option(options, "length_penalty", beams.length_penalty);
+  set_option(options, "renormalize_logits", beams.renormalize_logits);
+  set_option(options, "repetition_penalty", sampling.repetition_penalty);
+  set_option(options, "no_repeat_ngram_size", sampling.no_repeat_ngram_size);
+  set_option(options, "min_new_tokens", sampling.min_new_tokens);
+  set_option(options, "suppress_tokens", sampling.suppress_tokens);
+  set_option(options, "begin_suppress_tokens", sampling.begin_suppress_tokens);
+  const Json early = options.value("early_stopping", Json());
+  if (early == "never") beams.early_stopping = EarlyStopping::kNever;
+  if (early == true) beams.early_stopping = EarlyStopping::kYes;
+}
+
+/// tests/parity/search: further searches over the models of tests/parity, those in groups by the
+/// last transformers that had them.
+void expect_searches(const std::string& file) {
+  const std::filesystem::path parity = source_dir() / "tests" / "parity";
+  const Json golden = load_json(parity / "search" / file);
+  std::map<std::string, std::unique_ptr<Searches>> models;
+  for (const Json& given : golden["searches"]) {
+    const auto name = given["model"].get<std::string>();
+    std::unique_ptr<Searches>& searches = models[name];
+    if (!searches) {
+      searches = std::make_unique<Searches>(parity / "models" / name,
+                                            golden["max_new_tokens"].get<std::int64_t>());
+    }
+    Search& search = searches->add(given["prompt"].get<int>());
+    search.name = concat(name, " prompt ", given["prompt"].get<int>(), dump_json(given["options"]));
+    search.ids = given["ids"].get<std::vector<std::vector<TokenId>>>();
+    search.scores = given["scores"].get<std::vector<double>>();
+    set_options(given["options"], search.request.options);
+  }
+  for (const auto& [name, searches] : models) searches->expect_equal();
+}
+
+TEST(BeamParity, FurtherSettings) {
+  expect_searches("plain.json");
+}
+
+TEST(BeamParity, DiverseBeams) {
+  expect_searches("diverse.json");
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Drives a chooser without an engine: every row's logits by a function of its whole text.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <memory>
 #include <vector>
@@ -43,7 +45,10 @@ inline std::vector<GeneratedTokens> drive(Chooser& chooser, const std::vector<To
     }
     std::vector<std::vector<TokenId>> next;
     fed.clear();
+    std::size_t parent = 0;
     for (const Branch& branch : step.branches) {
+      EXPECT_GE(branch.parent, parent);
+      parent = branch.parent;
       std::vector<TokenId>& text = next.emplace_back(texts.at(branch.parent));
       text.push_back(branch.token);
       text.insert(text.end(), branch.draft.begin(), branch.draft.end());
