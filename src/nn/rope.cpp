@@ -1,9 +1,12 @@
 #include "nn/rope.h"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/stack.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <map>
 #include <numbers>
@@ -126,11 +129,30 @@ at::Tensor RotaryEmbedding::stretched(const at::Tensor& positions,
   return at::stack(all).view(shape);  // [B, T, K/2]
 }
 
+std::pair<at::Tensor, at::Tensor> RotaryEmbedding::looked_up(const at::Tensor& positions) const {
+  constexpr std::uint64_t kLeast = 1024;
+  const auto needed = static_cast<std::uint64_t>(positions.max().item<std::int64_t>()) + 1;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!table_.first.defined() || static_cast<std::uint64_t>(table_.first.size(0)) < needed) {
+    const auto rows = static_cast<std::int64_t>(std::bit_ceil(std::max(needed, kLeast)));
+    table_ = rotary_angles(at::arange(rows, at::kLong), frequencies_.on(at::kCPU),
+                           config_.attention_factor);
+  }
+  std::vector<std::int64_t> shape = positions.sizes().vec();
+  shape.push_back(head_size_ / 2);
+  const at::Tensor rows = positions.reshape({-1});
+  return {table_.first.index_select(0, rows).view(shape),    // [B·T, K/2] → [B, T, K/2]
+          table_.second.index_select(0, rows).view(shape)};  // likewise
+}
+
 std::pair<at::Tensor, at::Tensor> RotaryEmbedding::angles(const at::Tensor& positions,
                                                           const at::Tensor& documents) const {
   at::Tensor frequencies;
   if (config_.kind == RopeKind::kDynamic && positions.numel() > 0) {
     frequencies = stretched(positions, documents);
+  }
+  if (!frequencies.defined() && positions.is_cpu() && positions.numel() > 0) {
+    return looked_up(positions);
   }
   frequencies = frequencies.defined() ? frequencies.to(positions.device())
                                       : frequencies_.on(positions.device());

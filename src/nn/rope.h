@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -47,9 +48,15 @@ class RotaryEmbedding {
   /// no text is long enough to be stretched.
   at::Tensor stretched(const at::Tensor& positions, const at::Tensor& documents) const;
 
+  /// The same from a table of all positions up to a power of two: an angle's bits then depend on
+  /// its position alone, and not on the place in a vector of the processor.
+  std::pair<at::Tensor, at::Tensor> looked_up(const at::Tensor& positions) const;
+
   RopeConfig config_;
   std::int64_t head_size_;
   ConstantTable frequencies_;  // [K/2] fp32, of texts that are not stretched
+  mutable std::mutex mutex_;
+  mutable std::pair<at::Tensor, at::Tensor> table_;  // [positions, K/2]
 };
 
 }  // namespace llmctl

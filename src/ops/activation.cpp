@@ -34,6 +34,19 @@ const std::vector<std::pair<std::string, Activation>>& table() {
   return names;
 }
 
+/// Calls kernel(offset, size) for the rows [.., N] of x. Row by row, since what is left behind the
+/// last whole vector is computed by other instructions: a row's result then is the same beside any
+/// other rows.
+template <class Kernel>
+void for_each_row(const at::Tensor& x, const Kernel& kernel) {
+  const std::int64_t columns = x.size(-1);
+  at::parallel_for(0, x.numel() / columns, row_grain(columns),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t row = begin; row < end; ++row)
+                       kernel(row * columns, columns);
+                   });
+}
+
 /// activation(x), times a factor where there is one: fp32 on the CPU in one pass each way, keeping
 /// nothing but the inputs.
 class ActivationCpu : public torch::autograd::Function<ActivationCpu> {
@@ -46,9 +59,8 @@ class ActivationCpu : public torch::autograd::Function<ActivationCpu> {
     const float* const in = x.const_data_ptr<float>();
     const float* const by = factor.defined() ? factor.const_data_ptr<float>() : nullptr;
     float* const out = y.mutable_data_ptr<float>();
-    at::parallel_for(0, x.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-      kernels::activation_forward(activation, in + begin, by ? by + begin : nullptr, out + begin,
-                                  end - begin);
+    for_each_row(x, [&](std::int64_t at, std::int64_t size) {
+      kernels::activation_forward(activation, in + at, by ? by + at : nullptr, out + at, size);
     });
     context->save_for_backward({x, factor});
     context->saved_data["activation"] = static_cast<std::int64_t>(activation);
@@ -67,9 +79,9 @@ class ActivationCpu : public torch::autograd::Function<ActivationCpu> {
     const float* const by = factor.defined() ? factor.const_data_ptr<float>() : nullptr;
     float* const dx = x_gradient.mutable_data_ptr<float>();
     float* const df = factor.defined() ? factor_gradient.mutable_data_ptr<float>() : nullptr;
-    at::parallel_for(0, x.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-      kernels::activation_backward(activation, d + begin, in + begin, by ? by + begin : nullptr,
-                                   dx + begin, df ? df + begin : nullptr, end - begin);
+    for_each_row(x, [&](std::int64_t at, std::int64_t size) {
+      kernels::activation_backward(activation, d + at, in + at, by ? by + at : nullptr, dx + at,
+                                   df ? df + at : nullptr, size);
     });
     return {x_gradient, factor_gradient, at::Tensor()};
   }
@@ -100,7 +112,7 @@ at::ScalarType wide(at::ScalarType type) {
 }
 
 bool has_activation_kernel(const at::Tensor& x) {
-  return x.is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0;
+  return x.is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0 && x.dim() > 0;
 }
 
 }  // namespace
