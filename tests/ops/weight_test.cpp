@@ -1,0 +1,211 @@
+// Products with weights in each form: against fp64, whatever the instruction set, and bit for bit
+// whoever shares the call.
+#include "ops/weight.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/zeros.h>
+#include <gtest/gtest.h>
+#include <hwy/targets.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <tuple>
+
+#include "base/error.h"
+#include "ops/backend.h"
+
+namespace llmctl {
+namespace {
+
+void choose_target(std::int64_t target) {
+  hwy::SetSupportedTargetsForTest(target);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+struct FormCase {
+  WeightForm form;
+  std::int64_t group;
+  double tolerance;  ///< as ops/weight.h states it
+};
+
+Weight make(const FormCase& which, const at::Tensor& dense) {
+  if (which.form == WeightForm::kFp32) return dense_weight(dense);
+  if (which.form == WeightForm::kBf16) return dense_weight(dense.to(at::kBFloat16));
+  return quantize_weight(dense, which.form, which.group);
+}
+
+/// √ of the mean square of a - b relative to that of b.
+double relative_error(const at::Tensor& a, const at::Tensor& b) {
+  const at::Tensor wide = b.to(at::kDouble);
+  return (a.to(at::kDouble) - wide).norm().item<double>() / wide.norm().item<double>();
+}
+
+/// Once for every form and every instruction set that this machine has kernels for.
+class Weights : public ::testing::TestWithParam<std::tuple<FormCase, std::int64_t>> {
+ protected:
+  void SetUp() override {
+    choose_target(std::get<1>(GetParam()));
+    seed_generator(at::kCPU, 7);
+  }
+  void TearDown() override { choose_target(0); }
+  static FormCase form() { return std::get<0>(GetParam()); }
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    Forms, Weights,
+    ::testing::Combine(::testing::Values(FormCase{WeightForm::kFp32, 0, 1e-6},
+                                         FormCase{WeightForm::kBf16, 0, 0.004},
+                                         FormCase{WeightForm::kInt8, 0, 0.015},
+                                         FormCase{WeightForm::kInt4, 32, 0.15},
+                                         FormCase{WeightForm::kInt4, 64, 0.15}),
+                       ::testing::ValuesIn(hwy::SupportedAndGeneratedTargets())),
+    [](const auto& test) {
+      const FormCase& which = std::get<0>(test.param);
+      return std::string(weight_form_name(which.form)) +
+             (which.group > 0 ? std::to_string(which.group) : "") + "_" +
+             hwy::TargetName(static_cast<std::uint32_t>(std::get<1>(test.param)));
+    });
+
+TEST_P(Weights, ProductsAreWithinTheStatedError) {
+  for (const std::int64_t inputs : {64, 192, 768, 777}) {
+    if (form().group > 0 && inputs % form().group != 0) continue;
+    const at::Tensor dense = at::randn({41, inputs}), x = at::randn({13, inputs});
+    const at::Tensor bias = at::randn({41});
+    const at::Tensor wanted =
+        at::addmm(bias.to(at::kDouble), x.to(at::kDouble), dense.to(at::kDouble).t());
+    const Weight weight = make(form(), dense);
+    EXPECT_LE(relative_error(multiply(x, weight, bias), wanted), form().tolerance) << inputs;
+    // What is left of the error when the weight's own rounding is taken off: the inputs'.
+    const at::Tensor own =
+        at::addmm(bias.to(at::kDouble), x.to(at::kDouble), dequantize(weight).to(at::kDouble).t());
+    EXPECT_LE(relative_error(multiply(x, weight, bias), own), 0.01) << inputs;
+  }
+}
+
+TEST_P(Weights, ARowDoesNotDependOnTheRowsAndOutputsBesideIt) {
+  for (const std::int64_t inputs : {96, 320, 768}) {
+    if (form().group > 0 && inputs % form().group != 0) continue;
+    const at::Tensor x = at::randn({70, inputs});
+    const Weight weight = make(form(), at::randn({83, inputs}));
+    const at::Tensor bias = at::randn({83});
+    const at::Tensor alone = at::empty({70, 83});
+    for (std::int64_t row = 0; row < 70; ++row) {
+      alone.narrow(0, row, 1).copy_(multiply(x.narrow(0, row, 1), weight, bias));
+    }
+    for (std::int64_t rows = 1; rows <= 70; ++rows) {
+      if (rows > 17 && rows < 69) continue;
+      const std::int64_t first = 70 - rows;
+      EXPECT_TRUE(
+          multiply(x.narrow(0, first, rows), weight, bias).equal(alone.narrow(0, first, rows)))
+          << rows << " rows of " << inputs;
+    }
+    at::set_num_threads(3);
+    EXPECT_TRUE(multiply(x, weight, bias).equal(alone)) << "three threads";
+    at::set_num_threads(1);
+  }
+}
+
+TEST_P(Weights, MayBeginAtAnyByteAndNothingBehindThemIsRead) {
+  const std::int64_t outputs = 9, inputs = 192;
+  const Weight weight = make(form(), at::randn({outputs, inputs}));
+  const at::Tensor x = at::randn({5, inputs});
+  const at::Tensor wanted = multiply(x, weight);
+  const auto moved = [](const at::Tensor& tensor, std::string& bytes) {
+    if (!tensor.defined()) return tensor;
+    bytes.resize(tensor.nbytes() + 3);
+    std::memcpy(bytes.data() + 3, tensor.const_data_ptr(), tensor.nbytes());
+    return at::from_blob(bytes.data() + 3, tensor.sizes(), tensor.options());
+  };
+  std::string values, scales;
+  Weight odd = weight;
+  odd.values = moved(weight.values, values);
+  odd.scales = moved(weight.scales, scales);
+  EXPECT_TRUE(multiply(x, odd).equal(wanted));
+}
+
+TEST_P(Weights, KeepWhatIsNoNumber) {
+  const Weight weight = make(form(), at::randn({5, 192}));
+  const at::Tensor x = at::randn({3, 192});
+  const at::Tensor good = multiply(x, weight);
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    at::Tensor spoilt = x.clone();
+    spoilt[1][150] = bad;
+    const at::Tensor got = multiply(spoilt, weight);
+    EXPECT_FALSE(got[1].isfinite().any().item<bool>());
+    EXPECT_TRUE(got[0].equal(good[0]));
+    EXPECT_TRUE(got[2].equal(good[2]));
+  }
+}
+
+TEST_P(Weights, RowsOfZeros) {
+  const Weight weight = make(form(), at::zeros({5, 64}));
+  EXPECT_TRUE(multiply(at::zeros({2, 64}), weight).equal(at::zeros({2, 5})));
+}
+
+TEST_P(Weights, SeveralOfOneInput) {
+  const at::Tensor x = at::randn({2, 3, 128});
+  const std::vector<Weight> weights = {make(form(), at::randn({24, 128})),
+                                       make(form(), at::randn({5, 128})),
+                                       dense_weight(at::randn({7, 128}))};
+  const at::Tensor bias = at::randn({5});
+  const std::vector<at::Tensor> got = multiply_each(x, weights, {{}, bias, {}});
+  ASSERT_EQ(got.size(), 3U);
+  EXPECT_EQ(got[0].sizes(), at::IntArrayRef({2, 3, 24}));
+  EXPECT_TRUE(got[0].equal(multiply(x, weights[0])));
+  EXPECT_TRUE(got[1].equal(multiply(x, weights[1], bias)));
+  EXPECT_TRUE(got[2].equal(multiply(x, weights[2])));
+}
+
+TEST(Quantising, Int8RoundsToNearestByTheRow) {
+  const at::Tensor dense = at::randn({7, 100}) * at::randn({7, 1});
+  const Weight weight = quantize_weight(dense, WeightForm::kInt8);
+  const at::Tensor largest = std::get<0>(dense.abs().max(1));
+  EXPECT_LE((weight.scales - largest / 127).abs().max().item<double>(), 1e-7);
+  const at::Tensor error = (dequantize(weight) - dense).abs();
+  EXPECT_TRUE(error.le(weight.scales.unsqueeze(1) * 0.50001).all().item<bool>());
+}
+
+TEST(Quantising, Int4HasItsLayoutAndSmallErrors) {
+  const at::Tensor dense = at::randn({6, 128});
+  for (const std::int64_t group : {32, 64}) {
+    const Weight weight = quantize_weight(dense, WeightForm::kInt4, group);
+    ASSERT_EQ(weight.scales.sizes(), at::IntArrayRef({6, 128 / group}));
+    const at::Tensor made = dequantize(weight);
+    for (std::int64_t i = 0; i < 128; ++i) {
+      const int byte = weight.values[2][kernels::packed_position(i, group)].item<std::uint8_t>();
+      const int number = (i % group < group / 2 ? byte & 15 : byte >> 4) - 8;
+      EXPECT_EQ(made[2][i].item<float>(),
+                static_cast<float>(number) * weight.scales[2][i / group].item<float>());
+    }
+    EXPECT_LE(relative_error(made, dense), 0.12) << group;
+  }
+}
+
+TEST(Quantising, RowsAreLookedUpAsTheyAreMultiplied) {
+  const at::Tensor ids = at::randint(50, {3, 4}, at::kLong);
+  for (const WeightForm form : {WeightForm::kInt8, WeightForm::kInt4}) {
+    const Weight weight = quantize_weight(at::randn({50, 64}), form);
+    const at::Tensor rows = weight_rows(weight, ids);
+    ASSERT_EQ(rows.sizes(), at::IntArrayRef({3, 4, 64}));
+    EXPECT_TRUE(rows.equal(dequantize(weight).index_select(0, ids.view(-1)).view({3, 4, 64})));
+  }
+}
+
+TEST(Quantising, RefusesWhatIsNotFinite) {
+  at::Tensor dense = at::randn({2, 64});
+  dense[1][3] = std::numeric_limits<float>::infinity();
+  EXPECT_THROW(quantize_weight(dense, WeightForm::kInt8), Error);
+}
+
+}  // namespace
+}  // namespace llmctl
