@@ -1,5 +1,6 @@
 #include "ops/weight.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/embedding.h>
@@ -11,7 +12,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/cpu.h"
 #include "base/error.h"
+#include "ops/gemm.h"
 #include "ops/grain.h"
 
 namespace llmctl {
@@ -102,6 +105,21 @@ std::vector<at::Tensor> multiply_cpu(const at::Tensor& rows, const std::vector<W
     }
   });
   return outputs;
+}
+
+/// Whether a library's product is faster: of many rows in fp32, whose operands it copies together,
+/// and in bf16 where there are instructions for whole tiles. Its results depend on the shape.
+bool prefers_library(const Weight& weight, std::int64_t rows) {
+  if (weight.is_quantized() || at::globalContext().deterministicAlgorithms()) return false;
+  if (weight.form == WeightForm::kBf16) return cpu_features().amx_bf16 && rows >= 32;
+  return rows * weight.inputs() >= 64 << 10;
+}
+
+at::Tensor multiply_by_library(const at::Tensor& rows, const Weight& weight,
+                               const at::Tensor& bias) {
+  const at::ScalarType type = weight.values.scalar_type();
+  return gemm(rows.to(type), weight.values.t(), bias.defined() ? bias.to(type) : bias)
+      .to(at::kFloat);
 }
 
 float round_to(float value, float lowest, float highest) {
@@ -265,7 +283,15 @@ std::vector<at::Tensor> multiply_each(const at::Tensor& x, const std::vector<Wei
             " inputs and rows of ", rows.size(1));
   }
   std::vector<at::Tensor> outputs;
-  if (x.is_cpu()) {
+  const bool library =
+      x.is_cpu() && std::all_of(weights.begin(), weights.end(), [&](const Weight& weight) {
+        return prefers_library(weight, rows.size(0));
+      });
+  if (library) {
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      outputs.push_back(multiply_by_library(rows, weights[i], biases[i]));
+    }
+  } else if (x.is_cpu()) {
     outputs = multiply_cpu(rows, weights, biases);
   } else {
     for (std::size_t i = 0; i < weights.size(); ++i) {

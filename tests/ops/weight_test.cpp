@@ -114,6 +114,20 @@ TEST_P(Weights, ARowDoesNotDependOnTheRowsAndOutputsBesideIt) {
   }
 }
 
+TEST_P(Weights, ManyRowsAreAsExactAndWhereAskedForTheSame) {
+  const at::Tensor x = at::randn({300, 384}), dense = at::randn({40, 384});
+  const Weight weight = make(form(), dense);
+  const at::Tensor wanted = at::mm(x.to(at::kDouble), dense.to(at::kDouble).t());
+  EXPECT_LE(relative_error(multiply(x, weight), wanted), form().tolerance);
+  set_deterministic(true);
+  const at::Tensor all = multiply(x, weight);
+  const bool same =
+      all[0].equal(multiply(x[0], weight)) && all[299].equal(multiply(x[299], weight));
+  set_deterministic(false);
+  EXPECT_TRUE(same);
+  EXPECT_LE(relative_error(all, wanted), form().tolerance);
+}
+
 TEST_P(Weights, MayBeginAtAnyByteAndNothingBehindThemIsRead) {
   const std::int64_t outputs = 9, inputs = 192;
   const Weight weight = make(form(), at::randn({outputs, inputs}));

@@ -56,6 +56,7 @@ using Sum = hn::Vec<Wide>;
 template <int kOutputs, int kTile>
 HWY_INLINE HWY_ATTR void put_sums(const Product& product, std::int64_t o, std::int64_t m,
                                   const Sum (&sums)[kOutputs][kTile]) {
+  HWY_UNROLL(8)
   for (int c = 0; c < kOutputs; ++c) {
     HWY_UNROLL(8)
     for (int r = 0; r < kTile; ++r) {
@@ -73,10 +74,13 @@ struct Fp32 {
                                        Sum (&sums)[kOutputs][kTile]) {
     const Wide d;
     Sum inputs[kTile];
+    HWY_UNROLL(8)
     for (int r = 0; r < kTile; ++r) inputs[r] = hn::LoadU(d, x[r] + i);
+    HWY_UNROLL(8)
     for (int c = 0; c < kOutputs; ++c) {
       fetch(w[c] + 4 * i);
       const Sum weight = hn::LoadU(d, reinterpret_cast<const float*>(w[c] + 4 * i));
+      HWY_UNROLL(8)
       for (int r = 0; r < kTile; ++r) sums[c][r] = hn::MulAdd(weight, inputs[r], sums[c][r]);
     }
   }
@@ -89,20 +93,25 @@ struct Fp32 {
     const std::byte* w[kOutputs];
     const float* x[kTile];
     Sum sums[kOutputs][kTile];
+    HWY_UNROLL(8)
     for (int c = 0; c < kOutputs; ++c) {
       w[c] = weight_row(product, o + c);
+      HWY_UNROLL(8)
       for (int r = 0; r < kTile; ++r) sums[c][r] = hn::Zero(d);
     }
+    HWY_UNROLL(8)
     for (int r = 0; r < kTile; ++r) x[r] = fp32_row(product, m + r);
     std::int64_t i = 0;
     for (; i + lanes <= n; i += lanes) step(w, x, i, sums);
     if (i < n) {  // the rest, filled up with zeros
       const auto left = static_cast<std::size_t>(n - i) * sizeof(float);
       HWY_ALIGN float more_w[kOutputs][hn::MaxLanes(d)] = {}, more_x[kTile][hn::MaxLanes(d)] = {};
+      HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) {
         std::memcpy(more_w[c], w[c] + 4 * i, left);
         w[c] = reinterpret_cast<const std::byte*>(more_w[c]);
       }
+      HWY_UNROLL(8)
       for (int r = 0; r < kTile; ++r) {
         std::memcpy(more_x[r], x[r] + i, left);
         x[r] = more_x[r];
@@ -125,11 +134,13 @@ struct Bf16 {
     const Wide d;
     const hn::RebindToUnsigned<Wide> bits;
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    HWY_UNROLL(8)
     for (int c = 0; c < kOutputs; ++c) {
       fetch(w[c]);
       const auto pairs = hn::LoadU(bits, reinterpret_cast<const std::uint32_t*>(w[c]));
       const Sum even = hn::BitCast(d, hn::ShiftLeft<16>(pairs));
       const Sum odd = hn::BitCast(d, hn::And(pairs, hn::Set(bits, 0xFFFF0000u)));
+      HWY_UNROLL(8)
       for (int r = 0; r < kTile; ++r) {
         sums[c][r] = hn::MulAdd(even, hn::LoadU(d, x[r] + i), sums[c][r]);
         sums[c][r] = hn::MulAdd(odd, hn::LoadU(d, x[r] + i + lanes), sums[c][r]);
@@ -145,18 +156,23 @@ struct Bf16 {
     const std::byte* w[kOutputs];
     const float* x[kTile];
     Sum sums[kOutputs][kTile];
+    HWY_UNROLL(8)
     for (int c = 0; c < kOutputs; ++c) {
       w[c] = weight_row(product, o + c);
+      HWY_UNROLL(8)
       for (int r = 0; r < kTile; ++r) sums[c][r] = hn::Zero(d);
     }
+    HWY_UNROLL(8)
     for (int r = 0; r < kTile; ++r) x[r] = fp32_row(product, m + r);
     std::int64_t i = 0;
     for (; i + pair <= n; i += pair) {
       step(w, x, i, sums);
+      HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) w[c] += 2 * pair;
     }
     if (i < n) {
       HWY_ALIGN std::uint32_t more[kOutputs][hn::MaxLanes(d)] = {};
+      HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) {
         std::memcpy(more[c], w[c], static_cast<std::size_t>(n - i) * 2);
         w[c] = reinterpret_cast<const std::byte*>(more[c]);
@@ -187,10 +203,13 @@ struct Int8 {
     const std::int8_t *w[kOutputs], *x[kTile];
     const float* scales[kTile];
     decltype(hn::Zero(floats)) sums[kOutputs][kTile];
+    HWY_UNROLL(8)
     for (int c = 0; c < kOutputs; ++c) {
       w[c] = reinterpret_cast<const std::int8_t*>(weight_row(product, o + c));
+      HWY_UNROLL(8)
       for (int r = 0; r < kTile; ++r) sums[c][r] = hn::Zero(floats);
     }
+    HWY_UNROLL(8)
     for (int r = 0; r < kTile; ++r) {
       const std::byte* const row =
           product.x + (m + r) * static_cast<std::int64_t>(product.x_stride);
@@ -201,6 +220,7 @@ struct Int8 {
     for (std::int64_t b = 0; b < shape.blocks; ++b) {
       const std::int64_t left = product.weight.inputs - b * kBlock;
       const std::int8_t* block[kOutputs];
+      HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) {
         block[c] = w[c] + b * kBlock;
         if (left >= kBlock) continue;
@@ -208,26 +228,32 @@ struct Int8 {
         std::memcpy(rest[c], block[c], static_cast<std::size_t>(left));
         block[c] = rest[c];
       }
+      HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) {
         decltype(hn::Zero(ints)) low[kTile], high[kTile];
+        HWY_UNROLL(8)
         for (int r = 0; r < kTile; ++r) low[r] = high[r] = hn::Zero(ints);
         fetch(block[c]);
         fetch(block[c] + 64);
         for (std::int64_t i = 0; i < kBlock; i += lanes) {
           const auto weight = hn::PromoteTo(shorts, hn::LoadU(bytes, block[c] + i));
+          HWY_UNROLL(8)
           for (int r = 0; r < kTile; ++r) {
             const auto input = hn::PromoteTo(shorts, hn::LoadU(bytes, x[r] + b * kBlock + i));
             low[r] = hn::ReorderWidenMulAccumulate(ints, weight, input, low[r], high[r]);
           }
         }
+        HWY_UNROLL(8)
         for (int r = 0; r < kTile; ++r) {
           const auto whole = hn::ConvertTo(floats, hn::Add(low[r], high[r]));
           sums[c][r] = hn::MulAdd(whole, hn::Set(floats, scales[r][b]), sums[c][r]);
         }
       }
     }
+    HWY_UNROLL(8)
     for (int c = 0; c < kOutputs; ++c) {
       const float scale = load_unaligned<float>(product.weight.scales, o + c);
+      HWY_UNROLL(8)
       for (int r = 0; r < kTile; ++r) {
         put(product, m + r, o + c, hn::GetLane(hn::SumOfLanes(floats, sums[c][r])), scale);
       }
@@ -253,10 +279,13 @@ struct Int4 {
     const std::int8_t* x[kTile];
     const float* scales[kTile];
     decltype(hn::Zero(floats)) sums[kOutputs][kTile];
+    HWY_UNROLL(8)
     for (int c = 0; c < kOutputs; ++c) {
       w[c] = reinterpret_cast<const std::uint8_t*>(weight_row(product, o + c));
+      HWY_UNROLL(8)
       for (int r = 0; r < kTile; ++r) sums[c][r] = hn::Zero(floats);
     }
+    HWY_UNROLL(8)
     for (int r = 0; r < kTile; ++r) {
       const std::byte* const row =
           product.x + (m + r) * static_cast<std::int64_t>(product.x_stride);
@@ -265,14 +294,17 @@ struct Int4 {
     }
     const auto eight = hn::Set(shorts, std::int16_t{8}), mask = hn::Set(shorts, std::int16_t{15});
     for (std::int64_t g = 0; g < groups; ++g) {
+      HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) {
         decltype(hn::Zero(ints)) low[kTile], high[kTile];
+        HWY_UNROLL(8)
         for (int r = 0; r < kTile; ++r) low[r] = high[r] = hn::Zero(ints);
         fetch(w[c] + g * half);
         for (std::int64_t i = 0; i < half; i += lanes) {
           const auto packed = hn::PromoteTo(shorts, hn::LoadU(packed_bytes, w[c] + g * half + i));
           const auto first = hn::Sub(hn::And(packed, mask), eight);
           const auto second = hn::Sub(hn::ShiftRight<4>(packed), eight);
+          HWY_UNROLL(8)
           for (int r = 0; r < kTile; ++r) {
             const std::int8_t* const inputs = x[r] + g * group + i;
             low[r] = hn::ReorderWidenMulAccumulate(
@@ -284,6 +316,7 @@ struct Int4 {
         }
         const float scale =
             widen_bf16(load_unaligned<std::uint16_t>(product.weight.scales, (o + c) * groups + g));
+        HWY_UNROLL(8)
         for (int r = 0; r < kTile; ++r) {
           const auto whole = hn::ConvertTo(floats, hn::Add(low[r], high[r]));
           const auto both = hn::Set(floats, scale * scales[r][g * group / kBlock]);
@@ -291,7 +324,9 @@ struct Int4 {
         }
       }
     }
+    HWY_UNROLL(8)
     for (int c = 0; c < kOutputs; ++c) {
+      HWY_UNROLL(8)
       for (int r = 0; r < kTile; ++r) {
         put(product, m + r, o + c, hn::GetLane(hn::SumOfLanes(floats, sums[c][r])));
       }

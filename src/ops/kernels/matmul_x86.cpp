@@ -8,6 +8,7 @@
 // GCC 12 warns of its own intrinsics' undefined operands.
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#include <hwy/base.h>
 #include <immintrin.h>
 
 #define LLMCTL_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,fma")))
@@ -37,6 +38,7 @@ template <int kOutputs, int kTile>
 LLMCTL_AVX512 LLMCTL_INLINE void put(const Product& product, std::int64_t o, std::int64_t m,
                                      const __m512 (&sums)[kOutputs][kTile], const void* scales) {
   float scale[4], bias[4];
+  HWY_UNROLL(8)
   for (int c = 0; c < kOutputs; ++c) {
     scale[c] = scales ? load_unaligned<float>(scales, o + c) : 1;
     bias[c] = product.bias ? product.bias[o + c] : 0;
@@ -44,19 +46,20 @@ LLMCTL_AVX512 LLMCTL_INLINE void put(const Product& product, std::int64_t o, std
   float* const y = product.y + m * product.y_stride + o;
   if constexpr (kOutputs == 4) {
     const __m128 factors = _mm_loadu_ps(scale), addends = _mm_loadu_ps(bias);
+    HWY_UNROLL(8)
     for (int r = 0; r < kTile; ++r) {
       const __m128 four = sum_each(sums[0][r], sums[1][r], sums[2][r], sums[3][r]);
       _mm_storeu_ps(y + r * product.y_stride, _mm_fmadd_ps(four, factors, addends));
     }
-    return;
-  }
-  for (int c = 0; c < kOutputs; ++c) {
-    for (int r = 0; r < kTile; r += 4) {
-      const auto of = [&](int k) -> const __m512& { return sums[c][std::min(r + k, kTile - 1)]; };
-      alignas(16) float four[4];
-      _mm_store_ps(four, _mm_fmadd_ps(sum_each(of(0), of(1), of(2), of(3)), _mm_set1_ps(scale[c]),
-                                      _mm_set1_ps(bias[c])));
-      for (int k = 0; k < 4 && r + k < kTile; ++k) y[(r + k) * product.y_stride + c] = four[k];
+  } else {
+    for (int c = 0; c < kOutputs; ++c) {
+      for (int r = 0; r < kTile; r += 4) {
+        const auto of = [&](int k) -> const __m512& { return sums[c][std::min(r + k, kTile - 1)]; };
+        alignas(16) float four[4];
+        _mm_store_ps(four, _mm_fmadd_ps(sum_each(of(0), of(1), of(2), of(3)), _mm_set1_ps(scale[c]),
+                                        _mm_set1_ps(bias[c])));
+        for (int k = 0; k < 4 && r + k < kTile; ++k) y[(r + k) * product.y_stride + c] = four[k];
+      }
     }
   }
 }
@@ -82,10 +85,13 @@ struct Bf16 {
                                              const std::byte* const (&x)[kTile], std::int64_t at,
                                              __m512 (&sums)[kOutputs][kTile]) {
     __m512bh inputs[kTile];
+    HWY_UNROLL(8)
     for (int r = 0; r < kTile; ++r) inputs[r] = (__m512bh)_mm512_loadu_si512(x[r] + at);
+    HWY_UNROLL(8)
     for (int c = 0; c < kOutputs; ++c) {
       fetch(w[c]);
       const __m512bh weight = (__m512bh)_mm512_loadu_si512(w[c]);
+      HWY_UNROLL(8)
       for (int r = 0; r < kTile; ++r) {
         sums[c][r] = _mm512_dpbf16_ps(sums[c][r], weight, inputs[r]);
       }
@@ -97,18 +103,23 @@ struct Bf16 {
     const std::int64_t bytes = 2 * product.weight.inputs;
     const std::byte *w[kOutputs], *x[kTile];
     __m512 sums[kOutputs][kTile];
+    HWY_UNROLL(8)
     for (int c = 0; c < kOutputs; ++c) {
       w[c] = weight_row(product, o + c);
+      HWY_UNROLL(8)
       for (int r = 0; r < kTile; ++r) sums[c][r] = _mm512_setzero_ps();
     }
+    HWY_UNROLL(8)
     for (int r = 0; r < kTile; ++r) x[r] = input_row(product, m + r);
     std::int64_t at = 0;
     for (; at + 64 <= bytes; at += 64) {
       step(w, x, at, sums);
+      HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) w[c] += 64;
     }
     if (at < bytes) {
       std::byte rest[kOutputs][64] = {};
+      HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) {
         std::memcpy(rest[c], w[c], static_cast<std::size_t>(bytes - at));
         w[c] = rest[c];
@@ -127,22 +138,25 @@ struct Int8 {
                                              const std::byte* const (&x)[kTile],
                                              const RoundedRow& shape, std::int64_t b,
                                              __m512 (&sums)[kOutputs][kTile]) {
-    // The instruction takes unsigned numbers times signed ones: w + 128, whose surplus the block's
-    // sum takes off.
+    // The instruction takes unsigned numbers times signed ones: w + 128, whose surplus the
+    // block's sum takes off.
     const __m512i sign = _mm512_set1_epi8(static_cast<char>(0x80));
     __m512i first[kOutputs], second[kOutputs];
+    HWY_UNROLL(8)
     for (int c = 0; c < kOutputs; ++c) {
       fetch(w[c]);
       fetch(w[c] + 64);
       first[c] = _mm512_xor_si512(_mm512_loadu_si512(w[c]), sign);
       second[c] = _mm512_xor_si512(_mm512_loadu_si512(w[c] + 64), sign);
     }
+    HWY_UNROLL(8)
     for (int r = 0; r < kTile; ++r) {
       const std::int8_t* const values = shape.values(x[r]) + b * kBlock;
       const __m512i a = _mm512_load_si512(values), z = _mm512_load_si512(values + 64);
       const __m512i start = _mm512_castsi128_si512(_mm_cvtsi32_si128(shape.sums(x[r])[b]));
       const __m512i zeroed = _mm512_zextsi128_si512(_mm512_castsi512_si128(start));
       const __m512 scale = _mm512_set1_ps(shape.scales(x[r])[b]);
+      HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) {
         __m512i whole = _mm512_dpbusd_epi32(zeroed, first[c], a);
         whole = _mm512_dpbusd_epi32(whole, second[c], z);
@@ -157,18 +171,23 @@ struct Int8 {
     const RoundedRow shape(inputs);
     const std::byte *w[kOutputs], *x[kTile];
     __m512 sums[kOutputs][kTile];
+    HWY_UNROLL(8)
     for (int c = 0; c < kOutputs; ++c) {
       w[c] = weight_row(product, o + c);
+      HWY_UNROLL(8)
       for (int r = 0; r < kTile; ++r) sums[c][r] = _mm512_setzero_ps();
     }
+    HWY_UNROLL(8)
     for (int r = 0; r < kTile; ++r) x[r] = input_row(product, m + r);
     const std::int64_t whole = inputs / kBlock;
     for (std::int64_t b = 0; b < whole; ++b) {
       step(w, x, shape, b, sums);
+      HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) w[c] += kBlock;
     }
     if (whole < shape.blocks) {
       std::byte rest[kOutputs][kBlock] = {};
+      HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) {
         std::memcpy(rest[c], w[c], static_cast<std::size_t>(inputs - whole * kBlock));
         w[c] = rest[c];
@@ -207,12 +226,14 @@ struct Int4 {
                                              const RoundedRow& shape, std::int64_t b,
                                              __m512 (&sums)[kOutputs][kTile]) {
     const __m512i mask = _mm512_set1_epi8(15);
+    HWY_UNROLL(8)
     for (int c = 0; c < kOutputs; ++c) {
       fetch(w[c]);
       const __m512i packed = _mm512_loadu_si512(w[c]);
       const __m512i low = _mm512_and_si512(packed, mask);
       const __m512i high = _mm512_and_si512(_mm512_srli_epi16(packed, 4), mask);
       const __m512 scale = spread<kGroup>(scales[c]);
+      HWY_UNROLL(8)
       for (int r = 0; r < kTile; ++r) {
         const std::int8_t* const values = shape.values(x[r]) + b * kBlock;
         __m512i whole = _mm512_load_si512(shape.sums(x[r]) + b * 16);
@@ -233,24 +254,30 @@ struct Int4 {
     const std::byte *w[kOutputs], *s[kOutputs], *x[kTile];
     std::uint64_t scales[kOutputs];
     __m512 sums[kOutputs][kTile];
+    HWY_UNROLL(8)
     for (int c = 0; c < kOutputs; ++c) {
       w[c] = weight_row(product, o + c);
       s[c] = static_cast<const std::byte*>(product.weight.scales) + (o + c) * (inputs / kGroup) * 2;
+      HWY_UNROLL(8)
       for (int r = 0; r < kTile; ++r) sums[c][r] = _mm512_setzero_ps();
     }
+    HWY_UNROLL(8)
     for (int r = 0; r < kTile; ++r) x[r] = input_row(product, m + r);
     const std::int64_t whole = inputs / kBlock;
     for (std::int64_t b = 0; b < whole; ++b) {
+      HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) {
         scales[c] = 0;
         std::memcpy(&scales[c], s[c] + b * kScaleBytes, kScaleBytes);
       }
       step<kGroup>(w, scales, x, shape, b, sums);
+      HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) w[c] += kBlock / 2;
     }
     if (whole < shape.blocks) {
       const std::int64_t left = inputs - whole * kBlock;
       std::byte rest[kOutputs][kBlock / 2] = {};
+      HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) {
         std::memcpy(rest[c], w[c], static_cast<std::size_t>(left / 2));
         w[c] = rest[c];
