@@ -26,7 +26,8 @@ struct GenerateOptions {
   std::optional<std::int64_t> max_new_tokens, max_length, samples, top, seed, top_k;
   std::optional<double> temperature, top_p;
   std::string chat_template, system, too_long;
-  bool raw = false, greedy = false, chat = false, overwrite = false;
+  std::optional<std::int64_t> logprobs;
+  bool raw = false, greedy = false, chat = false, overwrite = false, echo = false, stream = false;
 };
 
 /// Lines from standard input, answers to standard output.
@@ -63,22 +64,18 @@ std::string one_line(const std::string& text) {
   return escape_control(line);
 }
 
-/// Answers on standard output. For people: the text of prompts as it is, streamed where there is
-/// one; of a file's a line each. With --json: an object, or of several prompts or a file a list,
-/// record by record.
+/// Answers on standard output. For people: the text of prompts as it is, as it grows; of a file's
+/// a line each. With --json: an object, or of several prompts or a file a list, record by record;
+/// where they are streamed a line for each piece and each record.
 class AnswerPrinter {
  public:
-  AnswerPrinter(const CommonOptions& common, bool from_file)
-      : json_(common.json), from_file_(from_file) {}
+  AnswerPrinter(bool json, bool from_file, bool stream)
+      : json_(json), from_file_(from_file), stream_(stream) {}
 
   AnswerSink sink() {
     AnswerSink sink;
-    if (!json_) {
-      sink.text = [this](const std::string& text) {
-        streamed_ = true;
-        write_stdout(escape_control(text));
-      };
-    }
+    if (stream_ || (!json_ && !from_file_))
+      sink.text = [this](const AnswerPiece& piece) { add_piece(piece); };
     sink.answer = [this](const Json& record, const std::string& text) {
       json_ ? add_record(record) : add_text(record, text);
     };
@@ -86,14 +83,26 @@ class AnswerPrinter {
   }
 
   void finish() {
-    if (!json_ || count_ == 0) return;
+    if (!json_ || stream_ || count_ == 0) return;
     // Whether prompts are one or several is known at the end.
     if (!from_file_ && count_ == 1) return write_stdout(dump_json(first_, 2) + "\n");
     write_stdout("\n]\n");
   }
 
  private:
+  void add_piece(const AnswerPiece& piece) {
+    streamed_ = true;
+    if (json_) {
+      if (piece.text.empty()) return;
+      const Json line = {{"input", piece.input}, {"sample", piece.sample}, {"piece", piece.text}};
+      return write_stdout(dump_json(line) + "\n");
+    }
+    write_stdout((from_file_ ? one_line(piece.text) : escape_control(piece.text)) +
+                 (piece.last ? "\n" : ""));
+  }
+
   void add_record(const Json& record) {
+    if (stream_) return write_stdout(dump_json(record) + "\n");
     ++count_;
     if (!from_file_ && count_ == 1) {
       first_ = record;
@@ -110,15 +119,17 @@ class AnswerPrinter {
   }
 
   void add_text(const Json& record, const std::string& text) {
-    if (std::exchange(streamed_, false)) return write_stdout("\n");
+    if (streamed_) return;
     if (!from_file_) return write_stdout(escape_control(text) + "\n");
     if (!record.contains("samples")) return write_stdout(one_line(text) + "\n");
-    for (const Json& sample : record["samples"])
-      write_stdout(one_line(sample["generated_text"].get<std::string>()) + "\n");
+    for (const Json& sample : record["samples"]) {
+      const Json& written = sample["generated_text"];  // null of a prompt that was left out
+      write_stdout(one_line(written.is_string() ? written.get<std::string>() : "") + "\n");
+    }
   }
 
-  const bool json_, from_file_;
-  bool streamed_ = false;
+  const bool json_, from_file_, stream_;
+  bool streamed_ = false;  // what is written is there already
   std::size_t count_ = 0;
   Json first_;
 };
@@ -155,6 +166,8 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   set_number("generation.top_k", options.top_k);
   set_number("generation.top_p", options.top_p);
   set_number("generation.seed", options.seed);
+  set_number("generation.logprobs", options.logprobs);
+  if (options.echo) config.sets.push_back("generation.echo=true");
   set_number("top", options.top);
   if (!options.too_long.empty()) set_string(config, "generation.too_long", options.too_long);
   if (!options.stop.empty()) config.sets.push_back("generation.stop=" + Json(options.stop).dump());
@@ -179,21 +192,26 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   if (conversation) return converse(common, document);
   const bool from_file =
       document.value.contains("input") && document.value["input"].contains("file");
-  AnswerPrinter printer(common, from_file);
+  const bool to_file =
+      document.value.contains("output") && !document.value["output"].value("file", "").empty();
+  require(!options.stream || !to_file, ErrorCode::kUsage,
+          "--stream shows answers on standard output as they grow, --output writes whole ones");
+  if (options.logprobs && !common.json && !to_file)
+    log_warning("--logprobs shows in records alone: add --json or -o FILE");
+  AnswerPrinter printer(common.json, from_file, options.stream);
   const GenerationReport report = run_generation(document, flags, printer.sink());
   printer.finish();
   if (report.file.empty() || is_standard_output(report.file)) return report.exit_status;
   const std::string before =
       report.done_before > 0 ? concat(" (", report.done_before, " from before)") : "";
-  Json json = {{"file", report.file.string()},
-               {"answers", report.done},
-               {"inputs", report.count},
-               {"done_before", report.done_before},
-               {"seconds", report.seconds}};
+  Json json = {{"file", report.file.string()}, {"answers", report.done},
+               {"inputs", report.count},       {"done_before", report.done_before},
+               {"tokens", report.tokens},      {"seconds", report.seconds}};
   if (!report.notes.empty()) json["notes"] = report.notes;
   print_result(common, json,
                render_facts(STDOUT_FILENO, "generate: " + report.file.string(),
                             {{"answers", concat(report.done, " of ", report.count, before)},
+                             {"tokens", format_count(static_cast<double>(report.tokens))},
                              {"time", format_duration(report.seconds)}}));
   return report.exit_status;
 }
@@ -287,6 +305,19 @@ void add_generate_command(CommandContext context) {
                    "skip (too_long)")
       ->option_text("HOW")
       ->check(one_of({"error", "truncate", "skip"}))
+      ->group(group);
+  command
+      ->add_option("--logprobs", options->logprobs,
+                   "Log-probabilities in records: of each token, and of the N likeliest (logprobs)")
+      ->option_text("N")
+      ->check(between(0, 1000))
+      ->group(group);
+  command->add_flag("--echo", options->echo, "The prompt before the text that continues it (echo)")
+      ->group(group);
+  command
+      ->add_flag("--stream", options->stream,
+                 "Answers as they grow, one after another, in whole characters (of prompts always; "
+                 "with --json a line for each piece and for each record)")
       ->group(group);
   command->add_flag("--greedy", options->greedy, "The best token always (do_sample false)")
       ->group(group);

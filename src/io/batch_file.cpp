@@ -108,7 +108,7 @@ void answer_all(const std::vector<Json>& inputs, std::size_t chunk, const Answer
       const std::span<const Json> some =
           std::span(inputs).subspan(outcome.done, std::min(chunk, inputs.size() - outcome.done));
       std::string lines;
-      for (const Json& line : answer(outcome.done, some)) lines += dump_json(line) + "\n";
+      for (const Json& line : answer(outcome.done, some, progress)) lines += dump_json(line) + "\n";
       write(lines);
       outcome.done += some.size();
       progress.update(outcome.done);

@@ -8,12 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "base/terminal.h"
 #include "config/json.h"
 
 namespace llmctl {
 
-/// Answers of inputs[first], inputs[first + 1], …: one object each.
-using AnswerInputs = std::function<std::vector<Json>(std::size_t first, std::span<const Json>)>;
+/// Answers of inputs[first], inputs[first + 1], …: one object each. The progress is at `first`.
+using AnswerInputs =
+    std::function<std::vector<Json>(std::size_t first, std::span<const Json>, Progress&)>;
 
 struct BatchFileOutcome {
   std::size_t done = 0;     ///< of the inputs, in all

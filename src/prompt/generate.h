@@ -13,10 +13,25 @@
 
 namespace llmctl {
 
+/// A token with its log-probability, as people read it: its text, or where that is no whole
+/// character its piece ("<0xE6>").
+struct TokenText {
+  std::string text;
+  TokenId id = 0;
+  float logprob = 0;
+};
+
+/// A token of an answer, and the likeliest ones in its place, best first.
+struct ChosenToken {
+  TokenText token;
+  std::vector<TokenText> likeliest;
+};
+
 struct GeneratedText {
   std::string text;  ///< the continuation, stop string cut off
   std::vector<TokenId> ids;
-  std::vector<float> logprobs;
+  bool with_logprobs = false;         ///< settings.logprobs asks for them
+  std::vector<ChosenToken> logprobs;  ///< one per id, where asked for
   std::string finish_reason;      ///< "stop", "length", or "skipped" (a prompt that was too long)
   std::string note;               ///< of one skipped, why
   bool shortened = false;         ///< its prompt was too long
@@ -24,7 +39,8 @@ struct GeneratedText {
 };
 
 /// What `generate --json` says of it: generated_text (null for one skipped, with a "note"),
-/// finish_reason, tokens (how many) and logprob (the sum of theirs).
+/// finish_reason, tokens (how many); where asked for, logprob (the sum of theirs) and logprobs (a
+/// list of {token, id, logprob, top_logprobs}).
 Json generated_json(const GeneratedText& text);
 
 /// Of all samples of a prompt: the only one's members, or a list "samples" of them.
@@ -36,6 +52,12 @@ struct EncodedPrompt {
   bool continues = true;  ///< the answer reads on from a text: a space before its first word stays
   std::string place;      ///< in messages: "prompt 3", "prompts.jsonl:3"; empty: by its number
   std::size_t opening = 0, closing = 0;  ///< ids at the beginning and end that shortening keeps
+  /// Of this prompt alone; null: those of all. Their batch_size plays no part.
+  std::shared_ptr<const GenerationSettings> settings = nullptr;
+
+  const GenerationSettings& settings_or(const GenerationSettings& all) const {
+    return settings ? *settings : all;
+  }
 };
 
 /// The text behind what begins one. kData, naming the prompt by its place, for what is not UTF-8,
@@ -78,6 +100,8 @@ using TextCallback = std::function<void(const TextPiece&)>;
 /// Where prompts stand, and who follows their answers.
 struct TextProgress {
   TextCallback on_text = {};
+  /// With each token: how many answers are complete, and tokens written in all.
+  std::function<void(std::size_t answers, std::size_t tokens)> on_token = {};
   /// The index of the first prompt, for draws (each prompt of a file has its own, however the file
   /// is cut) and messages.
   std::size_t first_prompt = 0;

@@ -42,25 +42,6 @@ std::vector<TokenId> token_ids(const std::vector<std::int64_t>& ids) {
   return tokens;
 }
 
-/// The settings of the model's directory and what they are called in messages.
-struct FileSettings {
-  std::string path;
-  GenerationKeys keys;
-};
-
-FileSettings read_files(const GenerationSources& sources) {
-  const std::filesystem::path path = sources.directory / "generation_config.json";
-  if (!std::filesystem::exists(path)) {
-    // Directories older than that file have the same keys in config.json.
-    return {(sources.directory / "config.json").string(),
-            sort_generation_keys(sources.config, sources.encoder_decoder)};
-  }
-  const Json file = load_json(path);
-  require(file.is_object(), ErrorCode::kData, path.string(), ": expected an object, got ",
-          file.type_name());
-  return {path.string(), sort_generation_keys(file, sources.encoder_decoder)};
-}
-
 /// Whether tokens are drawn: the user's word, else what the user's settings ask for, else the
 /// file's.
 bool draws(const Json& own, const Json& file) {
@@ -72,15 +53,20 @@ bool draws(const Json& own, const Json& file) {
   return file.contains("do_sample") && file["do_sample"] == true;
 }
 
-/// Takes out of the file's settings what the user's replace or what plays no part.
-void drop_idle(Json& file, const Json& own, bool drawing) {
+/// Takes out of some settings the lengths that others replace.
+void drop_replaced_lengths(Json& settings, const Json& others) {
   const auto replaces = [&](const char* one, const char* other) {
-    if (!own.contains(one) && !own.contains(other)) return;
-    file.erase(one);
-    file.erase(other);
+    if (!others.contains(one) && !others.contains(other)) return;
+    settings.erase(one);
+    settings.erase(other);
   };
   replaces("max_new_tokens", "max_length");
   replaces("min_new_tokens", "min_length");
+}
+
+/// Takes out of the file's settings what the user's replace or what plays no part.
+void drop_idle(Json& file, const Json& own, bool drawing) {
+  drop_replaced_lengths(file, own);
   for (const auto& [key, value] : own.items()) file.erase(key);
   if (drawing) return;
   for (const std::string& key : keys_for_drawing()) file.erase(key);
@@ -269,18 +255,53 @@ SamplingOptions GenerationSettings::options(const ModelFacts& facts, std::int64_
   return options;
 }
 
-GenerationSettings resolve_generation(const GenerationSources& sources, const Json& own_section) {
+GenerationFiles::GenerationFiles(GenerationSources sources) : sources_(std::move(sources)) {
+  const std::filesystem::path path = sources_.directory / "generation_config.json";
+  if (!std::filesystem::exists(path)) {
+    // Directories older than that file have the same keys in config.json.
+    path_ = (sources_.directory / "config.json").string();
+    keys_ = sort_generation_keys(sources_.config, sources_.encoder_decoder);
+    return;
+  }
+  path_ = path.string();
+  const Json file = load_json(path);
+  require(file.is_object(), ErrorCode::kData, path_, ": expected an object, got ",
+          file.type_name());
+  keys_ = sort_generation_keys(file, sources_.encoder_decoder);
+}
+
+Json with_own_members(const Json& section, const Json& members) {
+  Json merged = section;
+  drop_replaced_lengths(merged, members);
+  const std::vector<std::string>& drawing = keys_for_drawing();
+  const bool asks = std::any_of(drawing.begin(), drawing.end(),
+                                [&](const std::string& key) { return members.contains(key); });
+  const bool refuses = (members.contains("temperature") && members["temperature"] == 0) ||
+                       (members.contains("do_sample") && members["do_sample"] == false);
+  if (asks || refuses || members.contains("do_sample")) {
+    merged.erase("do_sample");
+    if (merged.contains("temperature") && merged["temperature"] == 0) merged.erase("temperature");
+  }
+  if (refuses) {
+    for (const std::string& key : drawing) merged.erase(key);
+    merged.erase("seed");
+  }
+  for (const auto& [key, value] : members.items()) merged[key] = value;
+  return merged;
+}
+
+GenerationSettings resolve_generation(const GenerationFiles& files, const Json& own_section) {
+  const GenerationSources& sources = files.sources();
   const JsonDocument document{own_section, {}};
   const ConfigNode node(&document.value, "generation", &document);
   read_generation(node);  // the user's faults are the user's alone
   const Json own = own_generation_keys(node);
 
-  FileSettings file = read_files(sources);
-  const bool drawing = draws(own, file.keys.done);
-  Json merged = std::move(file.keys.done);
+  const bool drawing = draws(own, files.keys().done);
+  Json merged = files.keys().done;
   drop_idle(merged, own, drawing);
   GenerationConfig checked;
-  read_config(ConfigNode(&merged, file.path, nullptr, ErrorCode::kData), checked);
+  read_config(ConfigNode(&merged, files.path(), nullptr, ErrorCode::kData), checked);
   for (const auto& [key, value] : own.items()) merged[key] = value;
   merged["do_sample"] = drawing;
   if (!drawing) merged.erase("temperature");
@@ -305,17 +326,19 @@ GenerationSettings resolve_generation(const GenerationSources& sources, const Js
   }
   settings.stop = config.stop;
   settings.too_long = parse_too_long(config.too_long);
+  settings.logprobs = config.logprobs;
+  settings.echo = config.echo;
   settings.samples = config.num_return_sequences;
   settings.batch_size = config.batch_size;
   settings.keys = config_to_json(config);
 
-  std::vector<std::string> not_done = std::move(file.keys.not_done);
+  std::vector<std::string> not_done = files.keys().not_done;
   if (drawing) {
-    not_done.insert(not_done.end(), file.keys.not_done_when_drawing.begin(),
-                    file.keys.not_done_when_drawing.end());
+    const std::vector<std::string>& more = files.keys().not_done_when_drawing;
+    not_done.insert(not_done.end(), more.begin(), more.end());
   }
   if (!not_done.empty()) {
-    settings.notes.push_back(concat(file.path, ": ", join(not_done),
+    settings.notes.push_back(concat(files.path(), ": ", join(not_done),
                                     not_done.size() == 1 ? " is" : " are",
                                     " not done; texts may differ from those of transformers"));
   }

@@ -11,6 +11,7 @@
 
 #include "config/fields.h"
 #include "infer/engine.h"
+#include "prompt/generation_keys.h"
 #include "text/tokenizer.h"
 
 namespace llmctl {
@@ -41,6 +42,8 @@ struct GenerationConfig {
   std::vector<std::int64_t> suppress_tokens, begin_suppress_tokens;
   std::optional<std::int64_t> decoder_start_token_id;
   std::vector<std::string> stop;
+  std::optional<std::int64_t> logprobs;
+  bool echo = false;
   std::string too_long = "error";
   std::int64_t num_return_sequences = 1;
   std::int64_t seed = 1234;
@@ -131,6 +134,11 @@ struct GenerationConfig {
           "Id that an encoder-decoder's text begins with; absent: the model's.",
           Range<std::int64_t>{0, 2'147'483'647});
     visit("stop", self.stop, "Strings that end a text; they are cut off.");
+    visit("logprobs", self.logprobs,
+          "Log-probabilities in the records, of each token and of so many likeliest ones in its "
+          "place; absent: none.",
+          Range<std::int64_t>{0, 1000});
+    visit("echo", self.echo, "The prompt's text before a text that continues it.");
     visit("too_long", self.too_long,
           "What to do with a prompt that leaves the model no room for an answer: error; truncate "
           "keeps its end (of an encoder-decoder its beginning; under a chat template the system "
@@ -165,6 +173,8 @@ struct GenerationSettings {
   std::optional<TokenId> decoder_start;  ///< instead of the model's
   std::vector<std::string> stop;
   TooLong too_long = TooLong::kError;
+  std::optional<std::int64_t> logprobs;
+  bool echo = false;
   std::int64_t samples = 1;
   std::int64_t batch_size = 16;
   std::vector<std::string> notes;  ///< what the user should know: settings without effect
@@ -189,6 +199,20 @@ struct GenerationSources {
   std::int64_t vocab_size = 0;           ///< of the tokenizer's target; 0: not known
 };
 
+/// The settings of a model's files, read once. kData.
+class GenerationFiles {
+ public:
+  GenerationFiles(GenerationSources sources);
+  const GenerationSources& sources() const { return sources_; }
+  const std::string& path() const { return path_; }
+  const GenerationKeys& keys() const { return keys_; }
+
+ private:
+  GenerationSources sources_;
+  std::string path_;  // of the file that has them
+  GenerationKeys keys_;
+};
+
 /// The one place where settings are decided:
 ///   each key        the user's, else generation_config.json's, else (without such a file)
 ///                   config.json's, else the default
@@ -201,6 +225,10 @@ struct GenerationSources {
 /// Settings of a file that play no part are not even checked; what would play one and is not done
 /// becomes a note, as does a user's setting without effect. kConfig for the user's faults, kData
 /// (naming file and key) for the files'.
-GenerationSettings resolve_generation(const GenerationSources& sources, const Json& own);
+GenerationSettings resolve_generation(const GenerationFiles& files, const Json& own);
+
+/// The user's section with a prompt's own members in place of its: where those ask how to draw, how
+/// long or not to draw at all, what the section says of that is gone.
+Json with_own_members(const Json& section, const Json& members);
 
 }  // namespace llmctl

@@ -123,7 +123,7 @@ struct Generator::Impl {
 
   AnswerList answer(const std::vector<AnswerInput>& inputs, const TextStream& on_text = {}) {
     AnswerList answers;
-    translate_torch_errors([&] { answers = answering.responder->answer(inputs, 0, on_text); });
+    translate_torch_errors([&] { answers = answering.responder->answer(inputs, 0, {on_text}); });
     return answers;
   }
 
@@ -176,7 +176,9 @@ std::vector<std::string> Generator::generate(const std::vector<std::string>& pro
 std::string Generator::generate(const std::string& prompt, const std::string& generation,
                                 const std::function<void(const std::string&)>& on_text) {
   impl_->use(generation);
-  const auto answer = impl_->answer_as<TextAnswer>({{"prompt", prompt}}, "write text", on_text);
+  TextStream stream;
+  if (on_text) stream = [&](const AnswerPiece& piece) { on_text(piece.text); };
+  const auto answer = impl_->answer_as<TextAnswer>({{"prompt", prompt}}, "write text", stream);
   return as<TextAnswer>(answer).samples().front().text;
 }
 

@@ -29,14 +29,14 @@ class Conversation {
     shorten();
     const AnswerInput input = this->input();
     std::string text;  // so far
-    const auto piece = [&](const std::string& more) {
-      text += more;
-      if (console_.piece) console_.piece(more);
+    const auto piece = [&](const AnswerPiece& more) {
+      text += more.text;
+      if (console_.piece) console_.piece(more.text);
     };
     std::string reason = "interrupted";
     try {
       const GracefulStop graceful;
-      const AnswerList answers = responder_.answer(std::span(&input, 1), turn_++, piece);
+      const AnswerList answers = responder_.answer(std::span(&input, 1), turn_++, {piece});
       const GeneratedText& answer =
           dynamic_cast<const TextAnswer&>(*answers.front()).samples().front();
       text = answer.text;

@@ -167,18 +167,54 @@ void add_notes(Json& record, const std::vector<std::string>& notes) {
   if (!notes.empty() && !record.contains("notes")) record["notes"] = notes;
 }
 
+/// The progress of answers, with the tokens of a second.
+class AnswerMeter {
+ public:
+  /// `progress` may be null.
+  AnswerMeter(Progress* progress, GenerationReport& report)
+      : progress_(progress), report_(report) {}
+
+  /// For the answers of inputs[first], …: `count` of them.
+  AnswerEvents events(std::size_t first, std::size_t count, TextStream text) {
+    const std::size_t before = report_.tokens;
+    return {std::move(text), [this, first, count, before](std::size_t answers, std::size_t tokens) {
+              report_.tokens = before + tokens;
+              const Clock::time_point now = Clock::now();
+              if (!progress_ || now - shown_ < std::chrono::milliseconds(100)) return;
+              shown_ = now;
+              const double seconds = std::chrono::duration<double>(now - start_).count();
+              const double rate = static_cast<double>(report_.tokens) / std::max(seconds, 1e-3);
+              progress_->update(first + std::min(answers, count), format_count(rate) + " tokens/s");
+            }};
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Progress* progress_;
+  GenerationReport& report_;
+  Clock::time_point start_ = Clock::now(), shown_;
+};
+
 /// Gives the answers to the sink; those of a file batch by batch.
 void hand_out(Responder& responder, const std::vector<AnswerInput>& inputs, bool file,
               const AnswerSink& sink, GenerationReport& report) {
   std::optional<Progress> progress;
   if (file) progress.emplace("generate", inputs.size());
+  AnswerMeter meter(progress ? &*progress : nullptr, report);
   const std::size_t chunk = file ? static_cast<std::size_t>(responder.batch_size()) : inputs.size();
   while (report.done < inputs.size()) {
     if (progress) progress->update(report.done);
     const auto part =
         std::span(inputs).subspan(report.done, std::min(chunk, inputs.size() - report.done));
+    TextStream text;
+    if (sink.text) {
+      text = [&](AnswerPiece piece) {
+        piece.input += report.done;
+        sink.text(piece);
+      };
+    }
     const AnswerList answers =
-        responder.answer(part, report.done, inputs.size() == 1 && !file ? sink.text : TextStream());
+        responder.answer(part, report.done, meter.events(report.done, part.size(), text));
     for (std::size_t i = 0; i < part.size(); ++i) {
       Json record = answered_record(part[i], *answers[i]);
       if (report.done + i == 0) {
@@ -280,9 +316,12 @@ GenerationReport run_generation(const JsonDocument& document, const GenerationFl
     hand_out(responder, inputs, !config.input.file.empty(), sink, report);
   } else {
     report.file = config.output.file;
-    const auto answer = [&](std::size_t first, std::span<const Json> some) {
+    std::optional<AnswerMeter> meter;
+    const auto answer = [&](std::size_t first, std::span<const Json> some, Progress& progress) {
       const auto part = std::span(inputs).subspan(first, some.size());
-      const AnswerList answers = responder.answer(part, first, {});
+      if (!meter) meter.emplace(&progress, report);
+      const AnswerList answers =
+          responder.answer(part, first, meter->events(first, part.size(), {}));
       std::vector<Json> lines;
       for (std::size_t i = 0; i < part.size(); ++i)
         lines.push_back(answered_record(part[i], *answers[i]));

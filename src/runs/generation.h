@@ -19,7 +19,7 @@ namespace llmctl {
 
 /// Where answers go when no file takes them: as soon as they and all before them are there.
 struct AnswerSink {
-  TextStream text;  ///< of a single prompt, as it grows; may be empty
+  TextStream text;  ///< of all answers as they grow, inputs numbered from 0; may be empty
   std::function<void(const Json& record, const std::string& text)> answer;
 };
 
@@ -59,6 +59,7 @@ struct GenerationReport {
   std::size_t count = 0, done = 0, done_before = 0;
   int exit_status = 0;  ///< 130/143 when a signal ended the work on a file
   double seconds = 0;
+  std::size_t tokens = 0;  ///< that were generated
 
   /// Logs those that are new and keeps them.
   void add_notes(const std::vector<std::string>& some);

@@ -54,8 +54,21 @@ struct AnswerOptions {
   std::string system;         ///< message before a conversation
 };
 
-/// Sees an answer's text as it grows, in whole characters.
-using TextStream = std::function<void(const std::string&)>;
+/// What an answer's text grows by, in whole characters.
+struct AnswerPiece {
+  std::size_t input = 0, sample = 0;  ///< whose answer: in the call, of the input
+  std::string text;
+  bool last = false;  ///< the answer is complete; comes once for each
+};
+/// Sees the texts of answers as they grow, one after another in order.
+using TextStream = std::function<void(const AnswerPiece&)>;
+
+/// What a caller sees of answers before they are there. Members may be empty.
+struct AnswerEvents {
+  TextStream text = {};
+  /// So far, of this call: answers (of several samples each counts) and their tokens.
+  std::function<void(std::size_t answers, std::size_t tokens)> progress = {};
+};
 
 /// Answers inputs with a model that outlives it.
 class Responder {
@@ -67,9 +80,9 @@ class Responder {
   /// Refuses (kData, naming the place) inputs that answer() would refuse, before any work.
   virtual void check(std::span<const AnswerInput> inputs) const = 0;
   /// One answer per input. `first` is the index of the first input among all, for random draws: a
-  /// file is answered the same however it is cut. `on_text` sees the text of a single input.
+  /// file is answered the same however it is cut. Only answers of generated text have events.
   virtual AnswerList answer(std::span<const AnswerInput> inputs, std::size_t first,
-                            const TextStream& on_text) = 0;
+                            const AnswerEvents& events) = 0;
   /// All settings that decide the answers beside the model and its tokenizer.
   virtual Json settings() const = 0;
   /// What the user should know of the settings, a line each.

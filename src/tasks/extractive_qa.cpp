@@ -329,7 +329,8 @@ class QaResponder : public Responder {
 
   void check(std::span<const AnswerInput> inputs) const override { data_of(inputs); }
 
-  AnswerList answer(std::span<const AnswerInput> inputs, std::size_t, const TextStream&) override {
+  AnswerList answer(std::span<const AnswerInput> inputs, std::size_t,
+                    const AnswerEvents&) override {
     const QaData data = data_of(inputs);
     const QaFeatures features(data, *tokenizer_, features_);
     const SpanOptions spans{config_.max_answer_tokens, config_.n_best,

@@ -38,7 +38,8 @@ class MaskResponder : public Responder {
   void check(std::span<const AnswerInput> inputs) const override {
     check_masks(model_, *tokenizer_, texts_of(inputs), places_of(inputs));
   }
-  AnswerList answer(std::span<const AnswerInput> inputs, std::size_t, const TextStream&) override {
+  AnswerList answer(std::span<const AnswerInput> inputs, std::size_t,
+                    const AnswerEvents&) override {
     AnswerList answers;
     for (FilledMasks& filled :
          fill_masks(model_, tokenizer_, texts_of(inputs), options_, places_of(inputs))) {

@@ -395,7 +395,8 @@ class ClassResponder : public Responder {
   Json input_of(const std::string& text) const override { return {{"text", text}}; }
   void check(std::span<const AnswerInput> inputs) const override { texts_of(inputs); }
 
-  AnswerList answer(std::span<const AnswerInput> inputs, std::size_t, const TextStream&) override {
+  AnswerList answer(std::span<const AnswerInput> inputs, std::size_t,
+                    const AnswerEvents&) override {
     const TextRows rows = tokenize_texts(texts_of(inputs), *tokenizer_, sequence_length_);
     auto logits = predict_logits(model_, rows, how_, *make_local_world());
     const std::vector<std::string> names = model_labels(model_);

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/strings.h"
 #include "config/fields.h"
+#include "tasks/answer_order.h"
 #include "tasks/dialogues.h"
 #include "text/unicode.h"
 
@@ -116,15 +117,21 @@ FittedPrompt fitted_prompt(std::optional<ChatPrompt> prompt, const AnswerInput& 
   return {{std::move(prompt->ids), false, input.place}, prompt->cut};
 }
 
-GenerationSettings generation_settings(const AnswerOptions& options, const Json& model_config,
-                                       bool encoder_decoder, const Tokenizer& tokenizer) {
+GenerationFiles generation_files(const AnswerOptions& options, const Json& model_config,
+                                 bool encoder_decoder, const Tokenizer& tokenizer) {
   GenerationSources sources;
   sources.directory = options.config_directory;
   sources.config = model_config;
   sources.encoder_decoder = encoder_decoder;
   sources.tokenizer_eos = tokenizer.target().special().eos;
   sources.vocab_size = tokenizer.target().vocab_size();
-  return resolve_generation(sources, options.generation);
+  return {std::move(sources)};
+}
+
+GenerationSettings generation_settings(const AnswerOptions& options, const Json& model_config,
+                                       bool encoder_decoder, const Tokenizer& tokenizer) {
+  return resolve_generation(generation_files(options, model_config, encoder_decoder, tokenizer),
+                            options.generation);
 }
 
 Json TextAnswer::record() const {
@@ -196,61 +203,111 @@ TextResponder::TextResponder(Model& model, std::shared_ptr<const Tokenizer> toke
     : model_(model),
       tokenizer_(std::move(tokenizer)),
       form_(std::move(form)),
-      generation_(
-          generation_settings(options, model.config(), model.facts().encoder_decoder, *tokenizer_)),
+      files_(generation_files(options, model.config(), model.facts().encoder_decoder, *tokenizer_)),
+      section_(options.generation),
+      generation_(resolve(section_)),
       sequence_length_(options.sequence_length),
-      engine_(model, engine_options(generation_, *tokenizer_), options.context) {
-  if (const auto end = form_->end_token()) generation_.add_eos(*end);
-  if (const std::string end = form_->end_text(); !end.empty()) generation_.stop.push_back(end);
+      engine_(model, engine_options(*generation_, *tokenizer_), options.context) {}
+
+TextResponder::Settings TextResponder::resolve(const Json& section) const {
+  GenerationSettings settings = resolve_generation(files_, section);
+  if (const auto end = form_->end_token()) settings.add_eos(*end);
+  if (const std::string end = form_->end_text(); !end.empty()) settings.stop.push_back(end);
+  return std::make_shared<const GenerationSettings>(std::move(settings));
+}
+
+/// Null where the input has none.
+TextResponder::Settings TextResponder::own_settings(const AnswerInput& input) const {
+  if (!input.record.contains("generation")) return nullptr;
+  const Json& own = input.record["generation"];
+  if (last_own_.second && last_own_.first == own) return last_own_.second;
+  if (!own.is_object())
+    input.fail(concat("generation: expected an object of settings, got ", own.type_name()));
+  if (own.contains("batch_size"))
+    input.fail("generation.batch_size: holds for all prompts, set it for the command");
+  try {
+    last_own_ = {own, resolve(with_own_members(section_, own))};
+  } catch (const Error& error) {
+    input.fail(error.what());
+  }
+  return last_own_.second;
 }
 
 FittedPrompt TextResponder::encode(const AnswerInput& input) const {
+  Settings own = own_settings(input);
+  const GenerationSettings& settings = own ? *own : *generation_;
   EncodedPrompt prompt = form_->encode(input);
-  const bool fits =
-      generation_.too_long != TooLong::kTruncate || prompt.ids.size() <= prompt_room();
-  return fits ? FittedPrompt{std::move(prompt), {}} : form_->fit(input, prompt_room());
+  const std::size_t room = prompt_room(settings);
+  const bool fits = settings.too_long != TooLong::kTruncate || prompt.ids.size() <= room;
+  FittedPrompt fitted = fits ? FittedPrompt{std::move(prompt), {}} : form_->fit(input, room);
+  fitted.prompt.settings = std::move(own);
+  return fitted;
 }
 
-std::size_t TextResponder::prompt_room() const {
+std::size_t TextResponder::prompt_room(const GenerationSettings& settings) const {
   std::int64_t positions = model_.facts().max_positions;
   if (sequence_length_ > 0) positions = std::min(positions, sequence_length_);
-  return static_cast<std::size_t>(generation_.prompt_room(positions));
+  return static_cast<std::size_t>(settings.prompt_room(positions));
 }
 
 void TextResponder::check(std::span<const AnswerInput> inputs) const {
   std::vector<EncodedPrompt> prompts;
-  for (const AnswerInput& input : inputs) prompts.push_back(encode(input).prompt);
-  check_prompts(model_.facts(), prompts, generation_);
+  for (const AnswerInput& input : inputs) {
+    FittedPrompt fitted = encode(input);
+    // Of what fits nothing needs to be kept until all are looked at.
+    const bool fits = too_long_reason(model_.facts(), fitted.prompt, *generation_).empty();
+    if (!fits || prompts.empty()) prompts.push_back(std::move(fitted.prompt));
+  }
+  check_prompts(model_.facts(), prompts, *generation_);
 }
 
 AnswerList TextResponder::answer(std::span<const AnswerInput> inputs, std::size_t first,
-                                 const TextStream& on_text) {
+                                 const AnswerEvents& events) {
   std::vector<EncodedPrompt> prompts;
+  std::vector<std::string> echoes;  // what stands before the answers
+  AnswerOrder order(events.text, form_->trims());
   for (const AnswerInput& input : inputs) {
     FittedPrompt fitted = encode(input);
     shortened_ += fitted.cut.any();
     cut_ += fitted.cut;
+    const GenerationSettings& settings = fitted.prompt.settings_or(*generation_);
+    if (fitted.prompt.settings) note_own(settings);
+    const bool skipped = settings.too_long == TooLong::kSkip &&
+                         !too_long_reason(model_.facts(), fitted.prompt, settings).empty();
+    const bool echoed = settings.echo && fitted.prompt.continues && !skipped;
+    not_echoed_ += settings.echo && !fitted.prompt.continues;
+    echoes.push_back(echoed ? prompt_of(input) : "");
+    for (std::int64_t s = 0; s < settings.samples; ++s)
+      order.add(prompts.size(), static_cast<std::size_t>(s), echoes.back());
     prompts.push_back(std::move(fitted.prompt));
   }
-  TextCallback stream;
-  if (on_text && generation_.samples == 1)
-    stream = [&](const TextPiece& piece) { on_text(piece.text); };
+  TextProgress progress{{}, events.progress, first};
+  if (events.text) progress.on_text = [&](const TextPiece& piece) { order.push(piece); };
   AnswerList answers;
   for (auto& samples :
-       generate_texts(engine_, model_.facts(), tokenizer_, prompts, generation_, {stream, first})) {
+       generate_texts(engine_, model_.facts(), tokenizer_, prompts, *generation_, progress)) {
     skipped_ += samples.front().finish_reason == "skipped";
     shortened_ += samples.front().shortened;
-    for (const GeneratedText& sample : samples) out_of_positions_ += sample.out_of_positions;
-    if (form_->trims()) {
-      for (GeneratedText& sample : samples) sample.text = std::string(trim(sample.text));
+    for (GeneratedText& sample : samples) {
+      out_of_positions_ += sample.out_of_positions;
+      if (form_->trims()) sample.text = std::string(trim(sample.text));
+      sample.text.insert(0, echoes[answers.size()]);
     }
     answers.push_back(std::make_unique<TextAnswer>(std::move(samples)));
   }
   return answers;
 }
 
+/// Counts what the command's own notes do not say.
+void TextResponder::note_own(const GenerationSettings& settings) {
+  for (const std::string& note : settings.notes) {
+    const std::vector<std::string>& all = generation_->notes;
+    if (std::find(all.begin(), all.end(), note) == all.end()) ++own_notes_[note];
+  }
+}
+
 std::vector<std::string> TextResponder::notes() const {
-  std::vector<std::string> notes = generation_.notes;
+  std::vector<std::string> notes = generation_->notes;
   const auto add = [&](std::size_t count, const char* what, const char* one, const char* several,
                        const std::string& then) {
     if (count > 0)
@@ -263,12 +320,16 @@ std::vector<std::string> TextResponder::notes() const {
           (cut_.any() ? ": " + cut_.text(shortened_ > 1) + " left out" : std::string()));
   add(out_of_positions_, "answer", "ends", "end",
       concat(" where the model's ", model_.facts().max_positions, " positions do, before ",
-             generation_.max_new_tokens ? "max_new_tokens" : "max_length"));
+             generation_->max_new_tokens ? "max_new_tokens" : "max_length"));
+  add(not_echoed_, "answer", "continues", "continue", " no text, so that echo has no effect");
+  for (const auto& [note, count] : own_notes_)
+    notes.push_back(
+        concat("of ", count, count > 1 ? " prompts'" : " prompt's", " own settings, ", note));
   return notes;
 }
 
 Json TextResponder::settings() const {
-  return {{"generation", generation_.keys}, {"form", form_->settings()}};
+  return {{"generation", generation_->keys}, {"form", form_->settings()}};
 }
 
 }  // namespace llmctl

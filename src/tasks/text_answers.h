@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/model.h"
@@ -76,7 +78,10 @@ std::unique_ptr<PromptForm> choose_form(const Model& model,
                                         std::shared_ptr<const Tokenizer> tokenizer,
                                         const AnswerOptions& options);
 
-/// The options' settings of generated text over those of the model's files.
+/// What the model's files say of generated text.
+GenerationFiles generation_files(const AnswerOptions& options, const Json& model_config,
+                                 bool encoder_decoder, const Tokenizer& tokenizer);
+/// The options' settings of generated text over those.
 GenerationSettings generation_settings(const AnswerOptions& options, const Json& model_config,
                                        bool encoder_decoder, const Tokenizer& tokenizer);
 
@@ -86,6 +91,8 @@ ChatTemplate named_chat_template(const std::string& name, const Tokenizer& token
 /// The text of the first member that the record has among "prompt" and "text".
 const std::string& prompt_of(const AnswerInput& input);
 
+/// Answers with generated text. An input's member "generation" is an object of settings that stand
+/// for this input in place of the command's.
 class TextResponder : public Responder {
  public:
   TextResponder(Model& model, std::shared_ptr<const Tokenizer> tokenizer,
@@ -94,28 +101,39 @@ class TextResponder : public Responder {
   Json input_of(const std::string& text) const override { return {{"prompt", text}}; }
   void check(std::span<const AnswerInput> inputs) const override;
   AnswerList answer(std::span<const AnswerInput> inputs, std::size_t first,
-                    const TextStream& on_text) override;
+                    const AnswerEvents& events) override;
   Json settings() const override;
-  std::int64_t batch_size() const override { return generation_.batch_size; }
+  std::int64_t batch_size() const override { return generation_->batch_size; }
   std::vector<std::string> notes() const override;
 
   const PromptForm& form() const { return *form_; }
   /// What is left out of an input's prompt where generation.too_long is to truncate.
   PromptCut cut_of(const AnswerInput& input) const { return encode(input).cut; }
   /// Tokens that a conversation may have before an answer.
-  std::size_t prompt_room() const;
+  std::size_t prompt_room() const { return prompt_room(*generation_); }
 
  private:
+  using Settings = std::shared_ptr<const GenerationSettings>;
+
   FittedPrompt encode(const AnswerInput& input) const;
+  std::size_t prompt_room(const GenerationSettings& settings) const;
+  Settings resolve(const Json& section) const;
+  Settings own_settings(const AnswerInput& input) const;
+  void note_own(const GenerationSettings& settings);
 
   Model& model_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::unique_ptr<PromptForm> form_;
-  GenerationSettings generation_;
-  std::int64_t sequence_length_ = 0;  // most tokens with the answer; 0: the model's limit
-  Engine engine_;                     // keeps a conversation's tokens from turn to turn
-  std::size_t skipped_ = 0, shortened_ = 0, out_of_positions_ = 0;  // so far, for notes()
-  PromptCut cut_;                                                   // likewise
+  GenerationFiles files_;
+  Json section_;  // the user's
+  Settings generation_;
+  mutable std::pair<Json, Settings> last_own_;  // the last input's own members and their settings
+  std::int64_t sequence_length_ = 0;            // most tokens with the answer; 0: the model's limit
+  Engine engine_;                               // keeps a conversation's tokens from turn to turn
+  // So far, for notes():
+  std::size_t skipped_ = 0, shortened_ = 0, out_of_positions_ = 0, not_echoed_ = 0;
+  PromptCut cut_;
+  std::map<std::string, std::size_t> own_notes_;
 };
 
 }  // namespace llmctl

@@ -64,11 +64,11 @@ class Engine : public ::testing::Test {
   }
   GenerationRequest request(const std::vector<TokenId>& prompt, std::uint64_t stream) const {
     GenerationRequest request;
-    request.logprobs = 0;
     request.prompt = prompt;
     request.options = options;
     request.options.eos_token_ids = stop;
     request.stream = stream;
+    request.logprobs = logprobs;
     return request;
   }
   Error error_of(const std::vector<std::vector<TokenId>>& prompts) {
@@ -83,6 +83,7 @@ class Engine : public ::testing::Test {
 
   Chain model;
   SamplingOptions options;
+  std::optional<std::int64_t> logprobs;
   std::vector<TokenId> stop = {9};
   EngineOptions engine;
 };
@@ -93,9 +94,25 @@ TEST_F(Engine, StopsAtAStopTokenWhichIsNotIncluded) {
   const auto results = generate({{3, 4}});
   EXPECT_EQ(results[0].ids, (Ids{5, 6, 7, 8}));
   EXPECT_EQ(results[0].reason, FinishReason::kStop);
-  ASSERT_EQ(results[0].logprobs.size(), 4u);
+}
+
+TEST_F(Engine, GivesLogProbabilitiesWhereAskedFor) {
+  EXPECT_TRUE(generate({{3, 4}})[0].logprobs.empty());
   const double expected = 5 - std::log(std::exp(5.0) + kVocab - 1);
-  for (const float logprob : results[0].logprobs) EXPECT_NEAR(logprob, expected, 1e-5);
+  for (const std::int64_t most : {0, 2}) {
+    logprobs = most;
+    const auto results = generate({{3, 4}, {6}});
+    ASSERT_EQ(results[0].logprobs.size(), 4u);
+    for (const float logprob : results[0].logprobs) EXPECT_NEAR(logprob, expected, 1e-5);
+    ASSERT_EQ(results[0].top_logprobs.size(), most > 0 ? 4u : 0u);
+    for (std::size_t t = 0; t < results[0].top_logprobs.size(); ++t) {
+      const auto& top = results[0].top_logprobs[t];
+      ASSERT_EQ(std::ssize(top), most);
+      EXPECT_EQ(top[0].id, results[0].ids[t]);
+      EXPECT_NEAR(top[0].logprob, expected, 1e-5);
+      EXPECT_NEAR(top[1].logprob, expected - 5, 1e-5);
+    }
+  }
 }
 
 TEST_F(Engine, StopsByLength) {

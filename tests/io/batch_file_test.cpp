@@ -25,7 +25,7 @@ class BatchFile : public ::testing::Test {
     set_log_level(LogLevel::kOff);
     for (int i = 0; i < 20; ++i) inputs.push_back({{"prompt", std::to_string(i)}});
   }
-  static std::vector<Json> echo(std::size_t first, std::span<const Json> some) {
+  static std::vector<Json> echo(std::size_t first, std::span<const Json> some, Progress&) {
     std::vector<Json> out;
     for (const Json& input : some) out.push_back({{"answer", input["prompt"]}, {"chunk", first}});
     return out;
@@ -54,9 +54,9 @@ TEST_F(BatchFile, GoesOnBehindTheLastCompleteChunk) {
   for (const std::size_t dies_at : {0u, 6u, 12u, 18u}) {
     const int status = in_child([&] {
       answer_batch_file(inputs, out(), "key", 6,
-                        [&](std::size_t first, std::span<const Json> some) {
+                        [&](std::size_t first, std::span<const Json> some, Progress& progress) {
                           if (first == dies_at) ::raise(SIGKILL);
-                          return echo(first, some);
+                          return echo(first, some, progress);
                         });
       return 0;
     });
@@ -75,11 +75,12 @@ TEST_F(BatchFile, GoesOnBehindTheLastCompleteChunk) {
 TEST_F(BatchFile, ASignalEndsItBetweenChunks) {
   const int status = in_child([&] {
     install_signal_handlers();
-    const auto outcome = answer_batch_file(inputs, out(), "key", 6,
-                                           [&](std::size_t first, std::span<const Json> some) {
-                                             if (first == 6) ::raise(SIGTERM);
-                                             return echo(first, some);
-                                           });
+    const auto outcome =
+        answer_batch_file(inputs, out(), "key", 6,
+                          [&](std::size_t first, std::span<const Json> some, Progress& progress) {
+                            if (first == 6) ::raise(SIGTERM);
+                            return echo(first, some, progress);
+                          });
     return outcome.done == 12 ? outcome.exit_status : 1;
   });
   EXPECT_EQ(status, 143);
@@ -89,12 +90,13 @@ TEST_F(BatchFile, ASignalEndsItBetweenChunks) {
 TEST_F(BatchFile, ASignalInsideAChunkDropsThatChunk) {
   const int status = in_child([&] {
     install_signal_handlers();
-    const auto outcome = answer_batch_file(inputs, out(), "key", 6,
-                                           [&](std::size_t first, std::span<const Json> some) {
-                                             if (first == 6) ::raise(SIGINT);
-                                             stop_if_asked();  // as the engine does for each token
-                                             return echo(first, some);
-                                           });
+    const auto outcome =
+        answer_batch_file(inputs, out(), "key", 6,
+                          [&](std::size_t first, std::span<const Json> some, Progress& progress) {
+                            if (first == 6) ::raise(SIGINT);
+                            stop_if_asked();  // as the engine does for each token
+                            return echo(first, some, progress);
+                          });
     return outcome.done == 6 ? outcome.exit_status : 1;
   });
   EXPECT_EQ(status, 130);
@@ -105,7 +107,7 @@ TEST_F(BatchFile, ASignalInsideAChunkDropsThatChunk) {
 TEST_F(BatchFile, AFinishedFileIsKept) {
   answer_batch_file(inputs, out(), "key", 6, echo);
   const std::string text = slurp(out());
-  const auto never = [](std::size_t, std::span<const Json>) -> std::vector<Json> {
+  const auto never = [](std::size_t, std::span<const Json>, Progress&) -> std::vector<Json> {
     ADD_FAILURE() << "computed again";
     return {};
   };
@@ -145,9 +147,9 @@ TEST_F(BatchFile, RefusesTheBeginningOfAnotherJob) {
   const auto interrupt = [&] {
     return in_child([&] {
       answer_batch_file(inputs, out(), "key", 6,
-                        [&](std::size_t first, std::span<const Json> some) {
+                        [&](std::size_t first, std::span<const Json> some, Progress& progress) {
                           if (first == 6) ::raise(SIGKILL);
-                          return echo(first, some);
+                          return echo(first, some, progress);
                         });
       return 0;
     });

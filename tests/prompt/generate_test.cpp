@@ -50,10 +50,78 @@ TEST_F(Generate, ContinuesPrompts) {
   EXPECT_EQ(results[2][0].text, "5");
   EXPECT_EQ(results[0][0].finish_reason, "stop");
   EXPECT_EQ(results[0][0].ids.size(), 4u);
-  EXPECT_EQ(results[0][0].logprobs.size(), 4u);
+  EXPECT_TRUE(results[0][0].logprobs.empty());
   // A text begins with <s>, and what ends a text is the model's to say.
   EXPECT_EQ(model.inputs[0].ids[0][0].item<std::int64_t>(), 256);
   EXPECT_EQ(model.inputs[0].ids.size(1), 2 + 3 + 2);
+}
+
+TEST_F(Generate, GivesLogProbabilitiesWhereAskedFor) {
+  model.script("ab花");
+  EXPECT_FALSE(generated_json(generate({"a"})[0][0]).contains("logprob"));
+  settings.logprobs = 0;
+  Json json = generated_json(generate({"a"})[0][0]);
+  ASSERT_EQ(json["logprobs"].size(), 4u);
+  EXPECT_FALSE(json["logprobs"][0].contains("top_logprobs"));
+  settings.logprobs = 2;
+  json = generated_json(generate({"a"})[0][0]);
+  const Json& first = json["logprobs"][0];
+  EXPECT_EQ(first["token"], "b");
+  EXPECT_EQ(first["id"], 'b');
+  ASSERT_EQ(first["top_logprobs"].size(), 2u);
+  EXPECT_EQ(first["top_logprobs"][0]["token"], "b");
+  EXPECT_EQ(first["top_logprobs"][0]["logprob"], first["logprob"]);
+  // Part of a character is shown by its piece.
+  EXPECT_EQ(json["logprobs"][1]["token"], tokenizer->piece(0xE8));
+  double sum = 0;
+  for (const Json& token : json["logprobs"]) sum += token["logprob"].get<double>();
+  EXPECT_NEAR(json["logprob"], sum, 1e-9);
+  // Nothing to tell of nothing.
+  model.after('z', 257, 20);
+  json = generated_json(generate({"z"})[0][0]);
+  EXPECT_EQ(json["logprob"], 0);
+  EXPECT_EQ(json["logprobs"], Json::array());
+}
+
+TEST_F(Generate, APromptMayHaveItsOwnSettings) {
+  model.script("abcdefgh");
+  settings.max_new_tokens = 2;
+  std::vector<EncodedPrompt> prompts;
+  for (int i = 0; i < 3; ++i) prompts.push_back(encode_prompt(*tokenizer, "a", ""));
+  GenerationSettings own = settings;
+  own.max_new_tokens = 5;
+  own.stop = {"e"};
+  own.samples = 2;
+  own.sampling.do_sample = true;
+  own.sampling.top_k = 1;
+  own.logprobs = 0;
+  prompts[1].settings = std::make_shared<const GenerationSettings>(own);
+  std::vector<TextPiece> pieces;
+  std::size_t answers = 0, tokens = 0;
+  const auto count = [&](std::size_t done, std::size_t written) {
+    answers = done;
+    tokens = written;
+  };
+  Engine engine(model, engine_options(settings, *tokenizer), Context());
+  const auto results = generate_texts(engine, model.facts(), tokenizer, prompts, settings,
+                                      {pieces_of(pieces), count});
+  EXPECT_EQ(results[0][0].text, "bc");
+  EXPECT_EQ(results[2][0].text, "bc");
+  ASSERT_EQ(results[1].size(), 2u);
+  for (const GeneratedText& sample : results[1]) {
+    EXPECT_EQ(sample.text, "bcd");
+    EXPECT_EQ(sample.logprobs.size(), 4u);
+  }
+  EXPECT_FALSE(results[0][0].with_logprobs);
+  EXPECT_EQ(tokens, 12u);
+  EXPECT_EQ(answers, 3u);  // with the last token, before its answer is complete
+  EXPECT_EQ(std::count_if(pieces.begin(), pieces.end(), [](const auto& p) { return p.last; }), 4);
+  // What holds for a prompt's length is its own, too.
+  own.max_new_tokens.reset();
+  own.max_length = 2;
+  prompts[1].settings = std::make_shared<const GenerationSettings>(own);
+  EXPECT_THAT(error_of([&] { check_prompts(model.facts(), prompts, settings); }),
+              HasSubstr("prompt 2 has 2 tokens and leaves no room, max_length is 2"));
 }
 
 TEST_F(Generate, ContinuesNothingToo) {

@@ -196,6 +196,23 @@ TEST_F(Settings, PenaltiesAndBiases) {
   EXPECT_EQ(settings.keys["logit_bias"], Json({{"6", 1.0}, {"7", -100.0}}));
 }
 
+TEST_F(Settings, APromptsOwnGoBeforeTheCommands) {
+  const auto merged = [](const char* section, const char* own) {
+    return with_own_members(Json::parse(section), Json::parse(own));
+  };
+  EXPECT_EQ(merged(R"({"top_k": 5, "seed": 1})", R"({"seed": 2})"),
+            Json::parse(R"({"top_k": 5, "seed": 2})"));
+  EXPECT_EQ(merged(R"({"max_new_tokens": 5})", R"({"max_length": 9})"),
+            Json::parse(R"({"max_length": 9})"));
+  EXPECT_EQ(merged(R"({"do_sample": false})", R"({"top_p": 0.9})"),
+            Json::parse(R"({"top_p": 0.9})"));
+  EXPECT_EQ(merged(R"({"temperature": 0})", R"({"top_p": 0.9})"), Json::parse(R"({"top_p": 0.9})"));
+  EXPECT_EQ(merged(R"({"temperature": 0.7, "top_k": 3, "seed": 2})", R"({"temperature": 0})"),
+            Json::parse(R"({"temperature": 0})"));
+  EXPECT_EQ(merged(R"({"temperature": 0.7, "top_k": 3})", R"({"do_sample": false})"),
+            Json::parse(R"({"do_sample": false})"));
+}
+
 TEST_F(Settings, BiasesOfIdsThatNobodyHasAreRefused) {
   sources.vocab_size = 50;
   EXPECT_THAT(error_of(R"({"logit_bias": {"50": 1}})").what(),

@@ -147,7 +147,10 @@ TEST(Learning, TextGeneration) {
   EXPECT_EQ(single.at("generated_text"), "one");
   EXPECT_EQ(single.at("finish_reason"), "stop");
   EXPECT_GT(single.at("tokens"), 0);
-  EXPECT_LE(single.at("logprob"), 0);
+  EXPECT_FALSE(single.contains("logprob"));
+  const Json scored = answered({{"logprobs", 1}});
+  EXPECT_LE(scored.at("logprob"), 0);
+  EXPECT_EQ(scored.at("logprobs").size(), scored.at("tokens"));
   const Json brief = answered({{"max_new_tokens", 2}});
   EXPECT_EQ(brief.at("generated_text"), "on");
   EXPECT_EQ(brief.at("finish_reason"), "length");

@@ -91,6 +91,97 @@ TEST(TextResponder, SaysWhatBecameOfPrompts) {
                [&] { notes(R"({"max_new_tokens": 2})", too_long); });
 }
 
+/// Answers with the tiny model and what was streamed of them: "INPUT.SAMPLE:text", "." at an end.
+struct Answered {
+  std::vector<Json> records;
+  std::vector<std::string> pieces, notes;
+};
+
+Answered answered(const std::vector<AnswerInput>& inputs, const char* generation) {
+  const auto model = test::tiny_llama(*kBytes);
+  AnswerOptions options;
+  options.generation = Json::parse(generation);
+  TextResponder responder(*model, kBytes, make_raw_form(kBytes, false), options);
+  responder.check(inputs);
+  Answered result;
+  const TextStream text = [&](const AnswerPiece& piece) {
+    result.pieces.push_back(
+        concat(piece.input, ".", piece.sample, ":", piece.text, piece.last ? "." : ""));
+  };
+  for (const auto& answer : responder.answer(inputs, 0, {text}))
+    result.records.push_back(answer->record());
+  result.notes = responder.notes();
+  return result;
+}
+
+TEST(TextResponder, StreamsOneAnswerAfterAnother) {
+  const char* const settings =
+      R"({"max_new_tokens": 9, "num_return_sequences": 3, "temperature": 2, "echo": true})";
+  const Answered result = answered({{{{"prompt", "ab"}}, "1"}, {{{"prompt", "c"}}, "2"}}, settings);
+  std::map<std::string, std::string> texts;
+  std::vector<std::string> order;
+  for (const std::string& piece : result.pieces) {
+    const std::string whose = piece.substr(0, 3);
+    if (order.empty() || order.back() != whose) order.push_back(whose);
+    texts[whose] += piece.substr(4);
+  }
+  EXPECT_THAT(order, ElementsAre("0.0", "0.1", "0.2", "1.0", "1.1", "1.2"));
+  EXPECT_GT(result.pieces.size(), 6u);
+  for (std::size_t i = 0; i < 2; ++i) {
+    for (std::size_t s = 0; s < 3; ++s) {
+      const std::string text = result.records[i]["samples"][s]["generated_text"];
+      EXPECT_EQ(texts[concat(i, ".", s)], text + ".");
+      EXPECT_TRUE(text.starts_with(i == 0 ? "ab" : "c")) << text;
+    }
+  }
+}
+
+TEST(TextResponder, AnInputsOwnSettingsStandForTheCommands) {
+  const Answered result =
+      answered({{{{"prompt", "ab"}}, "rows.jsonl:1"},
+                {{{"prompt", "ab"}, {"generation", {{"max_new_tokens", 3}, {"logprobs", 1}}}},
+                 "rows.jsonl:2"},
+                {{{"prompt", "ab"}, {"generation", {{"num_return_sequences", 2}, {"top_k", 9}}}},
+                 "rows.jsonl:3"},
+                {{{"prompt", "ab"}, {"generation", {{"seed", 4}}}}, "rows.jsonl:4"}},
+               R"({"max_new_tokens": 5, "eos_token_id": [300000]})");
+  EXPECT_EQ(result.records[0]["tokens"], 5);
+  EXPECT_FALSE(result.records[0].contains("logprobs"));
+  EXPECT_EQ(result.records[1]["tokens"], 3);
+  EXPECT_EQ(result.records[1]["logprobs"].size(), 3u);
+  EXPECT_EQ(result.records[2]["samples"].size(), 2u);
+  EXPECT_EQ(result.records[3]["generated_text"], result.records[0]["generated_text"]);
+  EXPECT_THAT(result.notes,
+              ElementsAre("of 1 prompt's own settings, seed has no effect: nothing is drawn "
+                          "(do_sample is false)"));
+}
+
+TEST(TextResponder, AnInputsOwnFaultsAreNamedWithTheirPlace) {
+  const auto refuses = [](const Json& own, const std::string& what) {
+    expect_error(ErrorCode::kData, std::vector<std::string>{"rows.jsonl:7: generation", what}, [&] {
+      answered({{{{"prompt", "ab"}, {"generation", own}}, "rows.jsonl:7"}}, "{}");
+    });
+  };
+  refuses({{"top_p", 2}}, ".top_p: ");
+  refuses({{"temprature", 1}}, "did you mean 'temperature'?");
+  refuses({{"guidance_scale", 2}}, "not done here");
+  refuses({{"batch_size", 2}}, ".batch_size: ");
+  refuses("greedy", ": expected an object of settings, got string");
+}
+
+TEST(TextResponder, EchoesWhatIsContinuedAlone) {
+  const auto model = test::tiny_llama(*kBytes);
+  AnswerOptions options;
+  options.generation = {{"max_new_tokens", 2}, {"echo", true}};
+  TextResponder responder(*model, kBytes, make_chat_form(kBytes, own_template(), "", true),
+                          options);
+  const std::vector<AnswerInput> inputs = {{{{"prompt", "ab"}}, "1"}};
+  const auto answers = responder.answer(inputs, 0, {});
+  EXPECT_FALSE(answers[0]->text().starts_with("ab"));
+  EXPECT_THAT(responder.notes(),
+              ElementsAre("1 answer continues no text, so that echo has no effect"));
+}
+
 /// Marks around the turns, so that a cut one shows.
 ChatTemplate marked_template() {
   return ChatTemplate(
