@@ -27,7 +27,8 @@ struct GenerateOptions {
   std::optional<double> temperature, top_p;
   std::string chat_template, system, too_long;
   std::optional<std::int64_t> logprobs;
-  bool raw = false, greedy = false, chat = false, overwrite = false, echo = false, stream = false;
+  bool raw = false, greedy = false, chat = false, overwrite = false, echo = false, stream = false,
+       deterministic = false;
 };
 
 /// Lines from standard input, answers to standard output.
@@ -159,6 +160,7 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   if (!options.device.empty()) set_string(config, "compute.device", options.device);
   if (!options.precision.empty()) set_string(config, "compute.precision", options.precision);
   if (common.threads > 0) config.sets.push_back(concat("compute.threads=", common.threads));
+  if (options.deterministic) config.sets.push_back("compute.deterministic=true");
   set_number("generation.max_new_tokens", options.max_new_tokens);
   set_number("generation.max_length", options.max_length);
   set_number("generation.num_return_sequences", options.samples);
@@ -260,6 +262,9 @@ void add_generate_command(CommandContext context) {
       ->option_text("DEVICE");
   command->add_option("--precision", options->precision, "auto, fp32 or bf16 (compute.precision)")
       ->option_text("NAME");
+  command->add_flag("--deterministic", options->deterministic,
+                    "Answers are the same to the last bit whatever shares their batch "
+                    "(compute.deterministic)");
   const std::string group = "Generation (section generation)";
   command
       ->add_option("-n,--max-new-tokens", options->max_new_tokens,

@@ -215,6 +215,15 @@ void Engine::plan(Job& job, Row& row, std::size_t tokens) {
   for (std::size_t t = 0; t < tokens; ++t) memory_->look(job.memory);
 }
 
+/// The encoder's states of all new sources, [1, S, D]. Padding changes the order of sums: where
+/// that must not be, each is encoded alone.
+at::Tensor Engine::encode_sources() {
+  if (!is_deterministic()) return encode(new_sources_);
+  std::vector<at::Tensor> states;
+  for (const auto* source : new_sources_) states.push_back(encode({source}));
+  return at::cat(states, 1);
+}
+
 /// The encoder's states of the sources, one behind the other: [1, S, D].
 at::Tensor Engine::encode(const std::vector<const std::vector<TokenId>*>& sources) {
   std::size_t longest = 0;
@@ -244,7 +253,7 @@ at::Tensor Engine::encode(const std::vector<const std::vector<TokenId>*>& source
 /// the last one of complete prompts.
 at::Tensor Engine::forward(const std::vector<Job*>& planned) {
   states_ = {};
-  if (!new_sources_.empty()) states_.states = encode(new_sources_);
+  if (!new_sources_.empty()) states_.states = encode_sources();
   new_sources_.clear();
   const std::int64_t count = cache_->planned();
   at::Tensor ids = at::empty({1, count}, at::kLong), positions = at::empty({1, count}, at::kLong),

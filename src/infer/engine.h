@@ -93,6 +93,7 @@ class Engine {
   void admit();
   void begin(Job& job);
   void make_caches();
+  at::Tensor encode_sources();
   at::Tensor encode(const std::vector<const std::vector<TokenId>*>& sources);
   void plan(Job& job, Row& row, std::size_t tokens);
   at::Tensor forward(const std::vector<Job*>& planned);

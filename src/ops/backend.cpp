@@ -115,6 +115,10 @@ void set_deterministic(bool on) {
   context.setBenchmarkCuDNN(false);
 }
 
+bool is_deterministic() {
+  return at::globalContext().deterministicAlgorithms();
+}
+
 void seed_generator(const at::Device& device, std::uint64_t seed) {
   at::Generator generator = at::globalContext().defaultGenerator(device);
   const std::lock_guard<std::mutex> lock(generator.mutex());

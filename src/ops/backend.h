@@ -27,6 +27,7 @@ void initialize_backend(int threads);
 /// (train.deterministic); an operation without a deterministic form is then an error that
 /// translate_torch_errors() names.
 void set_deterministic(bool on);
+bool is_deterministic();
 
 /// Seeds LibTorch's generator of the device (dropout draws from it).
 void seed_generator(const at::Device& device, std::uint64_t seed);

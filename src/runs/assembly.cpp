@@ -218,6 +218,13 @@ Compute assemble_compute(const std::string& device, const std::string& precision
   return compute;
 }
 
+Compute assemble_compute(const ComputeSection& section) {
+  set_deterministic(section.deterministic);
+  Compute compute = assemble_compute(section.device, section.precision, section.threads);
+  compute.deterministic = section.deterministic;
+  return compute;
+}
+
 const char* precision_name(at::ScalarType dtype) {
   return dtype == at::kBFloat16 ? "bf16" : "fp32";
 }

@@ -57,10 +57,12 @@ struct Compute {
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
   int threads = 1;
+  bool deterministic = false;
 };
 /// Resolves and applies them (threads, allocator, determinism). kConfig.
 Compute assemble_compute(const std::string& device, const std::string& precision,
                          std::int64_t threads);
+Compute assemble_compute(const ComputeSection& section);
 
 const char* precision_name(at::ScalarType dtype);  ///< "fp32" or "bf16"
 

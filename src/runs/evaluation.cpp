@@ -193,8 +193,7 @@ class Evaluation {
 
   LoadedModel& loaded() {
     if (!loaded_) {
-      compute_ = assemble_compute(config_.compute.device, config_.compute.precision,
-                                  config_.compute.threads);
+      compute_ = assemble_compute(config_.compute);
       loaded_ = load_for_use(config_.model.init_from, compute_);
       run_config_ = read_run_config(run_directory_of(config_.model.init_from, loaded_->directory));
     }

@@ -131,8 +131,7 @@ AnswerOptions answer_options(const GenerateConfig& config, const GenerationFlags
 
 AnsweringModel load_answering(const GenerateConfig& config, const GenerationFlags& flags) {
   AnsweringModel answering;
-  answering.compute =
-      assemble_compute(config.compute.device, config.compute.precision, config.compute.threads);
+  answering.compute = assemble_compute(config.compute);
   answering.loaded = load_for_use(config.model.init_from, answering.compute);
   answering.responder =
       make_responder(*answering.loaded.model, answering.loaded.tokenizer,
@@ -150,7 +149,8 @@ std::string AnsweringModel::digest() const {
   }
   return sha256_hex(concat(fs::weakly_canonical(loaded.directory).string(), "\n", weights,
                            dump_json(loaded.model->config()), "\n", loaded.tokenizer->fingerprint(),
-                           "\n", dump_json(responder->settings()), "\n", compute.dtype));
+                           "\n", dump_json(responder->settings()), "\n", compute.dtype,
+                           compute.deterministic));
 }
 
 Json answered_record(const AnswerInput& input, const Answer& answer) {

@@ -105,11 +105,16 @@ struct ComputeSection {
   std::string device = "auto";
   std::string precision = "auto";
   std::int64_t threads = 0;
+  bool deterministic = false;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("device", self.device, "auto, cpu, cuda or cuda:N.");
     visit("precision", self.precision, "Matrix products in fp32 or bf16.",
           OneOf{{"auto", "fp32", "bf16"}});
+    visit(
+        "deterministic", self.deterministic,
+        "Generated tokens and their log-probabilities are the same to the last bit alone, in any "
+        "batch and in any order (on the CPU); no operation whose result may differ between runs.");
     visit("threads", self.threads, "Threads for computing; 0: the cores that this process may use.",
           Range<std::int64_t>{0, 1024});
   }

@@ -4,7 +4,10 @@
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "infer/engine.h"
+#include "ops/backend.h"
 #include "support/device.h"
 
 namespace llmctl::test {
@@ -46,7 +49,7 @@ class EngineLlama : public ::testing::Test {
       request.logprobs = 0;
     }
     std::vector<GeneratedTokens> answers;
-    for (auto& samples : generate_tokens(*model, some, engine, Context())) {
+    for (auto& samples : generate_tokens(*model, some, engine, context)) {
       answers.push_back(std::move(samples.front()));
     }
     return answers;
@@ -55,6 +58,7 @@ class EngineLlama : public ::testing::Test {
   std::unique_ptr<Model> model = small_llama();
   SamplingOptions options;
   EngineOptions engine;
+  Context context;
   std::vector<GenerationRequest> requests;
 };
 
@@ -104,6 +108,36 @@ TEST_F(EngineLlama, TheCacheChangesNothing) {
   }
 }
 
+/// The tokens and log-probabilities of each request, to the last bit.
+TEST_F(EngineLlama, DeterministicAnswersAreTheSameInAnyCompany) {
+  set_deterministic(true);
+  for (const at::ScalarType compute : {at::kFloat, at::kBFloat16}) {
+    for (const bool sample : {false, true}) {
+      context.compute = compute;
+      options.do_sample = sample;
+      std::vector<GeneratedTokens> alone;
+      for (const GenerationRequest& request : requests) alone.push_back(generate({request})[0]);
+      for (const auto& [batch, prefill] : {std::pair{1, 1}, {2, 5}, {3, 1024}, {16, 7}, {16, 64}}) {
+        engine.batch_size = batch;
+        engine.prefill_tokens = prefill;
+        for (const bool backwards : {false, true}) {
+          std::vector<GenerationRequest> some = requests;
+          if (backwards) std::reverse(some.begin(), some.end());
+          auto together = generate(some);
+          if (backwards) std::reverse(together.begin(), together.end());
+          for (std::size_t i = 0; i < alone.size(); ++i) {
+            EXPECT_EQ(together[i].ids, alone[i].ids) << batch << " " << prefill << " row " << i;
+            EXPECT_EQ(together[i].logprobs, alone[i].logprobs)
+                << batch << " " << prefill << " row " << i;
+          }
+        }
+      }
+      engine = {};
+    }
+  }
+  set_deterministic(false);
+}
+
 TEST_F(EngineLlama, FillsTheContextToItsEnd) {
   options.max_new_tokens = 1000;
   const auto result = generate({requests[5]})[0];
@@ -116,7 +150,6 @@ TEST_F(EngineLlama, LeavesTheModelTrainable) {
   Sequence input;
   input.ids =
       at::tensor(std::vector<std::int64_t>{1, 2, 3}, at::kLong).unsqueeze(0).to(model->device());
-  Context context;
   context.train = true;
   const at::Tensor hidden = model->hidden(input, context);
   model->lm_loss(hidden[0], input.ids[0], context).backward();
