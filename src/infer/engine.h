@@ -60,6 +60,8 @@ class Engine {
   void cancel(Id id);
   /// Whether there is nothing to do.
   bool idle() const { return waiting_.empty() && jobs_.empty(); }
+  /// Requests that have not begun.
+  std::size_t waiting() const { return waiting_.size(); }
   /// One forward pass, and the requests that it completed. After an error (kInternal for logits
   /// that are not finite, what the device reports) all requests are gone.
   std::vector<Finished> step();

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/in_order.h"
 #include "base/log.h"
 #include "base/output.h"
 #include "base/signals.h"
@@ -16,10 +17,10 @@
 namespace llmctl {
 namespace {
 
-std::string key_of(const std::vector<Json>& inputs, const std::string& digest, std::size_t chunk) {
+std::string key_of(const std::vector<Json>& inputs, const std::string& digest, std::size_t group) {
   Sha256 hash;
   hash.update(digest);
-  hash.update(concat("\n", chunk, "\n"));
+  hash.update(concat("\n", group, "\n"));
   for (const Json& input : inputs) {
     hash.update(dump_json(input));
     hash.update("\n");
@@ -60,14 +61,14 @@ struct JobFiles {
   std::string key;
 
   JobFiles(const std::vector<Json>& inputs, const fs::path& output, const std::string& digest,
-           std::size_t chunk) {
+           std::size_t group) {
     // A link stays one: its target is written.
     std::error_code error;
     target = fs::is_symlink(output, error) ? fs::weakly_canonical(output) : output;
     finished = target.string() + ".key";
     partial = target.string() + ".partial";
     key_file = partial.string() + ".key";
-    key = key_of(inputs, digest, chunk);
+    key = key_of(inputs, digest, group);
   }
 
   bool is_finished() const {
@@ -84,11 +85,11 @@ struct JobFiles {
     return true;
   }
 
-  /// How many inputs an earlier call answered; cuts the file behind the last complete chunk.
-  std::size_t resume(std::size_t inputs, std::size_t chunk) const {
+  /// How many inputs an earlier call answered; cuts the file behind the last complete group.
+  std::size_t resume(std::size_t inputs, std::size_t group) const {
     if (!is_begun()) return 0;
     std::size_t done = complete_lines(partial, inputs).second;
-    if (done < inputs) done -= done % chunk;
+    if (done < inputs) done -= done % group;
     std::error_code error;
     fs::resize_file(partial, complete_lines(partial, done).first, error);
     require(!error, ErrorCode::kCannotCreate, partial.string(), ": ", error.message());
@@ -96,23 +97,20 @@ struct JobFiles {
   }
 };
 
-/// Answers chunk by chunk until all are there or a signal asks for a stop.
-void answer_all(const std::vector<Json>& inputs, std::size_t chunk, const AnswerInputs& answer,
+/// Answers until all are there or a signal asks for a stop.
+void answer_all(const std::vector<Json>& inputs, const AnswerInputs& answer,
                 const std::function<void(const std::string&)>& write, BatchFileOutcome& outcome) {
   Progress progress("generate", inputs.size());
   progress.update(outcome.done);
   const GracefulStop graceful;
+  InOrder<Json> in_order(outcome.done, [&](std::size_t, const Json& line) {
+    write(dump_json(line) + "\n");
+    ++outcome.done;
+  });
   try {
-    while (outcome.done < inputs.size()) {
-      stop_if_asked();
-      const std::span<const Json> some =
-          std::span(inputs).subspan(outcome.done, std::min(chunk, inputs.size() - outcome.done));
-      std::string lines;
-      for (const Json& line : answer(outcome.done, some, progress)) lines += dump_json(line) + "\n";
-      write(lines);
-      outcome.done += some.size();
-      progress.update(outcome.done);
-    }
+    stop_if_asked();
+    answer(outcome.done, std::span(inputs).subspan(outcome.done), progress,
+           [&](std::size_t index, Json line) { in_order.give(index, std::move(line)); });
     progress.finish();
   } catch (const Interrupted& interrupted) {
     outcome.exit_status = 128 + interrupted.signal();
@@ -122,20 +120,20 @@ void answer_all(const std::vector<Json>& inputs, std::size_t chunk, const Answer
 }  // namespace
 
 void check_batch_file(const std::vector<Json>& inputs, const fs::path& output,
-                      const std::string& digest, std::size_t chunk, bool overwrite) {
+                      const std::string& digest, std::size_t group, bool overwrite) {
   if (is_standard_output(output) || is_special_file(output)) return;
-  const JobFiles files(inputs, output, digest, chunk);
+  const JobFiles files(inputs, output, digest, group);
   if (!overwrite && files.is_finished()) return;
   check_output_file(output, overwrite);
   if (!overwrite) files.is_begun();
 }
 
 BatchFileOutcome answer_batch_file(const std::vector<Json>& inputs, const fs::path& output,
-                                   const std::string& digest, std::size_t chunk,
+                                   const std::string& digest, std::size_t group,
                                    const AnswerInputs& answer, bool overwrite) {
   BatchFileOutcome outcome;
   if (is_standard_output(output)) {
-    answer_all(inputs, chunk, answer, write_stdout, outcome);
+    answer_all(inputs, answer, write_stdout, outcome);
     return outcome;
   }
   if (is_special_file(output)) {
@@ -144,10 +142,10 @@ BatchFileOutcome answer_batch_file(const std::vector<Json>& inputs, const fs::pa
       file.write(lines);
       file.flush();
     };
-    answer_all(inputs, chunk, answer, write, outcome);
+    answer_all(inputs, answer, write, outcome);
     return outcome;
   }
-  const JobFiles files(inputs, output, digest, chunk);
+  const JobFiles files(inputs, output, digest, group);
   const auto& [target, finished, partial, key_file, key] = files;
   if (!overwrite && files.is_finished()) {
     log_info(output, ": is finished; all ", inputs.size(), " answers are there");
@@ -160,7 +158,7 @@ BatchFileOutcome answer_batch_file(const std::vector<Json>& inputs, const fs::pa
     fs::remove(partial, error);
     fs::remove(key_file, error);
   }
-  outcome.resumed = outcome.done = files.resume(inputs.size(), chunk);
+  outcome.resumed = outcome.done = files.resume(inputs.size(), group);
   if (outcome.resumed > 0) {
     log_info("going on with ", partial.string(), ": ", outcome.resumed, " of ", inputs.size(),
              " are there");
@@ -172,7 +170,7 @@ BatchFileOutcome answer_batch_file(const std::vector<Json>& inputs, const fs::pa
             ": writing failed: ", std::strerror(errno), "; ", outcome.done, " of ", inputs.size(),
             " answers are kept, the same command goes on from there");
   };
-  answer_all(inputs, chunk, answer, write, outcome);
+  answer_all(inputs, answer, write, outcome);
   require(file.sync(), ErrorCode::kIo, partial.string(),
           ": writing failed: ", std::strerror(errno));
   if (outcome.exit_status != 0) return outcome;

@@ -211,80 +211,128 @@ EngineOptions engine_options(const GenerationSettings& settings, const Tokenizer
   return options;
 }
 
+/// A prompt under way.
+struct TextGenerator::Work {
+  std::size_t index = 0;
+  std::shared_ptr<const GenerationSettings> own;  // its stop strings are the texts'
+  std::vector<GrowingText> texts;                 // of the samples
+  bool with_logprobs = false, shortened = false;
+};
+
+TextGenerator::TextGenerator(Engine& engine, const ModelFacts& facts,
+                             const std::shared_ptr<const Tokenizer>& tokenizer,
+                             const GenerationSettings& settings, TextProgress progress)
+    : engine_(engine),
+      facts_(facts),
+      // What the model writes may be in other words than what it reads.
+      target_(tokenizer, &tokenizer->target()),
+      settings_(settings),
+      progress_(std::move(progress)) {}
+
+TextGenerator::~TextGenerator() {
+  for (const auto& [id, work] : works_) engine_.cancel(id);
+}
+
+void TextGenerator::submit(EncodedPrompt prompt) {
+  const std::size_t index = submitted_++;
+  const GenerationSettings& settings = prompt.settings_or(settings_);
+  const auto samples = static_cast<std::size_t>(settings.samples);
+  const std::string reason = too_long_reason(facts_, prompt, settings);
+  if (!reason.empty() && settings.too_long == TooLong::kSkip) {
+    GeneratedText skipped;
+    skipped.finish_reason = "skipped";
+    skipped.note = "the prompt " + reason;
+    done_.emplace_back(index, std::vector<GeneratedText>(samples, skipped));
+    complete_ += samples;
+    if (!progress_.on_text) return;
+    for (std::size_t s = 0; s < samples; ++s) progress_.on_text({index, s, "", true});
+    return;
+  }
+  if (!reason.empty()) shorten(facts_, prompt, settings);
+  GenerationRequest request = make_request(facts_, prompt, settings);
+  request.number = progress_.first_prompt + index + 1;
+  request.stream = (progress_.first_prompt + index) * kStreams;
+  auto work = std::make_unique<Work>();
+  work->index = index;
+  work->own = prompt.settings;
+  work->with_logprobs = request.logprobs.has_value();
+  work->shortened = !reason.empty();
+  for (std::size_t s = 0; s < samples; ++s) {
+    work->texts.emplace_back(target_, prompt.continues, settings.stop);
+  }
+  ChooserEvents events = events_of(*work);
+  works_[engine_.submit(std::move(request), std::move(events))] = std::move(work);
+}
+
+ChooserEvents TextGenerator::events_of(Work& work) {
+  ChooserEvents events;
+  events.token = [this, &work](std::size_t sample, TokenId id) {
+    const bool done = work.texts[sample].push(id);
+    give(work, sample, false);
+    ++written_;
+    if (progress_.on_token) progress_.on_token(complete_, written_);
+    return done;
+  };
+  events.end = [this, &work](std::size_t sample, const GeneratedTokens&) {
+    work.texts[sample].finish();
+    ++complete_;
+    give(work, sample, true);
+  };
+  return events;
+}
+
+void TextGenerator::give(Work& work, std::size_t sample, bool last) {
+  if (!progress_.on_text) return;
+  std::string text = work.texts[sample].take();
+  if (!text.empty() || last) progress_.on_text({work.index, sample, std::move(text), last});
+}
+
+std::vector<TextGenerator::Done> TextGenerator::step() {
+  std::vector<Done> done = std::exchange(done_, {});
+  if (works_.empty()) return done;
+  std::vector<Engine::Finished> finished;
+  try {
+    finished = engine_.step();
+  } catch (...) {
+    for (const auto& [id, work] : works_) engine_.cancel(id);
+    works_.clear();
+    throw;
+  }
+  for (Engine::Finished& one : finished) {
+    const auto found = works_.find(one.id);
+    done.emplace_back(found->second->index, finish(*found->second, one.answers));
+    works_.erase(found);
+  }
+  return done;
+}
+
+std::vector<GeneratedText> TextGenerator::finish(Work& work,
+                                                 std::vector<GeneratedTokens>& answers) const {
+  std::vector<GeneratedText> texts;
+  for (std::size_t s = 0; s < answers.size(); ++s) {
+    GeneratedTokens& answer = answers[s];
+    GeneratedText& text = texts.emplace_back();
+    text.text = work.texts[s].text();
+    text.with_logprobs = work.with_logprobs;
+    if (text.with_logprobs) text.logprobs = chosen_tokens(*target_, answer);
+    text.ids = std::move(answer.ids);
+    text.finish_reason = answer.reason == FinishReason::kStop ? "stop" : "length";
+    text.out_of_positions = answer.reason == FinishReason::kPositions;
+    text.shortened = work.shortened;
+  }
+  return texts;
+}
+
 std::vector<std::vector<GeneratedText>> generate_texts(
     Engine& engine, const ModelFacts& facts, const std::shared_ptr<const Tokenizer>& tokenizer,
     const std::vector<EncodedPrompt>& prompts, const GenerationSettings& settings,
     const TextProgress& progress) {
   check_prompts(facts, prompts, settings);
-  // What the model writes may be in other words than what it reads.
-  const std::shared_ptr<const Tokenizer> target(tokenizer, &tokenizer->target());
-
-  std::vector<std::vector<GeneratedText>> results;
-  std::size_t complete = 0, written = 0;
-  const auto give = [&](std::size_t prompt, std::size_t sample, std::string text, bool last) {
-    if (!progress.on_text || (text.empty() && !last)) return;
-    progress.on_text({prompt, sample, std::move(text), last});
-  };
-  std::vector<GenerationRequest> requests;
-  std::vector<std::size_t> prompt_of;           // the requests' prompts
-  std::vector<std::vector<GrowingText>> texts;  // of the requests' samples
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    EncodedPrompt prompt = prompts[i];
-    const GenerationSettings& own = prompts[i].settings_or(settings);
-    const auto samples = static_cast<std::size_t>(own.samples);
-    results.emplace_back(samples);
-    const std::string reason = too_long_reason(facts, prompt, settings);
-    if (!reason.empty() && own.too_long == TooLong::kSkip) {
-      for (std::size_t s = 0; s < samples; ++s) {
-        results[i][s].finish_reason = "skipped";
-        results[i][s].note = "the prompt " + reason;
-        ++complete;
-        give(i, s, "", true);
-      }
-      continue;
-    }
-    if (!reason.empty()) shorten(facts, prompt, settings);
-    for (GeneratedText& result : results[i]) result.shortened = !reason.empty();
-    GenerationRequest request = make_request(facts, prompt, settings);
-    request.number = progress.first_prompt + i + 1;
-    request.stream = (progress.first_prompt + i) * kStreams;
-    requests.push_back(std::move(request));
-    prompt_of.push_back(i);
-    std::vector<GrowingText>& growing = texts.emplace_back();
-    for (std::size_t s = 0; s < samples; ++s) {
-      growing.emplace_back(target, prompt.continues, own.stop);
-    }
-  }
-
-  GenerationEvents events;
-  events.token = [&](std::size_t request, std::size_t sample, TokenId id) {
-    GrowingText& text = texts[request][sample];
-    const bool done = text.push(id);
-    give(prompt_of[request], sample, text.take(), false);
-    ++written;
-    if (progress.on_token) progress.on_token(complete, written);
-    return done;
-  };
-  events.end = [&](std::size_t request, std::size_t sample, const GeneratedTokens&) {
-    GrowingText& text = texts[request][sample];
-    text.finish();
-    ++complete;
-    give(prompt_of[request], sample, text.take(), true);
-  };
-  std::vector<std::vector<GeneratedTokens>> tokens =
-      generate_tokens(engine, facts, requests, events);
-
-  for (std::size_t r = 0; r < tokens.size(); ++r) {
-    for (std::size_t s = 0; s < tokens[r].size(); ++s) {
-      GeneratedText& result = results[prompt_of[r]][s];
-      GeneratedTokens& answer = tokens[r][s];
-      result.text = texts[r][s].text();
-      result.with_logprobs = requests[r].logprobs.has_value();
-      if (result.with_logprobs) result.logprobs = chosen_tokens(*target, answer);
-      result.ids = std::move(answer.ids);
-      result.finish_reason = answer.reason == FinishReason::kStop ? "stop" : "length";
-      result.out_of_positions = answer.reason == FinishReason::kPositions;
-    }
+  std::vector<std::vector<GeneratedText>> results(prompts.size());
+  TextGenerator generator(engine, facts, tokenizer, settings, progress);
+  for (const EncodedPrompt& prompt : prompts) generator.submit(prompt);
+  while (!generator.idle()) {
+    for (auto& [index, texts] : generator.step()) results[index] = std::move(texts);
   }
   return results;
 }

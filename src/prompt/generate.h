@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "infer/engine.h"
@@ -108,9 +110,46 @@ struct TextProgress {
 };
 
 /// Continues prompts with a causal model, or answers them with an encoder-decoder (in the
-/// tokenizer's target vocabulary): result[i][s] is sample s of prompt i. A text ends with an eos
-/// token, at a stop string wherever it falls in the tokens, or by length. The engine keeps what it
-/// knows for the next call. kData as check_prompts().
+/// tokenizer's target vocabulary), as many at a time as the engine has room for. A text ends with
+/// an eos token, at a stop string wherever it falls in the tokens, or by length.
+class TextGenerator {
+ public:
+  /// What is named here outlives it. The engine keeps what it knows for the next one.
+  TextGenerator(Engine& engine, const ModelFacts& facts,
+                const std::shared_ptr<const Tokenizer>& tokenizer,
+                const GenerationSettings& settings, TextProgress progress = {});
+  ~TextGenerator();  ///< cancels what is not done
+  TextGenerator(const TextGenerator&) = delete;
+  TextGenerator& operator=(const TextGenerator&) = delete;
+
+  /// Queues the next prompt, which check_prompts() has let pass: the first one is number 0.
+  void submit(EncodedPrompt prompt);
+  /// Whether nothing is queued, under way or to be handed out.
+  bool idle() const { return done_.empty() && works_.empty(); }
+  /// Prompts that wait until there is room.
+  std::size_t waiting() const { return engine_.waiting(); }
+  /// The samples of a prompt, by its number.
+  using Done = std::pair<std::size_t, std::vector<GeneratedText>>;
+  /// One forward pass, and the prompts that it completed.
+  std::vector<Done> step();
+
+ private:
+  struct Work;
+  ChooserEvents events_of(Work& work);
+  void give(Work& work, std::size_t sample, bool last);
+  std::vector<GeneratedText> finish(Work& work, std::vector<GeneratedTokens>& answers) const;
+
+  Engine& engine_;
+  const ModelFacts& facts_;
+  const std::shared_ptr<const Tokenizer> target_;
+  const GenerationSettings& settings_;
+  const TextProgress progress_;
+  std::map<Engine::Id, std::unique_ptr<Work>> works_;
+  std::vector<Done> done_;  // without having begun: what is too long
+  std::size_t submitted_ = 0, complete_ = 0, written_ = 0;
+};
+
+/// All prompts: result[i][s] is sample s of prompt i. kData as check_prompts().
 std::vector<std::vector<GeneratedText>> generate_texts(
     Engine& engine, const ModelFacts& facts, const std::shared_ptr<const Tokenizer>& tokenizer,
     const std::vector<EncodedPrompt>& prompts, const GenerationSettings& settings,

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/in_order.h"
 #include "base/log.h"
 #include "base/output.h"
 #include "base/terminal.h"
@@ -170,62 +171,59 @@ void add_notes(Json& record, const std::vector<std::string>& notes) {
 /// The progress of answers, with the tokens of a second.
 class AnswerMeter {
  public:
-  /// `progress` may be null.
-  AnswerMeter(Progress* progress, GenerationReport& report)
-      : progress_(progress), report_(report) {}
+  /// `progress` may be null; `done` answers are there.
+  AnswerMeter(Progress* progress, GenerationReport& report, std::size_t done)
+      : progress_(progress), report_(report), done_(done) {}
 
-  /// For the answers of inputs[first], …: `count` of them.
-  AnswerEvents events(std::size_t first, std::size_t count, TextStream text) {
-    const std::size_t before = report_.tokens;
-    return {std::move(text), [this, first, count, before](std::size_t answers, std::size_t tokens) {
-              report_.tokens = before + tokens;
-              const Clock::time_point now = Clock::now();
-              if (!progress_ || now - shown_ < std::chrono::milliseconds(100)) return;
-              shown_ = now;
-              const double seconds = std::chrono::duration<double>(now - start_).count();
-              const double rate = static_cast<double>(report_.tokens) / std::max(seconds, 1e-3);
-              progress_->update(first + std::min(answers, count), format_count(rate) + " tokens/s");
+  AnswerEvents events(TextStream text) {
+    return {std::move(text), [this](std::size_t, std::size_t tokens) {
+              report_.tokens = tokens;
+              show();
             }};
+  }
+  void answered() {
+    ++done_;
+    show();
   }
 
  private:
   using Clock = std::chrono::steady_clock;
+  void show() {
+    const Clock::time_point now = Clock::now();
+    if (!progress_ || now - shown_ < std::chrono::milliseconds(100)) return;
+    shown_ = now;
+    const double seconds = std::chrono::duration<double>(now - start_).count();
+    const double rate = static_cast<double>(report_.tokens) / std::max(seconds, 1e-3);
+    progress_->update(done_, report_.tokens > 0 ? format_count(rate) + " tokens/s" : "");
+  }
+
   Progress* progress_;
   GenerationReport& report_;
+  std::size_t done_;
   Clock::time_point start_ = Clock::now(), shown_;
 };
 
-/// Gives the answers to the sink; those of a file batch by batch.
+/// Gives the answers to the sink, in order, each as soon as those before it are there.
 void hand_out(Responder& responder, const std::vector<AnswerInput>& inputs, bool file,
               const AnswerSink& sink, GenerationReport& report) {
   std::optional<Progress> progress;
-  if (file) progress.emplace("generate", inputs.size());
-  AnswerMeter meter(progress ? &*progress : nullptr, report);
-  const std::size_t chunk = file ? static_cast<std::size_t>(responder.batch_size()) : inputs.size();
-  while (report.done < inputs.size()) {
-    if (progress) progress->update(report.done);
-    const auto part =
-        std::span(inputs).subspan(report.done, std::min(chunk, inputs.size() - report.done));
-    TextStream text;
-    if (sink.text) {
-      text = [&](AnswerPiece piece) {
-        piece.input += report.done;
-        sink.text(piece);
-      };
+  if (file) progress.emplace("generate", inputs.size()).update(0);
+  AnswerMeter meter(progress ? &*progress : nullptr, report, 0);
+  InOrder<std::unique_ptr<Answer>> in_order(0, [&](std::size_t i, std::unique_ptr<Answer> answer) {
+    Json record = answered_record(inputs[i], *answer);
+    if (i == 0) {
+      // Of an only answer all notes are known by now.
+      if (inputs.size() == 1) report.add_notes(responder.notes());
+      add_notes(record, report.notes);
     }
-    const AnswerList answers =
-        responder.answer(part, report.done, meter.events(report.done, part.size(), text));
-    for (std::size_t i = 0; i < part.size(); ++i) {
-      Json record = answered_record(part[i], *answers[i]);
-      if (report.done + i == 0) {
-        // Of an only answer all notes are known by now.
-        if (inputs.size() == 1) report.add_notes(responder.notes());
-        add_notes(record, report.notes);
-      }
-      sink.answer(record, answers[i]->text());
-    }
-    report.done += part.size();
-  }
+    ++report.done;
+    sink.answer(record, answer->text());
+  });
+  responder.answer_each(inputs, 0, meter.events(sink.text),
+                        [&](std::size_t i, std::unique_ptr<Answer> answer) {
+                          meter.answered();
+                          in_order.give(i, std::move(answer));
+                        });
 }
 
 /// Settings that decide nothing for this model and these inputs.
@@ -266,11 +264,6 @@ struct Preparation {
     std::vector<Json> records;
     for (const AnswerInput& input : inputs) records.push_back(input.record);
     return records;
-  }
-  /// Answers between two states of an output file that a later call goes on with.
-  std::size_t chunk() const {
-    // Answers that somebody may be reading come batch by batch.
-    return static_cast<std::size_t>(answering.responder->batch_size()) * (is_read_along() ? 1 : 4);
   }
   bool is_read_along() const {
     return is_standard_output(config.output.file) || is_special_file(config.output.file);
@@ -316,21 +309,23 @@ GenerationReport run_generation(const JsonDocument& document, const GenerationFl
     hand_out(responder, inputs, !config.input.file.empty(), sink, report);
   } else {
     report.file = config.output.file;
-    std::optional<AnswerMeter> meter;
-    const auto answer = [&](std::size_t first, std::span<const Json> some, Progress& progress) {
-      const auto part = std::span(inputs).subspan(first, some.size());
-      if (!meter) meter.emplace(&progress, report);
-      const AnswerList answers =
-          responder.answer(part, first, meter->events(first, part.size(), {}));
-      std::vector<Json> lines;
-      for (std::size_t i = 0; i < part.size(); ++i)
-        lines.push_back(answered_record(part[i], *answers[i]));
-      // A file has its report beside it; who reads along has nothing but the lines.
-      if (made.is_read_along() && first == 0) add_notes(lines.front(), report.notes);
-      return lines;
+    const auto answer = [&](std::size_t first, std::span<const Json> some, Progress& progress,
+                            const GiveLine& give) {
+      AnswerMeter meter(&progress, report, first);
+      responder.answer_each(std::span(inputs).subspan(first, some.size()), first, meter.events({}),
+                            [&](std::size_t i, std::unique_ptr<Answer> done) {
+                              Json line = answered_record(inputs[first + i], *done);
+                              // A file has its report beside it; who reads along has nothing but
+                              // the lines.
+                              if (made.is_read_along() && first + i == 0)
+                                add_notes(line, report.notes);
+                              meter.answered();
+                              give(first + i, std::move(line));
+                            });
     };
     const auto outcome = answer_batch_file(made.records(), report.file, answering.digest(),
-                                           made.chunk(), answer, flags.overwrite);
+                                           static_cast<std::size_t>(responder.group_size()), answer,
+                                           flags.overwrite);
     report.done = outcome.done;
     report.done_before = outcome.resumed;
     report.exit_status = outcome.exit_status;
@@ -356,7 +351,8 @@ GenerationPlan plan_generation(const JsonDocument& document, const GenerationFla
   const Preparation made = prepare(document, flags, false);
   const GenerateConfig& config = made.config;
   if (!config.output.file.empty() && config.input.file != "-") {
-    check_batch_file(made.records(), config.output.file, made.answering.digest(), made.chunk(),
+    check_batch_file(made.records(), config.output.file, made.answering.digest(),
+                     static_cast<std::size_t>(made.answering.responder->group_size()),
                      flags.overwrite);
   }
   const std::string input = !config.input.file.empty() ? config.input.file

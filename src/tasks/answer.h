@@ -70,6 +70,8 @@ struct AnswerEvents {
   std::function<void(std::size_t answers, std::size_t tokens)> progress = {};
 };
 
+using AnswerGiver = std::function<void(std::size_t input, std::unique_ptr<Answer> answer)>;
+
 /// Answers inputs with a model that outlives it.
 class Responder {
  public:
@@ -83,6 +85,13 @@ class Responder {
   /// file is answered the same however it is cut. Only answers of generated text have events.
   virtual AnswerList answer(std::span<const AnswerInput> inputs, std::size_t first,
                             const AnswerEvents& events) = 0;
+  /// The same for many inputs: each answer is given away when it is there, in any order, by its
+  /// index in the call.
+  virtual void answer_each(std::span<const AnswerInput> inputs, std::size_t first,
+                           const AnswerEvents& events, const AnswerGiver& give);
+  /// Answers may depend in their last digits on the inputs that are answered together: groups of so
+  /// many, counted from the first of all.
+  virtual std::int64_t group_size() const { return batch_size(); }
   /// All settings that decide the answers beside the model and its tokenizer.
   virtual Json settings() const = 0;
   /// What the user should know of the settings, a line each.

@@ -263,39 +263,70 @@ void TextResponder::check(std::span<const AnswerInput> inputs) const {
 
 AnswerList TextResponder::answer(std::span<const AnswerInput> inputs, std::size_t first,
                                  const AnswerEvents& events) {
-  std::vector<EncodedPrompt> prompts;
-  std::vector<std::string> echoes;  // what stands before the answers
+  AnswerList answers(inputs.size());
+  answer_each(inputs, first, events, [&](std::size_t index, std::unique_ptr<Answer> answer) {
+    answers[index] = std::move(answer);
+  });
+  return answers;
+}
+
+void TextResponder::answer_each(std::span<const AnswerInput> inputs, std::size_t first,
+                                const AnswerEvents& events, const AnswerGiver& give) {
   AnswerOrder order(events.text, form_->trims());
-  for (const AnswerInput& input : inputs) {
-    FittedPrompt fitted = encode(input);
-    shortened_ += fitted.cut.any();
-    cut_ += fitted.cut;
-    const GenerationSettings& settings = fitted.prompt.settings_or(*generation_);
-    if (fitted.prompt.settings) note_own(settings);
-    const bool skipped = settings.too_long == TooLong::kSkip &&
-                         !too_long_reason(model_.facts(), fitted.prompt, settings).empty();
-    const bool echoed = settings.echo && fitted.prompt.continues && !skipped;
-    not_echoed_ += settings.echo && !fitted.prompt.continues;
-    echoes.push_back(echoed ? prompt_of(input) : "");
-    for (std::int64_t s = 0; s < settings.samples; ++s)
-      order.add(prompts.size(), static_cast<std::size_t>(s), echoes.back());
-    prompts.push_back(std::move(fitted.prompt));
-  }
   TextProgress progress{{}, events.progress, first};
   if (events.text) progress.on_text = [&](const TextPiece& piece) { order.push(piece); };
-  AnswerList answers;
-  for (auto& samples :
-       generate_texts(engine_, model_.facts(), tokenizer_, prompts, *generation_, progress)) {
-    skipped_ += samples.front().finish_reason == "skipped";
-    shortened_ += samples.front().shortened;
-    for (GeneratedText& sample : samples) {
-      out_of_positions_ += sample.out_of_positions;
-      if (form_->trims()) sample.text = std::string(trim(sample.text));
-      sample.text.insert(0, echoes[answers.size()]);
+  TextGenerator generator(engine_, model_.facts(), tokenizer_, *generation_, std::move(progress));
+  std::vector<std::string> echoes;   // what stands before the answers
+  std::vector<EncodedPrompt> ahead;  // not submitted yet
+  const auto read = [&] {
+    const AnswerInput& input = inputs[echoes.size()];
+    FittedPrompt fitted = encode(input);
+    const GenerationSettings& settings = count(fitted);
+    const bool echoed = settings.echo && fitted.prompt.continues && !is_skipped(fitted.prompt);
+    echoes.push_back(echoed ? prompt_of(input) : "");
+    for (std::int64_t s = 0; s < settings.samples; ++s)
+      order.add(echoes.size() - 1, static_cast<std::size_t>(s), echoes.back());
+    return std::move(fitted.prompt);
+  };
+  // Texts are passed on in an order that must be known whole; else no more is read than soon
+  // begins.
+  while (events.text && echoes.size() < inputs.size()) ahead.push_back(read());
+  for (EncodedPrompt& prompt : ahead) generator.submit(std::move(prompt));
+  const auto enough = static_cast<std::size_t>(generation_->batch_size);
+  while (!generator.idle() || echoes.size() < inputs.size()) {
+    while (generator.waiting() < enough && echoes.size() < inputs.size()) generator.submit(read());
+    for (auto& [index, samples] : generator.step()) {
+      give(index, finished_answer(std::move(samples), echoes[index]));
+      echoes[index].clear();
     }
-    answers.push_back(std::make_unique<TextAnswer>(std::move(samples)));
   }
-  return answers;
+}
+
+/// Notes what is to be told of a prompt; its settings.
+const GenerationSettings& TextResponder::count(const FittedPrompt& fitted) {
+  shortened_ += fitted.cut.any();
+  cut_ += fitted.cut;
+  const GenerationSettings& settings = fitted.prompt.settings_or(*generation_);
+  if (fitted.prompt.settings) note_own(settings);
+  not_echoed_ += settings.echo && !fitted.prompt.continues;
+  return settings;
+}
+
+bool TextResponder::is_skipped(const EncodedPrompt& prompt) const {
+  return prompt.settings_or(*generation_).too_long == TooLong::kSkip &&
+         !too_long_reason(model_.facts(), prompt, *generation_).empty();
+}
+
+std::unique_ptr<Answer> TextResponder::finished_answer(std::vector<GeneratedText> samples,
+                                                       const std::string& echo) {
+  skipped_ += samples.front().finish_reason == "skipped";
+  shortened_ += samples.front().shortened;
+  for (GeneratedText& sample : samples) {
+    out_of_positions_ += sample.out_of_positions;
+    if (form_->trims()) sample.text = std::string(trim(sample.text));
+    sample.text.insert(0, echo);
+  }
+  return std::make_unique<TextAnswer>(std::move(samples));
 }
 
 /// Counts what the command's own notes do not say.

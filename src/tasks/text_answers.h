@@ -102,6 +102,9 @@ class TextResponder : public Responder {
   void check(std::span<const AnswerInput> inputs) const override;
   AnswerList answer(std::span<const AnswerInput> inputs, std::size_t first,
                     const AnswerEvents& events) override;
+  void answer_each(std::span<const AnswerInput> inputs, std::size_t first,
+                   const AnswerEvents& events, const AnswerGiver& give) override;
+  std::int64_t group_size() const override { return 1; }
   Json settings() const override;
   std::int64_t batch_size() const override { return generation_->batch_size; }
   std::vector<std::string> notes() const override;
@@ -116,6 +119,10 @@ class TextResponder : public Responder {
   using Settings = std::shared_ptr<const GenerationSettings>;
 
   FittedPrompt encode(const AnswerInput& input) const;
+  const GenerationSettings& count(const FittedPrompt& fitted);
+  bool is_skipped(const EncodedPrompt& prompt) const;
+  std::unique_ptr<Answer> finished_answer(std::vector<GeneratedText> samples,
+                                          const std::string& echo);
   std::size_t prompt_room(const GenerationSettings& settings) const;
   Settings resolve(const Json& section) const;
   Settings own_settings(const AnswerInput& input) const;

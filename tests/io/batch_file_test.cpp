@@ -25,11 +25,25 @@ class BatchFile : public ::testing::Test {
     set_log_level(LogLevel::kOff);
     for (int i = 0; i < 20; ++i) inputs.push_back({{"prompt", std::to_string(i)}});
   }
-  static std::vector<Json> echo(std::size_t first, std::span<const Json> some, Progress&) {
+  static std::vector<Json> answers(std::size_t first, std::span<const Json> some) {
     std::vector<Json> out;
-    for (const Json& input : some) out.push_back({{"answer", input["prompt"]}, {"chunk", first}});
+    for (const Json& input : some) out.push_back({{"answer", input["prompt"]}, {"group", first}});
     return out;
   }
+  /// Answers six inputs at a time, each group's last one first.
+  template <class Group>
+  static AnswerInputs grouped(Group group) {
+    return
+        [group](std::size_t first, std::span<const Json> inputs, Progress&, const GiveLine& give) {
+          for (std::size_t done = 0; done < inputs.size(); done += 6) {
+            stop_if_asked();
+            const auto some = inputs.subspan(done, std::min<std::size_t>(6, inputs.size() - done));
+            const std::vector<Json> lines = group(first + done, some);
+            for (std::size_t i = lines.size(); i-- > 0;) give(first + done + i, lines[i]);
+          }
+        };
+  }
+  const AnswerInputs echo = grouped(answers);
   std::filesystem::path out() const { return dir / "out.jsonl"; }
   std::filesystem::path partial() const { return dir / "out.jsonl.partial"; }
 
@@ -43,26 +57,26 @@ TEST_F(BatchFile, WritesAnswersInOrder) {
   EXPECT_EQ(outcome.resumed, 0u);
   EXPECT_EQ(outcome.exit_status, 0);
   const std::string text = slurp(out());
-  EXPECT_THAT(text, ::testing::StartsWith("{\"answer\":\"0\",\"chunk\":0}\n{\"answer\":\"1\""));
+  EXPECT_THAT(text, ::testing::StartsWith("{\"answer\":\"0\",\"group\":0}\n{\"answer\":\"1\""));
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 20);
   EXPECT_FALSE(std::filesystem::exists(partial()));
   EXPECT_FALSE(std::filesystem::exists(partial().string() + ".key"));
 }
 
-TEST_F(BatchFile, GoesOnBehindTheLastCompleteChunk) {
+TEST_F(BatchFile, GoesOnBehindTheLastCompleteGroup) {
   answer_batch_file(inputs, dir / "straight.jsonl", "key", 6, echo);
   for (const std::size_t dies_at : {0u, 6u, 12u, 18u}) {
     const int status = in_child([&] {
       answer_batch_file(inputs, out(), "key", 6,
-                        [&](std::size_t first, std::span<const Json> some, Progress& progress) {
+                        grouped([&](std::size_t first, std::span<const Json> some) {
                           if (first == dies_at) ::raise(SIGKILL);
-                          return echo(first, some, progress);
-                        });
+                          return answers(first, some);
+                        }));
       return 0;
     });
     ASSERT_EQ(status, 1000 + SIGKILL);
     EXPECT_FALSE(std::filesystem::exists(out()));
-    // A kill in the midst of writing leaves part of a chunk, and half a line.
+    // A kill in the midst of writing leaves part of a group, and half a line.
     const std::string begun = slurp(partial());
     if (dies_at == 12) dir.write("out.jsonl.partial", begun + "{\"answer\":\"12\"}\n{\"answ");
     const BatchFileOutcome outcome = answer_batch_file(inputs, out(), "key", 6, echo);
@@ -72,31 +86,29 @@ TEST_F(BatchFile, GoesOnBehindTheLastCompleteChunk) {
   }
 }
 
-TEST_F(BatchFile, ASignalEndsItBetweenChunks) {
+TEST_F(BatchFile, ASignalEndsItBetweenGroups) {
   const int status = in_child([&] {
     install_signal_handlers();
-    const auto outcome =
-        answer_batch_file(inputs, out(), "key", 6,
-                          [&](std::size_t first, std::span<const Json> some, Progress& progress) {
-                            if (first == 6) ::raise(SIGTERM);
-                            return echo(first, some, progress);
-                          });
+    const auto outcome = answer_batch_file(
+        inputs, out(), "key", 6, grouped([&](std::size_t first, std::span<const Json> some) {
+          if (first == 6) ::raise(SIGTERM);
+          return answers(first, some);
+        }));
     return outcome.done == 12 ? outcome.exit_status : 1;
   });
   EXPECT_EQ(status, 143);
   EXPECT_EQ(answer_batch_file(inputs, out(), "key", 6, echo).resumed, 12u);
 }
 
-TEST_F(BatchFile, ASignalInsideAChunkDropsThatChunk) {
+TEST_F(BatchFile, ASignalInsideAGroupDropsThatGroup) {
   const int status = in_child([&] {
     install_signal_handlers();
-    const auto outcome =
-        answer_batch_file(inputs, out(), "key", 6,
-                          [&](std::size_t first, std::span<const Json> some, Progress& progress) {
-                            if (first == 6) ::raise(SIGINT);
-                            stop_if_asked();  // as the engine does for each token
-                            return echo(first, some, progress);
-                          });
+    const auto outcome = answer_batch_file(
+        inputs, out(), "key", 6, grouped([&](std::size_t first, std::span<const Json> some) {
+          if (first == 6) ::raise(SIGINT);
+          stop_if_asked();  // as the engine does for each token
+          return answers(first, some);
+        }));
     return outcome.done == 6 ? outcome.exit_status : 1;
   });
   EXPECT_EQ(status, 130);
@@ -107,10 +119,10 @@ TEST_F(BatchFile, ASignalInsideAChunkDropsThatChunk) {
 TEST_F(BatchFile, AFinishedFileIsKept) {
   answer_batch_file(inputs, out(), "key", 6, echo);
   const std::string text = slurp(out());
-  const auto never = [](std::size_t, std::span<const Json>, Progress&) -> std::vector<Json> {
+  const auto never = grouped([](std::size_t, std::span<const Json>) -> std::vector<Json> {
     ADD_FAILURE() << "computed again";
     return {};
-  };
+  });
   // The same job is done.
   const BatchFileOutcome again = answer_batch_file(inputs, out(), "key", 6, never);
   EXPECT_EQ(again.done, 20u);
@@ -147,10 +159,10 @@ TEST_F(BatchFile, RefusesTheBeginningOfAnotherJob) {
   const auto interrupt = [&] {
     return in_child([&] {
       answer_batch_file(inputs, out(), "key", 6,
-                        [&](std::size_t first, std::span<const Json> some, Progress& progress) {
+                        grouped([&](std::size_t first, std::span<const Json> some) {
                           if (first == 6) ::raise(SIGKILL);
-                          return echo(first, some, progress);
-                        });
+                          return answers(first, some);
+                        }));
       return 0;
     });
   };

@@ -180,7 +180,8 @@ TEST_F(Generate, DrawsSeveralSamples) {
   }
   EXPECT_EQ(different.size(), 8u);
   // Prompt 2 alone, under its own number, gives the same.
-  const auto alone = generate_texts(model, tokenizer, {"b"}, settings, Context(), {{}, 1});
+  const auto alone =
+      generate_texts(model, tokenizer, {"b"}, settings, Context(), {.first_prompt = 1});
   for (std::size_t s = 0; s < 4; ++s) EXPECT_EQ(alone[0][s].ids, results[1][s].ids);
 }
 
