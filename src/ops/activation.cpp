@@ -8,6 +8,7 @@
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/tanh.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <utility>
@@ -47,24 +48,29 @@ void for_each_row(const at::Tensor& x, const Kernel& kernel) {
                    });
 }
 
-/// activation(x), times a factor where there is one: fp32 on the CPU in one pass each way, keeping
-/// nothing but the inputs.
+/// activation(x), times a factor where there is one: fp32 on the CPU in one pass.
+at::Tensor activate_cpu(const at::Tensor& given, const std::optional<at::Tensor>& given_factor,
+                        Activation activation) {
+  const at::Tensor x = given.contiguous();
+  const at::Tensor factor = given_factor ? given_factor->contiguous() : at::Tensor();
+  const at::Tensor y = at::empty_like(x);
+  const float* const in = x.const_data_ptr<float>();
+  const float* const by = factor.defined() ? factor.const_data_ptr<float>() : nullptr;
+  float* const out = y.mutable_data_ptr<float>();
+  for_each_row(x, [&](std::int64_t at, std::int64_t size) {
+    kernels::activation_forward(activation, in + at, by ? by + at : nullptr, out + at, size);
+  });
+  return y;
+}
+
+/// The same with its gradient, in one pass each way, keeping nothing but the inputs.
 class ActivationCpu : public torch::autograd::Function<ActivationCpu> {
  public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& given,
-                            const std::optional<at::Tensor>& given_factor, Activation activation) {
-    const at::Tensor x = given.contiguous();
-    const at::Tensor factor = given_factor ? given_factor->contiguous() : at::Tensor();
-    const at::Tensor y = at::empty_like(x);
-    const float* const in = x.const_data_ptr<float>();
-    const float* const by = factor.defined() ? factor.const_data_ptr<float>() : nullptr;
-    float* const out = y.mutable_data_ptr<float>();
-    for_each_row(x, [&](std::int64_t at, std::int64_t size) {
-      kernels::activation_forward(activation, in + at, by ? by + at : nullptr, out + at, size);
-    });
-    context->save_for_backward({x, factor});
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
+                            const std::optional<at::Tensor>& factor, Activation activation) {
+    context->save_for_backward({x.contiguous(), factor ? factor->contiguous() : at::Tensor()});
     context->saved_data["activation"] = static_cast<std::int64_t>(activation);
-    return y;
+    return activate_cpu(x, factor, activation);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -111,6 +117,12 @@ at::ScalarType wide(at::ScalarType type) {
   return type == at::kDouble ? at::kDouble : at::kFloat;
 }
 
+at::Tensor differentiable(const at::Tensor& x, const std::optional<at::Tensor>& factor,
+                          Activation activation) {
+  if (!c10::GradMode::is_enabled()) return activate_cpu(x, factor, activation);
+  return ActivationCpu::apply(x, factor, activation);
+}
+
 bool has_activation_kernel(const at::Tensor& x) {
   return x.is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0 && x.dim() > 0;
 }
@@ -136,14 +148,14 @@ const std::vector<std::string>& activation_names() {
 at::Tensor activate(Activation activation, const at::Tensor& x) {
   const at::Tensor input = x.to(wide(x.scalar_type()));
   if (!has_activation_kernel(input)) return apply(activation, input).to(x.scalar_type());
-  return ActivationCpu::apply(input, std::nullopt, activation).to(x.scalar_type());
+  return differentiable(input, std::nullopt, activation).to(x.scalar_type());
 }
 
 at::Tensor gated_product(Activation activation, const at::Tensor& gate, const at::Tensor& up) {
   const at::ScalarType type = gate.scalar_type();
   const at::Tensor a = gate.to(wide(type)), b = up.to(wide(type));
   if (!has_activation_kernel(a)) return (apply(activation, a) * b).to(type);
-  return ActivationCpu::apply(a, std::optional<at::Tensor>(b), activation).to(type);
+  return differentiable(a, b, activation).to(type);
 }
 
 }  // namespace llmctl

@@ -7,6 +7,7 @@
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/rms_norm.h>
 #include <ATen/ops/zeros.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
@@ -25,49 +26,61 @@ const float* data_or_null(const at::Tensor& tensor) {
   return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
 }
 
+/// What one pass over the rows gives.
+struct Normed {
+  at::Tensor s;  ///< x + addend, or x itself
+  at::Tensor y;
+  at::Tensor means, scales;  ///< [rows]
+};
+
+Normed norm_cpu(const at::Tensor& given, const std::optional<at::Tensor>& given_addend,
+                const at::Tensor& given_weight, const std::optional<at::Tensor>& given_bias,
+                double eps) {
+  const at::Tensor x = given.contiguous(), weight = given_weight.contiguous();
+  const at::Tensor addend = given_addend ? given_addend->contiguous() : at::Tensor();
+  const at::Tensor bias = given_bias ? given_bias->contiguous() : at::Tensor();
+  const std::int64_t columns = x.size(-1), rows = x.numel() / columns;
+  const at::Tensor sum = addend.defined() ? at::empty_like(x) : at::Tensor();
+  const at::Tensor y = at::empty_like(x), scales = at::empty({rows}, x.options());
+  const at::Tensor means = bias.defined() ? at::empty({rows}, x.options()) : at::Tensor();
+  kernels::NormForward all;
+  all.columns = columns;
+  all.centred = bias.defined();
+  all.eps = static_cast<float>(eps);
+  all.weight = weight.const_data_ptr<float>();
+  all.bias = data_or_null(bias);
+  const float* const in = x.const_data_ptr<float>();
+  const float* const added = data_or_null(addend);
+  float* const summed = sum.defined() ? sum.mutable_data_ptr<float>() : nullptr;
+  float* const out = y.mutable_data_ptr<float>();
+  float* const mean = means.defined() ? means.mutable_data_ptr<float>() : nullptr;
+  float* const scale = scales.mutable_data_ptr<float>();
+  at::parallel_for(0, rows, row_grain(columns), [&](std::int64_t begin, std::int64_t end) {
+    kernels::NormForward part = all;
+    const std::int64_t offset = begin * columns;
+    part.rows = end - begin;
+    part.x = in + offset;
+    part.addend = added ? added + offset : nullptr;
+    part.sum = summed ? summed + offset : nullptr;
+    part.y = out + offset;
+    part.means = mean ? mean + begin : nullptr;
+    part.scales = scale + begin;
+    kernels::norm_forward(part);
+  });
+  return {sum.defined() ? sum : x, y, means, scales};
+}
+
 /// fp32 on the CPU, one pass over the rows each way.
 class NormCpu : public torch::autograd::Function<NormCpu> {
  public:
   /// {norm} of x, or {sum, norm} with an addend.
-  static variable_list forward(AutogradContext* context, const at::Tensor& given,
-                               const std::optional<at::Tensor>& given_addend,
-                               const at::Tensor& given_weight,
-                               const std::optional<at::Tensor>& given_bias, double eps) {
-    const at::Tensor x = given.contiguous(), weight = given_weight.contiguous();
-    const at::Tensor addend = given_addend ? given_addend->contiguous() : at::Tensor();
-    const at::Tensor bias = given_bias ? given_bias->contiguous() : at::Tensor();
-    const std::int64_t columns = x.size(-1), rows = x.numel() / columns;
-    const at::Tensor sum = addend.defined() ? at::empty_like(x) : at::Tensor();
-    const at::Tensor y = at::empty_like(x), scales = at::empty({rows}, x.options());
-    const at::Tensor means = bias.defined() ? at::empty({rows}, x.options()) : at::Tensor();
-    kernels::NormForward all;
-    all.columns = columns;
-    all.centred = bias.defined();
-    all.eps = static_cast<float>(eps);
-    all.weight = weight.const_data_ptr<float>();
-    all.bias = data_or_null(bias);
-    const float* const in = x.const_data_ptr<float>();
-    const float* const added = data_or_null(addend);
-    float* const summed = sum.defined() ? sum.mutable_data_ptr<float>() : nullptr;
-    float* const out = y.mutable_data_ptr<float>();
-    float* const mean = means.defined() ? means.mutable_data_ptr<float>() : nullptr;
-    float* const scale = scales.mutable_data_ptr<float>();
-    at::parallel_for(0, rows, row_grain(columns), [&](std::int64_t begin, std::int64_t end) {
-      kernels::NormForward part = all;
-      const std::int64_t offset = begin * columns;
-      part.rows = end - begin;
-      part.x = in + offset;
-      part.addend = added ? added + offset : nullptr;
-      part.sum = summed ? summed + offset : nullptr;
-      part.y = out + offset;
-      part.means = mean ? mean + begin : nullptr;
-      part.scales = scale + begin;
-      kernels::norm_forward(part);
-    });
-    const at::Tensor& s = sum.defined() ? sum : x;
-    context->save_for_backward({s, weight, scales, means});
-    context->saved_data["added"] = sum.defined();
-    return sum.defined() ? variable_list{sum, y} : variable_list{y};
+  static variable_list forward(AutogradContext* context, const at::Tensor& x,
+                               const std::optional<at::Tensor>& addend, const at::Tensor& weight,
+                               const std::optional<at::Tensor>& bias, double eps) {
+    const Normed normed = norm_cpu(x, addend, weight, bias, eps);
+    context->save_for_backward({normed.s, weight.contiguous(), normed.scales, normed.means});
+    context->saved_data["added"] = addend.has_value();
+    return addend ? variable_list{normed.s, normed.y} : variable_list{normed.y};
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -148,6 +161,10 @@ at::Tensor norm(const at::Tensor& x, const NormParameters& parameters, at::Scala
   const at::Tensor input = x.to(exact_type(x));
   const NormParameters exact = cast(parameters, input.scalar_type());
   if (!has_norm_kernel(input)) return composite_norm(input, exact).to(output);
+  if (!c10::GradMode::is_enabled()) {
+    return norm_cpu(input, std::nullopt, exact.weight, optional(exact.bias), exact.eps)
+        .y.to(output);
+  }
   return NormCpu::apply(input, std::nullopt, exact.weight, optional(exact.bias), exact.eps)[0].to(
       output);
 }
@@ -160,6 +177,11 @@ std::pair<at::Tensor, at::Tensor> add_norm(const at::Tensor& x, const at::Tensor
   if (!has_norm_kernel(input)) {
     const at::Tensor sum = input + added;
     return {sum, composite_norm(sum, exact).to(output)};
+  }
+  if (!c10::GradMode::is_enabled()) {
+    const Normed normed =
+        norm_cpu(input, optional(added), exact.weight, optional(exact.bias), exact.eps);
+    return {normed.s, normed.y.to(output)};
   }
   const variable_list outputs =
       NormCpu::apply(input, optional(added), exact.weight, optional(exact.bias), exact.eps);

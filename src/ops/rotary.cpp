@@ -6,6 +6,7 @@
 #include <ATen/ops/cos.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/sin.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "ops/grain.h"
@@ -67,6 +68,9 @@ at::Tensor rotary(const at::Tensor& x, const at::Tensor& cosines, const at::Tens
   const at::ScalarType compute = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const at::Tensor input = x.to(compute);
   if (x.is_cpu() && compute == at::kFloat && x.numel() > 0) {
+    if (!c10::GradMode::is_enabled()) {
+      return rotate_cpu(input, cosines.contiguous(), sines.contiguous(), 1.0f);
+    }
     return RotaryCpu::apply(input, cosines.contiguous(), sines.contiguous());
   }
   const std::int64_t half = x.size(3) / 2;
