@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -215,6 +216,45 @@ TEST_F(Generate, AWrongMemberIsNamedWithItsPlace) {
   bench_->write("wrong.jsonl", "{\"prompt\":\"a\"}\n{\"prmpt\":\"b\"}\n");
   expect_one_line_error(generate({"-f", "wrong.jsonl", "-n", "2"}, 65),
                         {"wrong.jsonl:2", "did you mean 'prompt'?"});
+}
+
+TEST_F(Generate, ThreeKillsChangeNothingInAFile) {
+  std::string rows;
+  for (int i = 0; i < 60; ++i) {  // very unequal, so that later rows are done before earlier ones
+    rows += json{{"prompt", "Number " + std::to_string(i)},
+                 {"generation", {{"max_new_tokens", 2 + i * 7 % 23}, {"min_new_tokens", 2}}}}
+                .dump() +
+            "\n";
+  }
+  bench_->write("unequal.jsonl", rows);
+  const auto job = [](const std::string& output) {
+    return std::vector<std::string>{"generate",
+                                    "-m",
+                                    "run",
+                                    "-f",
+                                    "unequal.jsonl",
+                                    "-o",
+                                    output,
+                                    "--temperature",
+                                    "0.9",
+                                    "--set",
+                                    "generation.batch_size=4"};
+  };
+  bench_->run(job("straight.jsonl"), 0);
+  std::size_t before = 0;
+  for (int kill = 0; kill < 3; ++kill) {
+    ProcessOptions options;
+    options.env["LLMCTL_FAULT"] = "token:40";
+    options.directory = bench_->path();
+    EXPECT_EQ(run_llmctl(job("killed.jsonl"), options).signal, SIGKILL);
+    EXPECT_FALSE(fs::exists(*bench_ / "killed.jsonl"));
+    const std::size_t lines = lines_of(slurp(*bench_ / "killed.jsonl.partial")).size();
+    EXPECT_GT(lines, before);
+    before = lines;
+  }
+  const auto last = bench_->run(job("killed.jsonl"), 0);
+  EXPECT_THAT(last.out, HasSubstr("60 of 60 (" + std::to_string(before) + " from before)"));
+  EXPECT_EQ(slurp(*bench_ / "killed.jsonl"), slurp(*bench_ / "straight.jsonl"));
 }
 
 TEST_F(Generate, AFinishedFileIsKept) {
