@@ -9,6 +9,7 @@
 #include "base/output.h"
 #include "base/terminal.h"
 #include "base/utf8.h"
+#include "cli/chat_history.h"
 #include "cli/commands.h"
 #include "cli/line_reader.h"
 #include "report/table.h"
@@ -28,15 +29,25 @@ struct GenerateOptions {
   std::string chat_template, system, too_long;
   std::optional<std::int64_t> logprobs;
   bool raw = false, greedy = false, chat = false, overwrite = false, echo = false, stream = false,
-       deterministic = false;
+       deterministic = false, no_history = false;
 };
 
 /// Lines from standard input, answers to standard output.
-int converse(const CommonOptions& common, const JsonDocument& document) {
-  LineReader reader("> ");
+int converse(const CommonOptions& common, const JsonDocument& document, bool keep_history) {
+  LineReader reader;
+  ChatHistory history(keep_history && reader.on_terminal() ? ChatHistory::default_file() : "");
+  for (const std::string& entry : history.entries()) reader.remember(entry);
   std::string shown;
   ChatConsole console;
-  console.read = [&] { return reader.read(); };
+  console.read = [&](bool goes_on) -> std::optional<ChatLine> {
+    const auto line = reader.read(goes_on ? "... " : "> ", goes_on);
+    if (!line) return std::nullopt;
+    return ChatLine{line->text, line->discarded};
+  };
+  console.remember = [&](const std::string& text) {
+    reader.remember(text);
+    history.add(text);
+  };
   console.tell = [](const std::string& text) { log_info(text); };
   console.warn = [](const std::string& text) { log_warning(text); };
   console.answer = [&](const Json& answer) {
@@ -191,7 +202,7 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
     print_result(common, json, render_facts(STDOUT_FILENO, "plan of generate", plan.facts));
     return 0;
   }
-  if (conversation) return converse(common, document);
+  if (conversation) return converse(common, document, !options.no_history);
   const bool from_file =
       document.value.contains("input") && document.value["input"].contains("file");
   const bool to_file =
@@ -343,6 +354,11 @@ void add_generate_command(CommandContext context) {
       ->group(talk);
   command->add_option("--system", options->system, "System message (system)")
       ->option_text("TEXT")
+      ->group(talk);
+  command
+      ->add_flag("--no-history", options->no_history,
+                 "What is typed is not kept for later conversations (else in "
+                 "~/.local/state/llmctl/chat_history)")
       ->group(talk);
   command->add_option("--top", options->top, "Words shown for each mask (top)")
       ->option_text("N")

@@ -47,10 +47,10 @@ void line_interrupted() {
 
 #ifdef LLMCTL_WITH_EDIT
 
-/// libedit with Emacs keys and a history of this conversation.
+/// libedit with Emacs keys and a history.
 class LineReader::Editor {
  public:
-  explicit Editor(const std::string& prompt) : prompt_(prompt) {
+  Editor() {
     // It measures and shows characters by the locale; our text is UTF-8 whatever that says.
     std::setlocale(LC_CTYPE, "");
     if (MB_CUR_MAX == 1) std::setlocale(LC_CTYPE, "C.UTF-8");
@@ -75,7 +75,13 @@ class LineReader::Editor {
   Editor& operator=(const Editor&) = delete;
   bool works() const { return edit_ != nullptr && history_ != nullptr; }
 
-  std::optional<std::string> read() {
+  void remember(const std::string& text) {
+    HistEvent event;
+    history(history_, &event, H_ENTER, text.c_str());
+  }
+
+  std::optional<Line> read(const std::string& prompt, bool tells) {
+    prompt_ = prompt;
     const GracefulStop graceful;
     while (true) {
       invalid_ = false;
@@ -87,6 +93,7 @@ class LineReader::Editor {
       if (stop_requested() != 0) {
         line_interrupted();
         el_reset(edit_);
+        if (tells) return Line{"", true};
         continue;
       }
       if (text == nullptr || count <= 0) {
@@ -95,10 +102,8 @@ class LineReader::Editor {
       }
       std::string line(text, static_cast<std::size_t>(count));
       if (line.ends_with('\n')) line.pop_back();
-      HistEvent event;
-      if (!line.empty()) history(history_, &event, H_ENTER, line.c_str());
       if (invalid_) line += '\xff';
-      return line;
+      return Line{line};
     }
   }
 
@@ -144,41 +149,43 @@ class LineReader::Editor {
 
 class LineReader::Editor {
  public:
-  explicit Editor(const std::string&) {}
   bool works() const { return false; }
-  std::optional<std::string> read() { return std::nullopt; }
+  void remember(const std::string&) {}
+  std::optional<Line> read(const std::string&, bool) { return std::nullopt; }
 };
 
 #endif
 
-LineReader::LineReader(std::string prompt)
-    : prompt_(std::move(prompt)),
-      terminal_(is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO)) {
+LineReader::LineReader() : terminal_(is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO)) {
   const char* const term = std::getenv("TERM");
   const bool plain = term == nullptr || *term == '\0' || std::strcmp(term, "dumb") == 0;
   if (!terminal_ || plain) return;
-  editor_ = std::make_unique<Editor>(prompt_);
+  editor_ = std::make_unique<Editor>();
   if (!editor_->works()) editor_.reset();
 }
 
 LineReader::~LineReader() = default;
 
-std::optional<std::string> LineReader::read() {
-  return editor_ ? editor_->read() : read_plain();
+std::optional<LineReader::Line> LineReader::read(const std::string& prompt, bool tells) {
+  return editor_ ? editor_->read(prompt, tells) : read_plain(prompt, tells);
 }
 
-std::optional<std::string> LineReader::read_plain() {
+void LineReader::remember(const std::string& text) {
+  if (editor_) editor_->remember(text);
+}
+
+std::optional<LineReader::Line> LineReader::read_plain(const std::string& prompt, bool tells) {
   std::optional<GracefulStop> graceful;
   if (terminal_) {
     graceful.emplace();
-    write_stdout(prompt_);
+    write_stdout(prompt);
   }
   while (true) {
     if (const std::size_t end = pending_.find('\n'); end != pending_.npos) {
       std::string line = pending_.substr(0, end);
       pending_.erase(0, end + 1);
       if (line.ends_with('\r')) line.pop_back();
-      return line;
+      return Line{line};
     }
     char buffer[4096];
     const ssize_t got = read_some(buffer, sizeof buffer);
@@ -190,12 +197,13 @@ std::optional<std::string> LineReader::read_plain() {
       if (!terminal_) stop_if_asked();
       line_interrupted();
       pending_.clear();
-      write_stdout(prompt_);
+      if (tells) return Line{"", true};
+      write_stdout(prompt);
       continue;
     }
     if (terminal_) write_stdout("\n");
     if (pending_.empty()) return std::nullopt;
-    return std::exchange(pending_, {});
+    return Line{std::exchange(pending_, {})};
   }
 }
 

@@ -12,20 +12,27 @@ namespace llmctl {
 /// ends the program, or where a GracefulStop is, read() by Interrupted.
 class LineReader {
  public:
-  explicit LineReader(std::string prompt);
+  LineReader();
   ~LineReader();
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
 
-  /// The next line without its end, which may be no UTF-8; nothing at the end of the input.
-  std::optional<std::string> read();
+  struct Line {
+    std::string text;  ///< without its end; may be no UTF-8
+    bool discarded = false;
+  };
+
+  /// The next line behind the prompt; nothing at the end of the input. After Ctrl-C the next one is
+  /// read, unless `tells` asks to be told of the one that is gone.
+  std::optional<Line> read(const std::string& prompt, bool tells = false);
+  /// Puts an earlier input where the arrow keys find it.
+  void remember(const std::string& text);
   bool on_terminal() const { return terminal_; }
 
  private:
   class Editor;
-  std::optional<std::string> read_plain();
+  std::optional<Line> read_plain(const std::string& prompt, bool tells);
 
-  const std::string prompt_;
   const bool terminal_;
   std::string pending_;  // bytes behind the last line
   std::unique_ptr<Editor> editor_;

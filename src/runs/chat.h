@@ -10,18 +10,28 @@
 
 namespace llmctl {
 
+/// A line that was typed.
+struct ChatLine {
+  std::string text;
+  bool discarded = false;  ///< Ctrl-C: it and the message that it goes on with are not wanted
+};
+
 /// Where a conversation's lines come from and go to.
 struct ChatConsole {
-  std::function<std::optional<std::string>()> read;  ///< the next line; nothing: there are no more
+  /// The next line, which begins a message or goes on with it; nothing: there are no more.
+  std::function<std::optional<ChatLine>(bool goes_on)> read;
+  std::function<void(const std::string&)> remember;  ///< what was typed, to be found again
   std::function<void(const std::string&)> piece;     ///< of an answer, as it grows; may be empty
   std::function<void(const Json&)> answer;           ///< the whole answer, when it is there
   std::function<void(const std::string&)> tell;      ///< what the user asked to know
   std::function<void(const std::string&)> warn;      ///< what the user should know
 };
 
-/// Each line is a message of the user's in one conversation; lines that begin with "/" are commands
-/// ("/help" lists them), others than those are named and not sent. A line that is not UTF-8 is left
-/// out with a warning. SIGINT ends the answer that is being written, whose text so far stays part
+/// Each line is a message of the user's in one conversation. A line that ends with a backslash goes
+/// on in the next one; one that begins with three quotation marks begins a message of several lines
+/// that ends with a line that ends with them. Lines that begin with "/" are commands ("/help" lists
+/// them), others than those are named and not sent. What is not UTF-8 is left out with a warning.
+/// SIGINT ends the answer that is being written, whose text so far stays part
 /// of the conversation; SIGTERM ends it all (Interrupted). When a conversation outgrows the model
 /// its oldest turns are left out, which is noted. Messages become tokens by the chat template
 /// (chat.template, else the model's), or as the model's fine-tuning on prompts and answers had

@@ -1,7 +1,9 @@
 // Conversations with a model.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/terminal.h"
@@ -50,8 +52,8 @@ TEST(Chat, ConversationsWithATemplate) {
   const auto rows = lines_of(bench.run(as_json, 0, saying("hello\n你好\n/quit\nnever\n")).out);
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(rows[0]["role"], "assistant");
-  // The second answer follows the whole conversation; behind /reset it is the first of a new one.
-  const auto again = lines_of(bench.run(as_json, 0, saying("hello\n/reset\nhello\n")).out);
+  // The second answer follows the whole conversation; behind /clear it is the first of a new one.
+  const auto again = lines_of(bench.run(as_json, 0, saying("hello\n/clear\nhello\n")).out);
   ASSERT_EQ(again.size(), 2u);
   EXPECT_EQ(again[0]["content"], rows[0]["content"]);
   EXPECT_EQ(again[1]["content"], rows[0]["content"]);
@@ -133,12 +135,78 @@ TEST(Chat, CommandsAreNamedAndNotSent) {
   bench.pretrain("causal", "run", 2);
   const std::vector<std::string> chat = {"generate", "-m", "run", "--chat", "--chat-template",
                                          "plain",    "-n", "4",   "--json"};
-  const auto result = bench.run(chat, 0, saying("/help\n/rest\n/reset\nhello\n\xff\xfe\nagain\n"));
+  const auto result = bench.run(chat, 0, saying("/help\n/clea\n/clear\nhello\n\xff\xfe\nagain\n"));
   EXPECT_EQ(lines_of(result.out).size(), 2u) << result.describe();
   EXPECT_THAT(result.err, HasSubstr("begin a new conversation"));
-  EXPECT_THAT(result.err, HasSubstr("unknown command /rest, did you mean '/reset'?"));
+  EXPECT_THAT(result.err, HasSubstr("unknown command /clea, did you mean '/clear'?"));
   // A line that is not UTF-8 costs that line.
   EXPECT_THAT(result.err, HasSubstr("the line is not UTF-8 at byte 0"));
+}
+
+TEST(Chat, CommandsChangeTheConversation) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 2);
+  const auto talk = [&](const std::string& lines, int status = 0) {
+    return bench.run({"generate", "-m", "run", "--chat", "--chat-template", "plain", "-n", "4",
+                      "--temperature", "1", "--json"},
+                     status, saying(lines));
+  };
+  const auto saved = [&](const std::string& name) {
+    return json::parse(slurp(bench / name))["messages"];
+  };
+  const auto rows = lines_of(talk("hello\n/save a.jsonl\n/retry\n/save b.jsonl\nagain\n/undo\n"
+                                  "/save c.jsonl\n/undo\n/undo\n/retry\n/save d.jsonl\n")
+                                 .out);
+  ASSERT_EQ(rows.size(), 3u);
+  const json hello = {{"role", "user"}, {"content", "hello"}};
+  const auto content = [&](std::size_t row) {
+    return json{{"role", "assistant"}, {"content", rows[row]["content"]}};
+  };
+  EXPECT_EQ(saved("a.jsonl"), json::array({hello, content(0)}));
+  EXPECT_EQ(saved("b.jsonl"), json::array({hello, content(1)}));
+  EXPECT_NE(rows[0]["content"], rows[1]["content"]);  // drawn anew
+  EXPECT_EQ(saved("c.jsonl"), saved("b.jsonl"));
+  EXPECT_EQ(saved("d.jsonl"), json::array());
+  const auto told = talk(
+      "/undo\n/retry\n/save\n/save a.jsonl\n/system\n/system Be kind.\n/system\n"
+      "hello\n/clear\n/save e.jsonl\n/system -\n/save f.jsonl\n");
+  for (const char* text :
+       {"there is no message to take back", "there is no answer to write anew",
+        "/save needs the name of a file", "a.jsonl", "there is no system message", "Be kind."}) {
+    EXPECT_THAT(told.err, HasSubstr(text));
+  }
+  EXPECT_EQ(saved("a.jsonl").size(), 2u);  // not overwritten
+  const json kind = {{"role", "system"}, {"content", "Be kind."}};
+  EXPECT_EQ(saved("e.jsonl"), json::array({kind}));
+  EXPECT_EQ(saved("f.jsonl"), json::array());
+  // A template that knows no system messages says so at once.
+  bench.write("strict.jinja",
+              "{% if messages[0].role == 'system' %}{{ raise_exception('no system here') }}"
+              "{% endif %}{{ messages[0].content }}");
+  const auto refused = bench.run(
+      {"generate", "-m", "run", "--chat", "--chat-template", "strict.jinja", "-n", "2", "--json"},
+      0, saying("/system Be kind.\nhello\n"));
+  EXPECT_THAT(refused.err, HasSubstr("no system here"));
+  EXPECT_EQ(lines_of(refused.out).size(), 1u);
+}
+
+TEST(Chat, MessagesOfSeveralLines) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 2);
+  const auto messages = [&](const std::string& lines) {
+    bench.run({"generate", "-m", "run", "--chat", "--chat-template", "plain", "-n", "2", "--json"},
+              0, saying(lines + "/save out.jsonl\n"));
+    const json saved = json::parse(slurp(bench / "out.jsonl"))["messages"];
+    std::filesystem::remove(bench / "out.jsonl");
+    std::vector<std::string> texts;
+    for (std::size_t i = 0; i < saved.size(); i += 2) texts.push_back(saved[i]["content"]);
+    return texts;
+  };
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(messages("one\\\ntwo \\\nthree\nfour\n"), (Texts{"one\ntwo \nthree", "four"}));
+  EXPECT_EQ(messages("\"\"\"\n/help\n\n  b\\\n\"\"\"\nc\n"), (Texts{"/help\n\n  b\\", "c"}));
+  EXPECT_EQ(messages("\"\"\"one\ntwo\"\"\"\n\"\"\"x\"\"\"\n"), (Texts{"one\ntwo", "x"}));
+  EXPECT_EQ(messages("a\\\\\n"), (Texts{"a\\\\"}));  // two of them are two
 }
 
 TEST(Chat, CtrlCEndsTheAnswerOnlyAndSigtermTheConversation) {
@@ -198,6 +266,48 @@ TEST(Chat, OnATerminal) {
     ASSERT_TRUE(ahead.shows("unknown command /nonsense")) << kind << ahead.output();
     EXPECT_EQ(ahead.finish(), 0) << kind << ahead.output();
   }
+}
+
+TEST(Chat, WhatWasTypedIsKeptForTheNextConversation) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 2);
+  const std::filesystem::path file = bench / "state/llmctl/chat_history";
+  const auto talk = [&](std::vector<std::string> more, const std::function<void(Terminal&)>& work) {
+    std::vector<std::string> arguments = {
+        llmctl_binary().string(), "generate", "-m", "run", "--chat",
+        "--chat-template",        "plain",    "-n", "2"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    Terminal terminal(arguments, bench.path(),
+                      {{"TERM", "xterm"},
+                       {"LLMCTL_CACHE", (bench / "cache").string()},
+                       {"XDG_STATE_HOME", (bench / "state").string()}});
+    ASSERT_TRUE(terminal.shows("> ")) << terminal.output();
+    work(terminal);
+    terminal.type("\x04");
+    EXPECT_EQ(terminal.finish(), 0) << terminal.output();
+  };
+  // Ctrl-C in the second line of a message discards it all; wide characters are edited whole.
+  talk({}, [](Terminal& terminal) {
+    terminal.type("/gone\\\n");
+    ASSERT_TRUE(terminal.shows("... ")) << terminal.output();
+    terminal.type("more\x03");
+    ASSERT_TRUE(terminal.shows("> ")) << terminal.output();
+    terminal.type("/你好们\x7f\\\n");
+    ASSERT_TRUE(terminal.shows("... ")) << terminal.output();
+    terminal.type("b\n");
+    ASSERT_TRUE(terminal.shows("unknown command /你好")) << terminal.output();
+    ASSERT_TRUE(terminal.shows("> ")) << terminal.output();
+  });
+  EXPECT_EQ(slurp(file), json("/你好\nb").dump() + "\n");
+  struct stat status = {};
+  ASSERT_EQ(::stat(file.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  talk({"--no-history"}, [](Terminal& terminal) {
+    terminal.type("/secret\n");
+    ASSERT_TRUE(terminal.shows("unknown command /secret")) << terminal.output();
+    ASSERT_TRUE(terminal.shows("> ")) << terminal.output();
+  });
+  EXPECT_EQ(slurp(file), json("/你好\nb").dump() + "\n");
 }
 
 }  // namespace
