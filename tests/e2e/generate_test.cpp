@@ -95,6 +95,90 @@ TEST_F(Generate, SamplesFollowOneAnother) {
       6u);
 }
 
+TEST_F(Generate, StreamsAreTheAnswersOneAfterAnother) {
+  const std::vector<std::string> arguments = {"-p", "The",       "-p", "One",           "-n",
+                                              "8",  "--samples", "2",  "--temperature", "1"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), arguments.begin(), arguments.end());
+    return generate(more).out;
+  };
+  const json answers = json::parse(with({"--json"}));
+  std::string expected;
+  for (const json& answer : answers) {
+    for (const json& sample : answer["samples"])
+      expected += escape_control(sample["generated_text"].get<std::string>()) + "\n";
+  }
+  EXPECT_EQ(with({"--stream"}), expected);
+  // For programs: a line for each piece, the records behind those of all.
+  std::vector<std::string> texts(4);
+  std::vector<json> records;
+  std::size_t last = 0;
+  for (const std::string& line : lines_of(with({"--stream", "--json"}))) {
+    const json row = json::parse(line);
+    if (!row.contains("piece")) {
+      records.push_back(row);
+      continue;
+    }
+    const std::size_t whose =
+        row["input"].get<std::size_t>() * 2 + row["sample"].get<std::size_t>();
+    EXPECT_GE(whose, last);
+    last = whose;
+    texts[whose] += row["piece"].get<std::string>();
+  }
+  EXPECT_EQ(json(records), answers);
+  for (std::size_t i = 0; i < 4; ++i)
+    EXPECT_EQ(texts[i], answers[i / 2]["samples"][i % 2]["generated_text"]);
+  expect_one_line_error(generate({"-p", "The", "--stream", "-o", "s.jsonl"}, 64), {"--stream"});
+}
+
+TEST_F(Generate, LogProbabilitiesAndEchoes) {
+  const json answer =
+      json::parse(generate({"-p", "The", "-n", "5", "--logprobs", "3", "--echo", "--json"}).out);
+  EXPECT_TRUE(answer["generated_text"].get<std::string>().starts_with("The"));
+  ASSERT_EQ(answer["logprobs"].size(), answer["tokens"]);
+  double sum = 0;
+  for (const json& token : answer["logprobs"]) {
+    sum += token["logprob"].get<double>();
+    ASSERT_EQ(token["top_logprobs"].size(), 3u);
+    EXPECT_EQ(token["top_logprobs"][0]["id"], token["id"]);  // the best is taken
+    EXPECT_GE(token["top_logprobs"][0]["logprob"], token["top_logprobs"][1]["logprob"]);
+  }
+  EXPECT_NEAR(answer["logprob"].get<double>(), sum, 1e-6);
+  EXPECT_FALSE(json::parse(generate({"-p", "The", "-n", "5", "--json"}).out).contains("logprob"));
+  const auto text = generate({"-p", "The", "-n", "5", "--logprobs", "3", "--echo"});
+  EXPECT_EQ(text.out, escape_control(answer["generated_text"].get<std::string>()) + "\n");
+  EXPECT_THAT(text.err, HasSubstr("--logprobs shows in records alone"));
+}
+
+TEST_F(Generate, RowsHaveSettingsOfTheirOwn) {
+  bench_->write("rows.jsonl",
+                "{\"prompt\":\"The\"}\n"
+                "{\"prompt\":\"The\",\"generation\":{\"max_new_tokens\":3,\"logprobs\":0}}\n"
+                "{\"prompt\":\"The\",\"generation\":{\"temperature\":2,\"num_return_sequences\":2,"
+                "\"seed\":9}}\n");
+  const auto run = [&](std::vector<std::string> more, int status = 0) {
+    more.insert(more.begin(), {"-f", "rows.jsonl", "-n", "6", "--set",
+                               "generation.min_new_tokens=3", "-o", "rows-out.jsonl"});
+    return generate(more, status);
+  };
+  run({});
+  const auto rows = lines_of(slurp(*bench_ / "rows-out.jsonl"));
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(json::parse(rows[1])["tokens"], 3);
+  EXPECT_TRUE(json::parse(rows[1]).contains("logprobs"));
+  EXPECT_FALSE(json::parse(rows[0]).contains("logprobs"));
+  EXPECT_EQ(json::parse(rows[2])["samples"].size(), 2u);
+  EXPECT_EQ(json::parse(rows[2])["generation"]["seed"], 9);
+  // Other settings of a row are another job.
+  EXPECT_THAT(run({}).err, HasSubstr("is finished"));
+  std::string changed = slurp(*bench_ / "rows.jsonl");
+  bench_->write("rows.jsonl", changed.replace(changed.find("\"seed\":9"), 8, "\"seed\":8"));
+  run({}, 73);
+  bench_->write("rows.jsonl",
+                "{\"prompt\":\"a\"}\n{\"prompt\":\"b\",\"generation\":{\"top_p\":3}}\n");
+  expect_one_line_error(run({"--overwrite"}, 65), {"rows.jsonl:2: generation.top_p"});
+}
+
 TEST_F(Generate, JsonIsAnObjectForOnePromptAndAListForSeveral) {
   EXPECT_TRUE(json::parse(generate({"-p", "The", "-n", "2", "--json"}).out).is_object());
   const json two = json::parse(generate({"-p", "The", "-p", "One", "-n", "2", "--json"}).out);
