@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "base/log.h"
 #include "base/terminal.h"
 #include "cli/commands.h"
 #include "report/table.h"
@@ -11,16 +12,19 @@ namespace llmctl {
 
 void add_export_command(CommandContext context) {
   auto options = std::make_shared<ExportOptions>();
-  CLI::App* command = add_command(
-      context.root, context.common, "export",
-      "Write a clean model directory: weights, config and tokenizer, without a run's other files",
-      "  llmctl export -m runs/causal -o my-model\n"
-      "  llmctl export -m runs/causal -o my-model-bf16 --dtype bf16");
-  command->add_option("-m,--model", options->model, "Model, checkpoint or run directory")
+  CLI::App* command = add_command(context.root, context.common, "export",
+                                  "Write a clean model directory: weights, config and tokenizer, "
+                                  "without a run's other files; or "
+                                  "a GGUF file for llama.cpp",
+                                  "  llmctl export -m runs/causal -o my-model\n"
+                                  "  llmctl export -m runs/causal -o my-model-bf16 --dtype bf16\n"
+                                  "  llmctl export -m runs/causal --gguf q8_0 -o my-model.gguf");
+  command
+      ->add_option("-m,--model", options->model, "Model, checkpoint or run directory; a .gguf file")
       ->option_text("DIR")
       ->required();
-  command->add_option("-o,--output", options->directory, "Directory to make")
-      ->option_text("DIR")
+  command->add_option("-o,--output", options->directory, "Directory, or .gguf file, to make")
+      ->option_text("PATH")
       ->required();
   command
       ->add_option("--dtype", options->dtype,
@@ -33,12 +37,19 @@ void add_export_command(CommandContext context) {
       ->option_text("SIZE (5GB)")
       ->transform(CLI::AsSizeValue(true))
       ->check(CLI::PositiveNumber);
-  command->add_flag("--overwrite", options->overwrite, "Replace a model's directory that is there");
+  command
+      ->add_option("--gguf", options->gguf,
+                   "A file for llama.cpp, its matrices in f32, f16, bf16, q8_0 or q4_0")
+      ->option_text("TYPE")
+      ->check(one_of(gguf_type_names()));
+  command->add_flag("--overwrite", options->overwrite,
+                    "Replace a model's directory, or the file, that is there");
   command->add_flag("--dry-run", options->dry_run,
                     "Check everything, print the plan, write nothing");
   command->callback([options, context] {
     context.action = [options, context] {
-      const ExportReport report = export_model_directory(*options);
+      const ExportReport report = run_export(*options);
+      for (const std::string& note : report.notes) log_warning(note);
       print_result(
           context.common, report.to_json(),
           render_facts(STDOUT_FILENO, options->dry_run ? "plan of export" : "export",
@@ -46,7 +57,9 @@ void add_export_command(CommandContext context) {
                         {"to", report.directory.string()},
                         {"model", report.architecture},
                         {"weights", concat(format_count(static_cast<double>(report.parameters)),
-                                           " in ", report.dtype, ", ", format_bytes(report.bytes))},
+                                           " in ", report.dtype, ", ", format_bytes(report.bytes),
+                                           report.gguf.empty() ? "" : " (", report.gguf,
+                                           report.gguf.empty() ? "" : ")")},
                         {"next", "llmctl generate -m " + report.directory.string()}}));
       return 0;
     };

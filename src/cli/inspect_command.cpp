@@ -162,7 +162,7 @@ void add_inspect_command(CommandContext context) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       add_command(context.root, context.common, "inspect",
-                  "Tell what is in a model, adapter, checkpoint, run or shard directory, a "
+                  "Tell what is in a model, adapter, checkpoint, run or shard directory, a .gguf, "
                   "safetensors or .bin file or a tokenizer; or what a model computes",
                   "  llmctl inspect runs/causal\n"
                   "  llmctl inspect runs/causal --tree --stats\n"

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstring>
 
 #include "base/error.h"
+#include "base/threads.h"
 
 namespace llmctl {
 namespace {
@@ -151,7 +153,9 @@ float float_of_bfloat16(std::uint16_t value) {
   return std::bit_cast<float>(std::uint32_t{value} << 16);
 }
 
-std::size_t encode_ggml(GgmlType type, const float* values, std::size_t count, std::byte* bytes) {
+namespace {
+
+std::size_t encode_part(GgmlType type, const float* values, std::size_t count, std::byte* bytes) {
   std::size_t lost = 0;
   switch (type) {
     case GgmlType::kF32:
@@ -185,7 +189,7 @@ std::size_t encode_ggml(GgmlType type, const float* values, std::size_t count, s
   fail(ErrorCode::kInternal, "a ggml type without an encoder");
 }
 
-void decode_ggml(GgmlType type, const std::byte* bytes, std::size_t count, float* values) {
+void decode_part(GgmlType type, const std::byte* bytes, std::size_t count, float* values) {
   switch (type) {
     case GgmlType::kF32:
       std::memcpy(values, bytes, count * sizeof(float));
@@ -220,6 +224,33 @@ void decode_ggml(GgmlType type, const std::byte* bytes, std::size_t count, float
       }
       return;
   }
+}
+
+/// Calls part(first value, values, first byte) for parts of whole blocks, on several threads.
+template <class Part>
+void for_parts(GgmlType type, std::size_t count, const Part& part) {
+  constexpr std::size_t kValues = std::size_t{1} << 18;
+  const GgmlTypeInfo& info = ggml_type_info(type);
+  parallel_for((count + kValues - 1) / kValues, [&](std::size_t i) {
+    const std::size_t first = i * kValues;
+    part(first, std::min(kValues, count - first), first / info.block_values * info.block_bytes);
+  });
+}
+
+}  // namespace
+
+std::size_t encode_ggml(GgmlType type, const float* values, std::size_t count, std::byte* bytes) {
+  std::atomic<std::size_t> lost = 0;
+  for_parts(type, count, [&](std::size_t first, std::size_t size, std::size_t at) {
+    lost += encode_part(type, values + first, size, bytes + at);
+  });
+  return lost;
+}
+
+void decode_ggml(GgmlType type, const std::byte* bytes, std::size_t count, float* values) {
+  for_parts(type, count, [&](std::size_t first, std::size_t size, std::size_t at) {
+    decode_part(type, bytes + at, size, values + first);
+  });
 }
 
 }  // namespace llmctl

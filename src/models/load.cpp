@@ -138,10 +138,10 @@ struct DirectoryConfig {
 DirectoryConfig read_directory_config(const fs::path& directory, const ModelRequest& request,
                                       const Json& overrides) {
   DirectoryConfig config;
-  const fs::path path = directory / "config.json";
-  config.document = parse_json_document(read_file(path), path.string());
+  config.document = read_model_config(directory);
   Json& value = config.document.value;
-  require(value.is_object(), ErrorCode::kData, path.string(), ": expected an object");
+  require(value.is_object(), ErrorCode::kData, (directory / "config.json").string(),
+          ": expected an object");
   const ConfigNode node(&value, "", &config.document, ErrorCode::kData);
   config.adapter = &adapter_of(node);
   config.head = class_of(*config.adapter, node);

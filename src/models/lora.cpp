@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "io/gguf.h"
 #include "io/safetensors.h"
 #include "models/lora_file.h"
 #include "text/regex.h"
@@ -228,8 +229,8 @@ std::filesystem::path adapter_base(const std::filesystem::path& directory, const
   fs::path base = place;
   try {
     if (find) base = find(place);
-    require(fs::exists(base / "config.json") || is_adapter_directory(base), ErrorCode::kMissing,
-            place, ": no such directory");
+    require(fs::exists(base / "config.json") || is_adapter_directory(base) || is_gguf_file(base),
+            ErrorCode::kMissing, place, ": no such directory");
   } catch (const Error& error) {
     fail(error.code(), file,
          ": base_model_name_or_path: the adapter's base is not there: ", error.what(),

@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/hash.h"
 #include "io/safetensors.h"
 #include "io/shard_index.h"
 #include "io/torch_file.h"
+#include "models/gguf_file.h"
 #include "models/tensor_file.h"
 
 namespace llmctl {
@@ -94,17 +96,15 @@ bool same_values(const at::Tensor& a, const at::Tensor& b) {
   return a.to(at::kDouble).equal(b.to(at::kDouble));
 }
 
-void refuse_other_formats(const fs::path& path) {
+void refuse_other_formats(const fs::path& directory) {
   std::error_code ignored;
-  if (path.extension() == ".gguf") {
-    fail(ErrorCode::kData, path,
-         ": a GGUF file of llama.cpp, whose weights are converted and mostly quantised; get the "
-         "model's original Hugging Face directory (config.json, *.safetensors) instead");
-  }
-  if (!fs::is_directory(path, ignored)) return;
-  for (const auto& entry : fs::directory_iterator(path, ignored)) {
+  if (!fs::is_directory(directory, ignored)) return;
+  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
     const fs::path& file = entry.path();
-    if (file.extension() == ".gguf") return refuse_other_formats(file);
+    require(
+        file.extension() != ".gguf", ErrorCode::kData, file,
+        ": the directory holds a GGUF file, and no model in Hugging Face's format; name the file "
+        "itself");
     for (const char* other : {"tf_model.h5", "flax_model.msgpack", "model.onnx", "rust_model.ot"}) {
       require(
           file.filename() != other, ErrorCode::kData, file,
@@ -114,17 +114,32 @@ void refuse_other_formats(const fs::path& path) {
   }
 }
 
-WeightFiles::WeightFiles(const fs::path& directory) {
-  const auto has = [&](const char* name) { return fs::exists(directory / name); };
+JsonDocument read_model_config(const fs::path& model) {
+  if (is_gguf_file(model)) {
+    JsonDocument document{config_of_gguf(GgufFile(model)), {}};
+    // Keys have other names there, but errors tell the file.
+    for (const auto& [key, value] : document.value.items()) document.places[key] = model.string();
+    return document;
+  }
+  const fs::path path = model / "config.json";
+  return parse_json_document(read_file(path), path.string());
+}
+
+WeightFiles::WeightFiles(const fs::path& model) {
+  if (is_gguf_file(model)) {
+    tensors_ = tensors_of_gguf(std::make_shared<const GgufFile>(model));
+    return;
+  }
+  const auto has = [&](const char* name) { return fs::exists(model / name); };
   if (has("model.safetensors") || has("model.safetensors.index.json")) {
-    const auto files = std::make_shared<const SafetensorsSet>(directory);
+    const auto files = std::make_shared<const SafetensorsSet>(model);
     for (const auto& [name, file] : files->tensors()) {
       refuse_other_frameworks(*file);
       tensors_.emplace(name, map_tensor(files->info(name), files->bytes(name), files));
     }
   } else if (has("pytorch_model.bin")) {
-    add_torch_file(directory / "pytorch_model.bin", tensors_);
-  } else if (const fs::path index = directory / "pytorch_model.bin.index.json"; fs::exists(index)) {
+    add_torch_file(model / "pytorch_model.bin", tensors_);
+  } else if (const fs::path index = model / "pytorch_model.bin.index.json"; fs::exists(index)) {
     const auto places = read_shard_index(index, ".bin");
     std::map<fs::path, std::map<std::string, at::Tensor>> shards;
     for (const auto& [name, file] : places) {
@@ -136,11 +151,11 @@ WeightFiles::WeightFiles(const fs::path& directory) {
       tensors_.insert(*found);
     }
   } else {
-    refuse_other_formats(directory);
-    fail(ErrorCode::kMissing, directory.string(),
+    refuse_other_formats(model);
+    fail(ErrorCode::kMissing, model.string(),
          ": no weights: neither model.safetensors, nor pytorch_model.bin, nor the index of either");
   }
-  tensors_ = without_wrappers(std::move(tensors_), directory);
+  tensors_ = without_wrappers(std::move(tensors_), model);
 }
 
 std::string weights_fingerprint(const fs::path& directory) {

@@ -8,15 +8,21 @@
 #include <string>
 #include <utility>
 
+#include "config/json.h"
+
 namespace llmctl {
 
+/// A model's config.json: of a directory, or what a GGUF file says in its place. kMissing, kData.
+JsonDocument read_model_config(const std::filesystem::path& model);
+
 /// Memory-mapped: model.safetensors, its shards by model.safetensors.index.json, or else
-/// pytorch_model.bin and its shards. A directory with other files only (GGUF, TensorFlow, …) is
-/// refused with what to get instead. Names are without what torch.compile, DistributedDataParallel
-/// and their like put into them ("_orig_mod.", "module."). kMissing, kData.
+/// pytorch_model.bin and its shards; or a GGUF file, whose quantised tensors are fp32 here. A
+/// directory with other files only (TensorFlow, …) is refused with what to get instead. Names are
+/// without what torch.compile, DistributedDataParallel and their like put into them ("_orig_mod.",
+/// "module."). kMissing, kData.
 class WeightFiles {
  public:
-  explicit WeightFiles(const std::filesystem::path& directory);
+  explicit WeightFiles(const std::filesystem::path& model);
   /// Views of the files' bytes, which they keep mapped; not to be written to.
   const std::map<std::string, at::Tensor>& tensors() const { return tensors_; }
   bool contains(const std::string& name) const { return tensors_.contains(name); }
@@ -42,7 +48,7 @@ bool same_values(const at::Tensor& a, const at::Tensor& b);
 /// one's values: tells trained weights from others without reading them all. kMissing, kData.
 std::string weights_fingerprint(const std::filesystem::path& directory);
 
-/// Refuses a GGUF file, or a directory that holds nothing else: what it is and what to get instead.
-void refuse_other_formats(const std::filesystem::path& path);
+/// Refuses a directory that holds other formats only: what it is and what to get instead.
+void refuse_other_formats(const std::filesystem::path& directory);
 
 }  // namespace llmctl

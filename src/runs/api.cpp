@@ -230,8 +230,11 @@ void export_model(const std::string& model, const std::filesystem::path& directo
                   const std::string& dtype) {
   require(dtype.empty() || dtype == "fp32" || dtype == "bf16" || dtype == "fp16", ErrorCode::kUsage,
           "dtype ", dtype, ": expected fp32, bf16 or fp16");
-  translate_torch_errors(
-      [&] { export_model_directory({.model = model, .directory = directory, .dtype = dtype}); });
+  ExportOptions options;
+  options.model = model;
+  options.directory = directory;
+  options.dtype = dtype;
+  translate_torch_errors([&] { run_export(options); });
 }
 
 std::string inspect(const std::string& path) {

@@ -11,6 +11,8 @@
 #include "base/threads.h"
 #include "corpus/word_vectors.h"
 #include "models/adapter.h"
+#include "models/gguf_file.h"
+#include "models/weight_files.h"
 #include "ops/backend.h"
 #include "runs/resolve.h"
 
@@ -133,8 +135,8 @@ std::int64_t model_positions(const ConfigNode& section, const Tokenizer& tokeniz
   }
   const auto directory =
       resolve_model_directory(section.child("init_from").value().get<std::string>());
-  const JsonDocument document{load_json(config_directory(directory) / "config.json"), {}};
-  const ConfigNode config(&document.value, "config.json", &document, ErrorCode::kData);
+  const JsonDocument document = read_model_config(config_directory(directory));
+  const ConfigNode config(&document.value, "", &document, ErrorCode::kData);
   const Adapter* adapter = adapter_of(config);
   return adapter == nullptr ? kUnlimited : adapter->plan(config, head, 2).facts.max_positions;
 }
@@ -202,6 +204,7 @@ void adapt(Model& model, const ConfigNode& root, const std::optional<LoraConfig>
 }
 
 std::shared_ptr<const Tokenizer> load_tokenizer_of(const fs::path& directory) {
+  if (is_gguf_file(directory)) return tokenizer_of_gguf(directory);
   const auto has = [&](const char* name) { return fs::exists(directory / name); };
   const bool own = !is_adapter_directory(directory) || has("tokenizer_config.json") ||
                    has("tokenizer.json") || has("tokenizer.model");

@@ -6,10 +6,12 @@
 
 #include "base/files.h"
 #include "base/output.h"
+#include "models/gguf_export.h"
 #include "models/lora.h"
 #include "models/model.h"
 #include "runs/assembly.h"
 #include "runs/resolve.h"
+#include "text/template/chat_template.h"
 
 namespace llmctl {
 
@@ -54,13 +56,24 @@ void copy_companions(const fs::path& from, const fs::path& to, bool description)
   }
 }
 
+bool is_gguf(const ExportOptions& options) {
+  return !options.gguf.empty();
+}
+
 /// The place of the result: its name, and what is there.
 void check_place_of(const ExportOptions& options) {
   const fs::path& directory = options.directory;
+  if (is_gguf(options)) {
+    require(options.dtype.empty(), ErrorCode::kUsage, "--dtype and --gguf: name one of the two");
+    require(directory.extension() == ".gguf", ErrorCode::kUsage, directory,
+            ": --gguf writes a file, whose name ends in .gguf");
+    return;
+  }
   // The ways others name files of models.
   for (const char* file : {".gguf", ".safetensors", ".bin", ".pt", ".pth", ".onnx", ".zip"}) {
     require(directory.extension() != file, ErrorCode::kUsage, directory,
-            ": export writes a directory, in Hugging Face's format; name one without ", file);
+            ": export writes a directory, in Hugging Face's format; name one without ", file,
+            std::string(file) == ".gguf" ? ", or use --gguf f16" : "");
   }
   std::error_code ignored;
   if (!options.overwrite || !fs::exists(directory / "config.json", ignored)) {
@@ -71,9 +84,11 @@ void check_place_of(const ExportOptions& options) {
 }
 
 /// Weights are read from their files while the copy is written, and a run is more than a copy.
-void check_replaced(const fs::path& directory, const fs::path& source) {
+void check_replaced(const ExportOptions& options, const fs::path& source) {
+  const fs::path& directory = options.directory;
   std::vector<fs::path> inputs = {source};
   if (is_adapter_directory(source)) inputs.push_back(base_directory(source));
+  if (is_gguf(options)) return check_output_file(directory, options.overwrite, inputs);
   std::error_code ignored;
   for (const fs::path& input : inputs) {
     require(!fs::equivalent(directory, input, ignored), ErrorCode::kCannotCreate, directory,
@@ -83,14 +98,89 @@ void check_replaced(const fs::path& directory, const fs::path& source) {
           ": is a run, which export does not replace; choose another directory");
 }
 
+/// Makes a directory in Hugging Face's format.
+void write_directory(const ExportOptions& options, const Model& model, const Tokenizer& tokenizer,
+                     ExportReport& report) {
+  std::optional<at::ScalarType> type;
+  if (!options.dtype.empty()) {
+    type = options.dtype == "bf16"   ? at::kBFloat16
+           : options.dtype == "fp16" ? at::kHalf
+                                     : at::kFloat;
+  }
+  const at::ScalarType most = type.value_or(model.stored_dtype());
+  report.dtype = most == at::kBFloat16 ? "bf16" : most == at::kHalf ? "fp16" : "fp32";
+  report.bytes = static_cast<std::uint64_t>(report.parameters) * c10::elementSize(most);
+  if (options.dry_run) return model.check_values(type);
+  // A link stays one: its target is written.
+  const fs::path target =
+      fs::is_symlink(report.directory) ? fs::weakly_canonical(report.directory) : report.directory;
+  if (target.has_parent_path()) make_directories(target.parent_path());
+  AtomicDirectory output(target);
+  model.save(output.path(), type, options.max_shard_bytes);
+  tokenizer.save(output.path(), model.facts().max_positions);
+  if (fs::is_directory(report.source)) copy_companions(report.source, output.path(), true);
+  if (is_adapter_directory(report.source)) {
+    const fs::path base = base_directory(report.source);
+    if (fs::is_directory(base)) copy_companions(base, output.path(), false);
+  }
+  output.commit(options.overwrite);
+}
+
+/// The tokens that end a text, as the model's files say.
+std::vector<TokenId> end_tokens(const Model& model, const fs::path& directory) {
+  const fs::path path = directory / "generation_config.json";
+  Json ids = model.config().value("eos_token_id", Json());
+  if (fs::exists(path)) {
+    const Json generation = load_json(path);
+    if (generation.is_object() && generation.contains("eos_token_id")) {
+      ids = generation["eos_token_id"];
+    }
+  }
+  if (!ids.is_array()) ids = Json::array({ids});
+  std::vector<TokenId> ends;
+  for (const Json& id : ids) {
+    const bool known = id.is_number_integer() && id >= 0 && id < model.facts().vocab_size;
+    if (known) ends.push_back(id.get<TokenId>());
+  }
+  return ends;
+}
+
+/// Makes a GGUF file.
+void write_gguf_file(const ExportOptions& options, const Model& model, const Tokenizer& tokenizer,
+                     ExportReport& report) {
+  GgufOptions gguf;
+  gguf.type = *ggml_type_named(options.gguf);
+  // A checkpoint is called by its run.
+  gguf.name = fs::weakly_canonical(fs::absolute(options.model)).stem().string();
+  gguf.ends = end_tokens(model, config_directory(report.source));
+  gguf.dry_run = options.dry_run;
+  const auto chat = ChatTemplate::of_directory(report.source, tokenizer);
+  if (!options.dry_run && report.directory.has_parent_path()) {
+    make_directories(report.directory.parent_path());
+  }
+  const GgufSummary summary = write_gguf_model(report.directory, model, tokenizer,
+                                               chat ? chat->source() : std::string(), gguf);
+  report.dtype = options.gguf;
+  report.bytes = summary.bytes;
+  report.notes = summary.notes;
+  for (const auto& [type, count] : summary.types) {
+    report.gguf += concat(report.gguf.empty() ? "" : ", ", count, " ", type);
+  }
+}
+
 }  // namespace
 
-ExportReport export_model_directory(const ExportOptions& options) {
+const std::vector<std::string>& gguf_type_names() {
+  static const std::vector<std::string> kNames = {"f32", "f16", "bf16", "q8_0", "q4_0"};
+  return kNames;
+}
+
+ExportReport run_export(const ExportOptions& options) {
   check_place_of(options);
   ExportReport report;
   report.source = resolve_model_directory(options.model);
   report.directory = options.directory;
-  check_replaced(report.directory, report.source);
+  check_replaced(options, report.source);
   const auto tokenizer = load_tokenizer_of(report.source);
   ModelRequest request;
   request.mapped = true;
@@ -98,41 +188,22 @@ ExportReport export_model_directory(const ExportOptions& options) {
   const auto loaded = load_model(report.source, request);
   report.architecture = loaded->facts().architecture;
   report.parameters = loaded->parameter_count();
-  std::optional<at::ScalarType> type;
-  if (!options.dtype.empty()) {
-    type = options.dtype == "bf16"   ? at::kBFloat16
-           : options.dtype == "fp16" ? at::kHalf
-                                     : at::kFloat;
-  }
-  const at::ScalarType most = type.value_or(loaded->stored_dtype());
-  report.dtype = most == at::kBFloat16 ? "bf16" : most == at::kHalf ? "fp16" : "fp32";
-  report.bytes = static_cast<std::uint64_t>(report.parameters) * c10::elementSize(most);
-  if (options.dry_run) {
-    loaded->check_values(type);
-    return report;
-  }
-  // A link stays one: its target is written.
-  const fs::path target =
-      fs::is_symlink(report.directory) ? fs::weakly_canonical(report.directory) : report.directory;
-  if (target.has_parent_path()) make_directories(target.parent_path());
-  AtomicDirectory output(target);
-  loaded->save(output.path(), type, options.max_shard_bytes);
-  tokenizer->save(output.path(), loaded->facts().max_positions);
-  copy_companions(report.source, output.path(), true);
-  if (is_adapter_directory(report.source)) {
-    copy_companions(base_directory(report.source), output.path(), false);
-  }
-  output.commit(options.overwrite);
+  const auto write = is_gguf(options) ? write_gguf_file : write_directory;
+  write(options, *loaded, *tokenizer, report);
   return report;
 }
 
 Json ExportReport::to_json() const {
-  return {{"from", source.string()},
-          {"directory", directory.string()},
-          {"architecture", architecture},
-          {"parameters", parameters},
-          {"dtype", dtype},
-          {"bytes", bytes}};
+  Json json = {{"from", source.string()},
+               {gguf.empty() ? "directory" : "file", directory.string()},
+               {"architecture", architecture},
+               {"parameters", parameters},
+               {"dtype", dtype},
+               {"bytes", bytes}};
+  if (gguf.empty()) return json;
+  json["tensors"] = gguf;
+  json["notes"] = notes;
+  return json;
 }
 
 }  // namespace llmctl

@@ -1,9 +1,10 @@
-// Writing a clean copy of a model directory.
+// Writing a clean copy of a model, as a directory or as a GGUF file.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "config/json.h"
 #include "io/shard_index.h"
@@ -11,11 +12,13 @@
 namespace llmctl {
 
 struct ExportReport {
-  std::filesystem::path source, directory;
+  std::filesystem::path source, directory;  ///< of GGUF: the file
   std::string architecture;
   std::int64_t parameters = 0;
   std::uint64_t bytes = 0;  ///< of the weights
-  std::string dtype;        ///< of most of them: "fp32", "bf16", "fp16"
+  std::string dtype;        ///< of most of them: "fp32", "bf16", "fp16"; of GGUF its type
+  std::string gguf;         ///< how many tensors are of which type: "15 Q8_0, 5 F32"; else empty
+  std::vector<std::string> notes;  ///< of GGUF: what llama.cpp does another way
   Json to_json() const;
 };
 
@@ -23,15 +26,21 @@ struct ExportOptions {
   std::string model;                ///< as `-m` takes it
   std::filesystem::path directory;  ///< that is made
   std::string dtype;                ///< "fp32", "bf16", "fp16"; empty: each as in the model's files
+  std::string gguf;  ///< "f32", "f16", "bf16", "q8_0", "q4_0": a file for llama.cpp; empty: none
   std::uint64_t max_shard_bytes = kMaxShardBytes;  ///< of a file of weights
   bool overwrite = false;                          ///< another model's directory is replaced
   bool dry_run = false;
 };
 
+/// The types that `gguf` names.
+const std::vector<std::string>& gguf_type_names();
+
 /// Writes config.json, the weights, the tokenizer's files and what else belongs to a model (chat
 /// templates, README, licence) to a directory that does not exist yet, is empty, or is replaced; it
 /// appears whole or not at all. kCannotCreate, kMissing, kIo; kUsage for the name of a file; kData
-/// for weights beyond the range of the dtype. A dry run refuses the same and writes nothing.
-ExportReport export_model_directory(const ExportOptions& options);
+/// for weights beyond the range of the dtype. With `gguf` it is one file that is made, likewise, of
+/// a causal language model; kData too for what llama.cpp would not compute the same way. A dry run
+/// refuses the same and writes nothing.
+ExportReport run_export(const ExportOptions& options);
 
 }  // namespace llmctl

@@ -143,10 +143,17 @@ AnsweringModel load_answering(const GenerateConfig& config, const GenerationFlag
 std::string AnsweringModel::digest() const {
   // Hashing the weights would take as long as reading them; a trained model's files are new.
   std::string weights;
-  for (const auto& entry : fs::directory_iterator(loaded.directory)) {
-    if (entry.path().extension() != ".safetensors" && entry.path().extension() != ".bin") continue;
+  const auto add = [&](const fs::directory_entry& entry) {
     const auto time = entry.last_write_time().time_since_epoch().count();
     weights += concat(entry.path().filename().string(), " ", entry.file_size(), " ", time, "\n");
+  };
+  if (fs::is_directory(loaded.directory)) {
+    for (const auto& entry : fs::directory_iterator(loaded.directory)) {
+      const auto ending = entry.path().extension();
+      if (ending == ".safetensors" || ending == ".bin") add(entry);
+    }
+  } else {
+    add(fs::directory_entry(loaded.directory));
   }
   return sha256_hex(concat(fs::weakly_canonical(loaded.directory).string(), "\n", weights,
                            dump_json(loaded.model->config()), "\n", loaded.tokenizer->fingerprint(),

@@ -1,6 +1,7 @@
 #include "runs/inspect.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +10,10 @@
 #include "base/files.h"
 #include "base/strings.h"
 #include "base/terminal.h"
+#include "base/utf8.h"
+#include "io/gguf.h"
 #include "io/shards.h"
+#include "models/gguf_file.h"
 #include "models/lora.h"
 #include "models/tensor_file.h"
 #include "report/table.h"
@@ -79,6 +83,56 @@ Inspection inspect_model(const fs::path& directory, Listing listing, bool statis
   return out;
 }
 
+/// A value on a line of its own, cut where it is long.
+std::string short_text(const Json& value) {
+  constexpr std::size_t kLongest = 60;
+  const std::string text = dump_json(value);
+  if (text.size() <= kLongest) return text;
+  const std::string_view begin = std::string_view(text).substr(0, kLongest);
+  return std::string(begin.substr(0, complete_utf8_prefix(begin))) + "…";
+}
+
+/// What a GGUF file says of itself; of long arrays (a vocabulary) only the beginning.
+void list_metadata(const GgufFile& file, Inspection& out) {
+  constexpr std::size_t kShown = 4, kWhole = 64;
+  for (const auto& [key, value] : file.metadata()) {
+    Json json = std::visit([](const auto& content) { return Json(content); }, value.content);
+    if (value.type == GgufType::kBool && !value.is_array()) json = json != 0;
+    std::string text = short_text(json);
+    if (value.is_array()) {
+      text = concat(json.size(), " of ", gguf_type_name(value.type), ":");
+      for (std::size_t i = 0; i < std::min(kShown, json.size()); ++i) {
+        text += " " + short_text(json[i]);
+      }
+      if (json.size() > kShown) text += " …";
+      if (json.size() > kWhole) {
+        json = {{"count", json.size()},
+                {"type", gguf_type_name(value.type)},
+                {"first", Json(json.begin(), json.begin() + kShown)}};
+      }
+    }
+    out.facts.emplace_back(key, text);
+    out.json["metadata"][key] = std::move(json);
+  }
+}
+
+void inspect_gguf(const fs::path& path, Listing listing, bool statistics, Inspection& out) {
+  const auto file = std::make_shared<const GgufFile>(path);
+  out.facts.emplace_back("GGUF", concat("version ", file->version()));
+  out.json["version"] = file->version();
+  list_metadata(*file, out);
+  Tensors tensors;
+  std::map<std::string, StoredForm> stored;
+  for (const auto& [name, tensor] : file->tensors()) {
+    stored[name] = {find_ggml_type(tensor.type)->name, tensor.bytes};
+    // Values of types that are not read can be listed, not measured.
+    tensors[name] = statistics
+                        ? gguf_values(file, name)
+                        : at::empty(tensor.shape, at::TensorOptions(at::kFloat).device(at::kMeta));
+  }
+  list_tensors(tensors, listing, statistics, out, stored);
+}
+
 /// What changed while a run was under way.
 void list_changes(const std::vector<ConfigChange>& changes, Inspection& out) {
   for (const ConfigChange& change : changes) {
@@ -100,11 +154,13 @@ Inspection inspect_path(const std::string& path, Listing listing, bool statistic
     out.title = path;
     if (file.extension() == ".safetensors" || file.extension() == ".bin") {
       list_tensors(read_tensors(file), listing, statistics, out);
+    } else if (is_gguf_file(file) || file.extension() == ".gguf") {
+      inspect_gguf(file, listing, statistics, out);
     } else if (file.extension() == ".model") {
       inspect_tokenizer(file, out);
     } else {
       fail(ErrorCode::kUsage, path,
-           ": expected a directory, a .safetensors or .bin file or a SentencePiece .model");
+           ": expected a directory, a .safetensors, .bin or .gguf file or a SentencePiece .model");
     }
     return out;
   }

@@ -25,9 +25,9 @@ enum class Listing {
   kTree      ///< modules within modules, with what they hold
 };
 
-/// A model, checkpoint, run or adapter directory, a shard directory, a .safetensors or .bin file,
-/// or a tokenizer. With `statistics` of each tensor (mean, deviation, least, most, zeros, what is
-/// not finite), which takes reading them. kMissing, kData.
+/// A model, checkpoint, run or adapter directory, a shard directory, a .safetensors, .bin or .gguf
+/// file, or a tokenizer. With `statistics` of each tensor (mean, deviation, least, most, zeros,
+/// what is not finite), which takes reading them. kMissing, kData.
 Inspection inspect_path(const std::string& path, Listing listing, bool statistics);
 
 /// What differs between the tensors of two model directories or files: names and shapes, and for

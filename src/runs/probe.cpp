@@ -83,8 +83,9 @@ void write_picture(const std::filesystem::path& path, const std::string& title,
 void check_outputs(const ForwardOptions& options) {
   std::vector<std::filesystem::path> inputs;
   std::error_code ignored;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(resolve_model_directory(options.model), ignored)) {
+  const std::filesystem::path model = resolve_model_directory(options.model);
+  if (std::filesystem::is_regular_file(model, ignored)) inputs.push_back(model);
+  for (const auto& entry : std::filesystem::directory_iterator(model, ignored)) {
     if (entry.is_regular_file(ignored)) inputs.push_back(entry.path());
   }
   require(!is_special_file(options.output), ErrorCode::kCannotCreate, options.output,

@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "config/json.h"
+#include "io/gguf.h"
 #include "models/lora.h"
 #include "models/weight_files.h"
 #include "train/checkpoint.h"
@@ -137,7 +138,9 @@ fs::path resolve_model_directory(const std::string& text) {
          ": neither a model directory (no config.json) nor a run directory (no run.json)");
   }
   if (fs::exists(path)) {
-    refuse_other_formats(path);
+    if (is_gguf_file(path)) return path;
+    require(path.extension() != ".gguf", ErrorCode::kData, text,
+            ": does not begin with \"GGUF\": not a GGUF file");
     fail(ErrorCode::kMissing, text, ": expected a directory, got a file");
   }
   require(looks_like_name(text), ErrorCode::kMissing, text, ": no such directory");

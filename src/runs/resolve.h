@@ -6,10 +6,10 @@
 
 namespace llmctl {
 
-/// -m DIR: a model directory, an adapter's, a checkpoint, or a run directory (its best, else last,
-/// checkpoint), or an output directory of transformers' Trainer (its best, else newest checkpoint);
-/// or an org/name in the local Hugging Face cache. kMissing, with the download command
-/// when it looks like a name.
+/// -m DIR: a model directory, a GGUF file, an adapter's, a checkpoint, or a run directory (its
+/// best, else last, checkpoint), or an output directory of transformers' Trainer (its best, else
+/// newest checkpoint); or an org/name in the local Hugging Face cache. kMissing, with the download
+/// command when it looks like a name.
 std::filesystem::path resolve_model_directory(const std::string& text);
 
 /// The directory of an adapter's base. kMissing, kData.

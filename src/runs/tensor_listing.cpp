@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "base/terminal.h"
+#include "io/gguf.h"
 #include "io/safetensors.h"
 #include "io/torch_file.h"
 #include "models/lora.h"
@@ -35,9 +36,21 @@ std::string group_name(const std::string& name) {
   return out;
 }
 
-std::uint64_t bytes_of(const at::Tensor& tensor) {
-  return static_cast<std::uint64_t>(tensor.numel()) *
-         static_cast<std::uint64_t>(tensor.element_size());
+/// A tensor as its file keeps it.
+struct Listed {
+  const at::Tensor& tensor;
+  std::string dtype;
+  std::uint64_t bytes;
+};
+
+Listed listed(const Tensors& tensors, const std::map<std::string, StoredForm>& stored,
+              const std::string& name) {
+  const at::Tensor& tensor = tensors.at(name);
+  const auto form = stored.find(name);
+  if (form != stored.end()) return {tensor, form->second.name, form->second.bytes};
+  return {tensor, dtype_name(to_dtype(tensor.scalar_type())),
+          static_cast<std::uint64_t>(tensor.numel()) *
+              static_cast<std::uint64_t>(tensor.element_size())};
 }
 
 /// Of one tensor, or several together.
@@ -85,12 +98,12 @@ struct TensorGroup {
   std::string dtype, shape;
   Statistics statistics;
 
-  void add(const at::Tensor& tensor, bool measure) {
+  void add(const Listed& entry, bool measure) {
+    const at::Tensor& tensor = entry.tensor;
     ++count;
     elements += tensor.numel();
-    bytes += bytes_of(tensor);
-    const char* const type = dtype_name(to_dtype(tensor.scalar_type()));
-    dtype = count == 1 || dtype == type ? type : "various";
+    bytes += entry.bytes;
+    dtype = count == 1 || dtype == entry.dtype ? entry.dtype : "various";
     shape =
         count == 1 || shape == shape_text(tensor.sizes()) ? shape_text(tensor.sizes()) : "various";
     if (measure) statistics.add(tensor);
@@ -121,8 +134,9 @@ bool natural_less(const std::string& a, const std::string& b) {
 }
 
 /// The lines of a listing: a name (in a tree indented) and what it stands for.
-std::vector<std::pair<std::string, TensorGroup>> group(const Tensors& tensors, Listing listing,
-                                                       bool measure) {
+std::vector<std::pair<std::string, TensorGroup>> group(
+    const Tensors& tensors, const std::map<std::string, StoredForm>& stored, Listing listing,
+    bool measure) {
   std::vector<std::string> names;
   for (const auto& [name, tensor] : tensors) names.push_back(name);
   std::stable_sort(names.begin(), names.end(), natural_less);
@@ -134,7 +148,7 @@ std::vector<std::pair<std::string, TensorGroup>> group(const Tensors& tensors, L
     return lines[place->second].second;
   };
   for (const std::string& name : names) {
-    const at::Tensor& tensor = tensors.at(name);
+    const Listed tensor = listed(tensors, stored, name);
     if (listing == Listing::kTree) {
       // Every module on the way, then the tensor itself.
       std::string indent;
@@ -155,7 +169,8 @@ std::vector<std::pair<std::string, TensorGroup>> group(const Tensors& tensors, L
 
 }  // namespace
 
-void list_tensors(const Tensors& tensors, Listing listing, bool measure, Inspection& out) {
+void list_tensors(const Tensors& tensors, Listing listing, bool measure, Inspection& out,
+                  const std::map<std::string, StoredForm>& stored) {
   const bool counts = listing != Listing::kTensors;
   out.columns = {listing == Listing::kTree ? "module" : "tensor", "dtype", "shape"};
   if (counts) out.columns.emplace_back("count");
@@ -163,7 +178,7 @@ void list_tensors(const Tensors& tensors, Listing listing, bool measure, Inspect
   if (measure) {
     out.columns.insert(out.columns.end(), {"mean", "std", "min", "max", "zeros", "not finite"});
   }
-  for (const auto& [label, group] : group(tensors, listing, measure)) {
+  for (const auto& [label, group] : group(tensors, stored, listing, measure)) {
     std::vector<std::string> row = {label, group.dtype, group.shape};
     if (counts) row.push_back(std::to_string(group.count));
     row.push_back(format_count(static_cast<double>(group.elements)));
@@ -177,11 +192,10 @@ void list_tensors(const Tensors& tensors, Listing listing, bool measure, Inspect
   std::uint64_t bytes = 0;
   Json list = Json::array();
   for (const auto& [name, tensor] : tensors) {
+    const Listed kept = listed(tensors, stored, name);
     elements += tensor.numel();
-    bytes += bytes_of(tensor);
-    Json entry = {{"name", name},
-                  {"dtype", dtype_name(to_dtype(tensor.scalar_type()))},
-                  {"shape", tensor.sizes().vec()}};
+    bytes += kept.bytes;
+    Json entry = {{"name", name}, {"dtype", kept.dtype}, {"shape", tensor.sizes().vec()}};
     if (measure) {
       Statistics statistics;
       statistics.add(tensor);
@@ -200,6 +214,7 @@ void list_tensors(const Tensors& tensors, Listing listing, bool measure, Inspect
 Tensors read_tensors(const fs::path& path) {
   std::error_code ignored;
   Tensors tensors;
+  if (is_gguf_file(path)) return WeightFiles(path).tensors();
   const auto safetensors = [&](const fs::path& file) {
     const auto set = std::make_shared<const SafetensorsSet>(file);
     for (const auto& [name, unused] : set->tensors()) {

@@ -62,6 +62,8 @@ class SentencePieceTokenizer : public Tokenizer {
 
   const SentencePieceModel& model() const { return model_; }
   const SpecialTemplate& layout() const { return layout_; }
+  /// The tokenizer_config.json that it was loaded with; null: none.
+  const Json& config() const { return config_; }
 
  protected:
   Encoding encode_part(std::string_view text, bool first) const override {

@@ -84,10 +84,12 @@ TEST_F(ResolveModelDirectory, SaysWhatIsWrong) {
   expect_error(ErrorCode::kMissing, {"got a file"}, [&] { resolve_model_directory(file); });
   expect_error(ErrorCode::kMissing, {"no such directory"},
                [] { resolve_model_directory("no/such/place"); });
-  work_.write("model-q4.gguf", "GGUF");
-  expect_error(ErrorCode::kData, {"model-q4.gguf", "llama.cpp", "Hugging Face directory"},
-               [&] { resolve_model_directory((work_ / "model-q4.gguf").string()); });
-  expect_error(ErrorCode::kData, {"model-q4.gguf", "GGUF"},
+  const std::string gguf = work_.write("model-q4.gguf", "GGUF").string();
+  EXPECT_EQ(resolve_model_directory(gguf), gguf);
+  work_.write("other.gguf", "GGML");
+  expect_error(ErrorCode::kData, {"other.gguf", "not a GGUF file"},
+               [&] { resolve_model_directory((work_ / "other.gguf").string()); });
+  expect_error(ErrorCode::kData, {".gguf", "name the file itself"},
                [&] { resolve_model_directory(work_.path().string()); });
   expect_error(ErrorCode::kUsage, {"no name"}, [] { resolve_model_directory(""); });
 }

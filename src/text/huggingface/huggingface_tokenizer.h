@@ -59,6 +59,11 @@ class HuggingFaceTokenizer : public Tokenizer {
   std::string fingerprint() const override;
   std::string description() const override;
 
+  const TokenizerFiles& files() const { return files_; }
+  const std::vector<AddedToken>& added_tokens() const { return added_; }
+  const SpecialTemplate& layout() const { return layout_; }
+  bool is_byte_level() const { return byte_level_; }
+
  private:
   /// Which added tokens a text is searched for: in the text itself, then in what the normaliser
   /// made of it.

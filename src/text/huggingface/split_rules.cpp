@@ -6,8 +6,6 @@ namespace llmctl {
 
 namespace {
 
-constexpr char kLlama3Expression[] =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 using Class = CharacterClass;
 
 bool is_space_class(Class kind) {

@@ -42,8 +42,9 @@ class ChatTemplate {
                               const std::string& eos);
   static std::vector<std::string> builtin_names();
   /// The template of a model directory: chat_template.jinja, else "chat_template" of
-  /// tokenizer_config.json (of several named ones "tool_use" with tools, else "default"); nothing
-  /// where there is none.
+  /// tokenizer_config.json (of several named ones "tool_use" with tools, else "default"); of a
+  /// single file that holds a model the one that its tokenizer came with. Nothing where there is
+  /// none.
   static std::optional<ChatTemplate> of_directory(const std::filesystem::path& directory,
                                                   const Tokenizer& tokenizer,
                                                   bool with_tools = false);
