@@ -25,7 +25,9 @@ struct GenerateOptions {
   std::string model, file, question, context, output, device, precision;
   std::vector<std::string> prompts, stop;
   std::optional<std::int64_t> max_new_tokens, max_length, samples, top, seed, top_k;
-  std::optional<double> temperature, top_p;
+  std::optional<double> temperature, top_p, length_penalty;
+  std::optional<std::int64_t> beams, prompt_lookup;
+  std::vector<std::string> force_words;
   std::string chat_template, system, too_long;
   std::optional<std::int64_t> logprobs;
   bool raw = false, greedy = false, chat = false, overwrite = false, echo = false, stream = false,
@@ -179,12 +181,20 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   set_number("generation.top_k", options.top_k);
   set_number("generation.top_p", options.top_p);
   set_number("generation.seed", options.seed);
+  set_number("generation.num_beams", options.beams);
+  set_number("generation.length_penalty", options.length_penalty);
+  set_number("generation.prompt_lookup_num_tokens", options.prompt_lookup);
+  if (!options.force_words.empty())
+    config.sets.push_back("generation.force_words=" + Json(options.force_words).dump());
   set_number("generation.logprobs", options.logprobs);
   if (options.echo) config.sets.push_back("generation.echo=true");
   set_number("top", options.top);
   if (!options.too_long.empty()) set_string(config, "generation.too_long", options.too_long);
   if (!options.stop.empty()) config.sets.push_back("generation.stop=" + Json(options.stop).dump());
-  if (options.greedy) config.sets.push_back("generation.do_sample=false");
+  if (options.greedy) {
+    config.sets.push_back("generation.do_sample=false");
+    config.sets.push_back("generation.num_beams=1");
+  }
   if (!options.chat_template.empty()) set_string(config, "chat.template", options.chat_template);
   if (!options.system.empty()) set_string(config, "chat.system", options.system);
   const JsonDocument document = load_document(config, "generate");
@@ -335,7 +345,35 @@ void add_generate_command(CommandContext context) {
                  "Answers as they grow, one after another, in whole characters (of prompts always; "
                  "with --json a line for each piece and for each record)")
       ->group(group);
-  command->add_flag("--greedy", options->greedy, "The best token always (do_sample false)")
+  CLI::Option* const greedy = command->add_flag(
+      "--greedy", options->greedy, "The best token always (do_sample false, num_beams 1)");
+  greedy->group(group);
+  command
+      ->add_option("--beams", options->beams,
+                   "Beam search with so many; --samples gives as many of the best (num_beams)")
+      ->option_text("N")
+      ->check(between(1, 1000))
+      ->excludes(greedy)
+      ->group(group);
+  command
+      ->add_option("--length-penalty", options->length_penalty,
+                   "Of beam search: above 0 longer texts, below shorter ones (length_penalty)")
+      ->option_text("X")
+      ->check(between(-10.0, 10.0))
+      ->group(group);
+  command
+      ->add_option("--force-word", options->force_words,
+                   "String that every text contains; may be repeated, better with --beams "
+                   "(force_words)")
+      ->option_text("TEXT")
+      ->allow_extra_args(false)
+      ->group(group);
+  command
+      ->add_option("--prompt-lookup", options->prompt_lookup,
+                   "Tokens guessed per step from the text so far: the same text, sooner where it "
+                   "repeats itself (prompt_lookup_num_tokens)")
+      ->option_text("N")
+      ->check(between(0, 1000))
       ->group(group);
   command
       ->add_flag("--raw", options->raw,

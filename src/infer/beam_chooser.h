@@ -2,6 +2,7 @@
 // transformers 4 did; with mandatory words by dynamic beam allocation (Post and Vilar, 2018).
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -19,7 +20,11 @@ class BeamChooser : public Chooser {
   void choose(std::span<const RowLogits> rows) override;
   const Step& advance() override;
   std::vector<GeneratedTokens> results() override { return std::move(results_); }
-  std::size_t most_rows() const override { return static_cast<std::size_t>(beams().num_beams); }
+  /// Never one: what a single beam was fed last need not be the answer, as it is of other lone
+  /// rows.
+  std::size_t most_rows() const override {
+    return static_cast<std::size_t>(std::max<std::int64_t>(beams().num_beams, 2));
+  }
 
  private:
   struct Hypothesis {

@@ -356,6 +356,7 @@ bool Engine::go_on(Job& job) {
   job.prefilling = false;
   for (std::size_t r = 0; r < step.kept.size(); ++r) {
     const Row& row = job.rows[r];
+    counts_.accepted += static_cast<std::int64_t>(step.kept[r]) - 1;
     cache_->truncate(
         row.cached, cache_->length(row.cached) - static_cast<std::int64_t>(row.fed - step.kept[r]));
   }
@@ -376,6 +377,7 @@ bool Engine::go_on(Job& job) {
     row.feed.push_back(branch.token);
     row.feed.insert(row.feed.end(), branch.draft.begin(), branch.draft.end());
     ++counts_.generated;
+    counts_.guessed += std::ssize(branch.draft);
   }
   for (++parent; parent < job.rows.size(); ++parent) cache_->close(job.rows[parent].cached);
   job.rows = std::move(rows);

@@ -31,6 +31,8 @@ struct EngineCounts {
   std::int64_t prompt = 0;     ///< tokens of prompts and sources that were computed
   std::int64_t shared = 0;     ///< tokens of prompts whose keys were there already
   std::int64_t generated = 0;  ///< tokens fed back
+  std::int64_t guessed = 0;    ///< tokens of drafts
+  std::int64_t accepted = 0;   ///< of them, those that came true
 };
 
 /// Refuses what an engine would refuse: kData for a prompt or source that is empty, holds an id

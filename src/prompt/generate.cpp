@@ -1,10 +1,13 @@
 #include "prompt/generate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/utf8.h"
+#include "prompt/beam_settings.h"
 #include "prompt/growing_text.h"
 
 namespace llmctl {
@@ -102,6 +105,7 @@ Json generated_json(const GeneratedText& text) {
   Json json = {{"generated_text", text.text},
                {"finish_reason", text.finish_reason},
                {"tokens", text.ids.size()}};
+  if (text.score) json["score"] = *text.score;
   if (text.finish_reason == "skipped") {
     json["generated_text"] = nullptr;
     json["note"] = text.note;
@@ -216,7 +220,8 @@ struct TextGenerator::Work {
   std::size_t index = 0;
   std::shared_ptr<const GenerationSettings> own;  // its stop strings are the texts'
   std::vector<GrowingText> texts;                 // of the samples
-  bool with_logprobs = false, shortened = false;
+  bool with_logprobs = false, shortened = false, continues = false;
+  std::vector<std::string> stop;  // in beam search
 };
 
 TextGenerator::TextGenerator(Engine& engine, const ModelFacts& facts,
@@ -227,10 +232,24 @@ TextGenerator::TextGenerator(Engine& engine, const ModelFacts& facts,
       // What the model writes may be in other words than what it reads.
       target_(tokenizer, &tokenizer->target()),
       settings_(settings),
-      progress_(std::move(progress)) {}
+      progress_(std::move(progress)),
+      before_(engine.counts()) {}
 
 TextGenerator::~TextGenerator() {
+  tell_guesses();
   for (const auto& [id, work] : works_) engine_.cancel(id);
+}
+
+void TextGenerator::tell_guesses() const {
+  const EngineCounts& counts = engine_.counts();
+  const std::int64_t guessed = counts.guessed - before_.guessed,
+                     accepted = counts.accepted - before_.accepted;
+  if (guessed == 0) return;
+  // What a row brings in a pass: the token it was fed and the guesses that came true.
+  const double each =
+      1 + static_cast<double>(accepted) / static_cast<double>(counts.generated - before_.generated);
+  log_debug("prompt lookup: ", accepted, " of ", guessed, " guesses came true, ",
+            std::round(100 * each) / 100, " tokens a pass");
 }
 
 void TextGenerator::submit(EncodedPrompt prompt) {
@@ -250,6 +269,9 @@ void TextGenerator::submit(EncodedPrompt prompt) {
   }
   if (!reason.empty()) shorten(facts_, prompt, settings);
   GenerationRequest request = make_request(facts_, prompt, settings);
+  for (const std::string& word : settings.force_words) {
+    request.options.beams.force_words_ids.push_back(word_alternatives(*target_, word));
+  }
   request.number = progress_.first_prompt + index + 1;
   request.stream = (progress_.first_prompt + index) * kStreams;
   auto work = std::make_unique<Work>();
@@ -257,6 +279,9 @@ void TextGenerator::submit(EncodedPrompt prompt) {
   work->own = prompt.settings;
   work->with_logprobs = request.logprobs.has_value();
   work->shortened = !reason.empty();
+  work->continues = prompt.continues;
+  const BeamOptions& beams = request.options.beams;
+  if (beams.num_beams > 1 || !beams.force_words_ids.empty()) work->stop = settings.stop;
   for (std::size_t s = 0; s < samples; ++s) {
     work->texts.emplace_back(target_, prompt.continues, settings.stop);
   }
@@ -278,6 +303,12 @@ ChooserEvents TextGenerator::events_of(Work& work) {
     ++complete_;
     give(work, sample, true);
   };
+  if (!work.stop.empty()) {
+    events.complete = [this, &work](std::span<const TokenId> answer) {
+      GrowingText text(target_, work.continues, work.stop);
+      return std::any_of(answer.begin(), answer.end(), [&](TokenId id) { return text.push(id); });
+    };
+  }
   return events;
 }
 
@@ -316,6 +347,7 @@ std::vector<GeneratedText> TextGenerator::finish(Work& work,
     text.with_logprobs = work.with_logprobs;
     if (text.with_logprobs) text.logprobs = chosen_tokens(*target_, answer);
     text.ids = std::move(answer.ids);
+    text.score = answer.score;
     text.finish_reason = answer.reason == FinishReason::kStop ? "stop" : "length";
     text.out_of_positions = answer.reason == FinishReason::kPositions;
     text.shortened = work.shortened;

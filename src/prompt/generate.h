@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,6 +35,7 @@ struct GeneratedText {
   std::vector<TokenId> ids;
   bool with_logprobs = false;         ///< settings.logprobs asks for them
   std::vector<ChosenToken> logprobs;  ///< one per id, where asked for
+  std::optional<double> score;        ///< of beam search
   std::string finish_reason;      ///< "stop", "length", or "skipped" (a prompt that was too long)
   std::string note;               ///< of one skipped, why
   bool shortened = false;         ///< its prompt was too long
@@ -41,8 +43,8 @@ struct GeneratedText {
 };
 
 /// What `generate --json` says of it: generated_text (null for one skipped, with a "note"),
-/// finish_reason, tokens (how many); where asked for, logprob (the sum of theirs) and logprobs (a
-/// list of {token, id, logprob, top_logprobs}).
+/// finish_reason, tokens (how many); score, of beam search; where asked for, logprob (the sum of
+/// theirs) and logprobs (a list of {token, id, logprob, top_logprobs}).
 Json generated_json(const GeneratedText& text);
 
 /// Of all samples of a prompt: the only one's members, or a list "samples" of them.
@@ -128,7 +130,8 @@ class TextGenerator {
   bool idle() const { return done_.empty() && works_.empty(); }
   /// Prompts that wait until there is room.
   std::size_t waiting() const { return engine_.waiting(); }
-  /// The samples of a prompt, by its number.
+  /// The samples of a prompt, by its number; of beam search the best texts, best first, fewer than
+  /// asked for where no more are possible.
   using Done = std::pair<std::size_t, std::vector<GeneratedText>>;
   /// One forward pass, and the prompts that it completed.
   std::vector<Done> step();
@@ -136,6 +139,7 @@ class TextGenerator {
  private:
   struct Work;
   ChooserEvents events_of(Work& work);
+  void tell_guesses() const;
   void give(Work& work, std::size_t sample, bool last);
   std::vector<GeneratedText> finish(Work& work, std::vector<GeneratedTokens>& answers) const;
 
@@ -144,6 +148,7 @@ class TextGenerator {
   const std::shared_ptr<const Tokenizer> target_;
   const GenerationSettings& settings_;
   const TextProgress progress_;
+  const EngineCounts before_;
   std::map<Engine::Id, std::unique_ptr<Work>> works_;
   std::vector<Done> done_;  // without having begun: what is too long
   std::size_t submitted_ = 0, complete_ = 0, written_ = 0;

@@ -35,31 +35,32 @@ constexpr std::array kDone = {"max_new_tokens",
                               "bad_words_ids",
                               "suppress_tokens",
                               "begin_suppress_tokens",
-                              "decoder_start_token_id"};
+                              "decoder_start_token_id",
+                              "num_beams",
+                              "num_beam_groups",
+                              "diversity_penalty",
+                              "length_penalty",
+                              "early_stopping",
+                              "renormalize_logits",
+                              "force_words_ids",
+                              "prompt_lookup_num_tokens",
+                              "max_matching_ngram_size"};
 constexpr std::array kForDrawing = {"temperature", "top_k",          "top_p",     "min_p",
                                     "typical_p",   "epsilon_cutoff", "eta_cutoff"};
 constexpr std::array kListsOfIds = {"eos_token_id", "forced_eos_token_id", "forced_bos_token_id",
                                     "suppress_tokens", "begin_suppress_tokens"};
 
-/// What would change a text; `neutral` is a value that changes none, beside null and false. The
-/// other settings of beam search (length_penalty, early_stopping, …) play no part without beams.
+/// What would change a text; `neutral` is a value that changes none, beside null and false.
 struct NotDone {
   const char* key;
   double neutral;
 };
-constexpr std::array kNotDone = {NotDone{"num_beams", 1},
-                                 NotDone{"num_beam_groups", 1},
-                                 NotDone{"num_return_sequences", 1},
-                                 NotDone{"penalty_alpha", 0},
-                                 NotDone{"dola_layers", 0},
-                                 NotDone{"max_time", 0},
-                                 NotDone{"force_words_ids", 0},
-                                 NotDone{"constraints", 0},
-                                 NotDone{"forced_decoder_ids", 0},
-                                 NotDone{"token_healing", 0},
-                                 NotDone{"guidance_scale", 1},
-                                 NotDone{"watermarking_config", 0},
-                                 NotDone{"custom_generate", 0}};
+constexpr std::array kNotDone = {
+    NotDone{"num_return_sequences", 1}, NotDone{"penalty_alpha", 0},
+    NotDone{"dola_layers", 0},          NotDone{"max_time", 0},
+    NotDone{"constraints", 0},          NotDone{"forced_decoder_ids", 0},
+    NotDone{"token_healing", 0},        NotDone{"guidance_scale", 1},
+    NotDone{"watermarking_config", 0},  NotDone{"custom_generate", 0}};
 /// What changes no text, whatever its value: how it is computed, what else is given out.
 constexpr std::array kIdle = {"_from_model_config",
                               "assistant_confidence_threshold",
@@ -72,12 +73,10 @@ constexpr std::array kIdle = {"_from_model_config",
                               "compile_config",
                               "continuous_batching_config",
                               "disable_compile",
-                              "early_stopping",
                               "generation_kwargs",
                               "is_assistant",
                               "low_memory",
                               "max_cache_len",
-                              "max_matching_ngram_size",
                               "num_assistant_tokens",
                               "num_assistant_tokens_schedule",
                               "output_attentions",
@@ -86,9 +85,7 @@ constexpr std::array kIdle = {"_from_model_config",
                               "output_scores",
                               "pad_token_id",
                               "prefill_chunk_size",
-                              "prompt_lookup_num_tokens",
                               "remove_invalid_values",
-                              "renormalize_logits",
                               "return_dict_in_generate",
                               "return_legacy_cache",
                               "speculation_type",
@@ -98,8 +95,6 @@ constexpr std::array kIdle = {"_from_model_config",
                               "use_mtp"};
 /// Where tokens are drawn.
 constexpr std::array kNotDoneWhenDrawing = {NotDone{"top_h", 0}};
-/// With beams alone.
-constexpr std::array kOfBeams = {NotDone{"length_penalty", 1}, NotDone{"diversity_penalty", 0}};
 
 bool changes_nothing(const Json& value, double neutral) {
   return value.is_null() || value == false || (value.is_number() && value == neutral) ||
@@ -168,6 +163,9 @@ void mend_values(Json& done) {
                           "min_length", "min_new_tokens"}) {
     mend_number(done, key, 0, kAny, 0);
   }
+  for (const char* key : {"num_beams", "num_beam_groups"}) mend_number(done, key, 1, kAny, 1);
+  mend_number(done, "prompt_lookup_num_tokens", 0, kAny, 0);
+  mend_number(done, "max_matching_ngram_size", 1, kAny, 2);
   mend_number(done, "top_p", -kAny, 1, 1.0);
   mend_number(done, "typical_p", -kAny, 1, 1.0);
   mend_number(done, "epsilon_cutoff", 0, 1, 0.0);
@@ -206,10 +204,8 @@ GenerationKeys sort_generation_keys(const Json& file, bool encoder_decoder) {
       }
     }
   };
-  const auto add = [&](const auto& list) { add_to(keys.not_done, list); };
-  add(kNotDone);
+  add_to(keys.not_done, kNotDone);
   add_to(keys.not_done_when_drawing, kNotDoneWhenDrawing);
-  if (file.contains("num_beams") && !changes_nothing(file["num_beams"], 1)) add(kOfBeams);
   keys.done = with_listed_ids(keys.done);
   mend_values(keys.done);
   return keys;
@@ -242,7 +238,6 @@ Json own_generation_keys(const ConfigNode& node) {
     };
     erase_or_refuse(kNotDone);
     erase_or_refuse(kNotDoneWhenDrawing);
-    erase_or_refuse(kOfBeams);
   }
   return with_listed_ids(std::move(section));
 }

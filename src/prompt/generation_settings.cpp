@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "prompt/beam_settings.h"
 #include "prompt/generation_keys.h"
 
 namespace llmctl {
@@ -67,6 +68,7 @@ void drop_replaced_lengths(Json& settings, const Json& others) {
 /// Takes out of the file's settings what the user's replace or what plays no part.
 void drop_idle(Json& file, const Json& own, bool drawing) {
   drop_replaced_lengths(file, own);
+  drop_idle_beams(file, own);
   for (const auto& [key, value] : own.items()) file.erase(key);
   if (drawing) return;
   for (const std::string& key : keys_for_drawing()) file.erase(key);
@@ -77,6 +79,7 @@ void note_idle(const Json& own, const GenerationConfig& config, std::vector<std:
   if (own.contains("max_new_tokens") && own.contains("max_length")) {
     notes.push_back("max_length has no effect: max_new_tokens goes before it");
   }
+  note_idle_beams(own, config, notes);
   if (config.do_sample) return;
   std::vector<std::string> idle;
   for (const std::string& key : keys_for_drawing()) {
@@ -142,6 +145,9 @@ SamplingOptions sampling_options(const GenerationConfig& config) {
   options.epsilon_cutoff = config.epsilon_cutoff;
   options.eta_cutoff = config.eta_cutoff;
   options.seed = static_cast<std::uint64_t>(config.seed);
+  options.prompt_lookup_num_tokens = config.prompt_lookup_num_tokens;
+  options.max_matching_ngram_size = config.max_matching_ngram_size;
+  options.beams = beam_options(config);
   return options;
 }
 
@@ -179,6 +185,7 @@ std::vector<std::int64_t> eos_of(const GenerationSources& sources) {
 }  // namespace
 
 void GenerationConfig::validate(const ConfigNode& node) const {
+  validate_beams(*this, node);
   for (const std::string& text : stop) {
     if (text.empty()) node.fail("stop", "holds an empty string, which every text contains");
   }
@@ -308,11 +315,7 @@ GenerationSettings resolve_generation(const GenerationFiles& files, const Json& 
   GenerationConfig config;
   read_config(ConfigNode(&merged, "generation", nullptr), config);
   if (config.eos_token_id.empty()) config.eos_token_id = eos_of(sources);
-  if (config.num_return_sequences > 1 && !drawing) {
-    node.fail("num_return_sequences", concat(config.num_return_sequences,
-                                             " texts per prompt would be equal; set do_sample"));
-  }
-
+  check_beams(config, node);
   check_biased(node, config, sources.vocab_size);
 
   GenerationSettings settings;
@@ -325,6 +328,7 @@ GenerationSettings resolve_generation(const GenerationFiles& files, const Json& 
     settings.decoder_start = static_cast<TokenId>(*config.decoder_start_token_id);
   }
   settings.stop = config.stop;
+  settings.force_words = config.force_words;
   settings.too_long = parse_too_long(config.too_long);
   settings.logprobs = config.logprobs;
   settings.echo = config.echo;

@@ -46,6 +46,13 @@ struct GenerationConfig {
   bool echo = false;
   std::string too_long = "error";
   std::int64_t num_return_sequences = 1;
+  std::int64_t num_beams = 1, num_beam_groups = 1;
+  double diversity_penalty = 0.0, length_penalty = 1.0;
+  Json early_stopping = false;
+  bool renormalize_logits = false;
+  std::vector<std::string> force_words;
+  Json force_words_ids = Json::array();
+  std::int64_t prompt_lookup_num_tokens = 0, max_matching_ngram_size = 2;
   std::int64_t seed = 1234;
   std::int64_t batch_size = 16;
 
@@ -145,8 +152,41 @@ struct GenerationConfig {
           "message, the newest turns that fit and at least the end of the last one) and room for "
           "max_new_tokens, at most half; skip leaves it without an answer.",
           OneOf{{"error", "truncate", "skip"}});
-    visit("num_return_sequences", self.num_return_sequences, "Texts per prompt.",
+    visit("num_return_sequences", self.num_return_sequences,
+          "Texts per prompt: samples, or the best of beam search, best first.",
           Range<std::int64_t>{1, 10'000});
+    visit("num_beams", self.num_beams,
+          "Beam search: so many texts grow side by side, and the one of the best score is the "
+          "answer; 1: none.",
+          Range<std::int64_t>{1, 1000});
+    visit("num_beam_groups", self.num_beam_groups,
+          "Groups of beams that avoid one another's tokens (Vijayakumar et al., 2018).",
+          Range<std::int64_t>{1, 1000});
+    visit("diversity_penalty", self.diversity_penalty,
+          "Subtracted from a token's score for each earlier group that takes it in the same step.",
+          Range<double>{0, 1000});
+    visit("length_penalty", self.length_penalty,
+          "The score of a text in beam search is its log-probability over its tokens to this "
+          "power: above 0 for longer ones, below for shorter ones.",
+          Range<double>{-10, 10});
+    visit("early_stopping", self.early_stopping,
+          "Beam search ends, true, with as many ended texts as beams; false, when further ones "
+          "seem no better; \"never\", when they cannot be.",
+          Kinds{"boolean or string"});
+    visit("renormalize_logits", self.renormalize_logits,
+          "Beam search's log-probabilities add up to one after penalties and filters, too.");
+    visit("force_words", self.force_words,
+          "Strings that every text contains, by beam search (more beams, better texts).");
+    visit("force_words_ids", self.force_words_ids,
+          "The same as lists of ids, or lists of such lists of which one suffices.",
+          Kinds{"list of array"});
+    visit("prompt_lookup_num_tokens", self.prompt_lookup_num_tokens,
+          "Tokens guessed per step from what the text has already, so that a step may bring "
+          "several; no text changes (not with beams); 0: none.",
+          Range<std::int64_t>{0, 1000});
+    visit("max_matching_ngram_size", self.max_matching_ngram_size,
+          "Tokens at the end of the text that are looked up for guesses, at most.",
+          Range<std::int64_t>{1, 1000});
     visit("seed", self.seed, "Seed of the draws; each prompt and sample has its own stream.",
           Range<std::int64_t>{0, std::int64_t{1} << 53});
     visit("batch_size", self.batch_size, "Prompts generated together.",
@@ -171,7 +211,7 @@ struct GenerationSettings {
   std::optional<std::int64_t> max_new_tokens, max_length;
   std::int64_t min_new_tokens = 0, min_length = 0;
   std::optional<TokenId> decoder_start;  ///< instead of the model's
-  std::vector<std::string> stop;
+  std::vector<std::string> stop, force_words;
   TooLong too_long = TooLong::kError;
   std::optional<std::int64_t> logprobs;
   bool echo = false;

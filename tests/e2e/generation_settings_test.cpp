@@ -31,8 +31,47 @@ TEST(GenerationSettings, OfAModelsDirectoryAreDoneIdleOrNamed) {
   const std::string greedy = text({{"eos_token_id", nullptr}}, "");
   EXPECT_EQ(text({{"do_sample", false}, {"temperature", 1e-6}}, ""), greedy);
   EXPECT_EQ(text({{"top_p", 0.0}, {"top_k", -1}}, ""), greedy);
-  EXPECT_EQ(text({{"num_beams", 4}, {"length_penalty", 1.0}}, "num_beams 4 is not done"), greedy);
+  EXPECT_EQ(text({{"dola_layers", "low"}}, "dola_layers low is not done"), greedy);
   EXPECT_EQ(text({{"do_sample", true}, {"temperature", 1e-6}}, ""), greedy);
+}
+
+TEST(GenerationSettings, BeamsWordsAndGuesses) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 4);
+  bench.run({"export", "-m", "run", "-o", "m"});
+  const auto ask = [&](std::vector<std::string> more) {
+    std::vector<std::string> all = {"generate", "-m", "m", "-p", "今天", "-n", "8", "--json"};
+    all.insert(all.end(), more.begin(), more.end());
+    return json::parse(bench.run(all).out);
+  };
+  const json greedy = ask({"--greedy"});
+  EXPECT_FALSE(greedy.contains("score"));
+  EXPECT_EQ(ask({"--prompt-lookup", "3"}), greedy);
+  const json best = ask({"--beams", "4"});
+  const json four = ask({"--beams", "4", "--samples", "4"})["samples"];
+  ASSERT_EQ(four.size(), 4u);
+  EXPECT_EQ(four[0]["generated_text"], best["generated_text"]);
+  EXPECT_EQ(four[0]["score"], best["score"]);
+  for (std::size_t i = 1; i < 4; ++i) {
+    EXPECT_NE(four[i]["generated_text"], four[i - 1]["generated_text"]);
+    EXPECT_LE(four[i]["score"].get<double>(), four[i - 1]["score"].get<double>());
+  }
+  // A model's own settings ask for them, too.
+  bench.write("m/generation_config.json", R"({"num_beams": 4, "length_penalty": 1.0})");
+  EXPECT_EQ(ask({}), best);
+  EXPECT_EQ(ask({"--greedy"}), greedy);
+  for (const char* beams : {"1", "4"}) {
+    const json forced = ask({"--beams", beams, "--force-word", "公园", "--force-word", "cat"});
+    EXPECT_THAT(forced["generated_text"].get<std::string>(),
+                ::testing::AllOf(HasSubstr("公园"), HasSubstr("cat")))
+        << beams;
+  }
+  expect_one_line_error(
+      bench.run({"generate", "-m", "m", "-p", "a", "--beams", "2", "--samples", "3"}, 78),
+      {"num_return_sequences", "3 texts per prompt of 2 beams"});
+  expect_one_line_error(
+      bench.run({"generate", "-m", "m", "-p", "a", "--beams", "2", "--greedy"}, 64),
+      {"--beams", "--greedy"});
 }
 
 TEST(GenerationSettings, PromptsThatAreTooLongAreNamedBeforeTheWork) {

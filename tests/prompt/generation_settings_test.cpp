@@ -99,14 +99,13 @@ TEST_F(Settings, ExtremeOnesMeanWhatTheyMeanToTransformers) {
 
 TEST_F(Settings, WhatIsNotDoneIsNamedInOneLine) {
   file(R"({"num_beams": 4, "early_stopping": true, "length_penalty": 2.0, "no_repeat_ngram_size": 2,
-           "num_beam_groups": 1, "guidance_scale": 1.5, "sequence_bias": [[[45], -0.6]],
+           "num_beam_groups": 1, "dola_layers": "low", "guidance_scale": 1.5, "sequence_bias": [[[45], -0.6]],
            "max_time": null, "penalty_alpha": 0.0, "num_return_sequences": 3, "of_remote_code": 9})");
   const GenerationSettings settings = resolve();
   EXPECT_THAT(settings.notes,
               ElementsAre((dir / "generation_config.json").string() +
-                          ": num_beams 4, num_return_sequences 3, guidance_scale 1.5, "
-                          "length_penalty 2.0 are not done; texts may differ from those of "
-                          "transformers"));
+                          ": num_return_sequences 3, dola_layers low, guidance_scale 1.5 are not "
+                          "done; texts may differ from those of transformers"));
   EXPECT_EQ(settings.sampling.no_repeat_ngram_size, 2);  // this one is
   EXPECT_EQ(settings.samples, 1);
   file(
@@ -114,12 +113,45 @@ TEST_F(Settings, WhatIsNotDoneIsNamedInOneLine) {
            "no_repeat_ngram_size": 0, "renormalize_logits": true, "_from_model_config": true,
            "pad_token_id": 0, "bos_token_id": 1, "sequence_bias": [], "token_healing": false})");
   EXPECT_THAT(resolve().notes, IsEmpty());
-  file(R"({"num_beams": 5})");
-  EXPECT_THAT(resolve().notes, ElementsAre(HasSubstr(": num_beams 5 is not done;")));
+  file(R"({"guidance_scale": 5})");
+  EXPECT_THAT(resolve().notes, ElementsAre(HasSubstr(": guidance_scale 5 is not done;")));
   // A way of drawing is missed only where something is drawn.
   file(R"({"top_h": 0.4})");
   EXPECT_THAT(resolve().notes, IsEmpty());
   EXPECT_THAT(resolve(R"({"do_sample": true})").notes, ElementsAre(HasSubstr("top_h 0.4")));
+}
+
+TEST_F(Settings, BeamsAreTheUsersOrTheFiles) {
+  file(
+      R"({"num_beams": 4, "early_stopping": true, "length_penalty": 0.6, "renormalize_logits": true,
+           "diversity_penalty": null, "max_matching_ngram_size": null})");
+  const BeamOptions of_file = resolve().sampling.beams;
+  EXPECT_EQ(of_file.num_beams, 4);
+  EXPECT_EQ(of_file.early_stopping, EarlyStopping::kYes);
+  EXPECT_EQ(of_file.length_penalty, 0.6);
+  EXPECT_TRUE(of_file.renormalize_logits);
+  const GenerationSettings own = resolve(
+      R"({"num_beams": 6, "num_beam_groups": 2, "diversity_penalty": 0.5, "early_stopping": "never",
+          "num_return_sequences": 3, "force_words_ids": []})");
+  EXPECT_EQ(own.samples, 3);
+  EXPECT_EQ(own.sampling.beams.num_beams, 6);
+  EXPECT_EQ(own.sampling.beams.num_beam_groups, 2);
+  EXPECT_EQ(own.sampling.beams.diversity_penalty, 0.5);
+  EXPECT_EQ(own.sampling.beams.early_stopping, EarlyStopping::kNever);
+  EXPECT_EQ(own.sampling.beams.length_penalty, 0.6);
+  EXPECT_THAT(own.notes, IsEmpty());
+  // Without beams the file's other settings of them play no part, and the user's are named.
+  file(R"({"num_beams": 1, "early_stopping": "sometimes", "length_penalty": 1e9})");
+  EXPECT_EQ(resolve().sampling.beams.length_penalty, 1.0);
+  EXPECT_THAT(resolve(R"({"length_penalty": 2})").notes,
+              ElementsAre("length_penalty has no effect: there is one beam (num_beams)"));
+  EXPECT_THAT(resolve(R"({"num_beams": 2, "length_penalty": 2, "early_stopping": false,
+                          "prompt_lookup_num_tokens": 4})")
+                  .notes,
+              ElementsAre("prompt_lookup_num_tokens has no effect: beams take no guesses"));
+  const auto words =
+      resolve(R"({"force_words_ids": [[5, 6], [[7], [8, 9]]]})").sampling.beams.force_words_ids;
+  EXPECT_EQ(words, (std::vector<std::vector<std::vector<TokenId>>>{{{5, 6}}, {{7}, {8, 9}}}));
 }
 
 TEST_F(Settings, TheUsersWithoutEffectAreNamed) {
@@ -309,7 +341,8 @@ TEST(GenerationSection, KnowsEveryKeyOfTransformers) {
 
 /// Directories older than generation_config.json.
 TEST_F(Settings, ConfigJsonStandsInForAMissingFile) {
-  sources.config = Json::parse(R"({"num_beams": 6, "max_length": 512, "bad_words_ids": [[3]],
+  sources.config = Json::parse(
+      R"({"num_beams": 6, "dola_layers": "low", "max_length": 512, "bad_words_ids": [[3]],
                                    "forced_eos_token_id": 0, "eos_token_id": 0})");
   const GenerationSettings settings = resolve();
   EXPECT_EQ(settings.max_length, 512);
@@ -318,7 +351,8 @@ TEST_F(Settings, ConfigJsonStandsInForAMissingFile) {
   EXPECT_THAT(
       settings.notes,
       ElementsAre((dir / "config.json").string() +
-                  ": num_beams 6 is not done; texts may differ from those of transformers"));
+                  ": dola_layers low is not done; texts may differ from those of transformers"));
+  EXPECT_EQ(settings.sampling.beams.num_beams, 6);
   file("{}");
   EXPECT_FALSE(resolve().max_length.has_value());
   EXPECT_THAT(resolve().notes, IsEmpty());
@@ -361,36 +395,52 @@ TEST_F(Settings, TheUsersFaultsAreTheConfigurations) {
   EXPECT_EQ(equal.code(), ErrorCode::kConfig);
   EXPECT_THAT(equal.what(), HasSubstr("generation.num_return_sequences: 3 texts per prompt would"));
   EXPECT_EQ(resolve(R"({"num_return_sequences": 3, "temperature": 0.5})").samples, 3);
-  for (const char* text : {R"({"temperature": -1})",
-                           R"({"temperature": 1e9})",
-                           R"({"top_p": -0.1})",
-                           R"({"top_p": 2})",
-                           R"({"top_k": -1})",
-                           R"({"max_new_tokens": 0})",
-                           R"({"max_new_tokens": -3})",
-                           R"({"num_return_sequences": 1000000000})",
-                           R"({"repetition_penalty": 0})",
-                           R"({"stop": [""]})",
-                           R"({"eos_token_id": [-1]})",
-                           R"({"eos_token_id": [9999999999]})",
-                           R"({"bad_words_ids": [[]]})",
-                           R"({"forced_eos_token_id": [-2]})",
-                           R"({"too_long": "cut"})",
-                           R"({"num_beams": 4})",
-                           R"({"sequence_bias": [[[], 1]]})",
-                           R"({"sequence_bias": [[4, 1]]})",
-                           R"({"sequence_bias": [[[4], "much"]]})",
-                           R"({"sequence_bias": {"4": 1}})",
-                           R"({"logit_bias": {"a": 1}})",
-                           R"({"logit_bias": {"-1": 1}})",
-                           R"({"logit_bias": {"1": "x"}})",
-                           R"({"stop_token_ids": [-1]})",
-                           R"({"exponential_decay_length_penalty": [3]})",
-                           R"({"presence_penalty": 1000})",
-                           R"({"exponential_decay_length_penalty": [3.5, 2]})",
-                           R"({"repetition_penalty_scope": "prompt"})",
-                           R"({"top_h": 0.4})",
-                           R"({"temprature": 1})"}) {
+  for (const char* text :
+       {R"({"temperature": -1})",
+        R"({"temperature": 1e9})",
+        R"({"top_p": -0.1})",
+        R"({"top_p": 2})",
+        R"({"top_k": -1})",
+        R"({"max_new_tokens": 0})",
+        R"({"max_new_tokens": -3})",
+        R"({"num_return_sequences": 1000000000})",
+        R"({"repetition_penalty": 0})",
+        R"({"stop": [""]})",
+        R"({"eos_token_id": [-1]})",
+        R"({"eos_token_id": [9999999999]})",
+        R"({"bad_words_ids": [[]]})",
+        R"({"forced_eos_token_id": [-2]})",
+        R"({"too_long": "cut"})",
+        R"({"num_beams": 0})",
+        R"({"num_beams": 4, "num_beam_groups": 3, "diversity_penalty": 1})",
+        R"({"num_beams": 4, "num_beam_groups": 2})",
+        R"({"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 1, "top_k": 5})",
+        R"({"num_beams": 4, "num_return_sequences": 5})",
+        R"({"early_stopping": "sometimes"})",
+        R"({"early_stopping": 1})",
+        R"({"force_words_ids": [5]})",
+        R"({"force_words_ids": [[]]})",
+        R"({"force_words_ids": [[[5], []]]})",
+        R"({"force_words_ids": [[-5]]})",
+        R"({"force_words_ids": [[5]], "do_sample": true})",
+        R"({"force_words": ["a"], "num_return_sequences": 2})",
+        R"({"force_words": [""]})",
+        R"({"max_matching_ngram_size": 0})",
+        R"({"guidance_scale": 4})",
+        R"({"sequence_bias": [[[], 1]]})",
+        R"({"sequence_bias": [[4, 1]]})",
+        R"({"sequence_bias": [[[4], "much"]]})",
+        R"({"sequence_bias": {"4": 1}})",
+        R"({"logit_bias": {"a": 1}})",
+        R"({"logit_bias": {"-1": 1}})",
+        R"({"logit_bias": {"1": "x"}})",
+        R"({"stop_token_ids": [-1]})",
+        R"({"exponential_decay_length_penalty": [3]})",
+        R"({"presence_penalty": 1000})",
+        R"({"exponential_decay_length_penalty": [3.5, 2]})",
+        R"({"repetition_penalty_scope": "prompt"})",
+        R"({"top_h": 0.4})",
+        R"({"temprature": 1})"}) {
     const Error error = error_of(text);
     EXPECT_EQ(error.code(), ErrorCode::kConfig) << text;
     EXPECT_THAT(error.what(), HasSubstr("generation.")) << text;
@@ -408,9 +458,9 @@ TEST(GenerationSection, TellsThePlace) {
     return "";
   };
   EXPECT_THAT(error_of("{\"generation\": {\n  \"top_p\": 2}}"), HasSubstr("c.json:2:12"));
-  EXPECT_THAT(error_of("{\"generation\": {\n  \"num_beams\": 4}}"),
-              ::testing::AllOf(HasSubstr("generation.num_beams"), HasSubstr("not done"),
-                               HasSubstr("c.json:2:16")));
+  EXPECT_THAT(error_of("{\"generation\": {\n  \"dola_layers\": 4}}"),
+              ::testing::AllOf(HasSubstr("generation.dola_layers"), HasSubstr("not done"),
+                               HasSubstr("c.json:2:18")));
   // What changes nothing may stand there, as in a file that was copied.
   EXPECT_EQ(error_of(R"({"generation": {"num_beams": 1, "use_cache": true, "eos_token_id": 2,
                          "transformers_version": "5", "pad_token_id": 2}})"),
