@@ -28,6 +28,7 @@ struct GenerateOptions {
   std::optional<double> temperature, top_p, length_penalty;
   std::optional<std::int64_t> beams, prompt_lookup;
   std::vector<std::string> force_words;
+  std::string prefix;
   std::string chat_template, system, too_long;
   std::optional<std::int64_t> logprobs;
   bool raw = false, greedy = false, chat = false, overwrite = false, echo = false, stream = false,
@@ -184,6 +185,7 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   set_number("generation.num_beams", options.beams);
   set_number("generation.length_penalty", options.length_penalty);
   set_number("generation.prompt_lookup_num_tokens", options.prompt_lookup);
+  if (!options.prefix.empty()) set_string(config, "generation.prefix", options.prefix);
   if (!options.force_words.empty())
     config.sets.push_back("generation.force_words=" + Json(options.force_words).dump());
   set_number("generation.logprobs", options.logprobs);
@@ -360,6 +362,9 @@ void add_generate_command(CommandContext context) {
                    "Of beam search: above 0 longer texts, below shorter ones (length_penalty)")
       ->option_text("X")
       ->check(between(-10.0, 10.0))
+      ->group(group);
+  command->add_option("--prefix", options->prefix, "What every answer begins with (prefix)")
+      ->option_text("TEXT")
       ->group(group);
   command
       ->add_option("--force-word", options->force_words,

@@ -222,6 +222,7 @@ struct TextGenerator::Work {
   std::vector<GrowingText> texts;                 // of the samples
   bool with_logprobs = false, shortened = false, continues = false;
   std::vector<std::string> stop;  // in beam search
+  std::vector<TokenId> prefix;
 };
 
 TextGenerator::TextGenerator(Engine& engine, const ModelFacts& facts,
@@ -256,6 +257,11 @@ void TextGenerator::submit(EncodedPrompt prompt) {
   const std::size_t index = submitted_++;
   const GenerationSettings& settings = prompt.settings_or(settings_);
   const auto samples = static_cast<std::size_t>(settings.samples);
+  const std::vector<TokenId> prefix =
+      settings.prefix.empty() ? std::vector<TokenId>() : target_->encode(settings.prefix);
+  if (!facts_.encoder_decoder) {
+    prompt.ids.insert(prompt.ids.end(), prefix.begin(), prefix.end());
+  }
   const std::string reason = too_long_reason(facts_, prompt, settings);
   if (!reason.empty() && settings.too_long == TooLong::kSkip) {
     GeneratedText skipped;
@@ -269,6 +275,13 @@ void TextGenerator::submit(EncodedPrompt prompt) {
   }
   if (!reason.empty()) shorten(facts_, prompt, settings);
   GenerationRequest request = make_request(facts_, prompt, settings);
+  if (facts_.encoder_decoder && !prefix.empty()) {
+    request.prompt.insert(request.prompt.end(), prefix.begin(), prefix.end());
+    const SamplingOptions lengths =
+        settings.options(facts_, std::ssize(request.prompt), std::ssize(request.source));
+    request.options.max_new_tokens = lengths.max_new_tokens;
+    request.options.min_new_tokens = lengths.min_new_tokens;
+  }
   for (const std::string& word : settings.force_words) {
     request.options.beams.force_words_ids.push_back(word_alternatives(*target_, word));
   }
@@ -280,10 +293,12 @@ void TextGenerator::submit(EncodedPrompt prompt) {
   work->with_logprobs = request.logprobs.has_value();
   work->shortened = !reason.empty();
   work->continues = prompt.continues;
+  work->prefix = prefix;
   const BeamOptions& beams = request.options.beams;
   if (beams.num_beams > 1 || !beams.force_words_ids.empty()) work->stop = settings.stop;
   for (std::size_t s = 0; s < samples; ++s) {
-    work->texts.emplace_back(target_, prompt.continues, settings.stop);
+    GrowingText& text = work->texts.emplace_back(target_, prompt.continues, settings.stop);
+    for (const TokenId id : prefix) text.push(id);
   }
   ChooserEvents events = events_of(*work);
   works_[engine_.submit(std::move(request), std::move(events))] = std::move(work);
@@ -306,6 +321,7 @@ ChooserEvents TextGenerator::events_of(Work& work) {
   if (!work.stop.empty()) {
     events.complete = [this, &work](std::span<const TokenId> answer) {
       GrowingText text(target_, work.continues, work.stop);
+      for (const TokenId id : work.prefix) text.push(id);
       return std::any_of(answer.begin(), answer.end(), [&](TokenId id) { return text.push(id); });
     };
   }

@@ -329,6 +329,7 @@ GenerationSettings resolve_generation(const GenerationFiles& files, const Json& 
   }
   settings.stop = config.stop;
   settings.force_words = config.force_words;
+  settings.prefix = config.prefix;
   settings.too_long = parse_too_long(config.too_long);
   settings.logprobs = config.logprobs;
   settings.echo = config.echo;

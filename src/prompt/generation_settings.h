@@ -50,6 +50,7 @@ struct GenerationConfig {
   double diversity_penalty = 0.0, length_penalty = 1.0;
   Json early_stopping = false;
   bool renormalize_logits = false;
+  std::string prefix;
   std::vector<std::string> force_words;
   Json force_words_ids = Json::array();
   std::int64_t prompt_lookup_num_tokens = 0, max_matching_ngram_size = 2;
@@ -175,6 +176,9 @@ struct GenerationConfig {
           Kinds{"boolean or string"});
     visit("renormalize_logits", self.renormalize_logits,
           "Beam search's log-probabilities add up to one after penalties and filters, too.");
+    visit("prefix", self.prefix,
+          "What every answer begins with, as it is: its tokens are read, not chosen; empty: "
+          "nothing.");
     visit("force_words", self.force_words,
           "Strings that every text contains, by beam search (more beams, better texts).");
     visit("force_words_ids", self.force_words_ids,
@@ -212,6 +216,7 @@ struct GenerationSettings {
   std::int64_t min_new_tokens = 0, min_length = 0;
   std::optional<TokenId> decoder_start;  ///< instead of the model's
   std::vector<std::string> stop, force_words;
+  std::string prefix;
   TooLong too_long = TooLong::kError;
   std::optional<std::int64_t> logprobs;
   bool echo = false;

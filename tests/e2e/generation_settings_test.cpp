@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/llmctl.h"
+#include "support/paths.h"
 
 namespace llmctl::test {
 namespace {
@@ -72,6 +73,29 @@ TEST(GenerationSettings, BeamsWordsAndGuesses) {
   expect_one_line_error(
       bench.run({"generate", "-m", "m", "-p", "a", "--beams", "2", "--greedy"}, 64),
       {"--beams", "--greedy"});
+}
+
+TEST(GenerationSettings, AnswersBeginWithAPrefix) {
+  Workbench bench;
+  for (const char* model : {"gpt2", "marian"}) {
+    const std::string directory = source_dir() / "tests" / "parity" / "models" / model;
+    const auto ask = [&](const std::string& prefix, const std::string& beams) {
+      const auto result = bench.run({"generate", "-m", directory, "-p", "the cat", "-n", "5",
+                                     "--json", "--beams", beams, "--prefix", prefix});
+      return json::parse(result.out)["generated_text"].get<std::string>();
+    };
+    for (const char* beams : {"1", "3"}) {
+      EXPECT_THAT(ask("nothing", beams), ::testing::MatchesRegex(" ?nothing.+"));
+      EXPECT_NE(ask("nothing", beams).substr(8), ask("every day", beams).substr(10));
+    }
+    // What is written behind it is what would follow the same text.
+    if (std::string(model) == "gpt2") {
+      const auto plain =
+          bench.run({"generate", "-m", directory, "-p", "the cat was", "-n", "5", "--json"});
+      EXPECT_EQ(ask(" was", "1"),
+                " was" + json::parse(plain.out)["generated_text"].get<std::string>());
+    }
+  }
 }
 
 TEST(GenerationSettings, PromptsThatAreTooLongAreNamedBeforeTheWork) {
