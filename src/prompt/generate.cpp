@@ -210,7 +210,8 @@ std::vector<std::vector<GeneratedText>> generate_texts(
 
 EngineOptions engine_options(const GenerationSettings& settings, const Tokenizer& tokenizer) {
   EngineOptions options;
-  options.batch_size = settings.batch_size;
+  // Each prompt with its beams: they share what is read in a pass.
+  options.batch_size = settings.batch_size * settings.sampling.beams.num_beams;
   options.vocab_limit = tokenizer.target().vocab_size();
   return options;
 }

@@ -330,6 +330,37 @@ TEST(Shorten, KeepsTheBeginningOfAnEncodersText) {
   EXPECT_EQ(make_request(facts, prompt, settings).prompt, (std::vector<TokenId>{7}));
 }
 
+TEST_F(Generate, BeamSearchKnowsStopStringsWordsAndPrefixes) {
+  model.script("abcdef");
+  settings.sampling.beams.num_beams = 3;
+  settings.samples = 2;
+  settings.max_new_tokens = 8;
+  EXPECT_EQ(engine_options(settings, *tokenizer).batch_size, 3 * settings.batch_size);
+  settings.stop = {"de"};
+  std::vector<TextPiece> pieces;
+  const auto stopped = generate({"ab"}, pieces_of(pieces));
+  ASSERT_EQ(stopped[0].size(), 2u);
+  EXPECT_EQ(stopped[0][0].text, "c");
+  EXPECT_EQ(stopped[0][0].ids.size(), 3u);
+  EXPECT_EQ(stopped[0][0].finish_reason, "stop");
+  EXPECT_GE(*stopped[0][0].score, *stopped[0][1].score);
+  std::string first;
+  for (const TextPiece& piece : pieces) first += piece.sample == 0 ? piece.text : "";
+  EXPECT_EQ(first, "c");
+  settings.stop.clear();
+  settings.force_words = {"xy", "花"};
+  const auto forced = generate({"ab"});
+  for (const GeneratedText& text : forced[0]) {
+    EXPECT_THAT(text.text, HasSubstr("xy"));
+    EXPECT_THAT(text.text, HasSubstr("花"));
+  }
+  settings.force_words.clear();
+  settings.prefix = "cd";
+  EXPECT_EQ(generate({"ab"})[0][0].text, "cdef");
+  settings.sampling.beams.num_beams = settings.samples = 1;
+  EXPECT_EQ(generate({"ab"})[0][0].text, "cdef");
+}
+
 TEST_F(Generate, RefusesWhatCannotBeContinued) {
   EXPECT_THAT(error_of([&] { generate({"fine", "b\xff"}); }), HasSubstr("prompt 2: byte 1"));
   tokenizer = std::make_shared<ByteTokenizer>(ByteTokenizer::Kind::kPlain);
