@@ -13,6 +13,7 @@ void add_commands(CommandContext context) {
   add_config_command(context);
   add_export_command(context);
   add_doctor_command(context);
+  add_bench_command(context);
   add_help_command(context);
   add_version_command(context);
   add_completion_command(context);

@@ -16,6 +16,7 @@ void add_inspect_command(CommandContext context);
 void add_config_command(CommandContext context);
 void add_export_command(CommandContext context);
 void add_doctor_command(CommandContext context);
+void add_bench_command(CommandContext context);
 void add_help_command(CommandContext context);
 void add_version_command(CommandContext context);
 void add_completion_command(CommandContext context);

@@ -17,9 +17,9 @@ using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-const char* const kCommands[] = {"help",     "version",  "completion", "tokenizer",
-                                 "pretrain", "finetune", "generate",   "eval",
-                                 "inspect",  "config",   "export",     "doctor"};
+const char* const kCommands[] = {"help",     "version",  "completion", "tokenizer", "pretrain",
+                                 "finetune", "generate", "eval",       "inspect",   "config",
+                                 "export",   "doctor",   "bench"};
 
 TEST(CommandLine, AloneItPrintsItsHelpOnStderr) {
   ProcessOptions binary;
