@@ -18,7 +18,7 @@ namespace {
 
 struct EvalOptions {
   ConfigOptions config;
-  std::string model, task, predictions, save_predictions, output, device, precision;
+  std::string model, task, predictions, save_predictions, output, device, precision, quantize;
   std::vector<std::string> data, references, baselines, bounds, train;
   std::optional<std::int64_t> batch_size, sequence_length;
   bool pseudo_perplexity = false, overwrite = false;
@@ -88,6 +88,7 @@ int run_eval(const CommonOptions& common, EvalOptions options) {
   if (!options.output.empty()) set_string(config, "output.file", options.output);
   if (!options.device.empty()) set_string(config, "compute.device", options.device);
   if (!options.precision.empty()) set_string(config, "compute.precision", options.precision);
+  if (!options.quantize.empty()) set_string(config, "compute.quantize", options.quantize);
   if (options.batch_size) config.sets.push_back(concat("batch_size=", *options.batch_size));
   if (common.threads > 0) config.sets.push_back(concat("compute.threads=", common.threads));
   if (!options.baselines.empty())
@@ -192,6 +193,11 @@ void add_eval_command(CommandContext context) {
       ->option_text("DEVICE");
   command->add_option("--precision", options->precision, "auto, fp32 or bf16 (compute.precision)")
       ->option_text("NAME");
+  command
+      ->add_option("--quantize", options->quantize,
+                   "Weights as int8 or int4 integers (compute.quantize)")
+      ->option_text("NAME")
+      ->check(one_of({"none", "int8", "int4"}));
   command->callback([options, context] {
     context.action = [options, context] { return run_eval(context.common, *options); };
   });

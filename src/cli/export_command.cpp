@@ -12,13 +12,15 @@ namespace llmctl {
 
 void add_export_command(CommandContext context) {
   auto options = std::make_shared<ExportOptions>();
-  CLI::App* command = add_command(context.root, context.common, "export",
-                                  "Write a clean model directory: weights, config and tokenizer, "
-                                  "without a run's other files; or "
-                                  "a GGUF file for llama.cpp",
-                                  "  llmctl export -m runs/causal -o my-model\n"
-                                  "  llmctl export -m runs/causal -o my-model-bf16 --dtype bf16\n"
-                                  "  llmctl export -m runs/causal --gguf q8_0 -o my-model.gguf");
+  CLI::App* command =
+      add_command(context.root, context.common, "export",
+                  "Write a clean model directory: weights, config and tokenizer, "
+                  "without a run's other files; or "
+                  "a GGUF file for llama.cpp",
+                  "  llmctl export -m runs/causal -o my-model\n"
+                  "  llmctl export -m runs/causal -o my-model-bf16 --dtype bf16\n"
+                  "  llmctl export -m runs/causal --gguf q8_0 -o my-model.gguf\n"
+                  "  llmctl export -m runs/causal --quantize int8 -o my-model-int8");
   command
       ->add_option("-m,--model", options->model, "Model, checkpoint or run directory; a .gguf file")
       ->option_text("DIR")
@@ -31,6 +33,11 @@ void add_export_command(CommandContext context) {
                    "Weights in fp32, bf16 or fp16; as the model's files have them by default")
       ->option_text("DTYPE")
       ->check(one_of({"fp32", "bf16", "fp16"}));
+  command
+      ->add_option("--quantize", options->quantize,
+                   "Matrices as int8 or int4 integers, which llmctl alone reads")
+      ->option_text("NAME")
+      ->check(one_of({"int8", "int4"}));
   command
       ->add_option("--max-shard-size", options->max_shard_bytes,
                    "Most bytes of a file of weights; more become files with an index")

@@ -22,7 +22,7 @@ namespace {
 
 struct GenerateOptions {
   ConfigOptions config;
-  std::string model, file, question, context, output, device, precision;
+  std::string model, file, question, context, output, device, precision, quantize;
   std::vector<std::string> prompts, stop;
   std::optional<std::int64_t> max_new_tokens, max_length, samples, top, seed, top_k;
   std::optional<double> temperature, top_p, length_penalty;
@@ -173,6 +173,7 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   if (!options.output.empty()) set_string(config, "output.file", options.output);
   if (!options.device.empty()) set_string(config, "compute.device", options.device);
   if (!options.precision.empty()) set_string(config, "compute.precision", options.precision);
+  if (!options.quantize.empty()) set_string(config, "compute.quantize", options.quantize);
   if (common.threads > 0) config.sets.push_back(concat("compute.threads=", common.threads));
   if (options.deterministic) config.sets.push_back("compute.deterministic=true");
   set_number("generation.max_new_tokens", options.max_new_tokens);
@@ -288,6 +289,11 @@ void add_generate_command(CommandContext context) {
   command->add_flag("--deterministic", options->deterministic,
                     "Answers are the same to the last bit whatever shares their batch "
                     "(compute.deterministic)");
+  command
+      ->add_option("--quantize", options->quantize,
+                   "Weights as int8 or int4 integers (compute.quantize)")
+      ->option_text("NAME")
+      ->check(one_of({"none", "int8", "int4"}));
   const std::string group = "Generation (section generation)";
   command
       ->add_option("-n,--max-new-tokens", options->max_new_tokens,

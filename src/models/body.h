@@ -8,6 +8,7 @@
 
 #include "data/batch.h"
 #include "nn/context.h"
+#include "nn/embedding.h"
 #include "nn/kv_cache.h"
 
 namespace llmctl {
@@ -18,8 +19,8 @@ class Body : public torch::nn::Module {
   virtual at::Tensor encode(const Sequence& source, const Context& context) const;
   /// [B, T, D] fp32 after the last norm; of encoder-decoders the decoder's, over context.memory.
   virtual at::Tensor forward(const Sequence& input, const Context& context) const = 0;
-  /// [V, D]; tied heads use it.
-  virtual const at::Tensor& word_embeddings() const = 0;
+  /// The table of token embeddings [V, D]; tied heads use it.
+  virtual Embedding& words() const = 0;
 };
 
 /// The positions of a sequence [B, T], or [T] when it has none of its own.

@@ -33,7 +33,7 @@ class Decoder : public Body {
  public:
   Decoder(const DecoderConfig& config, const at::TensorOptions& options);
   at::Tensor forward(const Sequence& input, const Context& context) const override;
-  const at::Tensor& word_embeddings() const override { return embedding_->weight; }
+  Embedding& words() const override { return *embedding_; }
 
  private:
   at::Tensor embed(const Sequence& input, const at::Tensor& positions,

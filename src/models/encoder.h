@@ -25,7 +25,7 @@ class Encoder : public Body {
  public:
   Encoder(const EncoderConfig& config, const at::TensorOptions& options);
   at::Tensor forward(const Sequence& input, const Context& context) const override;
-  const at::Tensor& word_embeddings() const override { return words_->weight; }
+  Embedding& words() const override { return *words_; }
 
  private:
   at::Tensor embed(const Sequence& input, const Context& context) const;

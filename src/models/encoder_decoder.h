@@ -51,7 +51,7 @@ class EncoderDecoder : public Body {
   at::Tensor encode(const Sequence& source, const Context& context) const override;
   /// The decoder's hidden states over context.memory.
   at::Tensor forward(const Sequence& input, const Context& context) const override;
-  const at::Tensor& word_embeddings() const override { return embedding_->weight; }
+  Embedding& words() const override { return *embedding_; }
 
  private:
   at::Tensor embed(const Sequence& input, std::int64_t block, const Context& context) const;

@@ -34,20 +34,25 @@ at::Tensor LmHead::transformed(const at::Tensor& rows, const Context& context) c
                         context.compute);
 }
 
-at::Tensor LmHead::forward(const at::Tensor& rows, const at::Tensor& embeddings,
+at::Tensor LmHead::forward(const at::Tensor& rows, const Matrix& embeddings,
                            const Context& context) const {
-  const at::Tensor logits =
-      linear_logits(transformed(rows, context), config_.tied ? embeddings : weight, context.compute)
-          .to(at::kFloat);
+  const Matrix& output = matrix(embeddings);
+  const at::Tensor x = transformed(rows, context);
+  const at::Tensor flat = bias.defined() ? bias.reshape({-1}) : bias;
+  if (output.multiplies_stored(x, context)) return multiply(x, output.form(), flat);
+  const at::Tensor logits = linear_logits(x, output.weight, context.compute).to(at::kFloat);
   return bias.defined() ? logits + bias.to(at::kFloat) : logits;
 }
 
-at::Tensor LmHead::loss(const at::Tensor& rows, const at::Tensor& embeddings,
-                        const at::Tensor& labels, const Context& context,
-                        at::Tensor* per_row) const {
-  return linear_cross_entropy(transformed(rows, context), config_.tied ? embeddings : weight,
-                              bias.defined() ? bias.reshape({-1}) : bias, labels, context.compute,
-                              per_row);
+at::Tensor LmHead::loss(const at::Tensor& rows, const Matrix& embeddings, const at::Tensor& labels,
+                        const Context& context, at::Tensor* per_row) const {
+  const Matrix& output = matrix(embeddings);
+  const at::Tensor x = transformed(rows, context);
+  const at::Tensor flat = bias.defined() ? bias.reshape({-1}) : bias;
+  if (output.multiplies_stored(x, context)) {
+    return stored_cross_entropy(x, output.form(), flat, labels, per_row);
+  }
+  return linear_cross_entropy(x, output.weight, flat, labels, context.compute, per_row);
 }
 
 Classifier::Classifier(const ClassifierConfig& config, const at::TensorOptions& options)

@@ -7,6 +7,7 @@
 
 #include "nn/context.h"
 #include "nn/linear.h"
+#include "nn/matrix.h"
 #include "nn/norm.h"
 #include "ops/activation.h"
 
@@ -24,20 +25,22 @@ struct LmHeadConfig {
   double input_scale = 1;      ///< of the hidden states (T5 with tied embeddings: 1/√D)
 };
 
-class LmHead : public torch::nn::Module {
+/// `weight` is undefined when tied.
+class LmHead : public Matrix {
  public:
   LmHead(const LmHeadConfig& config, const at::TensorOptions& options);
 
-  /// rows [N, D] → [N, V] fp32; `embeddings` [V, D] is used when tied.
-  at::Tensor forward(const at::Tensor& rows, const at::Tensor& embeddings,
+  /// rows [N, D] → [N, V] fp32; `embeddings` [V, D] are used when tied.
+  at::Tensor forward(const at::Tensor& rows, const Matrix& embeddings,
                      const Context& context) const;
   /// As Model::lm_loss.
-  at::Tensor loss(const at::Tensor& rows, const at::Tensor& embeddings, const at::Tensor& labels,
+  at::Tensor loss(const at::Tensor& rows, const Matrix& embeddings, const at::Tensor& labels,
                   const Context& context, at::Tensor* per_row) const;
 
-  at::Tensor weight, bias;  ///< undefined when tied; without bias
+  at::Tensor bias;  ///< undefined without one
 
  private:
+  const Matrix& matrix(const Matrix& embeddings) const { return config_.tied ? embeddings : *this; }
   at::Tensor transformed(const at::Tensor& rows, const Context& context) const;
 
   LmHeadConfig config_;

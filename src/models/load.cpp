@@ -83,6 +83,18 @@ std::vector<std::pair<std::string, at::Tensor>> take_carried(const HeadClass& he
   return carried;
 }
 
+/// A quantised matrix that is a rule's part of a tensor in the files.
+Weight stored_matrix(const TensorRule& rule, const std::string& name, const WeightFiles& files,
+                     const ModelRequest& request) {
+  const auto part = [&](const std::string& of) {
+    const at::Tensor& whole = files.tensors().at(of);
+    const std::int64_t rows = whole.size(0) / rule.parts;
+    const at::Tensor values = whole.narrow(0, rule.part * rows, rows);
+    return request.mapped && is_aligned(values) ? values : values.clone();
+  };
+  return stored_weight(part(name), part(name + kScaleSuffix));
+}
+
 /// Copies a directory's tensors into the parameters, or lets these be the mapped tensors. What the
 /// files lack counts as stored in the dtype of most of the others.
 void fill(TransformerModel& model, const std::vector<std::string>& names, const WeightFiles& files,
@@ -95,6 +107,7 @@ void fill(TransformerModel& model, const std::vector<std::string>& names, const 
     if (names[i].empty()) continue;
     // fp64 is read into fp32 and stays so.
     const at::ScalarType dtype = files.stored_dtype(names[i]);
+    if (!c10::isFloatingType(dtype)) continue;
     dtypes[i] = dtype == at::kDouble ? at::kFloat : dtype;
     values[dtypes[i]] += model.tensors()[i].numel();
   }
@@ -102,9 +115,11 @@ void fill(TransformerModel& model, const std::vector<std::string>& names, const 
       std::max_element(values.begin(), values.end(),
                        [](const auto& a, const auto& b) { return a.second < b.second; });
   for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i].empty() && most != values.end()) dtypes[i] = most->first;
+    const bool other = names[i].empty() || !c10::isFloatingType(files.stored_dtype(names[i]));
+    if (other && most != values.end()) dtypes[i] = most->first;
   }
   model.set_stored_dtypes(std::move(dtypes));
+  const std::map<std::string, Matrix*> matrices = model.matrices();
   for (std::size_t i = 0; i < model.tensors().size(); ++i) {
     at::Tensor parameter = model.tensors()[i];
     const TensorRule& rule = model.plan().tensors[i];
@@ -113,7 +128,22 @@ void fill(TransformerModel& model, const std::vector<std::string>& names, const 
       report.initialized.push_back(rule.name());
       continue;
     }
+    const auto matrix = matrices.find(rule.parameter);
+    if (!files.tensors().at(names[i]).is_floating_point()) {
+      require(matrix != matrices.end(), ErrorCode::kData, "tensor ", names[i],
+              " is quantised, which this part of a model cannot be");
+      matrix->second->set_form(stored_matrix(rule, names[i], files, request), /*frozen=*/true);
+      continue;
+    }
     const at::Tensor stored = parameter_of_file(rule, files.tensors().at(names[i]));
+    if (matrix != matrices.end() && request.matrices &&
+        request.matrices != parameter.scalar_type()) {
+      at::Tensor kept = stored.to(*request.matrices).contiguous();
+      const bool maps = request.mapped && is_aligned(kept);
+      if (kept.is_alias_of(stored) && !maps) kept = kept.clone();
+      matrix->second->set_form(dense_weight(kept), /*frozen=*/true);
+      continue;
+    }
     if (rule.parameter.starts_with("head.output.") && !label_order.empty()) {
       for (std::size_t row = 0; row < label_order.size(); ++row) {
         parameter.select(0, static_cast<std::int64_t>(row))
@@ -221,6 +251,7 @@ std::unique_ptr<TransformerModel> load_base(const fs::path& directory, const Mod
     return plan;
   };
   ModelPlan plan = make_plan();
+  const std::optional<Quantization> quantization = read_quantization(node);
 
   WeightFiles files(directory);
   if (adapter) {
@@ -263,6 +294,7 @@ std::unique_ptr<TransformerModel> load_base(const fs::path& directory, const Mod
   auto model = std::make_unique<TransformerModel>(std::move(plan), std::move(config),
                                                   std::move(generation), request.dtype);
   model->carry(std::move(carried));
+  if (quantization) model->set_quantization(*quantization);
   fill(*model, names, files, label_order(before, labels), request, found);
   say(found, directory);
   if (report) *report = std::move(found);
@@ -284,6 +316,9 @@ std::unique_ptr<Model> load_adapted(const fs::path& directory, const ModelReques
     if (wanted.labels.empty()) wanted.labels = weights.labels();
   }
   auto model = load_base(base, wanted, overrides, &weights, report);
+  require(!model->quantization(), ErrorCode::kData, file, ": the adapter's base ", base.string(),
+          " is quantised, which takes no adapters; name the model that it was made from, and "
+          "quantise the result (--quantize)");
   require(model->insert_lora(config, base.string()), ErrorCode::kData, file,
           ": target_modules: no layer of ", base.string(), " has such a name");
   const auto trained_on = weights.metadata().find(kBaseFingerprint);

@@ -16,6 +16,7 @@
 #include "config/fields.h"
 #include "data/batch.h"
 #include "io/shard_index.h"
+#include "models/quantization.h"
 #include "nn/context.h"
 #include "nn/kv_cache.h"
 
@@ -103,6 +104,12 @@ class Model {
   virtual void add_lora(const LoraConfig& config, const ConfigNode& node,
                         const std::filesystem::path& base, std::uint64_t seed) = 0;
 
+  /// Keeps the matrices as integers from now on: for models that are not trained. kData for values
+  /// that are not finite, kConfig for a model that is quantised otherwise.
+  virtual void quantize(const Quantization& quantization) = 0;
+  /// How they are kept, here or by the directory that the model came from; nothing: dense.
+  virtual std::optional<Quantization> quantization() const = 0;
+
   virtual void to(const at::Device& device) = 0;
   virtual at::Device device() const = 0;
 
@@ -120,7 +127,9 @@ class Model {
                     std::uint64_t max_shard_bytes = kMaxShardBytes) const = 0;
   /// What save() would refuse: kData for values beyond the dtype's range. Writes nothing.
   virtual void check_values(std::optional<at::ScalarType> dtype) const = 0;
-  /// The dtype of the files that the model came from: that of most of its values.
+  /// Bytes of the weights that save() would write.
+  virtual std::uint64_t file_bytes(std::optional<at::ScalarType> dtype) const = 0;
+  /// The dtype of the files that the model came from: that of most of its dense values.
   virtual at::ScalarType stored_dtype() const = 0;
 
   /// Reads back the parameters that save() wrote into `directory`. kMissing, kData.
@@ -139,6 +148,9 @@ struct ModelRequest {
   std::optional<ProblemType> problem_type = {};  ///< of a sequence classification, likewise
   std::uint64_t seed = 1234;                     ///< of newly initialised tensors
   at::ScalarType dtype = at::kFloat;             ///< of the parameters in memory
+  /// For models that are not trained: the dtype of the matrices of linear layers, of the output
+  /// matrix and of token embeddings, where it is another one.
+  std::optional<at::ScalarType> matrices = {};
   /// For models that are not trained: parameters that the file keeps as they are in memory stay in
   /// it, mapped. Nothing may write to them.
   bool mapped = false;

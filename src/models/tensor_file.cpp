@@ -91,13 +91,13 @@ at::Tensor map_tensor(const StridedTensor& tensor, std::shared_ptr<const void> o
       at::TensorOptions().dtype(to_scalar_type(tensor.dtype)));
 }
 
-namespace {
-
 std::uint64_t bytes_of(const TensorSource& tensor) {
   std::uint64_t bytes = c10::elementSize(tensor.dtype);
   for (const std::int64_t size : tensor.shape) bytes *= static_cast<std::uint64_t>(size);
   return bytes;
 }
+
+namespace {
 
 /// Finite values that became infinite because their tensor's dtype in the file has no such numbers.
 struct Overflow {

@@ -37,6 +37,8 @@ struct TensorSource {
   std::function<at::Tensor()> make;  ///< of that shape, on any device, any strides
 };
 
+std::uint64_t bytes_of(const TensorSource& tensor);
+
 /// Writes model.safetensors into `directory`; or, where the tensors take more than
 /// `max_shard_bytes`, model-00001-of-0000N.safetensors, … and model.safetensors.index.json, each
 /// file at most that large unless it holds one tensor. Files of an earlier model are removed. kData

@@ -1,6 +1,7 @@
 #include "models/tensor_matching.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <utility>
 
@@ -88,11 +89,41 @@ std::string list_names(const std::vector<std::string>& names, std::size_t shown)
   return names.size() > shown ? concat(text, " and ", names.size() - shown, " more") : text;
 }
 
+/// The integers and scales of a matrix have the shapes that models/quantization.h describes.
+void check_quantized(const TensorRule& rule, const std::vector<std::int64_t>& parameter_shape,
+                     const std::string& name, const WeightFiles& files, const fs::path& directory) {
+  const at::Tensor& values = files.tensors().at(name);
+  const at::Tensor& scales = files.tensors().at(name + kScaleSuffix);
+  const std::int64_t outputs = parameter_shape.front() * rule.parts,
+                     inputs = parameter_shape.back();
+  const bool packed = values.scalar_type() == at::kByte;
+  const bool matrix = parameter_shape.size() == 2 && values.dim() == 2 && scales.dim() > 0 &&
+                      (packed || values.scalar_type() == at::kChar) && values.size(0) == outputs &&
+                      scales.size(0) == outputs && values.size(1) == (packed ? inputs / 2 : inputs);
+  bool fitting = matrix && scales.dim() == 1 && scales.scalar_type() == at::kFloat;
+  if (matrix && packed) {
+    const auto has_groups_of = [&](std::int64_t group) {
+      return inputs % group == 0 && scales.size(1) == inputs / group;
+    };
+    fitting = scales.dim() == 2 && scales.scalar_type() == at::kBFloat16 &&
+              (has_groups_of(32) || has_groups_of(64));
+  }
+  require(fitting, ErrorCode::kData, directory.string(), ": tensor ", name, ": ",
+          at::toString(values.scalar_type()), " ", shape_text(values.sizes()), " with scales ",
+          at::toString(scales.scalar_type()), " ", shape_text(scales.sizes()),
+          " are no quantised matrix of ", outputs, " outputs and ", inputs, " inputs");
+}
+
 /// The tensor of a rule has the shape and a dtype that can be read; false for the output of a head
 /// with another number of classes than is asked for.
 bool fits(const TensorRule& rule, const std::vector<std::int64_t>& parameter_shape,
-          const std::string& name, const at::Tensor& stored, const fs::path& directory,
+          const std::string& name, const WeightFiles& files, const fs::path& directory,
           const ModelRequest& request) {
+  const at::Tensor& stored = files.tensors().at(name);
+  if (!stored.is_floating_point() && files.contains(name + kScaleSuffix)) {
+    check_quantized(rule, parameter_shape, name, files, directory);
+    return true;
+  }
   const auto shape = file_shape(rule, parameter_shape);
   if (stored.sizes() != at::IntArrayRef(shape)) {
     const bool output = rule.parameter.starts_with("head.output.");
@@ -156,7 +187,9 @@ std::vector<std::string> match_tensors(const ModelPlan& plan, const WeightFiles&
     const bool ignored = std::any_of(
         plan.ignored.begin(), plan.ignored.end(),
         [&name = name](const std::string& part) { return name.find(part) != std::string::npos; });
-    if (!used.contains(name) && !ignored) report.unexpected.push_back(name);
+    const bool scales = name.ends_with(kScaleSuffix) &&
+                        used.contains(name.substr(0, name.size() - std::strlen(kScaleSuffix)));
+    if (!used.contains(name) && !ignored && !scales) report.unexpected.push_back(name);
   }
 
   const auto shapes = tensor_shapes(plan);
@@ -167,8 +200,7 @@ std::vector<std::string> match_tensors(const ModelPlan& plan, const WeightFiles&
     if (name == found.end()) {
       const bool in_body = rule.parameter.starts_with("body.");
       (in_body ? body_missing : report.missing).push_back(rule.file_name);
-    } else if (fits(rule, shapes[i], name->second, files.tensors().at(name->second), directory,
-                    request)) {
+    } else if (fits(rule, shapes[i], name->second, files, directory, request)) {
       result[i] = name->second;
     }
   }

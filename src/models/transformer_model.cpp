@@ -1,6 +1,7 @@
 #include "models/transformer_model.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/mm.h>
@@ -147,7 +148,7 @@ at::Tensor TransformerModel::hidden(const Sequence& input, const Context& contex
 }
 
 at::Tensor TransformerModel::head(const at::Tensor& rows, const Context& context) {
-  if (lm_) return lm_->forward(rows, body_->word_embeddings(), context);
+  if (lm_) return lm_->forward(rows, body_->words(), context);
   require(classifier_ != nullptr, ErrorCode::kInternal, plan_.facts.architecture, " has no head");
   return classifier_->forward(rows, context);
 }
@@ -156,7 +157,7 @@ at::Tensor TransformerModel::lm_loss(const at::Tensor& rows, const at::Tensor& l
                                      const Context& context, at::Tensor* per_row) {
   require(lm_ != nullptr, ErrorCode::kInternal, plan_.facts.architecture,
           " has no language model's head");
-  return lm_->loss(rows, body_->word_embeddings(), labels, context, per_row);
+  return lm_->loss(rows, body_->words(), labels, context, per_row);
 }
 
 at::Tensor TransformerModel::pooled_position(const Sequence& input) const {
@@ -177,6 +178,9 @@ std::vector<bool> TransformerModel::decayed() const {
 void TransformerModel::to(const at::Device& device) {
   const c10::AutoGradMode no_grad(false);
   for (at::Tensor& tensor : tensors_) tensor.set_data(tensor.to(device));
+  for (const auto& [path, matrix] : matrices()) {
+    if (matrix->is_quantized()) matrix->scales = matrix->scales.to(device);
+  }
   if (!adapter_) return;
   for (at::Tensor& tensor : adapter_->tensors) tensor.set_data(tensor.to(device));
 }
@@ -191,20 +195,41 @@ std::unique_ptr<KvCache> TransformerModel::make_cache(std::int64_t tokens,
 
 namespace {
 
-/// What a file holds, each tensor made when it is written.
-std::vector<TensorSource> file_sources(const std::vector<TensorRule>& rules,
-                                       const std::vector<at::Tensor>& tensors,
-                                       const std::vector<at::ScalarType>& dtypes) {
-  std::vector<TensorSource> sources;
-  for (std::size_t i = 0; i < rules.size(); i += static_cast<std::size_t>(rules[i].parts)) {
-    sources.push_back({rules[i].file_name, dtypes[i],
-                       file_shape(rules[i], tensors[i].sizes().vec()),
-                       [&rules, &tensors, i] { return tensor_of_file(rules, tensors, i); }});
+/// The file's tensor that begins with rules[i], made when it is written.
+TensorSource file_source(const std::vector<TensorRule>& rules,
+                         const std::vector<at::Tensor>& tensors, std::size_t i,
+                         at::ScalarType dtype) {
+  return {rules[i].file_name, dtype, file_shape(rules[i], tensors[i].sizes().vec()),
+          [&rules, &tensors, i] { return tensor_of_file(rules, tensors, i); }};
+}
+
+/// Integers and scales of the tensor that begins with rules[i]: the rows of its parts one behind
+/// the other.
+void add_quantized(const std::map<std::string, Matrix*>& matrices,
+                   const std::vector<TensorRule>& rules, std::size_t i,
+                   std::vector<TensorSource>& sources) {
+  std::vector<at::Tensor> values, scales;
+  for (std::size_t part = i; part < i + static_cast<std::size_t>(rules[i].parts); ++part) {
+    values.push_back(matrices.at(rules[part].parameter)->weight);
+    scales.push_back(matrices.at(rules[part].parameter)->scales);
   }
-  return sources;
+  const auto add = [&](const std::string& name, const std::vector<at::Tensor>& parts) {
+    std::vector<std::int64_t> shape = parts.front().sizes().vec();
+    shape.front() *= rules[i].parts;
+    sources.push_back({name, parts.front().scalar_type(), shape,
+                       [parts] { return parts.size() == 1 ? parts.front() : at::cat(parts, 0); }});
+  };
+  add(rules[i].file_name, values);
+  add(rules[i].file_name + kScaleSuffix, scales);
 }
 
 }  // namespace
+
+std::uint64_t TransformerModel::file_bytes(std::optional<at::ScalarType> dtype) const {
+  std::uint64_t bytes = 0;
+  for (const TensorSource& source : sources(dtype)) bytes += bytes_of(source);
+  return bytes;
+}
 
 at::ScalarType TransformerModel::stored_dtype() const {
   std::map<at::ScalarType, std::int64_t> values;
@@ -219,7 +244,17 @@ at::ScalarType TransformerModel::stored_dtype() const {
 std::vector<TensorSource> TransformerModel::sources(std::optional<at::ScalarType> dtype) const {
   const std::vector<at::ScalarType> dtypes =
       dtype ? std::vector<at::ScalarType>(tensors_.size(), *dtype) : stored_dtypes_;
-  std::vector<TensorSource> sources = file_sources(plan_.tensors, tensors_, dtypes);
+  std::vector<TensorSource> sources;
+  const std::map<std::string, Matrix*> found = matrices();
+  for (std::size_t i = 0; i < tensors_.size();
+       i += static_cast<std::size_t>(plan_.tensors[i].parts)) {
+    const auto matrix = found.find(plan_.tensors[i].parameter);
+    if (matrix != found.end() && matrix->second->is_quantized()) {
+      add_quantized(found, plan_.tensors, i, sources);
+    } else {
+      sources.push_back(file_source(plan_.tensors, tensors_, i, dtypes[i]));
+    }
+  }
   for (const auto& [name, tensor] : carried_) {
     sources.push_back({name, dtype.value_or(tensor.scalar_type()), tensor.sizes().vec(),
                        [&held = tensor] { return held; }});
@@ -241,6 +276,7 @@ void TransformerModel::save(const std::filesystem::path& directory,
   Json config = config_;
   config.erase("dtype");
   config["torch_dtype"] = dtype_text(dtype.value_or(stored_dtype()));
+  if (quantization_) config[kQuantizationKey] = quantization_json(*quantization_);
   if (!config.contains("transformers_version")) {
     config["transformers_version"] = kTransformersVersion;
   }
@@ -306,6 +342,35 @@ void TransformerModel::load_weights(const std::filesystem::path& directory) {
     at::Tensor parameter = tensors[i];
     parameter.copy_(parameter_of_file(rule, found->second));
   }
+}
+
+std::map<std::string, Matrix*> TransformerModel::matrices() const {
+  std::map<std::string, Matrix*> matrices;
+  for (const auto& item : body_->named_modules("", /*include_self=*/false)) {
+    auto* const matrix = dynamic_cast<Matrix*>(item.value().get());
+    if (dynamic_cast<Linear*>(matrix) || (matrix && matrix == &body_->words())) {
+      matrices["body." + item.key() + ".weight"] = matrix;
+    }
+  }
+  if (lm_ && lm_->weight.defined()) matrices["head.weight"] = lm_.get();
+  return matrices;
+}
+
+void TransformerModel::quantize(const Quantization& quantization) {
+  if (quantization_ == quantization) return;
+  require(!quantization_, ErrorCode::kConfig, "the model's weights are ",
+          quantization_ ? quantization_name(*quantization_) : "", " already; they cannot be made ",
+          quantization_name(quantization), ", which needs the model that they were made from");
+  require(!adapter_, ErrorCode::kInternal, "a model in training cannot be quantised");
+  for (const auto& [path, matrix] : matrices()) {
+    const bool grouped = quantization.weights == WeightForm::kInt4 &&
+                         dynamic_cast<Linear*>(matrix) &&
+                         matrix->weight.size(1) % quantization.group_size == 0;
+    const WeightForm form = grouped ? WeightForm::kInt4 : WeightForm::kInt8;
+    matrix->set_form(quantize_weight(matrix->weight.detach(), form, quantization.group_size),
+                     /*frozen=*/true);
+  }
+  quantization_ = quantization;
 }
 
 std::map<std::string, Linear*> TransformerModel::linear_layers() const {
@@ -430,7 +495,9 @@ void TransformerModel::merge_lora() {
 
 std::int64_t Model::parameter_count() const {
   std::int64_t count = 0;
-  for (const auto& [name, tensor] : parameters()) count += tensor.numel();
+  for (const auto& [name, tensor] : parameters()) {
+    count += tensor.scalar_type() == at::kByte ? 2 * tensor.numel() : tensor.numel();  // int4
+  }
   return count;
 }
 

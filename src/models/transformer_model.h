@@ -42,16 +42,19 @@ class TransformerModel : public Model {
   const std::vector<at::Tensor>& tensors() const { return tensors_; }
   std::vector<std::pair<std::string, at::Tensor>> in_file_layout(
       const std::vector<at::Tensor>& values) const override;
-  at::Tensor word_embeddings() const override { return body_->word_embeddings(); }
+  at::Tensor word_embeddings() const override { return body_->words().weight; }
   std::vector<bool> decayed() const override;
   void add_lora(const LoraConfig& config, const ConfigNode& node, const std::filesystem::path& base,
                 std::uint64_t seed) override;
+  void quantize(const Quantization& quantization) override;
+  std::optional<Quantization> quantization() const override { return quantization_; }
   void to(const at::Device& device) override;
   at::Device device() const override { return tensors_.front().device(); }
   std::unique_ptr<KvCache> make_cache(std::int64_t tokens, const Context& context) const override;
   void save(const std::filesystem::path& directory, std::optional<at::ScalarType> dtype,
             std::uint64_t max_shard_bytes) const override;
   void check_values(std::optional<at::ScalarType> dtype) const override;
+  std::uint64_t file_bytes(std::optional<at::ScalarType> dtype) const override;
   at::ScalarType stored_dtype() const override;
   void load_weights(const std::filesystem::path& directory) override;
 
@@ -62,6 +65,11 @@ class TransformerModel : public Model {
 
   /// The dtypes that tensors() have in the files that they came from; kFloat by default.
   void set_stored_dtypes(std::vector<at::ScalarType> dtypes) { stored_dtypes_ = std::move(dtypes); }
+  /// The matrices that may be kept in other forms than `dtype`, by the paths of their parameters:
+  /// of the body's linear layers, the token embeddings, an output matrix of its own.
+  std::map<std::string, Matrix*> matrices() const;
+  /// Says that the directory's matrices are.
+  void set_quantization(const Quantization& quantization) { quantization_ = quantization; }
   /// Tensors that are saved with the model and have no other part in it.
   void carry(std::vector<std::pair<std::string, at::Tensor>> tensors) {
     carried_ = std::move(tensors);
@@ -98,6 +106,7 @@ class TransformerModel : public Model {
   std::vector<at::ScalarType> stored_dtypes_;  // beside tensors_
   std::vector<std::pair<std::string, at::Tensor>> carried_;
   std::optional<LoraState> adapter_;
+  std::optional<Quantization> quantization_;
 };
 
 /// What a parameter is, for its first value and for weight decay: by the last parts of our names.

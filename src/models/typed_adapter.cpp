@@ -36,24 +36,6 @@ void require_values(const ConfigNode& config,
   }
 }
 
-void refuse_quantized(const ConfigNode& config) {
-  constexpr const char* kKey = "quantization_config";
-  if (!config.has(kKey)) return;
-  const Json& value = config.child(kKey).value();
-  if (value.is_null()) return;
-  std::string method = "an unnamed method";
-  if (value.is_object() && value.contains("quant_method") && value["quant_method"].is_string()) {
-    method = value["quant_method"].get<std::string>();
-    for (char& letter : method) {
-      if (letter >= 'a' && letter <= 'z') letter = static_cast<char>(letter - 'a' + 'A');
-    }
-  }
-  config.fail(kKey, concat("weights quantised by ", method,
-                           " are not supported; get the model that they were made from (its page "
-                           "names it; often the same name without -",
-                           method, ")"));
-}
-
 std::int64_t choose_vocab_size(const ConfigNode& section, std::optional<std::int64_t> given,
                                std::int64_t tokenizer_vocab_size) {
   if (!given) {

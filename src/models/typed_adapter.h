@@ -52,9 +52,6 @@ void require_keys(const ConfigNode& section, const std::vector<std::string>& req
 void require_values(const ConfigNode& config,
                     const std::vector<std::pair<std::string, Json>>& supported);
 
-/// Fails for a directory whose weights are quantised (GPTQ, AWQ, …).
-void refuse_quantized(const ConfigNode& config);
-
 /// The vocabulary of a fresh model: the section's size, which must hold the tokenizer's.
 std::int64_t choose_vocab_size(const ConfigNode& section, std::optional<std::int64_t> given,
                                std::int64_t tokenizer_vocab_size);
@@ -108,7 +105,7 @@ class TypedAdapter : public Adapter {
   }
 
   ModelPlan plan(const ConfigNode& node, HeadKind head, std::int64_t labels) const override {
-    refuse_quantized(node);
+    read_quantization(node);  // refuses others' methods
     require_values(node, Config::supported_values());
     Config config;
     read_config(node, config, all_keys(node.value()));

@@ -12,6 +12,7 @@ Embedding::Embedding(std::int64_t rows, std::int64_t size, std::int64_t padding,
 }
 
 at::Tensor Embedding::forward(const at::Tensor& ids) const {
+  if (is_quantized()) return weight_rows(form(), ids);
   return at::embedding(weight, ids, padding_).to(at::kFloat);
 }
 

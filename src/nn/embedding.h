@@ -1,12 +1,12 @@
 // A table of vectors.
 #pragma once
 
-#include <torch/nn/module.h>
+#include "nn/matrix.h"
 
 namespace llmctl {
 
-/// Owns weight [V, D].
-class Embedding : public torch::nn::Module {
+/// Owns weight [V, D] in one form (nn/matrix.h).
+class Embedding : public Matrix {
  public:
   /// Row `padding` (-1: none) gets no gradient from look-ups, as in Hugging Face's models.
   Embedding(std::int64_t rows, std::int64_t size, std::int64_t padding,
@@ -14,8 +14,6 @@ class Embedding : public torch::nn::Module {
 
   /// ids [..., ] int64 → [..., D] fp32.
   at::Tensor forward(const at::Tensor& ids) const;
-
-  at::Tensor weight;
 
  private:
   std::int64_t padding_;

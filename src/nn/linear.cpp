@@ -28,17 +28,29 @@ Linear::Linear(std::int64_t inputs, std::int64_t outputs, bool with_bias,
 }
 
 at::Tensor Linear::forward(const at::Tensor& x, const Context& context) const {
-  return add_low_rank(*this, linear(x, weight, bias, context.compute), x, context);
+  return forward_each({this}, x, context)[0];
 }
 
 std::vector<at::Tensor> forward_each(const std::vector<const Linear*>& layers, const at::Tensor& x,
                                      const Context& context) {
-  std::vector<at::Tensor> weights, biases;
+  std::vector<at::Tensor> biases, outputs;
+  bool stored = true;
   for (const Linear* layer : layers) {
-    weights.push_back(layer->weight);
     biases.push_back(layer->bias);
+    stored = layer->multiplies_stored(x, context) && stored;
   }
-  std::vector<at::Tensor> outputs = linear_each(x, weights, biases, context.compute);
+  if (stored) {
+    std::vector<Weight> weights;
+    for (const Linear* layer : layers) weights.push_back(layer->form());
+    outputs = multiply_each(x, weights, biases);
+  } else {
+    std::vector<at::Tensor> weights, copies;
+    for (const Linear* layer : layers) {
+      weights.push_back(layer->weight);
+      copies.push_back(layer->in_dtype(context.compute));
+    }
+    outputs = linear_each(x, weights, biases, context.compute, copies);
+  }
   for (std::size_t i = 0; i < layers.size(); ++i) {
     outputs[i] = add_low_rank(*layers[i], outputs[i], x, context);
   }

@@ -1,11 +1,11 @@
 // A linear layer: y = x·Wᵀ + b.
 #pragma once
 
-#include <torch/nn/module.h>
-
 #include <optional>
+#include <vector>
 
 #include "nn/context.h"
+#include "nn/matrix.h"
 
 namespace llmctl {
 
@@ -15,15 +15,16 @@ struct LowRank {
   double scale = 1, dropout = 0;
 };
 
-/// Owns weight [O, I] and, when asked for, bias [O].
-class Linear : public torch::nn::Module {
+/// Owns weight [O, I] in one form (nn/matrix.h) and, when asked for, bias [O].
+class Linear : public Matrix {
  public:
   Linear(std::int64_t inputs, std::int64_t outputs, bool bias, const at::TensorOptions& options);
 
-  /// x [..., I] → [..., O] in context.compute.
+  /// x [..., I] → [..., O] in context.compute; without gradient on the CPU, and from a quantised
+  /// weight, in fp32.
   at::Tensor forward(const at::Tensor& x, const Context& context) const;
 
-  at::Tensor weight, bias;  ///< bias is undefined without one
+  at::Tensor bias;  ///< undefined without one
   std::optional<LowRank> low_rank;
 };
 

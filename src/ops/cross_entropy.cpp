@@ -164,4 +164,23 @@ at::Tensor linear_cross_entropy(const at::Tensor& rows, const at::Tensor& weight
   return pieces.losses.sum();
 }
 
+at::Tensor stored_cross_entropy(const at::Tensor& rows, const Weight& weight,
+                                const at::Tensor& bias, const at::Tensor& labels,
+                                at::Tensor* per_row) {
+  const c10::AutoGradMode no_grad(false);
+  const at::Tensor wanted = labels.contiguous();
+  const std::int64_t count = rows.size(0), vocabulary = weight.outputs();
+  if (wanted.is_cpu()) check_labels(wanted, vocabulary);
+  const at::Tensor losses = at::empty({count}, rows.options().dtype(at::kFloat));
+  const std::int64_t step = chunk_rows(rows, vocabulary);
+  for (std::int64_t begin = 0; begin < count; begin += step) {
+    const std::int64_t size = std::min(step, count - begin);
+    at::Tensor logits = multiply(rows.narrow(0, begin, size), weight, bias);
+    losses.narrow(0, begin, size)
+        .copy_(softmax_losses(logits, wanted.narrow(0, begin, size), /*differentiate=*/false));
+  }
+  if (per_row) *per_row = losses;
+  return losses.sum();
+}
+
 }  // namespace llmctl

@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "ops/weight.h"
+
 namespace llmctl {
 
 /// Sum over n of -log softmax(rows[n] · weightᵀ + bias)[labels[n]], a scalar with gradient. rows
@@ -14,5 +16,10 @@ namespace llmctl {
 at::Tensor linear_cross_entropy(const at::Tensor& rows, const at::Tensor& weight,
                                 const at::Tensor& bias, const at::Tensor& labels,
                                 at::ScalarType compute, at::Tensor* per_row = nullptr);
+
+/// As linear_cross_entropy(), without gradient, of the logits that multiply() gives.
+at::Tensor stored_cross_entropy(const at::Tensor& rows, const Weight& weight,
+                                const at::Tensor& bias, const at::Tensor& labels,
+                                at::Tensor* per_row = nullptr);
 
 }  // namespace llmctl

@@ -18,17 +18,24 @@ at::Tensor cast(const at::Tensor& tensor, at::ScalarType type) {
   return tensor.defined() ? tensor.to(type) : tensor;
 }
 
+/// No input of a Function: nothing flows back through them.
+struct WeightCopies {
+  std::vector<at::Tensor> tensors;
+};
+
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
   /// x [N, I]; weights as in linear_each(); the biases that there are (no input of a Function may
   /// be undefined), bias_of[i] being the one of weight i or -1.
   static variable_list forward(AutogradContext* context, const at::Tensor& x,
                                at::TensorList weights, at::TensorList biases,
-                               const std::vector<std::int64_t>& bias_of, at::ScalarType compute) {
+                               const std::vector<std::int64_t>& bias_of, at::ScalarType compute,
+                               const WeightCopies& copies) {
     const at::Tensor rows = cast(x, compute);
     variable_list saved{rows}, outputs;
     for (std::size_t i = 0; i < weights.size(); ++i) {
-      const at::Tensor weight = cast(weights[i], compute);
+      const at::Tensor weight =
+          copies.tensors.empty() ? cast(weights[i], compute) : copies.tensors[i];
       const at::Tensor bias =
           bias_of[i] < 0 ? at::Tensor() : biases[static_cast<std::size_t>(bias_of[i])];
       outputs.push_back(gemm(rows, weight.t(), cast(bias, compute)));
@@ -50,7 +57,7 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
     const std::size_t count = gradients.size();
     const auto biases = static_cast<std::size_t>(
         std::count_if(bias_of.begin(), bias_of.end(), [](std::int64_t i) { return i >= 0; }));
-    variable_list result(3 + count + biases);
+    variable_list result(4 + count + biases);
     at::Tensor x_gradient;
     for (std::size_t i = 0; i < count; ++i) {
       if (!gradients[i].defined()) continue;
@@ -108,7 +115,8 @@ at::Tensor linear_logits(const at::Tensor& rows, const at::Tensor& weight, at::S
 }
 
 std::vector<at::Tensor> linear_each(const at::Tensor& x, const std::vector<at::Tensor>& weights,
-                                    const std::vector<at::Tensor>& biases, at::ScalarType compute) {
+                                    const std::vector<at::Tensor>& biases, at::ScalarType compute,
+                                    const std::vector<at::Tensor>& copies) {
   const at::Tensor rows = x.reshape({-1, x.size(-1)});  // [B, T, D] → [B·T, D]
   std::vector<at::Tensor> given;
   std::vector<std::int64_t> bias_of;
@@ -116,8 +124,8 @@ std::vector<at::Tensor> linear_each(const at::Tensor& x, const std::vector<at::T
     bias_of.push_back(bias.defined() ? static_cast<std::int64_t>(given.size()) : -1);
     if (bias.defined()) given.push_back(bias);
   }
-  std::vector<at::Tensor> outputs =
-      LinearFunction::apply(rows, at::TensorList(weights), at::TensorList(given), bias_of, compute);
+  std::vector<at::Tensor> outputs = LinearFunction::apply(
+      rows, at::TensorList(weights), at::TensorList(given), bias_of, compute, WeightCopies{copies});
   std::vector<std::int64_t> shape = x.sizes().vec();
   for (auto& output : outputs) {
     shape.back() = output.size(1);

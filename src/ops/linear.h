@@ -18,8 +18,10 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
 at::Tensor linear_logits(const at::Tensor& rows, const at::Tensor& weight, at::ScalarType compute);
 
 /// Several maps of one input, as linear() each; the input is cast once and its gradient is
-/// accumulated by the products. `biases` has an entry (perhaps undefined) for each weight.
+/// accumulated by the products. `biases` has an entry (perhaps undefined) for each weight,
+/// `copies`, where it is not empty, the weight in `compute`, without gradient.
 std::vector<at::Tensor> linear_each(const at::Tensor& x, const std::vector<at::Tensor>& weights,
-                                    const std::vector<at::Tensor>& biases, at::ScalarType compute);
+                                    const std::vector<at::Tensor>& biases, at::ScalarType compute,
+                                    const std::vector<at::Tensor>& copies = {});
 
 }  // namespace llmctl

@@ -221,6 +221,16 @@ Weight dense_weight(const at::Tensor& values) {
   return weight;
 }
 
+Weight stored_weight(const at::Tensor& values, const at::Tensor& scales) {
+  if (!scales.defined()) return dense_weight(values);
+  Weight weight;
+  weight.form = values.scalar_type() == at::kByte ? WeightForm::kInt4 : WeightForm::kInt8;
+  weight.values = values;
+  weight.scales = scales;
+  if (weight.form == WeightForm::kInt4) weight.group = 2 * values.size(1) / scales.size(1);
+  return weight;
+}
+
 Weight quantize_weight(const at::Tensor& dense, WeightForm form, std::int64_t group) {
   const c10::AutoGradMode no_grad(false);
   const at::Tensor source = dense.to(at::kFloat).contiguous();  // [O, I]

@@ -37,6 +37,9 @@ struct Weight {
 /// The form that a dense tensor [O, I] is: fp32 or bf16. It is not copied.
 Weight dense_weight(const at::Tensor& values);
 
+/// What values and scales (undefined for dense values) are by their dtypes and shapes.
+Weight stored_weight(const at::Tensor& values, const at::Tensor& scales);
+
 /// Integers for a dense matrix on the CPU, rounded to nearest: in int8 [-127, 127] by the row's
 /// largest magnitude, in int4 [-8, 7] by the scale that makes a group's squared error least among
 /// some near its largest magnitude's. kData for values that are not finite, kInternal where int4's

@@ -108,6 +108,8 @@ class FusedAdam : public Optimizer {
     } else {
       rule([](auto&&... arguments) { at::_fused_adam_(arguments...); });
     }
+    // The fused kernels do not say that they wrote; copies of the weights are kept until then.
+    for (const at::Tensor& parameter : parameters) parameter.unsafeGetTensorImpl()->bump_version();
   }
 
   OptimConfig config_;

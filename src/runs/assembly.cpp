@@ -13,6 +13,7 @@
 #include "models/adapter.h"
 #include "models/gguf_file.h"
 #include "models/weight_files.h"
+#include "nn/attention.h"
 #include "ops/backend.h"
 #include "runs/resolve.h"
 
@@ -105,6 +106,13 @@ std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer
     Json overrides = section.value();
     overrides.erase("init_from");
     model = load_model(directory, request, overrides);
+    if (const auto quantization = model->quantization()) {
+      section.fail(
+          "init_from",
+          concat("the weights of ", directory.string(), " are quantised (",
+                 quantization_name(*quantization),
+                 ") and cannot be trained; start from the model that they were made from"));
+    }
   } else {
     model = create_model(section, tokenizer.vocab_size(), request);
     Json& config = model->config();
@@ -225,6 +233,7 @@ Compute assemble_compute(const ComputeSection& section) {
   set_deterministic(section.deterministic);
   Compute compute = assemble_compute(section.device, section.precision, section.threads);
   compute.deterministic = section.deterministic;
+  compute.quantize = section.quantize;
   return compute;
 }
 
@@ -247,6 +256,10 @@ std::filesystem::path cache_directory(const std::string& configured) {
        "no place for tokenized text: set data.cache or the variable LLMCTL_CACHE");
 }
 
+at::ScalarType Compute::between_layers() const {
+  return attention_dtype(dtype, device);
+}
+
 LoadedModel load_for_use(const std::string& init_from, const Compute& compute) {
   require(!init_from.empty(), ErrorCode::kUsage,
           "no model given: use -m DIR or the key model.init_from");
@@ -256,7 +269,10 @@ LoadedModel load_for_use(const std::string& init_from, const Compute& compute) {
   ModelRequest request;
   request.mapped = compute.device.is_cpu();
   request.find_base = resolve_model_directory;
+  const std::optional<Quantization> quantization = parse_quantization(compute.quantize);
+  if (!quantization && compute.dtype != at::kFloat) request.matrices = compute.dtype;
   loaded.model = load_model(loaded.directory, request);
+  if (quantization) loaded.model->quantize(*quantization);
   check_vocabulary(*loaded.model, *loaded.tokenizer, loaded.directory.string(), ErrorCode::kData);
   loaded.model->to(compute.device);
   return loaded;

@@ -58,6 +58,12 @@ struct Compute {
   at::ScalarType dtype = at::kFloat;
   int threads = 1;
   bool deterministic = false;
+  /// Of a model's matrices: "int8" or "int4"; "none": as its files have them.
+  std::string quantize = "none";
+
+  /// Context::compute of a model from load_for_use(). On the CPU its matrices are in `dtype`
+  /// themselves, and what passes between layers is fp32, except where attention gains by bf16.
+  at::ScalarType between_layers() const;
 };
 /// Resolves and applies them (threads, allocator, determinism). kConfig.
 Compute assemble_compute(const std::string& device, const std::string& precision,

@@ -290,7 +290,7 @@ class Evaluation {
     }
     EvaluateOptions options;
     options.batch_size = config_.batch_size;
-    options.context.compute = compute_.dtype;
+    options.context.compute = compute_.between_layers();
     options.baselines = config_.baselines;
     TaskEvaluation result = task.evaluate(*model.model, data, options);
     if (!common.save_predictions.empty()) save_predictions(task, result, common.save_predictions);
@@ -371,8 +371,11 @@ class Evaluation {
   void note_idle_settings() {
     if (loaded_) return;
     const std::string why = "predictions of files are scored, and no model";
-    for (const auto& [section, key] : std::initializer_list<std::pair<std::string, std::string>>{
-             {"model", "init_from"}, {"compute", "device"}, {"compute", "precision"}}) {
+    for (const auto& [section, key] :
+         std::initializer_list<std::pair<std::string, std::string>>{{"model", "init_from"},
+                                                                    {"compute", "device"},
+                                                                    {"compute", "precision"},
+                                                                    {"compute", "quantize"}}) {
       if (root_.has(section) && root_.child(section).has(key)) note_idle(section + "." + key, why);
     }
     for (const std::string key : {"baselines", "batch_size"}) {

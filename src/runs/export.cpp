@@ -109,7 +109,16 @@ void write_directory(const ExportOptions& options, const Model& model, const Tok
   }
   const at::ScalarType most = type.value_or(model.stored_dtype());
   report.dtype = most == at::kBFloat16 ? "bf16" : most == at::kHalf ? "fp16" : "fp32";
-  report.bytes = static_cast<std::uint64_t>(report.parameters) * c10::elementSize(most);
+  if (const auto quantization = model.quantization()) {
+    report.dtype = quantization_name(*quantization);
+    report.notes.push_back(concat(
+        "the matrices are ", report.dtype,
+        " integers of llmctl's (config.json: quant_method "
+        "\"llmctl\"), which transformers does not read: load the model that they were made from "
+        "there (",
+        options.model, ")"));
+  }
+  report.bytes = model.file_bytes(type);
   if (options.dry_run) return model.check_values(type);
   // A link stays one: its target is written.
   const fs::path target =
@@ -122,6 +131,11 @@ void write_directory(const ExportOptions& options, const Model& model, const Tok
   if (is_adapter_directory(report.source)) {
     const fs::path base = base_directory(report.source);
     if (fs::is_directory(base)) copy_companions(base, output.path(), false);
+  }
+  if (const fs::path card = output.path() / "README.md";
+      !report.notes.empty() && fs::exists(card)) {
+    write_file(card,
+               concat(read_file(card), "\n## Quantised weights\n\n", report.notes.front(), "\n"));
   }
   output.commit(options.overwrite);
 }
@@ -186,6 +200,10 @@ ExportReport run_export(const ExportOptions& options) {
   request.mapped = true;
   request.find_base = resolve_model_directory;
   const auto loaded = load_model(report.source, request);
+  if (!options.quantize.empty()) loaded->quantize(*parse_quantization(options.quantize));
+  require(!is_gguf(options) || !loaded->quantization(), ErrorCode::kData, options.model,
+          ": quantised weights do not become a GGUF file; export the model that they were made "
+          "from, or leave --quantize out");
   report.architecture = loaded->facts().architecture;
   report.parameters = loaded->parameter_count();
   const auto write = is_gguf(options) ? write_gguf_file : write_directory;
@@ -200,9 +218,8 @@ Json ExportReport::to_json() const {
                {"parameters", parameters},
                {"dtype", dtype},
                {"bytes", bytes}};
-  if (gguf.empty()) return json;
-  json["tensors"] = gguf;
-  json["notes"] = notes;
+  if (!gguf.empty()) json["tensors"] = gguf;
+  if (!gguf.empty() || !notes.empty()) json["notes"] = notes;
   return json;
 }
 

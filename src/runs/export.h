@@ -16,9 +16,9 @@ struct ExportReport {
   std::string architecture;
   std::int64_t parameters = 0;
   std::uint64_t bytes = 0;  ///< of the weights
-  std::string dtype;        ///< of most of them: "fp32", "bf16", "fp16"; of GGUF its type
+  std::string dtype;        ///< of most of them: "fp32", "bf16", "fp16", "int8"; of GGUF its type
   std::string gguf;         ///< how many tensors are of which type: "15 Q8_0, 5 F32"; else empty
-  std::vector<std::string> notes;  ///< of GGUF: what llama.cpp does another way
+  std::vector<std::string> notes;  ///< for users of other programs
   Json to_json() const;
 };
 
@@ -27,6 +27,9 @@ struct ExportOptions {
   std::filesystem::path directory;  ///< that is made
   std::string dtype;                ///< "fp32", "bf16", "fp16"; empty: each as in the model's files
   std::string gguf;  ///< "f32", "f16", "bf16", "q8_0", "q4_0": a file for llama.cpp; empty: none
+  /// "int8" or "int4": matrices as integers, as models/quantization.h describes them; empty: as in
+  /// the model's files.
+  std::string quantize = {};
   std::uint64_t max_shard_bytes = kMaxShardBytes;  ///< of a file of weights
   bool overwrite = false;                          ///< another model's directory is replaced
   bool dry_run = false;

@@ -120,7 +120,7 @@ AnswerOptions answer_options(const GenerateConfig& config, const GenerationFlags
   options.directory = loaded.directory;
   options.config_directory = config_directory(loaded.directory);
   options.sequence_length = config.input.sequence_length;
-  options.context.compute = compute.dtype;
+  options.context.compute = compute.between_layers();
   options.generation = config.generation;
   options.top = config.top;
   options.raw = flags.raw;
@@ -155,10 +155,12 @@ std::string AnsweringModel::digest() const {
   } else {
     add(fs::directory_entry(loaded.directory));
   }
+  const auto quantization = loaded.model->quantization();
   return sha256_hex(concat(fs::weakly_canonical(loaded.directory).string(), "\n", weights,
                            dump_json(loaded.model->config()), "\n", loaded.tokenizer->fingerprint(),
                            "\n", dump_json(responder->settings()), "\n", compute.dtype,
-                           compute.deterministic));
+                           compute.deterministic, "\n",
+                           quantization ? quantization_name(*quantization) : ""));
 }
 
 Json answered_record(const AnswerInput& input, const Answer& answer) {

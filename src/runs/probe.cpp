@@ -140,7 +140,7 @@ ForwardReport inspect_forward(const ForwardOptions& options) {
     tensors[name] = value.to(at::kCPU, at::kFloat).contiguous();
   };
   Context context;
-  context.compute = compute.dtype;
+  context.compute = compute.between_layers();
   context.tap = &tap;
   Memory memory;
   std::vector<std::int64_t> target;
@@ -198,7 +198,7 @@ std::vector<std::vector<float>> embed_texts(const EmbedOptions& options) {
           model.facts().architecture, " has no sentence embeddings");
   const c10::InferenceMode inference;
   Context context;
-  context.compute = compute.dtype;
+  context.compute = compute.between_layers();
   std::vector<std::vector<float>> vectors;
   for (std::size_t i = 0; i < options.texts.size(); ++i) {
     const auto ids = encode_text(*loaded.tokenizer, options.texts[i]);

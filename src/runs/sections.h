@@ -104,6 +104,7 @@ FieldDoc init_from_field();
 struct ComputeSection {
   std::string device = "auto";
   std::string precision = "auto";
+  std::string quantize = "none";
   std::int64_t threads = 0;
   bool deterministic = false;
   template <class Self, class Visitor>
@@ -115,6 +116,11 @@ struct ComputeSection {
         "deterministic", self.deterministic,
         "Generated tokens and their log-probabilities are the same to the last bit alone, in any "
         "batch and in any order (on the CPU); no operation whose result may differ between runs.");
+    visit(
+        "quantize", self.quantize,
+        "Keep the model's matrices as integers: int8, or int4 (token embeddings and output matrix "
+        "int8).",
+        OneOf{{"none", "int8", "int4"}});
     visit("threads", self.threads, "Threads for computing; 0: the cores that this process may use.",
           Range<std::int64_t>{0, 1024});
   }

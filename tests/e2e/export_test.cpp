@@ -79,6 +79,48 @@ TEST(Export, ADryRunRefusesWhatTheExportRefuses) {
   }
 }
 
+TEST(Export, QuantisesMatricesAndSaysSo) {
+  Workbench bench;
+  bench.run({"export", "-m", golden("llama"), "-o", "dense"});
+  bench.write("dense/README.md", "A small model.");
+  const auto generated = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"generate", "-p", "a b c", "-n", "12", "--json", "-m"});
+    return bench.run(words).out;
+  };
+  for (const std::string form : {"int8", "int4"}) {
+    const json report = json::parse(
+        bench.run({"export", "--json", "-m", "dense", "-o", form, "--quantize", form}).out);
+    EXPECT_EQ(report["dtype"], form);
+    EXPECT_THAT(
+        report["notes"][0].get<std::string>(),
+        ::testing::AllOf(::testing::HasSubstr("transformers"), ::testing::HasSubstr("dense")));
+    EXPECT_THAT(slurp(bench / (form + "/README.md")),
+                ::testing::AllOf(::testing::HasSubstr("A small model."),
+                                 ::testing::HasSubstr("quant_method")));
+    const json config = json::parse(slurp(bench / (form + "/config.json")));
+    EXPECT_EQ(config["quantization_config"]["quant_method"], "llmctl");
+    EXPECT_EQ(config["quantization_config"]["weights"], form);
+    EXPECT_LT(report["bytes"].get<double>(),
+              0.5 * static_cast<double>(fs::file_size(bench / "dense/model.safetensors")));
+    // As the same quantised in memory.
+    EXPECT_EQ(generated({form}), generated({"dense", "--quantize", form}));
+    // Copied as it is; made otherwise or trained never.
+    bench.run({"export", "-m", form, "-o", form + "-again"});
+    EXPECT_EQ(slurp(bench / (form + "-again/model.safetensors")),
+              slurp(bench / (form + "/model.safetensors")));
+  }
+  expect_one_line_error(
+      bench.run({"export", "-m", "int8", "-o", "other", "--quantize", "int4"}, 78),
+      {"int8 already", "int4"});
+  bench.write("text.txt", "a b c a b c a b c a b c\n");
+  expect_one_line_error(
+      bench.run({"pretrain", "--set", "model.init_from=int8", "--set", "objective.type=causal_lm",
+                 "--set", "data.train=text.txt", "--set", "data.valid=text.txt", "--set",
+                 "train.steps=1", "--set", "run.dir=run"},
+                78),
+      {"model.init_from", "int8", "quantised", "cannot be trained"});
+}
+
 TEST(Export, SpreadsALargeModelOverFiles) {
   Workbench bench;
   bench.run({"export", "-m", golden("llama"), "-o", "whole"});
