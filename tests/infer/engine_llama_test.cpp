@@ -4,7 +4,10 @@
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "infer/engine.h"
+#include "ops/backend.h"
 #include "support/device.h"
 
 namespace llmctl::test {
@@ -103,6 +106,36 @@ TEST_F(EngineLlama, TheCacheChangesNothing) {
     EXPECT_NEAR(logprobs[cached.ids[t]].item<float>(), cached.logprobs[t], 1e-4);
     ids.push_back(cached.ids[t]);
   }
+}
+
+/// The tokens and log-probabilities of each request, to the last bit.
+TEST_F(EngineLlama, DeterministicAnswersAreTheSameInAnyCompany) {
+  set_deterministic(true);
+  for (const at::ScalarType compute : {at::kFloat, at::kBFloat16}) {
+    for (const bool sample : {false, true}) {
+      context.compute = compute;
+      options.do_sample = sample;
+      std::vector<GeneratedTokens> alone;
+      for (const GenerationRequest& request : requests) alone.push_back(generate({request})[0]);
+      for (const auto& [batch, prefill] : {std::pair{1, 1}, {2, 5}, {3, 1024}, {16, 7}, {16, 64}}) {
+        engine.batch_size = batch;
+        engine.prefill_tokens = prefill;
+        for (const bool backwards : {false, true}) {
+          std::vector<GenerationRequest> some = requests;
+          if (backwards) std::reverse(some.begin(), some.end());
+          auto together = generate(some);
+          if (backwards) std::reverse(together.begin(), together.end());
+          for (std::size_t i = 0; i < alone.size(); ++i) {
+            EXPECT_EQ(together[i].ids, alone[i].ids) << batch << " " << prefill << " row " << i;
+            EXPECT_EQ(together[i].logprobs, alone[i].logprobs)
+                << batch << " " << prefill << " row " << i;
+          }
+        }
+      }
+      engine = {};
+    }
+  }
+  set_deterministic(false);
 }
 
 TEST_F(EngineLlama, FillsTheContextToItsEnd) {
