@@ -19,7 +19,8 @@ void expect_greedy_texts(const std::filesystem::path& directory, const Safetenso
   auto model = load_model(directory, {});
   model->to(at::Device(test_device()));
   const GenerationSettings settings = resolve_generation(
-      {directory, model->config(), model->facts().encoder_decoder, {}}, {{"max_new_tokens", 24}});
+      GenerationSources{directory, model->config(), model->facts().encoder_decoder, {}},
+      {{"max_new_tokens", 24}});
   std::vector<GenerationRequest> requests;
   std::vector<std::vector<TokenId>> texts;
   for (int p = 0; expected.contains(concat("greedy.", p, ".ids")); ++p) {
