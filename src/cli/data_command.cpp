@@ -12,6 +12,7 @@
 #include "corpus/word_vectors.h"
 #include "io/text_source.h"
 #include "report/table.h"
+#include "runs/assembly.h"
 #include "runs/data_runs.h"
 #include "runs/sections.h"
 
@@ -119,7 +120,7 @@ int run_stats(const CommonOptions& common, const StatsCommand& options) {
     check_output_file(options.output, options.overwrite, expand_paths(options.inputs.inputs));
   }
   std::shared_ptr<const Tokenizer> tokenizer;
-  if (!options.tokenizer.empty()) tokenizer = load_tokenizer(options.tokenizer);
+  if (!options.tokenizer.empty()) tokenizer = load_tokenizer_of(options.tokenizer);
   const CorpusStats stats = stats_of(options.inputs, tokenizer, options);
   const std::string title = title_of(options.inputs.inputs);
   if (!options.output.empty()) {
@@ -238,7 +239,7 @@ int run_vectors(const CommonOptions& common, const VectorsOptions& options) {
   const JsonDocument document = load_document(options.config, "vectors");
   read_config(root_node(document), config);
   std::shared_ptr<const Tokenizer> tokenizer;
-  if (!options.tokenizer.empty()) tokenizer = load_tokenizer(options.tokenizer);
+  if (!options.tokenizer.empty()) tokenizer = load_tokenizer_of(options.tokenizer);
   const auto sources = sources_of(options.inputs);
   if (options.config.dry_run) {
     print_result(common, config_to_json(config), dump_json(config_to_json(config), 2) + "\n");

@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/input_options.h"
 #include "report/table.h"
+#include "runs/assembly.h"
 #include "runs/resolve.h"
 #include "runs/sections.h"
 #include "runs/tokenizer_runs.h"
@@ -66,10 +67,10 @@ int run_train(const CommonOptions& common, TrainOptions options) {
 /// -m DIR of encode, decode and inspect; without it their first argument names the tokenizer.
 void add_tokenizer_option(CLI::App& command, std::string& tokenizer) {
   command
-      .add_option(
-          "-m,--tokenizer", tokenizer,
-          "Tokenizer, model or run directory, or a SentencePiece .model; without it the first "
-          "argument is that")
+      .add_option("-m,--tokenizer", tokenizer,
+                  "Tokenizer, model or run directory, a SentencePiece .model or a .gguf; without "
+                  "it the first "
+                  "argument is that")
       ->option_text("DIR");
 }
 
@@ -179,7 +180,7 @@ Sequence sequence_of(const Tokenizer& tokenizer, const std::string& text,
 }
 
 int run_encode(const CommonOptions& common, EncodeOptions options) {
-  const auto tokenizer = load_tokenizer(chosen_tokenizer(options.tokenizer, options.texts));
+  const auto tokenizer = load_tokenizer_of(chosen_tokenizer(options.tokenizer, options.texts));
   require_one_source(options);
   const auto encode = [&](const std::string& text) {
     const Sequence sequence = sequence_of(*tokenizer, text, options);
@@ -207,7 +208,7 @@ int run_encode(const CommonOptions& common, EncodeOptions options) {
 }
 
 int run_decode(const CommonOptions& common, ApplyOptions options) {
-  const auto tokenizer = load_tokenizer(chosen_tokenizer(options.tokenizer, options.texts));
+  const auto tokenizer = load_tokenizer_of(chosen_tokenizer(options.tokenizer, options.texts));
   require_one_source(options);
   const auto decode = [&](const std::string& line) {
     std::vector<TokenId> ids;
@@ -291,7 +292,7 @@ void measure(const std::string& path, const Tokenizer& tokenizer, const InputOpt
 int run_inspect(const CommonOptions& common, InspectOptions options) {
   std::vector<std::string> paths = {chosen_tokenizer(options.tokenizer, options.files.inputs)};
   if (options.vocabulary) {
-    print_vocabulary(common, *load_tokenizer(paths.front()));
+    print_vocabulary(common, *load_tokenizer_of(paths.front()));
     return 0;
   }
   paths.insert(paths.end(), options.others.begin(), options.others.end());
@@ -301,7 +302,7 @@ int run_inspect(const CommonOptions& common, InspectOptions options) {
   FileTables tables;
   auto& [rows, odd] = tables;
   for (const std::string& path : paths) {
-    const auto tokenizer = load_tokenizer(path);
+    const auto tokenizer = load_tokenizer_of(path);
     Json json = {{"tokenizer", path},
                  {"description", tokenizer->description()},
                  {"vocab_size", tokenizer->vocab_size()},

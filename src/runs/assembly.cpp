@@ -75,7 +75,7 @@ void check_vocabulary(const Model& model, const Tokenizer& tokenizer, const std:
 
 std::shared_ptr<const Tokenizer> assemble_tokenizer(const ConfigNode& root,
                                                     const TokenizerSection& section) {
-  if (!section.path.empty()) return load_tokenizer(section.path);
+  if (!section.path.empty()) return load_tokenizer_of(section.path);
   const auto directory = initial_directory(root);
   if (directory.empty()) {
     root.fail("tokenizer.path",

@@ -49,7 +49,8 @@ void begin_with_vectors(Model& model, const Tokenizer& tokenizer, const ConfigNo
 void adapt(Model& model, const ConfigNode& root, const std::optional<LoraConfig>& lora,
            std::uint64_t seed);
 
-/// The tokenizer of a model directory or GGUF file; an adapter's may be its base's.
+/// The tokenizer of a model directory or GGUF file, or any that load_tokenizer() knows; an
+/// adapter's may be its base's.
 std::shared_ptr<const Tokenizer> load_tokenizer_of(const std::filesystem::path& directory);
 
 /// Device, dtype of matrix products and threads of a command.

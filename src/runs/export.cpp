@@ -65,8 +65,6 @@ void check_place_of(const ExportOptions& options) {
   const fs::path& directory = options.directory;
   if (is_gguf(options)) {
     require(options.dtype.empty(), ErrorCode::kUsage, "--dtype and --gguf: name one of the two");
-    require(directory.extension() == ".gguf", ErrorCode::kUsage, directory,
-            ": --gguf writes a file, whose name ends in .gguf");
     return;
   }
   // The ways others name files of models.

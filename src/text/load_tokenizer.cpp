@@ -55,6 +55,9 @@ std::shared_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& pat
     return std::make_shared<SentencePieceTokenizer>(load_sentencepiece_model(path), path.string());
   }
   if (path.extension() == ".json") return load_huggingface_file(path);
+  require(path.extension() != ".gguf", ErrorCode::kData, path,
+          ": a tokenizer within a GGUF file is not read here; make a directory of it with llmctl "
+          "export");
   fail(ErrorCode::kData, path,
        ": not a tokenizer that is supported, expected a SentencePiece .model file, a "
        "tokenizer.json or a directory with one of ",

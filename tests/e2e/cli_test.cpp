@@ -183,7 +183,7 @@ TEST(CommandLine, MistakesAreOneLineWithAHint) {
       {{"config", "init", "pretrian"}, "unknown command pretrian, did you mean 'pretrain'?"},
       {{"doctor", "--color", "blue"}, "--color"},
       {{"export", "-m", "x", "-o", "a", "-o", "b"}, "--output is given 2 times, expected once"},
-      {{"export", "-m", "x", "-o"}, "--output: a value is missing: DIR"},
+      {{"export", "-m", "x", "-o"}, "--output: a value is missing: PATH"},
       {{"export", "-m", "x", "-o", "m.gguf"}, "export writes a directory"},
       {{"help", "tokeniser"}, "llmctl: unknown command tokeniser, did you mean 'tokenizer'?"},
       {{"help", "tokenizer", "trian"},

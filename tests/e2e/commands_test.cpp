@@ -97,6 +97,7 @@ const std::vector<Interruption>& interruptions() {
       {{"eval", "-m", "causal", "--data", "en.txt", "-o", "scores.json"}, "write:1"},
       {{"export", "-m", "causal", "-o", "exported"}, "read:3"},
       {{"export", "-m", "causal", "-o", "exported"}, "write:2"},
+      {{"export", "-m", "causal", "--gguf", "q8_0", "-o", "m.gguf"}, "write:1"},
       {{"inspect", "causal"}, "read:3"},
       {{"inspect", "forward", "-m", "causal", "--text", "The", "-o", "f.safetensors"}, "write:1"},
       {{"inspect", "embed", "-m", "causal", "The market"}, "read:3"},
@@ -176,6 +177,7 @@ const std::vector<Words>& printing_commands() {
       {"inspect", "embed", "-m", "causal", "The market"},
       {"inspect", "diff", "causal/best", "causal/last"},
       {"export", "-m", "causal", "-o", "copy", "--dry-run"},
+      {"export", "-m", "causal", "--gguf", "f16", "-o", "copy.gguf", "--dry-run"},
       {"data", "prepare", "en.txt", "-o", "copy", "--dry-run"},
       {"pretrain", "-c", "fresh.json", "--dry-run"},
       {"finetune", "-c", "finetune.json", "--dry-run"},
@@ -231,6 +233,7 @@ const std::vector<Writer>& writers() {
       {{"eval", "-m", "causal", "--data", "en.txt", "-o"}, "file", {"en.txt"}},
       {{"eval", "-m", "causal", "--data", "en.txt", "--save-predictions"}, "file", {"en.txt"}},
       {{"export", "-m", "causal", "-o"}, "directory", {}},
+      {{"export", "-m", "causal", "--gguf", "f16", "-o"}, "file", {}},
       {{"config", "init", "pretrain", "-o"}, "file", {}},
   };
   return all;

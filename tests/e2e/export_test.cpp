@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -52,7 +53,7 @@ TEST(Export, KeepsWhatItGot) {
   EXPECT_EQ(dtypes(bench / "wide/model.safetensors"), std::set<std::string>{"F32"});
   // A file is no directory.
   expect_one_line_error(bench.run({"export", "-m", "small", "-o", "m.gguf"}, 64),
-                        {"m.gguf", "directory"});
+                        {"m.gguf", "directory", "--gguf f16"});
   EXPECT_FALSE(fs::exists(bench / "m.gguf"));
 }
 
@@ -170,6 +171,98 @@ TEST(Export, ReplacesAModelWhereAskedTo) {
   bench.run(over);
   EXPECT_TRUE(fs::is_symlink(bench / "link"));
   EXPECT_TRUE(fs::exists(bench / "place/model.safetensors"));
+}
+
+/// What a model says, greedily.
+std::string said(const Workbench& bench, const std::string& model) {
+  const auto result = bench.run(
+      {"generate", "-m", model, "-p", "The market", "-n", "12", "--json", "--temperature", "0"});
+  return json::parse(result.out)["generated_text"];
+}
+
+TEST(ExportGguf, AFileServesWhereADirectoryDoes) {
+  Workbench bench;
+  for (const char* name : {"gpt2", "llama", "qwen2", "qwen3"}) {
+    SCOPED_TRACE(name);
+    const std::string file = std::string(name) + ".gguf";
+    const json report = json::parse(
+        bench.run({"export", "--json", "-m", golden(name), "--gguf", "f32", "-o", file}).out);
+    EXPECT_EQ(report["file"], file);
+    EXPECT_EQ(report["dtype"], "f32");
+    EXPECT_EQ(report["notes"].size(), name[0] == 'q' ? 1U : 0U);
+    EXPECT_EQ(said(bench, file), said(bench, golden(name)));
+    // Back to Hugging Face's format with every value.
+    const std::string back = std::string(name) + "-back";
+    bench.run({"export", "-m", file, "-o", back});
+    EXPECT_EQ(
+        json::parse(bench.run({"inspect", "diff", golden(name), back, "--json"}).out)["differences"]
+            .size(),
+        0U);
+    EXPECT_EQ(said(bench, back), said(bench, file));
+  }
+  const auto score = [&](const std::string& model) {
+    return json::parse(bench.run({"eval", "-m", model, "--data", "en.txt", "--json"}).out);
+  };
+  bench.write("en.txt", "The market fell on Monday.\n\nPrices rose again.\n");
+  EXPECT_EQ(score("llama.gguf")["scores"], score(golden("llama"))["scores"]);
+  const json inspected = json::parse(bench.run({"inspect", "llama.gguf", "--json"}).out);
+  EXPECT_EQ(inspected["metadata"]["general.architecture"], "llama");
+  EXPECT_EQ(inspected["metadata"]["tokenizer.ggml.tokens"]["type"], "string");
+  EXPECT_EQ(inspected["tensors"].size(), 21U);
+  bench.run({"inspect", "llama.gguf", "--stats", "--all"});
+}
+
+TEST(ExportGguf, TypesTakeTheirRoom) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 2);
+  std::uintmax_t before = std::numeric_limits<std::uintmax_t>::max();
+  for (const char* type : {"f32", "f16", "q8_0", "q4_0"}) {
+    const json report =
+        json::parse(bench.run({"export", "--json", "-m", "run", "--gguf", type, "-o", type}).out);
+    const auto bytes = report["bytes"].get<std::uintmax_t>();
+    EXPECT_LT(bytes, before) << type;
+    EXPECT_GT(fs::file_size(bench / type), bytes);
+    before = bytes;
+    said(bench, type);
+  }
+  const json inspected = json::parse(bench.run({"inspect", "q4_0", "--json"}).out);
+  std::set<std::string> dtypes;
+  for (const json& tensor : inspected["tensors"]) dtypes.insert(tensor["dtype"]);
+  EXPECT_TRUE(dtypes.contains("Q4_0"));
+  EXPECT_TRUE(dtypes.contains("F32"));
+}
+
+TEST(ExportGguf, RefusesByName) {
+  Workbench bench;
+  const std::string llama = golden("llama");
+  bench.run({"export", "-m", llama, "--gguf", "f16", "-o", "m.gguf", "--dry-run"});
+  EXPECT_FALSE(fs::exists(bench / "m.gguf"));
+  bench.run({"export", "-m", llama, "--gguf", "f16", "-o", "m.gguf"});
+  const std::string bytes = slurp(bench / "m.gguf");
+  expect_one_line_error(bench.run({"export", "-m", llama, "--gguf", "f32", "-o", "m.gguf"}, 73),
+                        {"m.gguf", "--overwrite"});
+  EXPECT_EQ(slurp(bench / "m.gguf"), bytes);
+  expect_one_line_error(
+      bench.run({"export", "-m", "m.gguf", "--gguf", "f32", "-o", "m.gguf", "--overwrite"}, 73),
+      {"m.gguf", "is an input"});
+  bench.run({"export", "-m", llama, "--gguf", "f32", "-o", "m.gguf", "--overwrite"});
+  EXPECT_NE(slurp(bench / "m.gguf"), bytes);
+  expect_one_line_error(
+      bench.run({"export", "-m", llama, "--gguf", "f16", "--dtype", "bf16", "-o", "x.gguf"}, 64),
+      {"--dtype", "--gguf"});
+  expect_one_line_error(bench.run({"export", "-m", llama, "--gguf", "q5_k", "-o", "x.gguf"}, 64),
+                        {"--gguf", "q8_0"});
+  expect_one_line_error(
+      bench.run({"export", "-m", golden("bert_mlm"), "--gguf", "f16", "-o", "x.gguf"}, 65),
+      {"cannot be written as GGUF", "bert"});
+  EXPECT_FALSE(fs::exists(bench / "x.gguf"));
+  // Files that are none, or not whole.
+  bench.write("bad.gguf", "GGUF");
+  expect_one_line_error(bench.run({"generate", "-m", "bad.gguf", "-p", "x"}, 65), {"bad.gguf"});
+  bench.write("cut.gguf", bytes.substr(0, bytes.size() / 2));
+  expect_one_line_error(bench.run({"generate", "-m", "cut.gguf", "-p", "x"}, 65),
+                        {"cut.gguf", "truncated"});
+  expect_one_line_error(bench.run({"inspect", "cut.gguf"}, 65), {"cut.gguf", "truncated"});
 }
 
 }  // namespace

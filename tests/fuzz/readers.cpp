@@ -6,9 +6,12 @@
 
 #include "base/error.h"
 #include "config/json.h"
+#include "io/gguf.h"
 #include "io/safetensors.h"
 #include "io/torch_file.h"
 #include "models/adapter.h"
+#include "models/gguf_file.h"
+#include "models/weight_files.h"
 #include "support/temp_dir.h"
 #include "text/tokenizer.h"
 
@@ -87,6 +90,24 @@ bool read_sentencepiece_model(const std::string& bytes) {
       [&] { use(*load_tokenizer(write_input("tokenizer.model", bytes).parent_path())); });
 }
 
+/// As a file, and as a model: its configuration, tokenizer and tensors.
+bool read_gguf(const std::string& bytes) {
+  const auto path = write_input("model.gguf", bytes);
+  const bool file = accepts([&] {
+    const GgufFile gguf(path);
+    for (const auto& [name, tensor] : gguf.tensors()) touch(gguf.bytes(tensor));
+  });
+  return file && accepts([&] {
+           const JsonDocument config = read_model_config(path);
+           const ConfigNode node(&config.value, "", &config, ErrorCode::kData);
+           const Adapter* const adapter =
+               find_adapter(config.value["model_type"].get<std::string>());
+           adapter->plan(node, HeadKind::kCausalLm, 2);
+           use(*tokenizer_of_gguf(path));
+           const WeightFiles weights(path);
+         });
+}
+
 /// As a model's config.json and as the section "model" of a run's configuration.
 bool read_json_config(const std::string& bytes) {
   const auto plan = [&](bool section) {
@@ -112,6 +133,7 @@ bool read_json_config(const std::string& bytes) {
 
 constexpr FuzzedReader kReaders[] = {{"safetensors", read_safetensors},
                                      {"torch_file", read_torch_file},
+                                     {"gguf", read_gguf},
                                      {"tokenizer_json", read_tokenizer_json},
                                      {"sentencepiece_model", read_sentencepiece_model},
                                      {"json_config", read_json_config}};

@@ -19,7 +19,7 @@ inline void PrintTo(const FuzzedReader& reader, std::ostream* out) {
   *out << reader.name;
 }
 
-/// safetensors, torch_file, tokenizer_json, sentencepiece_model, json_config.
+/// safetensors, torch_file, gguf, tokenizer_json, sentencepiece_model, json_config.
 std::span<const FuzzedReader> fuzzed_readers();
 
 }  // namespace llmctl::test
