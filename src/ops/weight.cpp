@@ -122,8 +122,11 @@ at::Tensor multiply_by_library(const at::Tensor& rows, const Weight& weight,
       .to(at::kFloat);
 }
 
+/// To the nearest whole number, ties to the even one: of numbers below 2²², by an addition that
+/// leaves no room for fractions.
 float round_to(float value, float lowest, float highest) {
-  return std::clamp(std::nearbyint(value), lowest, highest);
+  constexpr float kNoFractions = 12582912.0f;  // 1.5 · 2²³
+  return (std::clamp(value, lowest, highest) + kNoFractions) - kNoFractions;
 }
 
 void quantize_row_int8(const float* row, std::int64_t inputs, std::int8_t* values, float* scale) {
@@ -156,7 +159,10 @@ c10::BFloat16 best_scale(const float* group, std::int64_t size) {
   }
   c10::BFloat16 best = 0;
   float least = -1;
-  for (const float end : {-8.9f, -8.6f, -8.3f, -8.0f, -7.7f, -7.4f, -7.1f, -6.8f, 6.8f, 7.1f}) {
+  for (int step = -12; step <= 12; ++step) {
+    // -9.2 to -6.8, and as many of the other sign below 8.2.
+    const float end = step <= 0 ? -6.8f + 0.2f * static_cast<float>(step)
+                                : 5.8f + 0.2f * static_cast<float>(step);
     const c10::BFloat16 scale = extreme / end;
     if (static_cast<float>(scale) == 0) continue;
     const float error = group_error(group, size, scale);
