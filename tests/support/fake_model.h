@@ -88,9 +88,7 @@ class FakeModel : public Model {
     fail(ErrorCode::kInternal, "the fake model has no matrices to quantise");
   }
   std::optional<Quantization> quantization() const override { return std::nullopt; }
-  std::uint64_t file_bytes(std::optional<at::ScalarType>) const override {
-    return table_.nbytes();
-  }
+  std::uint64_t file_bytes(std::optional<at::ScalarType>) const override { return table_.nbytes(); }
 
   void to(const at::Device& device) override {
     const c10::AutoGradMode no_grad(false);
