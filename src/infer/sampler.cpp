@@ -70,7 +70,7 @@ TokenId argmax(std::span<const float> logits) {
 bool Sampler::changes_logits(const SamplingOptions& options, std::int64_t new_tokens) {
   const bool first = new_tokens == 0, last = new_tokens + 1 == options.max_new_tokens;
   const auto& [decay_start, decay] = options.exponential_decay_length_penalty;
-  return options.do_sample || !options.sequence_bias.empty() ||
+  return options.do_sample || options.constraint || !options.sequence_bias.empty() ||
          options.encoder_repetition_penalty != 1.0 || options.repetition_penalty != 1.0 ||
          (!first && (options.presence_penalty != 0 || options.frequency_penalty != 0)) ||
          options.no_repeat_ngram_size > 0 || options.encoder_no_repeat_ngram_size > 0 ||
@@ -182,6 +182,25 @@ void Sampler::prepare(std::span<const float> logits, const SamplingOptions& opti
 }
 
 void Sampler::penalize(const SamplingOptions& options, const RowSoFar& row) {
+  if (!options.constraint) return apply_options(options, row, nullptr);
+  TokenConstraint place = options.constraint.behind(row.answer());
+  const auto allowed = place.allowed(options.max_new_tokens - row.new_tokens - 1);
+  forbid_others(*allowed);
+  values_ = logits_;
+  apply_options(options, row, allowed.get());
+  if (argmax(logits_) < 0) logits_ = values_;
+}
+
+void Sampler::forbid_others(const TokenMask& allowed) {
+  const std::span<const std::uint64_t> words = allowed.words();
+  for (std::size_t i = 0; i < logits_.size(); ++i) {
+    const bool keep = i / 64 < words.size() && (words[i / 64] >> (i % 64) & 1) != 0;
+    if (!keep) logits_[i] = kImpossible;
+  }
+}
+
+void Sampler::apply_options(const SamplingOptions& options, const RowSoFar& row,
+                            const TokenMask* allowed) {
   for (const SequenceBias& sequence : options.sequence_bias) add_bias(sequence, row.ids);
   if (options.encoder_repetition_penalty != 1.0) {
     penalize_repetition(1 / options.encoder_repetition_penalty, row.read());
@@ -206,7 +225,11 @@ void Sampler::penalize(const SamplingOptions& options, const RowSoFar& row) {
     for (const TokenId id : options.eos_token_ids) forbid(id);
   }
   if (row.new_tokens == 0) allow_only(options.forced_bos_token_ids);
-  if (row.new_tokens + 1 == options.max_new_tokens) allow_only(options.forced_eos_token_ids);
+  const auto may_end = [&](TokenId id) { return allowed == nullptr || allowed->has(id); };
+  if (row.new_tokens + 1 == options.max_new_tokens &&
+      std::ranges::any_of(options.forced_eos_token_ids, may_end)) {
+    allow_only(options.forced_eos_token_ids);
+  }
   favour_ends(options, row.new_tokens);
   for (const TokenId id : options.suppress_tokens) forbid(id);
   if (row.new_tokens != begin_of(options)) return;

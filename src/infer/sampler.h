@@ -32,6 +32,9 @@ struct RowSoFar {
 };
 
 /// Applies the options in this order:
+///   constraint            what it does not allow is impossible; where the others leave nothing of
+///                         what it allows, they are passed over, and a forced end is none where the
+///                         text may not end
 ///   sequence_bias         is added to what would complete the sequence
 ///   encoder_repetition_penalty  a logit of a token that was read is multiplied (if positive) or
 ///                         divided, so that above 1 it is likelier
@@ -86,6 +89,8 @@ class Sampler {
   void keep_filtered(std::size_t least);
   void normalize();
   void penalize(const SamplingOptions& options, const RowSoFar& row);
+  void apply_options(const SamplingOptions& options, const RowSoFar& row, const TokenMask* allowed);
+  void forbid_others(const TokenMask& allowed);
   void add_bias(const SequenceBias& sequence, std::span<const TokenId> seen);
   void penalize_repetition(double penalty, std::span<const TokenId> seen);
   void penalize_frequency(double presence, double frequency, std::span<const TokenId> answer);

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "text/grammar/token_constraint.h"
 #include "text/tokenizer.h"
 
 namespace llmctl {
@@ -40,6 +41,9 @@ struct SamplingOptions {
   std::int64_t max_new_tokens = 64;
   std::int64_t min_new_tokens = 0;
   std::vector<TokenId> eos_token_ids;  ///< any of them ends the text and is no part of it
+
+  /// What the text may be, before its first token; goes before all else.
+  TokenConstraint constraint;
 
   std::vector<SequenceBias> sequence_bias;
   double encoder_repetition_penalty = 1.0;

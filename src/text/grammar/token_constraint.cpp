@@ -1,6 +1,9 @@
 #include "text/grammar/token_constraint.h"
 
 #include <algorithm>
+#include <list>
+#include <mutex>
+#include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
@@ -30,12 +33,74 @@ grammar::Grammar parse_constraint(const ConstraintSpec& spec) {
 struct TokenConstraint::Shared {
   std::shared_ptr<const Tokenizer> tokenizer;
   std::unique_ptr<grammar::TokenMasks> masks;
-  bool finish_in_time;
+  bool finish_in_time = false;
+
+  /// Places by the tokens that lead to them from the start.
+  struct Known {
+    std::vector<TokenId> tokens;
+    TokenConstraint place;
+  };
+  mutable std::mutex mutex = {};
+  mutable std::list<Known> known = {};  // the last used first
+  mutable std::unordered_map<std::uint64_t, std::list<Known>::iterator> by_hash = {};
+  mutable std::size_t known_tokens = 0;
+
+  std::optional<TokenConstraint> find(std::span<const TokenId> tokens, bool first) const;
+  void keep(std::span<const TokenId> tokens, bool first, const TokenConstraint& place) const;
 };
+
+namespace {
+
+/// Tokens of the texts whose places are kept.
+constexpr std::size_t kMostKnownTokens = 1'000'000;
+
+std::uint64_t hash_of(std::span<const TokenId> tokens, bool first) {
+  std::uint64_t hash = first;
+  for (const TokenId id : tokens) {
+    hash = (hash ^ static_cast<std::uint32_t>(id)) * 0x9E3779B97F4A7C15u;
+    hash ^= hash >> 32;
+  }
+  return hash;
+}
+
+}  // namespace
+
+std::optional<TokenConstraint> TokenConstraint::Shared::find(std::span<const TokenId> tokens,
+                                                             bool first) const {
+  const std::lock_guard lock(mutex);
+  const auto found = by_hash.find(hash_of(tokens, first));
+  if (found == by_hash.end()) return std::nullopt;
+  if (!std::ranges::equal(found->second->tokens, tokens)) return std::nullopt;
+  known.splice(known.begin(), known, found->second);
+  return known.front().place;
+}
+
+void TokenConstraint::Shared::keep(std::span<const TokenId> tokens, bool first,
+                                   const TokenConstraint& place) const {
+  const std::lock_guard lock(mutex);
+  const auto drop = [&](std::list<Known>::iterator entry) {
+    known_tokens -= entry->tokens.size();
+    by_hash.erase(hash_of(entry->tokens, entry->place.began_first_));
+    known.erase(entry);
+  };
+  const std::uint64_t hash = hash_of(tokens, first);
+  if (const auto found = by_hash.find(hash); found != by_hash.end()) drop(found->second);
+  // Without what they share: else it would hold itself.
+  TokenConstraint own = place;
+  own.shared_ = nullptr;
+  known.push_front({{tokens.begin(), tokens.end()}, std::move(own)});
+  by_hash[hash] = known.begin();
+  known_tokens += tokens.size();
+  while (known_tokens > kMostKnownTokens && known.size() > 1) drop(std::prev(known.end()));
+}
 
 TokenConstraint make_constraint(const ConstraintSpec& spec,
                                 std::shared_ptr<const Tokenizer> tokenizer,
                                 std::vector<TokenId> ends) {
+  require(std::any_of(ends.begin(), ends.end(),
+                      [&](TokenId id) { return id >= 0 && id < tokenizer->vocab_size(); }),
+          ErrorCode::kData,
+          "a constrained text needs a token that ends it, the model has none; set eos_token_id");
   auto automaton = std::make_shared<const grammar::Automaton>(parse_constraint(spec));
   auto tries = grammar::token_tries(tokenizer);
   TokenConstraint constraint;
@@ -58,8 +123,27 @@ TokenConstraint TokenConstraint::at_start(bool continues) const {
           continues ? "; behind a prompt the vocabulary's words begin with a space" : "");
   start.shared_ = shared_;
   start.place_ = shared_->masks->start();
-  start.first_ = !continues;
+  start.first_ = start.began_first_ = !continues;
   return start;
+}
+
+TokenConstraint TokenConstraint::behind(std::span<const TokenId> tokens) const {
+  if (tokens.empty()) return *this;
+  TokenConstraint place = *this;
+  std::size_t from = 0;
+  if (auto known = shared_->find(tokens, began_first_)) {
+    place = std::move(*known);
+    place.shared_ = shared_;
+    return place;
+  }
+  if (auto known = shared_->find(tokens.first(tokens.size() - 1), began_first_)) {
+    place = std::move(*known);
+    place.shared_ = shared_;
+    from = tokens.size() - 1;
+  }
+  for (; from < tokens.size(); ++from) place.accept(tokens[from]);
+  shared_->keep(tokens, began_first_, place);
+  return place;
 }
 
 std::shared_ptr<const TokenMask> TokenConstraint::allowed(std::int64_t further) {

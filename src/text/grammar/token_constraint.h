@@ -55,6 +55,10 @@ class TokenConstraint {
   /// there.
   TokenConstraint at_start(bool continues) const;
 
+  /// The place behind these tokens, from before the first one. What was asked for lately is kept,
+  /// so that a text that grows by a token is followed by one step, whoever asks.
+  TokenConstraint behind(std::span<const TokenId> tokens) const;
+
   /// The tokens that may come next, at least one; ends exactly where the text may end. `further`:
   /// tokens that there is room for behind the next one (plays a part with finish_in_time).
   std::shared_ptr<const TokenMask> allowed(
@@ -73,12 +77,14 @@ class TokenConstraint {
 
   std::shared_ptr<const Shared> shared_;
   grammar::Place place_;
-  bool first_ = false;   // nothing of the text is there yet
-  bool silent_ = false;  // a token that added nothing was taken
+  bool began_first_ = false;  // the text follows no other
+  bool first_ = false;        // nothing of the text is there yet
+  bool silent_ = false;       // a token that added nothing was taken
 };
 
 /// Compiles the constraint for a tokenizer (of a translation, that of its target); `ends` are the
-/// tokens that end a text. kData where the grammar is faulty or no tokens spell any of its texts.
+/// tokens that end a text. kData where the grammar is faulty, no tokens spell any of its texts, or
+/// none ends one.
 TokenConstraint make_constraint(const ConstraintSpec& spec,
                                 std::shared_ptr<const Tokenizer> tokenizer,
                                 std::vector<TokenId> ends);
