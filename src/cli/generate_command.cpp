@@ -23,7 +23,8 @@ namespace {
 struct GenerateOptions {
   ConfigOptions config;
   std::string model, file, question, context, output, device, precision, quantize;
-  std::vector<std::string> prompts, stop;
+  std::vector<std::string> prompts, stop, choices;
+  std::string regex, json_schema, grammar;
   std::optional<std::int64_t> max_new_tokens, max_length, samples, top, seed, top_k;
   std::optional<double> temperature, top_p, length_penalty;
   std::optional<std::int64_t> beams, prompt_lookup;
@@ -194,6 +195,12 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   set_number("top", options.top);
   if (!options.too_long.empty()) set_string(config, "generation.too_long", options.too_long);
   if (!options.stop.empty()) config.sets.push_back("generation.stop=" + Json(options.stop).dump());
+  if (!options.choices.empty())
+    config.sets.push_back("generation.choices=" + Json(options.choices).dump());
+  if (!options.regex.empty()) set_string(config, "generation.regex", options.regex);
+  if (!options.json_schema.empty())
+    set_string(config, "generation.json_schema", "@" + options.json_schema);
+  if (!options.grammar.empty()) set_string(config, "generation.grammar", "@" + options.grammar);
   if (options.greedy) {
     config.sets.push_back("generation.do_sample=false");
     config.sets.push_back("generation.num_beams=1");
@@ -331,6 +338,27 @@ void add_generate_command(CommandContext context) {
   command->add_option("--stop", options->stop, "String that ends a text; may be repeated (stop)")
       ->option_text("TEXT")
       ->allow_extra_args(false)
+      ->group(group);
+  command
+      ->add_option("--choice", options->choices,
+                   "The text is this, or another choice; may be repeated (choices)")
+      ->option_text("TEXT")
+      ->allow_extra_args(false)
+      ->group(group);
+  command
+      ->add_option("--regex", options->regex,
+                   "The text as a whole matches this regular expression (regex)")
+      ->option_text("EXPRESSION")
+      ->group(group);
+  command
+      ->add_option("--json-schema", options->json_schema,
+                   "The text is JSON that satisfies the JSON Schema of a file (json_schema)")
+      ->option_text("FILE")
+      ->group(group);
+  command
+      ->add_option("--grammar", options->grammar,
+                   "The text follows the grammar of a file, in llama.cpp's GBNF (grammar)")
+      ->option_text("FILE")
       ->group(group);
   command
       ->add_option("--too-long", options->too_long,

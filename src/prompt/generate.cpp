@@ -191,6 +191,7 @@ GenerationRequest make_request(const ModelFacts& facts, const EncodedPrompt& pro
   request.samples = settings.samples;
   request.logprobs = settings.logprobs;
   request.options = settings.options(facts, std::ssize(request.prompt), std::ssize(request.source));
+  request.options.constraint = request.options.constraint.at_start(prompt.continues);
   return request;
 }
 

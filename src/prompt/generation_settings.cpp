@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "prompt/beam_settings.h"
+#include "prompt/constraint_settings.h"
 #include "prompt/generation_keys.h"
 
 namespace llmctl {
@@ -189,6 +190,7 @@ void GenerationConfig::validate(const ConfigNode& node) const {
   for (const std::string& text : stop) {
     if (text.empty()) node.fail("stop", "holds an empty string, which every text contains");
   }
+  constraint_of(*this, node);
   const auto check_ids = [&](const char* key, const std::vector<std::int64_t>& ids) {
     for (const std::int64_t id : ids) {
       if (!is_id(id)) node.fail(key, concat("expected ids from 0 up, got ", id));
@@ -230,6 +232,11 @@ GenerationConfig read_generation(const ConfigNode& section) {
 
 void GenerationSettings::add_eos(TokenId id) {
   add_id(sampling.eos_token_ids, id);
+}
+
+void GenerationSettings::constrain(std::shared_ptr<const Tokenizer> tokenizer) {
+  if (!constraint) return;
+  sampling.constraint = make_constraint(*constraint, std::move(tokenizer), sampling.eos_token_ids);
 }
 
 std::int64_t GenerationSettings::total_limit(std::int64_t positions) const {
@@ -293,6 +300,10 @@ Json with_own_members(const Json& section, const Json& members) {
     for (const std::string& key : drawing) merged.erase(key);
     merged.erase("seed");
   }
+  const std::vector<std::string>& constraints = constraint_keys();
+  if (std::ranges::any_of(constraints, [&](const auto& key) { return members.contains(key); })) {
+    for (const std::string& key : constraints) merged.erase(key);
+  }
   for (const auto& [key, value] : members.items()) merged[key] = value;
   return merged;
 }
@@ -336,6 +347,13 @@ GenerationSettings resolve_generation(const GenerationFiles& files, const Json& 
   settings.samples = config.num_return_sequences;
   settings.batch_size = config.batch_size;
   settings.keys = config_to_json(config);
+  settings.constraint = constraint_of(config, node);
+  if (settings.constraint) {  // what files say
+    if (settings.constraint->grammar) settings.keys["grammar"] = *settings.constraint->grammar;
+    if (settings.constraint->json_schema) {
+      settings.keys["json_schema"] = *settings.constraint->json_schema;
+    }
+  }
 
   std::vector<std::string> not_done = files.keys().not_done;
   if (drawing) {

@@ -42,6 +42,11 @@ struct GenerationConfig {
   std::vector<std::int64_t> suppress_tokens, begin_suppress_tokens;
   std::optional<std::int64_t> decoder_start_token_id;
   std::vector<std::string> stop;
+  std::vector<std::string> choices;
+  std::optional<std::string> regex, grammar;
+  Json json_schema;
+  std::int64_t json_space = 20;
+  bool finish_in_time = false;
   std::optional<std::int64_t> logprobs;
   bool echo = false;
   std::string too_long = "error";
@@ -142,6 +147,23 @@ struct GenerationConfig {
           "Id that an encoder-decoder's text begins with; absent: the model's.",
           Range<std::int64_t>{0, 2'147'483'647});
     visit("stop", self.stop, "Strings that end a text; they are cut off.");
+    visit(
+        "choices", self.choices,
+        "The text is one of these. Of choices, regex, json_schema and grammar one is given; a text "
+        "that continues a prompt may have to begin with a space.");
+    visit("regex", self.regex, "The text as a whole matches this regular expression.");
+    visit("json_schema", self.json_schema,
+          "The text is JSON that satisfies this JSON Schema; \"@FILE\" reads it, {} is any JSON.",
+          Kinds{"object or string or boolean or null"});
+    visit("grammar", self.grammar,
+          "The text follows this grammar in llama.cpp's notation (GBNF); \"@FILE\" reads it.");
+    visit("json_space", self.json_space,
+          "White space between the parts of JSON by json_schema: none, one space, or a line break "
+          "and up to so many spaces; 0: none at all.",
+          Range<std::int64_t>{0, 1000});
+    visit("finish_in_time", self.finish_in_time,
+          "Lead a text under choices, regex, json_schema or grammar to its end within "
+          "max_new_tokens, where it has one so near; else it is cut there.");
     visit("logprobs", self.logprobs,
           "Log-probabilities in the records, of each token and of so many likeliest ones in its "
           "place; absent: none.",
@@ -217,6 +239,7 @@ struct GenerationSettings {
   std::optional<TokenId> decoder_start;  ///< instead of the model's
   std::vector<std::string> stop, force_words;
   std::string prefix;
+  std::optional<ConstraintSpec> constraint;
   TooLong too_long = TooLong::kError;
   std::optional<std::int64_t> logprobs;
   bool echo = false;
@@ -231,6 +254,9 @@ struct GenerationSettings {
   std::int64_t prompt_room(std::int64_t positions) const;
   /// Ends texts at this token too.
   void add_eos(TokenId id);
+  /// Compiles the constraint, where there is one, for the tokenizer of the texts, once it is known
+  /// what ends them. kData where that cannot be.
+  void constrain(std::shared_ptr<const Tokenizer> tokenizer);
   /// Of a request whose decoder begins with `prompt` tokens, `source` being what an encoder reads.
   SamplingOptions options(const ModelFacts& facts, std::int64_t prompt, std::int64_t source) const;
 };

@@ -212,7 +212,10 @@ TextResponder::TextResponder(Model& model, std::shared_ptr<const Tokenizer> toke
 TextResponder::Settings TextResponder::resolve(const Json& section) const {
   GenerationSettings settings = resolve_generation(files_, section);
   if (const auto end = form_->end_token()) settings.add_eos(*end);
-  if (const std::string end = form_->end_text(); !end.empty()) settings.stop.push_back(end);
+  // The end of a constrained text is its grammar's: what ends a turn may be part of it.
+  const std::string end = form_->end_text();
+  if (!end.empty() && !settings.constraint) settings.stop.push_back(end);
+  settings.constrain({tokenizer_, &tokenizer_->target()});
   return std::make_shared<const GenerationSettings>(std::move(settings));
 }
 

@@ -113,5 +113,44 @@ TEST(GenerationSettings, PromptsThatAreTooLongAreNamedBeforeTheWork) {
   EXPECT_THAT(result.err, HasSubstr("2 prompts were too long and left out"));
 }
 
+TEST(GenerationSettings, ConstraintsByFlags) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 4);
+  const auto answer = [&](std::vector<std::string> flags, int status = 0) {
+    std::vector<std::string> ask = {"generate", "-m", "run", "-p", "今天", "--json"};
+    ask.insert(ask.end(), flags.begin(), flags.end());
+    return bench.run(ask, status);
+  };
+  const auto text = [&](const std::vector<std::string>& flags) {
+    return json::parse(answer(flags).out)["generated_text"].get<std::string>();
+  };
+  EXPECT_THAT(text({"--choice", "天气很好", "--choice", "the weather"}),
+              ::testing::AnyOf("天气很好", "the weather"));
+  EXPECT_THAT(text({"--regex", "[0-9]{4}-[一二三]", "--temperature", "1"}),
+              ::testing::ContainsRegex("^[0-9][0-9][0-9][0-9]-(一|二|三)$"));
+  bench.write("schema.json", R"({"type": "object", "properties": {"n": {"type": "integer"}},
+                                 "required": ["n"]})");
+  const json value = json::parse(
+      text({"--json-schema", "schema.json", "--set", "generation.finish_in_time=true"}));
+  EXPECT_TRUE(value["n"].is_number_integer()) << value;
+  bench.write("g.gbnf", "root ::= \"(\" [a-c]{2} \")\"\n");
+  EXPECT_THAT(text({"--grammar", "g.gbnf"}), ::testing::ContainsRegex("^.[abc][abc].$"));
+  // Faults, before any work.
+  bench.write("bad.gbnf", "root ::= \"(\n");
+  expect_one_line_error(answer({"--grammar", "bad.gbnf"}, 65), {"bad.gbnf:1:10", "no closing"});
+  expect_one_line_error(answer({"--regex", "(?=a)"}, 78), {"generation.regex", "look-around"});
+  expect_one_line_error(answer({"--regex", "a", "--choice", "b"}, 78), {"give one"});
+  expect_one_line_error(answer({"--json-schema", "none.json"}, 66), {"none.json"});
+  // Rows of a file have their own.
+  bench.write("p.jsonl", R"({"prompt": "a", "generation": {"regex": "[xy]"}})"
+                         "\n"
+                         R"({"prompt": "b"})"
+                         "\n");
+  bench.run({"generate", "-m", "run", "-f", "p.jsonl", "-o", "o.jsonl", "--choice", "yes"});
+  const std::string lines = bench.read("o.jsonl");
+  EXPECT_THAT(lines, ::testing::ContainsRegex("\"generated_text\": ?\"[xy]\""));
+  EXPECT_THAT(lines, HasSubstr("yes"));
+}
+
 }  // namespace
 }  // namespace llmctl::test

@@ -54,6 +54,20 @@ namespace {
 /// Tokens of the texts whose places are kept.
 constexpr std::size_t kMostKnownTokens = 1'000'000;
 
+/// What decides what becomes of a specification.
+std::string key_of(const ConstraintSpec& spec, const std::vector<TokenId>& ends) {
+  const Json parts = {spec.choices,
+                      spec.regex.value_or(""),
+                      spec.regex.has_value(),
+                      spec.json_schema.value_or(Json()),
+                      spec.json_schema.has_value(),
+                      spec.grammar.value_or(""),
+                      spec.json_space,
+                      spec.finish_in_time,
+                      ends};
+  return dump_json(parts);
+}
+
 std::uint64_t hash_of(std::span<const TokenId> tokens, bool first) {
   std::uint64_t hash = first;
   for (const TokenId id : tokens) {
@@ -101,17 +115,34 @@ TokenConstraint make_constraint(const ConstraintSpec& spec,
                       [&](TokenId id) { return id >= 0 && id < tokenizer->vocab_size(); }),
           ErrorCode::kData,
           "a constrained text needs a token that ends it, the model has none; set eos_token_id");
-  auto automaton = std::make_shared<const grammar::Automaton>(parse_constraint(spec));
-  auto tries = grammar::token_tries(tokenizer);
+  using Shared = TokenConstraint::Shared;
+  struct Compiled {
+    std::weak_ptr<const Tokenizer> tokenizer;
+    std::string key;
+    std::weak_ptr<const Shared> shared;
+  };
+  static std::mutex mutex;
+  static std::vector<Compiled> all;
+  const std::string key = key_of(spec, ends);
+  const std::lock_guard lock(mutex);
+  std::erase_if(all, [](const Compiled& one) { return one.shared.expired(); });
   TokenConstraint constraint;
-  constraint.shared_ = std::make_shared<const TokenConstraint::Shared>(
-      TokenConstraint::Shared{std::move(tokenizer),
-                              std::make_unique<grammar::TokenMasks>(
-                                  std::move(automaton), std::move(tries), std::move(ends)),
-                              spec.finish_in_time});
+  for (const Compiled& one : all) {
+    if (one.key == key && one.tokenizer.lock() == tokenizer) constraint.shared_ = one.shared.lock();
+  }
+  if (!constraint.shared_) {
+    auto shared = std::make_shared<Shared>();
+    shared->tokenizer = tokenizer;
+    shared->masks = std::make_unique<grammar::TokenMasks>(
+        std::make_shared<const grammar::Automaton>(parse_constraint(spec)),
+        grammar::token_tries(tokenizer), std::move(ends));
+    shared->finish_in_time = spec.finish_in_time;
+    require(shared->masks->can_start(false) || shared->masks->can_start(true), ErrorCode::kData,
+            "no tokens of the vocabulary spell a text that the grammar allows");
+    constraint.shared_ = std::move(shared);
+    all.push_back({tokenizer, key, constraint.shared_});
+  }
   constraint.place_ = constraint.shared_->masks->start();
-  require(constraint.shared_->masks->can_start(false) || constraint.shared_->masks->can_start(true),
-          ErrorCode::kData, "no tokens of the vocabulary spell a text that the grammar allows");
   return constraint;
 }
 

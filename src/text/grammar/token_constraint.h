@@ -84,7 +84,7 @@ class TokenConstraint {
 
 /// Compiles the constraint for a tokenizer (of a translation, that of its target); `ends` are the
 /// tokens that end a text. kData where the grammar is faulty, no tokens spell any of its texts, or
-/// none ends one.
+/// none ends one. What is the same is compiled once, while any place in it lives.
 TokenConstraint make_constraint(const ConstraintSpec& spec,
                                 std::shared_ptr<const Tokenizer> tokenizer,
                                 std::vector<TokenId> ends);
