@@ -147,7 +147,7 @@ TEST(GenerationSettings, ConstraintsByFlags) {
                          R"({"prompt": "b"})"
                          "\n");
   bench.run({"generate", "-m", "run", "-f", "p.jsonl", "-o", "o.jsonl", "--choice", "yes"});
-  const std::string lines = bench.read("o.jsonl");
+  const std::string lines = slurp(bench / "o.jsonl");
   EXPECT_THAT(lines, ::testing::ContainsRegex("\"generated_text\": ?\"[xy]\""));
   EXPECT_THAT(lines, HasSubstr("yes"));
 }

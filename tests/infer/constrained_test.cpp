@@ -82,7 +82,7 @@ TEST(Constrained, TheBestChoiceByTheModel) {
     EXPECT_EQ(answer.reason, FinishReason::kStop);
     const std::string text = text_of(answer);
     EXPECT_NE(std::find(choices.begin(), choices.end(), text), choices.end()) << text;
-    if (favourite < 258) EXPECT_EQ(text, choices[static_cast<std::size_t>(favourite) - 256]);
+    if (favourite >= 256) EXPECT_EQ(text, choices[static_cast<std::size_t>(favourite) - 256]);
   }
 }
 
@@ -119,6 +119,22 @@ TEST(Constrained, EndsOnlyWhereTheTextMay) {
   const GeneratedTokens cut = drive(request, random_logits('x')).front();
   EXPECT_EQ(text_of(cut), "aaa");
   EXPECT_EQ(cut.reason, FinishReason::kLength);
+}
+
+TEST(Constrained, BeamsFollowTheGrammar) {
+  GenerationRequest request =
+      request_of({.json_schema = city_schema(), .finish_in_time = true}, 60);
+  request.options.beams.num_beams = 4;
+  request.samples = 3;
+  std::set<std::string> texts;
+  for (const GeneratedTokens& answer : drive(request, random_logits('x', 20))) {
+    const std::string text = text_of(answer);
+    texts.insert(text);
+    const Json value = Json::parse(text, nullptr, false);
+    ASSERT_FALSE(value.is_discarded()) << text;
+    EXPECT_TRUE(grammar::test::satisfies(value, city_schema(), city_schema())) << text;
+  }
+  EXPECT_EQ(texts.size(), 3u);
 }
 
 TEST(Constrained, PlacesAreFoundAgainForRowsThatBranch) {
