@@ -41,6 +41,10 @@ std::optional<ConstraintSpec> constraint_of(const GenerationConfig& config,
     return std::nullopt;
   }
   if (given.size() > 1) node.fail(given[1], concat("stands beside ", given[0], ", give one"));
+  if (!config.prefix.empty()) {
+    node.fail("prefix", concat("together with ", given[0], " is not done; ", given[0],
+                               " can say how the text begins"));
+  }
 
   ConstraintSpec spec;
   spec.choices = config.choices;

@@ -40,6 +40,7 @@ TEST(ConstraintSettings, AreReadFromKeysAndFiles) {
 TEST(ConstraintSettings, FaultsAreRefused) {
   expect_refused(R"({"choices": ["a"], "regex": "a"})",
                  "generation.regex: stands beside choices, give one");
+  expect_refused(R"({"prefix": "a", "regex": "a"})", "together with regex is not done");
   expect_refused(R"({"regex": "(a"})", "generation.regex: regex:1:1: this group has no )");
   expect_refused(R"({"grammar": "root = a"})", "generation.grammar: grammar:1:6: expected ::=");
   expect_refused(R"({"json_schema": {"not": {}}})", "keyword \"not\" is not done");
