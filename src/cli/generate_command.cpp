@@ -23,7 +23,7 @@ namespace {
 struct GenerateOptions {
   ConfigOptions config;
   std::string model, file, question, context, output, device, precision, quantize;
-  std::vector<std::string> prompts, stop, choices;
+  std::vector<std::string> prompts, stop, choices, adapters;
   std::string regex, json_schema, grammar;
   std::optional<std::int64_t> max_new_tokens, max_length, samples, top, seed, top_k;
   std::optional<double> temperature, top_p, length_penalty;
@@ -172,6 +172,7 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   if (!options.question.empty()) set_string(config, "input.question", options.question);
   if (!options.context.empty()) set_string(config, "input.context", options.context);
   if (!options.output.empty()) set_string(config, "output.file", options.output);
+  if (!options.adapters.empty()) config.sets.push_back("adapter=" + Json(options.adapters).dump());
   if (!options.device.empty()) set_string(config, "compute.device", options.device);
   if (!options.precision.empty()) set_string(config, "compute.precision", options.precision);
   if (!options.quantize.empty()) set_string(config, "compute.quantize", options.quantize);
@@ -288,6 +289,12 @@ void add_generate_command(CommandContext context) {
                    "JSONL file for the answers; goes on after an interruption; - is standard "
                    "output (output.file)")
       ->option_text("FILE");
+  command
+      ->add_option(
+          "--adapter", options->adapters,
+          "PEFT adapter beside the model's weights; may be repeated: they add up (adapter)")
+      ->option_text("DIR[=SCALE]")
+      ->allow_extra_args(false);
   command->add_flag("--overwrite", options->overwrite, "Replace a file of other answers");
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N (compute.device)")
       ->option_text("DEVICE");

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/signals.h"
+#include "models/adapters.h"
 #include "models/inputs.h"
 #include "ops/backend.h"
 
@@ -200,6 +201,11 @@ void Engine::begin(Job& job) {
     job.memory = source.row;
     job.scope = source.scope;
   }
+  if (!request.adapters.empty() && !memory_) {
+    const auto [entry, fresh] = adapter_scopes_.try_emplace(request.adapters);
+    if (fresh) entry->second = ++scopes_;
+    job.scope = entry->second;
+  }
   const KvCache::Row row = cache_->open();
   // The last token is fed in any case: the answer's first token comes from it.
   const std::int64_t shared =
@@ -249,9 +255,41 @@ at::Tensor Engine::encode(const std::vector<const std::vector<TokenId>*>& source
   return at::cat(parts).unsqueeze(0);
 }
 
+/// Which tokens of the pass each adapter is for; all where all requests agree, as those of an
+/// encoder-decoder must.
+void Engine::choose_adapters(const std::vector<Job*>& planned) {
+  const auto selection = adapter_selection(model_);
+  if (!selection) return;
+  std::vector<AdapterUse>& uses = selection->uses;
+  uses.clear();
+  const std::vector<AdapterChoice>& first = planned.front()->request.adapters;
+  const bool agreed = std::all_of(planned.begin(), planned.end(),
+                                  [&](const Job* job) { return job->request.adapters == first; });
+  if (agreed) {
+    for (const AdapterChoice& choice : first) uses.push_back({choice.adapter, choice.scale, {}});
+  } else {
+    std::map<AdapterChoice, std::vector<std::int64_t>> tokens;
+    std::int64_t at = 0;
+    for (const Job* const job : planned) {
+      for (const Row& row : job->rows) {
+        const auto end = at + static_cast<std::int64_t>(row.fed);
+        for (const AdapterChoice& choice : job->request.adapters) {
+          for (std::int64_t t = at; t < end; ++t) tokens[choice].push_back(t);
+        }
+        at = end;
+      }
+    }
+    for (const auto& [choice, own] : tokens) {
+      uses.push_back(
+          {choice.adapter, choice.scale, at::tensor(own, at::kLong).to(model_.device())});
+    }
+  }
+}
+
 /// One pass over what is planned: the logits [R, V] behind each token of rows under way and behind
 /// the last one of complete prompts.
 at::Tensor Engine::forward(const std::vector<Job*>& planned) {
+  choose_adapters(planned);
   states_ = {};
   if (!new_sources_.empty()) states_.states = encode_sources();
   new_sources_.clear();
@@ -280,6 +318,8 @@ at::Tensor Engine::forward(const std::vector<Job*>& planned) {
   input.positions = positions;
   input.documents = rows;
   at::Tensor hidden = model_.hidden(to_model(input, model_), context_);  // [1, N, D]
+  // Another user of the model computes without them.
+  if (const auto selection = adapter_selection(model_)) selection->uses.clear();
   cache_->end();
   if (memory_) memory_->end();
   if (wanted.empty()) return {};
@@ -337,7 +377,8 @@ void Engine::choose(const at::Tensor& logits, const std::vector<Job*>& jobs) {
 bool Engine::waits_for_another(const Job& job) const {
   const std::vector<TokenId>& own = job.request.prompt;
   return std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& other) {
-    if (!other->prefilling || other->rows.empty() || other->request.source != job.request.source) {
+    if (!other->prefilling || other->rows.empty() || other->request.source != job.request.source ||
+        other->request.adapters != job.request.adapters) {
       return false;
     }
     const std::vector<TokenId>& prompt = other->request.prompt;

@@ -100,6 +100,7 @@ class Engine {
   at::Tensor encode_sources();
   at::Tensor encode(const std::vector<const std::vector<TokenId>*>& sources);
   void plan(Job& job, Row& row, std::size_t tokens);
+  void choose_adapters(const std::vector<Job*>& planned);
   at::Tensor forward(const std::vector<Job*>& planned);
   void choose(const at::Tensor& logits, const std::vector<Job*>& jobs);
   bool waits_for_another(const Job& job) const;
@@ -113,6 +114,8 @@ class Engine {
   std::unique_ptr<KvCache> cache_, memory_;
   Memory states_;  // of the sources that this pass adds to memory_
   std::map<std::vector<TokenId>, Source> sources_;
+  /// Keys of prompts depend on the adapters: the cache's scope of each choice of them.
+  std::map<std::vector<AdapterChoice>, std::uint64_t> adapter_scopes_;
   std::vector<const std::vector<TokenId>*> new_sources_;
   std::deque<Job> waiting_;
   std::vector<std::unique_ptr<Job>> jobs_;  // under way, in the order of their coming

@@ -1,6 +1,8 @@
 // What is asked of generation and what comes of it: ids and numbers, no text and no model.
 #pragma once
 
+#include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -12,12 +14,20 @@ namespace llmctl {
 /// kPositions: the model has no further position, though max_new_tokens allows more tokens.
 enum class FinishReason { kStop, kLength, kPositions };
 
+/// An adapter beside the model's weights (models/adapters.h), and how much it counts.
+struct AdapterChoice {
+  std::size_t adapter = 0;
+  double scale = 1;
+  auto operator<=>(const AdapterChoice&) const = default;
+};
+
 struct GenerationRequest {
   /// At least one token; what is generated goes on behind it. Of an encoder-decoder the beginning
   /// of the decoder's text.
   std::vector<TokenId> prompt;
   std::vector<TokenId> source;  ///< what an encoder-decoder's encoder reads; else empty
   SamplingOptions options;
+  std::vector<AdapterChoice> adapters;  ///< in the order in which they add up
   /// Answers wanted: draws, each with its own stream, or the best that beam search found.
   std::int64_t samples = 1;
   /// Names the random draws: sample s has stream + s.

@@ -14,6 +14,8 @@
 
 namespace llmctl {
 
+struct AdapterSelection;
+
 /// The shapes of what a plan's rules stand for, in their order, without memory for values.
 std::vector<std::vector<std::int64_t>> tensor_shapes(const ModelPlan& plan);
 
@@ -58,10 +60,16 @@ class TransformerModel : public Model {
   at::ScalarType stored_dtype() const override;
   void load_weights(const std::filesystem::path& directory) override;
 
+  /// Our linear layers by the path of their weight: "body.layer0.attention.query.weight".
+  std::map<std::string, Linear*> linear_layers() const;
+
   /// As add_lora(); false when no layer has such a name. The maps have undefined values.
   bool insert_lora(const LoraConfig& config, const std::string& base);
   /// Adds the maps to the weights that they stand beside; the model is then one without an adapter.
   void merge_lora();
+
+  /// Of the adapters beside the weights (models/adapters.h); null: there are none.
+  std::shared_ptr<AdapterSelection>& adapter_selection() { return selection_; }
 
   /// The dtypes that tensors() have in the files that they came from; kFloat by default.
   void set_stored_dtypes(std::vector<at::ScalarType> dtypes) { stored_dtypes_ = std::move(dtypes); }
@@ -90,8 +98,6 @@ class TransformerModel : public Model {
   std::vector<TensorSource> sources(std::optional<at::ScalarType> dtype) const;
   /// What is trained: rules and tensors side by side.
   std::pair<std::vector<TensorRule>, std::vector<at::Tensor>> trained() const;
-  /// Our linear layers by the path of their weight: "body.layer0.attention.query.weight".
-  std::map<std::string, Linear*> linear_layers() const;
   void save_adapter(const std::filesystem::path& directory, at::ScalarType dtype) const;
   /// Fresh maps: B is zero, so that the model is what it was; A is drawn with the deviation that
   /// PEFT's uniform draws have.
@@ -107,6 +113,7 @@ class TransformerModel : public Model {
   std::vector<std::pair<std::string, at::Tensor>> carried_;
   std::optional<LoraState> adapter_;
   std::optional<Quantization> quantization_;
+  std::shared_ptr<AdapterSelection> selection_;
 };
 
 /// What a parameter is, for its first value and for weight decay: by the last parts of our names.

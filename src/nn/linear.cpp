@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 
+#include "nn/adapters.h"
 #include "nn/dropout.h"
 #include "ops/linear.h"
 
@@ -10,13 +11,28 @@ namespace llmctl {
 
 namespace {
 
-/// What a layer's low-rank maps add to y.
-at::Tensor add_low_rank(const Linear& layer, const at::Tensor& y, const at::Tensor& x,
-                        const Context& context) {
-  if (!layer.low_rank) return y;
-  const LowRank& maps = *layer.low_rank;
+at::Tensor through(const LowRank& maps, const at::Tensor& x, const Context& context) {
   const at::Tensor inner = linear(dropout(x, maps.dropout, context), maps.a, {}, context.compute);
-  return y + linear(inner, maps.b, {}, context.compute) * maps.scale;
+  return linear(inner, maps.b, {}, context.compute) * maps.scale;
+}
+
+/// What a layer's low-rank maps add to y.
+at::Tensor add_low_rank(const Linear& layer, at::Tensor y, const at::Tensor& x,
+                        const Context& context) {
+  if (layer.low_rank) y = y + through(*layer.low_rank, x, context);
+  if (!layer.adapters) return y;
+  const auto& [selection, all] = *layer.adapters;
+  for (const AdapterUse& use : selection->uses) {
+    if (use.adapter >= all.size() || !all[use.adapter]) continue;
+    const LowRank& maps = *all[use.adapter];
+    if (use.tokens.defined()) {
+      const at::Tensor own = through(maps, x.index_select(-2, use.tokens), context);
+      y = y.index_add(-2, use.tokens, (own * use.scale).to(y.scalar_type()));
+    } else {
+      y = y + through(maps, x, context) * use.scale;
+    }
+  }
+  return y;
 }
 
 }  // namespace

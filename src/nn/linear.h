@@ -1,6 +1,7 @@
 // A linear layer: y = x·Wᵀ + b.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -8,6 +9,8 @@
 #include "nn/matrix.h"
 
 namespace llmctl {
+
+struct LayerAdapters;
 
 /// Low-rank maps beside a layer's matrix (Hu et al., 2021): they add scale · B·A·x.
 struct LowRank {
@@ -26,6 +29,7 @@ class Linear : public Matrix {
 
   at::Tensor bias;  ///< undefined without one
   std::optional<LowRank> low_rank;
+  std::shared_ptr<LayerAdapters> adapters;  ///< nn/adapters.h; null: none
 };
 
 /// Maps of one input side by side (query, key, value; gate, up): x is cast once, and its gradient

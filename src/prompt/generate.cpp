@@ -188,6 +188,7 @@ GenerationRequest make_request(const ModelFacts& facts, const EncodedPrompt& pro
   } else {
     request.prompt = prompt.ids;
   }
+  request.adapters = prompt.adapters;
   request.samples = settings.samples;
   request.logprobs = settings.logprobs;
   request.options = settings.options(facts, std::ssize(request.prompt), std::ssize(request.source));

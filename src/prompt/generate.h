@@ -56,6 +56,7 @@ struct EncodedPrompt {
   bool continues = true;  ///< the answer reads on from a text: a space before its first word stays
   std::string place;      ///< in messages: "prompt 3", "prompts.jsonl:3"; empty: by its number
   std::size_t opening = 0, closing = 0;  ///< ids at the beginning and end that shortening keeps
+  std::vector<AdapterChoice> adapters = {};
   /// Of this prompt alone; null: those of all. Their batch_size plays no part.
   std::shared_ptr<const GenerationSettings> settings = nullptr;
 

@@ -123,6 +123,8 @@ AnswerOptions answer_options(const GenerateConfig& config, const GenerationFlags
   options.context.compute = compute.between_layers();
   options.generation = config.generation;
   options.top = config.top;
+  options.adapters = config.adapter;
+  options.find_model = resolve_model_directory;
   options.raw = flags.raw;
   options.chat = flags.chat;
   options.chat_template = config.chat.chat_template;
@@ -134,6 +136,9 @@ AnsweringModel load_answering(const GenerateConfig& config, const GenerationFlag
   AnsweringModel answering;
   answering.compute = assemble_compute(config.compute);
   answering.loaded = load_for_use(config.model.init_from, answering.compute);
+  require(config.adapter.empty() || answering.loaded.model->facts().causal, ErrorCode::kUsage,
+          "adapter (--adapter): a ", answering.loaded.model->facts().architecture,
+          " writes no text; give the adapter's directory as the model (-m)");
   answering.responder =
       make_responder(*answering.loaded.model, answering.loaded.tokenizer,
                      answer_options(config, flags, answering.loaded, answering.compute));

@@ -187,6 +187,7 @@ struct OutputSection {
 struct GenerateConfig {
   ModelSection model;
   InputSection input;
+  std::vector<std::string> adapter;
   Json generation = Json::object();
   ChatSection chat;
   OutputSection output;
@@ -196,6 +197,9 @@ struct GenerateConfig {
   static void fields(Self& self, Visitor& visit) {
     visit("model", self.model, "The model.");
     visit("input", self.input, "What to answer.");
+    visit("adapter", self.adapter,
+          "PEFT adapters beside the model's weights, DIR or DIR=SCALE; several add up. A record's "
+          "member adapter (one, a list, or null) stands in place of them.");
     visit("generation", self.generation,
           "Keys of generation_config.json, whose file gives the defaults.", Kinds{"object"});
     visit("chat", self.chat, "Conversations.");

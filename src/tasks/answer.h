@@ -48,6 +48,10 @@ struct AnswerOptions {
   Context context;
   Json generation = Json::object();  ///< keys over the model's generation_config.json
   std::int64_t top = 5;              ///< words shown for each mask
+  /// Adapters beside the weights of a model that writes text: "DIR" or "DIR=SCALE".
+  std::vector<std::string> adapters = {};
+  /// The directory of what somebody calls so; absent: that of this path.
+  std::function<std::filesystem::path(const std::string&)> find_model = {};
   bool raw = false;           ///< prompts as they are, without the form of the model's training
   bool chat = false;          ///< prompts are a user's messages
   std::string chat_template;  ///< a built-in one or a file; empty: the model's own

@@ -206,6 +206,8 @@ TextResponder::TextResponder(Model& model, std::shared_ptr<const Tokenizer> toke
       files_(generation_files(options, model.config(), model.facts().encoder_decoder, *tokenizer_)),
       section_(options.generation),
       generation_(resolve(section_)),
+      adapters_(model, options.config_directory, options.find_model),
+      shared_adapters_(adapters_.choose(options.adapters)),
       sequence_length_(options.sequence_length),
       engine_(model, engine_options(*generation_, *tokenizer_), options.context) {}
 
@@ -236,6 +238,22 @@ TextResponder::Settings TextResponder::own_settings(const AnswerInput& input) co
   return last_own_.second;
 }
 
+std::vector<AdapterChoice> TextResponder::own_adapters(const AnswerInput& input) const {
+  if (!input.record.contains("adapter")) return shared_adapters_;
+  const Json& own = input.record["adapter"];
+  if (own.is_null()) return {};
+  const Json names = own.is_array() ? own : Json::array({own});
+  if (!std::all_of(names.begin(), names.end(), [](const Json& name) { return name.is_string(); }))
+    input.fail(concat("adapter: expected a directory or a list of them, got ", dump_json(own)));
+  if (model_.facts().encoder_decoder)
+    input.fail("adapter: the rows of an encoder-decoder share the command's (--adapter)");
+  try {
+    return adapters_.choose(names.get<std::vector<std::string>>());
+  } catch (const Error& error) {
+    input.fail(concat("adapter: ", error.what()));
+  }
+}
+
 FittedPrompt TextResponder::encode(const AnswerInput& input) const {
   Settings own = own_settings(input);
   const GenerationSettings& settings = own ? *own : *generation_;
@@ -244,6 +262,7 @@ FittedPrompt TextResponder::encode(const AnswerInput& input) const {
   const bool fits = settings.too_long != TooLong::kTruncate || prompt.ids.size() <= room;
   FittedPrompt fitted = fits ? FittedPrompt{std::move(prompt), {}} : form_->fit(input, room);
   fitted.prompt.settings = std::move(own);
+  fitted.prompt.adapters = own_adapters(input);
   return fitted;
 }
 
@@ -363,7 +382,9 @@ std::vector<std::string> TextResponder::notes() const {
 }
 
 Json TextResponder::settings() const {
-  return {{"generation", generation_->keys}, {"form", form_->settings()}};
+  Json settings = {{"generation", generation_->keys}, {"form", form_->settings()}};
+  if (const Json files = adapters_.files(); !files.empty()) settings["adapters"] = files;
+  return settings;
 }
 
 }  // namespace llmctl

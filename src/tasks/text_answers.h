@@ -13,6 +13,7 @@
 #include "models/model.h"
 #include "prompt/generate.h"
 #include "prompt/generation_settings.h"
+#include "tasks/adapter_set.h"
 #include "tasks/answer.h"
 #include "tasks/chat_prompt.h"
 #include "text/template/chat_template.h"
@@ -92,7 +93,8 @@ ChatTemplate named_chat_template(const std::string& name, const Tokenizer& token
 const std::string& prompt_of(const AnswerInput& input);
 
 /// Answers with generated text. An input's member "generation" is an object of settings that stand
-/// for this input in place of the command's.
+/// for this input in place of the command's; its member "adapter" names one or several ("DIR" or
+/// "DIR=SCALE"; null: none) in place of the command's.
 class TextResponder : public Responder {
  public:
   TextResponder(Model& model, std::shared_ptr<const Tokenizer> tokenizer,
@@ -126,6 +128,7 @@ class TextResponder : public Responder {
   std::size_t prompt_room(const GenerationSettings& settings) const;
   Settings resolve(const Json& section) const;
   Settings own_settings(const AnswerInput& input) const;
+  std::vector<AdapterChoice> own_adapters(const AnswerInput& input) const;
   void note_own(const GenerationSettings& settings);
 
   Model& model_;
@@ -134,6 +137,8 @@ class TextResponder : public Responder {
   GenerationFiles files_;
   Json section_;  // the user's
   Settings generation_;
+  mutable AdapterSet adapters_;  // loaded when they are first named
+  std::vector<AdapterChoice> shared_adapters_;
   mutable std::pair<Json, Settings> last_own_;  // the last input's own members and their settings
   std::int64_t sequence_length_ = 0;            // most tokens with the answer; 0: the model's limit
   Engine engine_;                               // keeps a conversation's tokens from turn to turn

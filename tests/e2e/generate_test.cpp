@@ -8,6 +8,8 @@
 
 #include "base/terminal.h"
 #include "support/llmctl.h"
+#include "support/paths.h"
+#include "support/terminal.h"
 
 namespace llmctl::test {
 namespace {
@@ -75,6 +77,23 @@ TEST_F(Generate, AnswersComeWhileOthersAreStillMissing) {
                                 "generation.batch_size=1", "--set", "generation.min_new_tokens=12"},
                                143, options);
   EXPECT_EQ(lines_of(cut.out).size(), 1u) << cut.describe();
+}
+
+TEST_F(Generate, TheProgressOfAFileHasTokensPerSecondAndTheTimeLeft) {
+  std::string many;
+  for (int i = 0; i < 300; ++i) many += "The\n";
+  bench_->write("many.txt", many);
+  Terminal terminal({llmctl_binary().string(), "generate", "-m", "run", "-f", "many.txt", "-n",
+                     "60", "--set", "generation.min_new_tokens=60", "-o", "many.jsonl"},
+                    bench_->path(),
+                    {{"TERM", "xterm"}, {"LLMCTL_CACHE", (*bench_ / "cache").string()}});
+  EXPECT_EQ(terminal.finish(), 0) << terminal.output();
+  EXPECT_THAT(terminal.output(), HasSubstr("tokens/s"));
+  EXPECT_THAT(terminal.output(), HasSubstr("\r"));
+  // Elsewhere nothing is rewritten, and the result says what was done.
+  const auto plain = generate({"-f", "many.txt", "-n", "4", "-o", "plain.jsonl", "--json"});
+  EXPECT_THAT(plain.err, Not(HasSubstr("\r")));
+  EXPECT_GT(json::parse(plain.out)["tokens"], 0);
 }
 
 TEST_F(Generate, SamplesFollowOneAnother) {

@@ -381,6 +381,35 @@ TEST(Lora, AdaptsResumesAndMerges) {
   EXPECT_EQ(answer("merged"), answer("adapter"));
   bench.run({"eval", "-m", "adapter", "--json"});
 
+  // Beside the base's weights, for all prompts or row by row; scales count.
+  bench.run({"export", "-m", "base", "-o", "plain"});
+  const auto raw = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"generate", "--raw", "--greedy", "-n", "12", "--json"});
+    return json::parse(bench.run(more).out);
+  };
+  const json with = raw({"-m", "plain", "--adapter", "adapter", "-p", "Hello"})["generated_text"],
+             without = raw({"-m", "plain", "-p", "Hello"})["generated_text"];
+  EXPECT_EQ(with, raw({"-m", "merged", "-p", "Hello"})["generated_text"]);
+  EXPECT_NE(with, without);
+  bench.write("rows.jsonl", R"({"prompt": "Hello"}
+{"prompt": "Hello", "adapter": null}
+{"prompt": "Hello", "adapter": ["adapter=0.5", "adapter=0.5"]}
+{"prompt": "Hello", "adapter": "adapter=0"}
+)");
+  const json rows = raw({"-m", "plain", "--adapter", "adapter", "-f", "rows.jsonl"});
+  EXPECT_EQ(rows[0]["generated_text"], with);
+  EXPECT_EQ(rows[1]["generated_text"], without);
+  EXPECT_EQ(rows[2]["generated_text"], with);
+  EXPECT_EQ(rows[3]["generated_text"], without);
+  bench.write("wrong.jsonl", "{\"prompt\": \"Hello\", \"adapter\": \"nowhere\"}\n");
+  expect_one_line_error(bench.run({"generate", "-m", "plain", "-f", "wrong.jsonl"}, 65),
+                        {"wrong.jsonl:1: adapter: ", "nowhere"});
+  expect_one_line_error(bench.run({"generate", "-m", "plain", "-p", "a", "--adapter", "plain"}, 66),
+                        {"is no adapter"});
+  expect_one_line_error(
+      bench.run({"generate", "-m", "plain", "-p", "a", "--adapter", "adapter=much"}, 78),
+      {"adapter=much", "number"});
+
   expect_one_line_error(bench.run({"finetune", "-c", "adapt.json", "-o", "other", "--set",
                                    R"(lora.target_modules=["nothing"])"},
                                   78),
