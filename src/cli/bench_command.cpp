@@ -71,9 +71,10 @@ void add_bench_generate_command(CLI::App& bench, const CommandContext& context) 
 }  // namespace
 
 void add_bench_command(CommandContext context) {
-  CLI::App* const bench =
-      add_command(context.root, context.common, "bench",
-                  "Measure speed and memory against the roofs of this machine", "");
+  CLI::App* const bench = add_command(context.root, context.common, "bench",
+                                      "Measure speed and memory against the roofs of this machine",
+                                      "  llmctl bench generate --shape llama-134m\n"
+                                      "  llmctl bench generate -m runs/causal --batch 1,16 --json");
   bench->require_subcommand(1);
   add_bench_generate_command(*bench, context);
 }

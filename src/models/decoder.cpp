@@ -56,7 +56,9 @@ AttentionInputs Decoder::attention_inputs(const Sequence& input, const at::Tenso
   } else {
     inputs.mask = sequence_mask(input.ids, input.documents, /*causal=*/true, window);
   }
-  if (rope_) std::tie(inputs.cosines, inputs.sines) = rope_->angles(positions, input.documents);
+  if (rope_)
+    std::tie(inputs.cosines, inputs.sines) =
+        rope_->angles(positions, context.cache ? input.documents : at::Tensor());
   return inputs;
 }
 

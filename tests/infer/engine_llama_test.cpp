@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "infer/engine.h"
+#include "models/quantization.h"
 #include "ops/backend.h"
 #include "support/device.h"
 
@@ -108,16 +109,18 @@ TEST_F(EngineLlama, TheCacheChangesNothing) {
   }
 }
 
-/// The tokens and log-probabilities of each request, to the last bit.
+/// The tokens and log-probabilities of each request, to the last bit, in every form of the weights.
 TEST_F(EngineLlama, DeterministicAnswersAreTheSameInAnyCompany) {
   set_deterministic(true);
-  for (const at::ScalarType compute : {at::kFloat, at::kBFloat16}) {
+  for (const std::string form : {"fp32", "bf16", "int8", "int4"}) {
+    model = small_llama();
+    context.compute = form == "bf16" ? at::kBFloat16 : at::kFloat;
+    if (const auto quantization = parse_quantization(form)) model->quantize(*quantization);
     for (const bool sample : {false, true}) {
-      context.compute = compute;
       options.do_sample = sample;
       std::vector<GeneratedTokens> alone;
       for (const GenerationRequest& request : requests) alone.push_back(generate({request})[0]);
-      for (const auto& [batch, prefill] : {std::pair{1, 1}, {2, 5}, {3, 1024}, {16, 7}, {16, 64}}) {
+      for (const auto& [batch, prefill] : {std::pair{1, 1}, {2, 5}, {3, 1024}, {16, 7}}) {
         engine.batch_size = batch;
         engine.prefill_tokens = prefill;
         for (const bool backwards : {false, true}) {
@@ -126,9 +129,10 @@ TEST_F(EngineLlama, DeterministicAnswersAreTheSameInAnyCompany) {
           auto together = generate(some);
           if (backwards) std::reverse(together.begin(), together.end());
           for (std::size_t i = 0; i < alone.size(); ++i) {
-            EXPECT_EQ(together[i].ids, alone[i].ids) << batch << " " << prefill << " row " << i;
+            EXPECT_EQ(together[i].ids, alone[i].ids)
+                << form << " " << batch << " " << prefill << " row " << i;
             EXPECT_EQ(together[i].logprobs, alone[i].logprobs)
-                << batch << " " << prefill << " row " << i;
+                << form << " " << batch << " " << prefill << " row " << i;
           }
         }
       }
