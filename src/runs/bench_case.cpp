@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "infer/engine.h"
 #include "models/model.h"
+#include "models/quantization.h"
 #include "runs/assembly.h"
 #include "runs/resolve.h"
 
@@ -120,10 +121,14 @@ Json run_bench_case(const BenchCase& bench_case) {
   ModelRequest request;
   request.mapped = compute.device.is_cpu();
   request.find_base = resolve_model_directory;
+  if (bf16) request.matrices = at::kBFloat16;
   const auto model = load_model(bench_case.directory, request);
+  const bool integers = bench_case.form == "int8" || bench_case.form == "int4";
+  const auto quantization = parse_quantization(integers ? bench_case.form : "none");
+  if (quantization && !model->quantization()) model->quantize(*quantization);
   model->to(compute.device);
   Context context;
-  context.compute = compute.dtype;
+  context.compute = compute.between_layers();
   std::vector<GenerationRequest> requests = requests_of(bench_case, model->facts());
   const auto set_sampling = [&](bool sampling) {
     for (GenerationRequest& one : requests) {

@@ -14,6 +14,7 @@
 #include "base/strings.h"
 #include "base/temporaries.h"
 #include "models/model.h"
+#include "models/quantization.h"
 #include "ops/backend.h"
 #include "report/table.h"
 #include "runs/assembly.h"
@@ -51,7 +52,7 @@ struct Form {
   const char* name;
   double bytes;  // of a weight
 };
-constexpr Form kForms[] = {{"fp32", 4}, {"bf16", 2}};
+constexpr Form kForms[] = {{"fp32", 4}, {"bf16", 2}, {"int8", 1}, {"int4", 0.5 + 2.0 / 32}};
 
 const Form& form_named(const std::string& name) {
   const auto* const found = std::find_if(std::begin(kForms), std::end(kForms),
@@ -59,6 +60,10 @@ const Form& form_named(const std::string& name) {
   require(found != std::end(kForms), ErrorCode::kUsage, "expected a form of weights (",
           join(bench_forms()), "), got '", name, "'", did_you_mean(name, bench_forms()));
   return *found;
+}
+
+bool is_dense(const std::string& form) {
+  return form == "fp32" || form == "bf16";
 }
 
 /// A model to measure: where each form of it is loaded from, and what it costs.
@@ -94,7 +99,15 @@ void make_shape(Subject& subject, const BenchOptions& options) {
   fs::create_directories(subject.made->path());
   for (const std::string& form : options.forms) {
     const fs::path directory = subject.made->path() / form;
-    model->save(directory, form == "bf16" ? at::kBFloat16 : at::kFloat);
+    const auto quantization = parse_quantization(is_dense(form) ? "none" : form);
+    if (quantization) {
+      const auto integers =
+          create_model(ConfigNode(&document.value, "model", &document), 0, request);
+      integers->quantize(*quantization);
+      integers->save(directory);
+    } else {
+      model->save(directory, form == "bf16" ? at::kBFloat16 : at::kFloat);
+    }
     subject.directories[form] = directory;
   }
 }
@@ -146,10 +159,12 @@ struct Limit {
 /// `tokens` in one pass that reads `bytes` and takes `operations`.
 Limit limit_of(double tokens, double bytes, double operations, const Roofs& roofs,
                const std::string& form) {
-  const double products = form == "bf16" ? roofs.bf16 : roofs.fp32;
+  // Integers are multiplied as such where the processor can.
+  const bool integers = !is_dense(form) && roofs.int8;
+  const double products = integers ? *roofs.int8 : form == "bf16" ? roofs.bf16 : roofs.fp32;
   const double reading = bytes / roofs.read, computing = operations / products;
   if (reading > computing) return {tokens / reading, "read"};
-  return {tokens / computing, form == "bf16" ? "bf16" : "fp32"};
+  return {tokens / computing, integers ? "int8" : form == "bf16" ? "bf16" : "fp32"};
 }
 
 Limit decoding_limit(const Subject& subject, const BenchCase& one, const Roofs& roofs) {
@@ -161,7 +176,7 @@ Limit decoding_limit(const Subject& subject, const BenchCase& one, const Roofs& 
   const double source = subject.facts.encoder_decoder ? prompt : 0;
   const double context = subject.facts.encoder_decoder ? grown : prompt + grown;
   const double cached = context * work.cache_numbers + source * work.source_numbers;
-  const double cache_bytes = one.form == "bf16" ? 2 : 4;
+  constexpr double cache_bytes = 4;
   return limit_of(
       static_cast<double>(one.batch), form.bytes * work.step_weights + rows * cached * cache_bytes,
       rows * (2 * work.step_weights + 4 * work.layers_width * (context + source)), roofs, one.form);
@@ -181,7 +196,7 @@ Limit prompt_limit(const Subject& subject, const BenchCase& one, const Roofs& ro
 double weights_and_cache(const Subject& subject, const BenchCase& one) {
   const auto tokens = static_cast<double>(one.batch * (one.prompt + one.beams * one.new_tokens));
   return form_named(one.form).bytes * static_cast<double>(subject.parameters) +
-         (one.form == "bf16" ? 2 : 4) * tokens * subject.work.cache_numbers;
+         4 * tokens * subject.work.cache_numbers;
 }
 
 /// The variables that this program sets for itself at its start (base/waiting.h): without them the

@@ -15,7 +15,7 @@ namespace llmctl {
 struct BenchOptions {
   std::string shape;  ///< one of bench_shapes(), with random weights
   std::string model;  ///< as -m
-  std::vector<std::string> forms = {"fp32", "bf16"};
+  std::vector<std::string> forms = {"fp32", "bf16", "int8"};
   std::vector<std::int64_t> batches = {1, 8, 32};
   std::vector<std::int64_t> prompts = {16};  ///< tokens before the new ones
   std::int64_t new_tokens = 96;

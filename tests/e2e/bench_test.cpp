@@ -32,7 +32,7 @@ json measured(std::vector<std::string> arguments) {
 }
 
 TEST(Bench, MeasuresEveryFormAndBatchBesideTheRoofs) {
-  const json report = measured({"--shape", "llama-tiny", "--form", "fp32,bf16"});
+  const json report = measured({"--shape", "llama-tiny", "--form", "fp32,bf16,int8,int4"});
   EXPECT_EQ(report["model"], "llama-tiny");
   for (const char* when : {"before", "after"}) {
     for (const char* roof : {"read_gb_s", "fp32_gflop_s", "bf16_gflop_s"}) {
@@ -56,7 +56,9 @@ TEST(Bench, MeasuresEveryFormAndBatchBesideTheRoofs) {
   }
   EXPECT_EQ(found,
             "start fp32 1\nprefill fp32 1\ndecode fp32 1\ndecode fp32 3\n"
-            "start bf16 1\nprefill bf16 1\ndecode bf16 1\ndecode bf16 3\n");
+            "start bf16 1\nprefill bf16 1\ndecode bf16 1\ndecode bf16 3\n"
+            "start int8 1\nprefill int8 1\ndecode int8 1\ndecode int8 3\n"
+            "start int4 1\nprefill int4 1\ndecode int4 1\ndecode int4 3\n");
 }
 
 TEST(Bench, SearchesWithBeamsWhereThereIsAnEncoder) {
