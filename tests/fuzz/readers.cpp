@@ -13,6 +13,10 @@
 #include "models/gguf_file.h"
 #include "models/weight_files.h"
 #include "support/temp_dir.h"
+#include "text/grammar/gbnf.h"
+#include "text/grammar/json_schema.h"
+#include "text/grammar/matcher.h"
+#include "text/grammar/token_constraint.h"
 #include "text/tokenizer.h"
 
 namespace llmctl::test {
@@ -131,12 +135,46 @@ bool read_json_config(const std::string& bytes) {
   return accepts([&] { plan(true); }) || file;
 }
 
+/// A grammar that is taken must be walked, too: by its own shortest ways, and by any bytes.
+void use(const grammar::Grammar& grammar) {
+  const auto automaton = std::make_shared<const grammar::Automaton>(grammar);
+  grammar::MatcherStates states(automaton);
+  for (const std::string_view text :
+       {"{\"a\": [1, \"\u4f60\"]}", "yes", "aaaaaaaaaaaaaaaa", "12-07"}) {
+    grammar::StateId state = states.start();
+    for (const char byte : text) state = states.next(state, static_cast<std::uint8_t>(byte));
+    static_cast<void>(states.complete(state));
+  }
+}
+
+bool read_gbnf(const std::string& bytes) {
+  return accepts([&] { use(grammar::parse_gbnf(bytes, "grammar")); });
+}
+
+bool read_regex(const std::string& bytes) {
+  return accepts([&] {
+    ConstraintSpec spec;
+    spec.regex = bytes;
+    use(parse_constraint(spec));
+  });
+}
+
+bool read_json_schema(const std::string& bytes) {
+  return accepts([&] {
+    const JsonDocument document = parse_json_document(bytes, "schema.json");
+    use(grammar::parse_json_schema(document.value, "schema.json"));
+  });
+}
+
 constexpr FuzzedReader kReaders[] = {{"safetensors", read_safetensors},
                                      {"torch_file", read_torch_file},
                                      {"gguf", read_gguf},
                                      {"tokenizer_json", read_tokenizer_json},
                                      {"sentencepiece_model", read_sentencepiece_model},
-                                     {"json_config", read_json_config}};
+                                     {"json_config", read_json_config},
+                                     {"gbnf", read_gbnf},
+                                     {"regex", read_regex},
+                                     {"json_schema", read_json_schema}};
 
 }  // namespace
 

@@ -19,7 +19,8 @@ inline void PrintTo(const FuzzedReader& reader, std::ostream* out) {
   *out << reader.name;
 }
 
-/// safetensors, torch_file, gguf, tokenizer_json, sentencepiece_model, json_config.
+/// safetensors, torch_file, gguf, tokenizer_json, sentencepiece_model, json_config, gbnf, regex,
+/// json_schema.
 std::span<const FuzzedReader> fuzzed_readers();
 
 }  // namespace llmctl::test
