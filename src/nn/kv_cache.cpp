@@ -82,10 +82,6 @@ std::int64_t KvCache::length(Row row) const {
   return at(row).length;
 }
 
-const std::vector<std::int32_t>& KvCache::pages(Row row) const {
-  return at(row).pages;
-}
-
 void KvCache::truncate(Row row, std::int64_t length) {
   Tokens& tokens = at(row);
   require(length >= 0 && length <= tokens.length && tokens.planned == 0, ErrorCode::kInternal,

@@ -80,7 +80,6 @@ class KvCache {
   std::int64_t rows() const;          ///< open ones
   std::int64_t bytes() const;         ///< of all pages
   std::int64_t pages_in_use() const;  ///< that open rows hold
-  const std::vector<std::int32_t>& pages(Row row) const;
 
  private:
   /// What a whole page holds: the page before it and its own tokens.

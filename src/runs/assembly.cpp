@@ -260,21 +260,26 @@ at::ScalarType Compute::between_layers() const {
   return attention_dtype(dtype, device);
 }
 
+std::unique_ptr<Model> load_model_for_use(const fs::path& directory, const Compute& compute) {
+  ModelRequest request;
+  request.mapped = compute.device.is_cpu();
+  request.find_base = resolve_model_directory;
+  const std::optional<Quantization> quantization = parse_quantization(compute.quantize);
+  if (!quantization && compute.dtype != at::kFloat) request.matrices = compute.dtype;
+  auto model = load_model(directory, request);
+  if (quantization) model->quantize(*quantization);
+  model->to(compute.device);
+  return model;
+}
+
 LoadedModel load_for_use(const std::string& init_from, const Compute& compute) {
   require(!init_from.empty(), ErrorCode::kUsage,
           "no model given: use -m DIR or the key model.init_from");
   LoadedModel loaded;
   loaded.directory = resolve_model_directory(init_from);
   loaded.tokenizer = load_tokenizer_of(loaded.directory);
-  ModelRequest request;
-  request.mapped = compute.device.is_cpu();
-  request.find_base = resolve_model_directory;
-  const std::optional<Quantization> quantization = parse_quantization(compute.quantize);
-  if (!quantization && compute.dtype != at::kFloat) request.matrices = compute.dtype;
-  loaded.model = load_model(loaded.directory, request);
-  if (quantization) loaded.model->quantize(*quantization);
+  loaded.model = load_model_for_use(loaded.directory, compute);
   check_vocabulary(*loaded.model, *loaded.tokenizer, loaded.directory.string(), ErrorCode::kData);
-  loaded.model->to(compute.device);
   return loaded;
 }
 

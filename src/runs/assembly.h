@@ -77,7 +77,12 @@ const char* precision_name(at::ScalarType dtype);  ///< "fp32" or "bf16"
 /// else ~/.cache/llmctl.
 std::filesystem::path cache_directory(const std::string& configured);
 
-/// A model directory with its tokenizer, for commands that only use one.
+/// The model of a directory for commands that only use it: its weights in the form that `compute`
+/// asks for, on its device.
+std::unique_ptr<Model> load_model_for_use(const std::filesystem::path& directory,
+                                          const Compute& compute);
+
+/// A model directory with its tokenizer, likewise.
 struct LoadedModel {
   std::filesystem::path directory;
   std::unique_ptr<Model> model;

@@ -12,7 +12,6 @@
 #include "base/random.h"
 #include "infer/engine.h"
 #include "models/model.h"
-#include "models/quantization.h"
 #include "runs/assembly.h"
 #include "runs/resolve.h"
 
@@ -110,23 +109,22 @@ BenchCase BenchCase::from_json(const Json& json) {
   return bench_case;
 }
 
+bool is_dense_form(const std::string& form) {
+  return form == "fp32" || form == "bf16";
+}
+
 double bench_clock() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 Json run_bench_case(const BenchCase& bench_case) {
-  const bool bf16 = bench_case.form == "bf16";
-  const Compute compute =
-      assemble_compute(bench_case.device, bf16 ? "bf16" : "fp32", bench_case.threads);
-  ModelRequest request;
-  request.mapped = compute.device.is_cpu();
-  request.find_base = resolve_model_directory;
-  if (bf16) request.matrices = at::kBFloat16;
-  const auto model = load_model(bench_case.directory, request);
-  const bool integers = bench_case.form == "int8" || bench_case.form == "int4";
-  const auto quantization = parse_quantization(integers ? bench_case.form : "none");
-  if (quantization && !model->quantization()) model->quantize(*quantization);
-  model->to(compute.device);
+  ComputeSection section;
+  section.device = bench_case.device;
+  section.precision = bench_case.form == "bf16" ? "bf16" : "fp32";
+  if (!is_dense_form(bench_case.form)) section.quantize = bench_case.form;
+  section.threads = bench_case.threads;
+  const Compute compute = assemble_compute(section);
+  const auto model = load_model_for_use(bench_case.directory, compute);
   Context context;
   context.compute = compute.between_layers();
   std::vector<GenerationRequest> requests = requests_of(bench_case, model->facts());

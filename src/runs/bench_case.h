@@ -30,6 +30,9 @@ struct BenchCase {
 /// Seconds of a clock that all processes share.
 double bench_clock();
 
+/// Of a form's name: no integers.
+bool is_dense_form(const std::string& form);
+
 /// In the measuring process: loads the model, generates, and reports
 ///   first_token_s          from `started` to the first token of the first generation
 ///   prompt_tokens_s        prompts' tokens over the time to the last row's first token, the best

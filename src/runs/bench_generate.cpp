@@ -62,10 +62,6 @@ const Form& form_named(const std::string& name) {
   return *found;
 }
 
-bool is_dense(const std::string& form) {
-  return form == "fp32" || form == "bf16";
-}
-
 /// A model to measure: where each form of it is loaded from, and what it costs.
 struct Subject {
   std::string name;
@@ -99,7 +95,7 @@ void make_shape(Subject& subject, const BenchOptions& options) {
   fs::create_directories(subject.made->path());
   for (const std::string& form : options.forms) {
     const fs::path directory = subject.made->path() / form;
-    const auto quantization = parse_quantization(is_dense(form) ? "none" : form);
+    const auto quantization = parse_quantization(is_dense_form(form) ? "none" : form);
     if (quantization) {
       const auto integers =
           create_model(ConfigNode(&document.value, "model", &document), 0, request);
@@ -160,7 +156,7 @@ struct Limit {
 Limit limit_of(double tokens, double bytes, double operations, const Roofs& roofs,
                const std::string& form) {
   // Integers are multiplied as such where the processor can.
-  const bool integers = !is_dense(form) && roofs.int8;
+  const bool integers = !is_dense_form(form) && roofs.int8;
   const double products = integers ? *roofs.int8 : form == "bf16" ? roofs.bf16 : roofs.fp32;
   const double reading = bytes / roofs.read, computing = operations / products;
   if (reading > computing) return {tokens / reading, "read"};

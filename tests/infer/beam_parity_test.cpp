@@ -7,6 +7,7 @@
 #include <map>
 
 #include "infer/engine.h"
+#include "infer/golden_ids.h"
 #include "models/tensor_file.h"
 #include "prompt/generate.h"
 #include "support/device.h"
@@ -15,12 +16,6 @@
 
 namespace llmctl::test {
 namespace {
-
-std::vector<TokenId> ids_of(const SafetensorsFile& file, const std::string& name) {
-  const auto bytes = file.bytes(name);
-  const auto* values = reinterpret_cast<const std::int64_t*>(bytes.data());
-  return {values, values + file.info(name).elements()};
-}
 
 struct Search {
   std::string name;

@@ -1,6 +1,7 @@
 // Greedy texts of Hugging Face's generate().
 #include <gtest/gtest.h>
 
+#include "infer/golden_ids.h"
 #include "models/tensor_file.h"
 #include "prompt/generate.h"
 #include "support/device.h"
@@ -8,12 +9,6 @@
 
 namespace llmctl::test {
 namespace {
-
-std::vector<TokenId> ids_of(const SafetensorsFile& file, const std::string& name) {
-  const auto bytes = file.bytes(name);
-  const auto* values = reinterpret_cast<const std::int64_t*>(bytes.data());
-  return {values, values + file.info(name).elements()};
-}
 
 void expect_greedy_texts(const std::filesystem::path& directory, const SafetensorsFile& expected) {
   auto model = load_model(directory, {});

@@ -26,14 +26,7 @@ constexpr int kTileRows = 6;
 #endif
 
 const float* fp32_row(const Product& product, std::int64_t row) {
-  return reinterpret_cast<const float*>(product.x +
-                                        row * static_cast<std::int64_t>(product.x_stride));
-}
-
-/// A row of the weight; as bytes, since it need not be aligned.
-const std::byte* weight_row(const Product& product, std::int64_t output) {
-  return static_cast<const std::byte*>(product.weight.values) +
-         output * static_cast<std::int64_t>(product.weight.row_bytes());
+  return reinterpret_cast<const float*>(input_row(product, row));
 }
 
 HWY_INLINE void fetch(const void* from) {
@@ -211,8 +204,7 @@ struct Int8 {
     }
     HWY_UNROLL(8)
     for (int r = 0; r < kTile; ++r) {
-      const std::byte* const row =
-          product.x + (m + r) * static_cast<std::int64_t>(product.x_stride);
+      const std::byte* const row = input_row(product, m + r);
       x[r] = shape.values(row);
       scales[r] = shape.scales(row);
     }
@@ -287,8 +279,7 @@ struct Int4 {
     }
     HWY_UNROLL(8)
     for (int r = 0; r < kTile; ++r) {
-      const std::byte* const row =
-          product.x + (m + r) * static_cast<std::int64_t>(product.x_stride);
+      const std::byte* const row = input_row(product, m + r);
       x[r] = shape.values(row);
       scales[r] = shape.scales(row);
     }

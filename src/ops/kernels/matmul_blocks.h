@@ -63,6 +63,17 @@ inline float widen_bf16(std::uint16_t bits) {
   return value;
 }
 
+/// A row of the weight; as bytes, since it need not be aligned.
+inline const std::byte* weight_row(const Product& product, std::int64_t output) {
+  return static_cast<const std::byte*>(product.weight.values) +
+         output * static_cast<std::int64_t>(product.weight.row_bytes());
+}
+
+/// A row of the inputs, prepared or not.
+inline const std::byte* input_row(const Product& product, std::int64_t row) {
+  return product.x + row * static_cast<std::int64_t>(product.x_stride);
+}
+
 /// Tiles of kOutputs × kRows, and of single outputs behind them.
 template <class Kernel, int kOutputs, int kRows>
 void multiply_strip(const Product& product, std::int64_t begin, std::int64_t end,

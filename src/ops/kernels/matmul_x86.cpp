@@ -68,15 +68,6 @@ LLMCTL_INLINE void fetch(const std::byte* from) {
   _mm_prefetch(static_cast<const char*>(ahead_of(from)), _MM_HINT_T0);
 }
 
-const std::byte* weight_row(const Product& product, std::int64_t output) {
-  return static_cast<const std::byte*>(product.weight.values) +
-         output * static_cast<std::int64_t>(product.weight.row_bytes());
-}
-
-const std::byte* input_row(const Product& product, std::int64_t row) {
-  return product.x + row * static_cast<std::int64_t>(product.x_stride);
-}
-
 struct Bf16 {
   static constexpr int kRows = 6, kFewOutputs = 1;
 
