@@ -113,7 +113,15 @@ void find_model(Subject& subject, const BenchOptions& options) {
   ModelRequest request;
   request.mapped = true;
   request.find_base = resolve_model_directory;
-  learn(subject, *load_model(directory, request));
+  const auto model = load_model(directory, request);
+  learn(subject, *model);
+  if (const auto quantization = model->quantization()) {
+    const std::string kept = quantization_name(*quantization);
+    for (const std::string& form : options.forms) {
+      require(form == kept, ErrorCode::kUsage, directory, ": its matrices are ", kept,
+              ", which no other form can be made of; use --form ", kept);
+    }
+  }
   for (const std::string& form : options.forms) subject.directories[form] = directory;
 }
 

@@ -249,6 +249,8 @@ std::vector<std::string> idle_settings(const GenerateConfig& config, const Gener
   if (!facts.causal && !config.generation.empty())
     notes.push_back(
         concat("generation has no effect: a ", facts.architecture, " generates no text"));
+  if (config.compute.precision == "bf16" && loaded.model->quantization())
+    notes.emplace_back("compute.precision has no effect: the model's matrices are integers");
   const bool talks = flags.chat || std::any_of(inputs.begin(), inputs.end(), [](const auto& input) {
                        return input.record.contains("messages");
                      });

@@ -81,6 +81,15 @@ TEST(Bench, PrintsATable) {
   }
 }
 
+TEST(Bench, IntegersAreMeasuredAsWhatTheyAre) {
+  Workbench files;
+  files.run({"export", "-m", golden("llama"), "-o", "integers", "--quantize", "int8"});
+  const std::string model = (files / "integers").string();
+  const auto result = bench({"-m", model, "--form", "fp32,int8"});
+  EXPECT_EQ(result.status, 64) << result.describe();
+  expect_one_line_error(result, {"its matrices are int8", "--form int8"});
+}
+
 TEST(Bench, RefusesWhatItCannotMeasure) {
   struct Refusal {
     std::vector<std::string> arguments;

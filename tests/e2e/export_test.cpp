@@ -110,6 +110,9 @@ TEST(Export, QuantisesMatricesAndSaysSo) {
     EXPECT_EQ(slurp(bench / (form + "-again/model.safetensors")),
               slurp(bench / (form + "/model.safetensors")));
   }
+  EXPECT_THAT(
+      bench.run({"generate", "-m", "int8", "-p", "a", "-n", "2", "--precision", "bf16"}).err,
+      ::testing::HasSubstr("compute.precision has no effect"));
   expect_one_line_error(
       bench.run({"export", "-m", "int8", "-o", "other", "--quantize", "int4"}, 78),
       {"int8 already", "int4"});
