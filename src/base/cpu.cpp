@@ -38,6 +38,7 @@ CpuFeatures detect() {
   features.amx_int8 = tiles && (d >> 25 & 1);
   if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0) {
     features.avx512_bf16 = features.avx512 && (a >> 5 & 1);
+    features.avx_vnni = features.avx2 && (a >> 4 & 1);
   }
 #endif
   return features;
@@ -56,6 +57,7 @@ std::vector<std::string> feature_names(const CpuFeatures& features) {
     if (present) names.emplace_back(name);
   };
   add(features.avx2, "avx2");
+  add(features.avx_vnni, "avx_vnni");
   add(features.avx512, "avx512");
   add(features.avx512_bf16, "avx512_bf16");
   add(features.avx512_vnni, "avx512_vnni");

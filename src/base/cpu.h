@@ -9,8 +9,8 @@ namespace llmctl {
 
 struct CpuFeatures {
   std::string model;  ///< as /proc/cpuinfo names it
-  bool avx2 = false, avx512 = false, avx512_bf16 = false, avx512_vnni = false, amx_bf16 = false,
-       amx_int8 = false;
+  bool avx2 = false, avx_vnni = false, avx512 = false, avx512_bf16 = false, avx512_vnni = false,
+       amx_bf16 = false, amx_int8 = false;
   bool operator==(const CpuFeatures&) const = default;
 };
 

@@ -107,19 +107,57 @@ std::vector<at::Tensor> multiply_cpu(const at::Tensor& rows, const std::vector<W
   return outputs;
 }
 
+bool has_bf16_tiles(const Weight& weight) {
+  return weight.form == WeightForm::kBf16 && cpu_features().amx_bf16;
+}
+
 /// Whether a library's product is faster: of many rows in fp32, whose operands it copies together,
-/// and in bf16 where there are instructions for whole tiles. Its results depend on the shape.
+/// in bf16 where there are instructions for whole tiles, and in fp32 again where there are none for
+/// the weight's form. Its results depend on the shape.
 bool prefers_library(const Weight& weight, std::int64_t rows) {
-  if (weight.is_quantized() || at::globalContext().deterministicAlgorithms()) return false;
-  if (weight.form == WeightForm::kBf16) return cpu_features().amx_bf16 && rows >= 32;
-  return rows * weight.inputs() >= 64 << 10;
+  if (at::globalContext().deterministicAlgorithms()) return false;
+  if (has_bf16_tiles(weight)) return rows >= 32;
+  if (rows * weight.inputs() < 64 << 10) return false;
+  return weight.form == WeightForm::kFp32 ||
+         (rows >= 64 && !kernels::multiplies_as_fast_as_fp32(weight.form));
+}
+
+/// Rows [N, ...] of the parts of a weight as numbers.
+at::Tensor dense_rows(const Weight& weight, const at::Tensor& values, const at::Tensor& scales) {
+  if (!weight.is_quantized()) return values.to(at::kFloat);
+  if (weight.form == WeightForm::kInt8) return values.to(at::kFloat).mul_(scales.unsqueeze(1));
+  const std::int64_t rows = values.size(0), half = weight.group / 2;
+  const at::Tensor packed = values.view({rows, -1, 1, half});  // [N, groups, 1, half]
+  at::Tensor numbers =
+      at::empty({rows, packed.size(1), 2, half}, values.options().dtype(at::kFloat));
+  numbers.select(2, 0).copy_(packed.select(2, 0).bitwise_and(15));
+  numbers.select(2, 1).copy_(packed.select(2, 0).__rshift__(4));
+  numbers.sub_(8).mul_(scales.to(at::kFloat).view({rows, -1, 1, 1}));
+  return numbers.view({rows, weight.inputs()});
 }
 
 at::Tensor multiply_by_library(const at::Tensor& rows, const Weight& weight,
                                const at::Tensor& bias) {
-  const at::ScalarType type = weight.values.scalar_type();
-  return gemm(rows.to(type), weight.values.t(), bias.defined() ? bias.to(type) : bias)
-      .to(at::kFloat);
+  if (weight.form == WeightForm::kFp32 || has_bf16_tiles(weight)) {
+    const at::ScalarType type = weight.values.scalar_type();
+    return gemm(rows.to(type), weight.values.t(), bias.defined() ? bias.to(type) : bias)
+        .to(at::kFloat);
+  }
+  // Some of the weight's rows at a time become fp32, so that they stay in a cache.
+  constexpr std::int64_t kNumbers = 512 << 10;
+  const std::int64_t outputs = weight.outputs();
+  const std::int64_t part = std::max<std::int64_t>(16, kNumbers / weight.inputs());
+  at::Tensor y = at::empty({rows.size(0), outputs}, rows.options());
+  for (std::int64_t first = 0; first < outputs; first += part) {
+    const std::int64_t count = std::min(part, outputs - first);
+    const at::Tensor scales =
+        weight.is_quantized() ? weight.scales.narrow(0, first, count) : at::Tensor();
+    const at::Tensor dense = dense_rows(weight, weight.values.narrow(0, first, count), scales);
+    const at::Tensor own_bias =
+        bias.defined() ? bias.to(at::kFloat).narrow(0, first, count) : at::Tensor();
+    y.narrow(1, first, count).copy_(gemm(rows, dense.t(), own_bias));
+  }
+  return y;
 }
 
 /// To the nearest whole number, ties to the even one: of numbers below 2²², by an addition that
@@ -184,20 +222,6 @@ void quantize_group_int4(const float* group, std::int64_t size, std::uint8_t* pa
   for (std::int64_t i = 0; i < size / 2; ++i) {
     packed[i] = static_cast<std::uint8_t>(number(i) | number(i + size / 2) << 4);
   }
-}
-
-/// Rows [N, ...] of the parts of a weight as numbers.
-at::Tensor dense_rows(const Weight& weight, const at::Tensor& values, const at::Tensor& scales) {
-  if (!weight.is_quantized()) return values.to(at::kFloat);
-  if (weight.form == WeightForm::kInt8) return values.to(at::kFloat).mul_(scales.unsqueeze(1));
-  const std::int64_t rows = values.size(0), half = weight.group / 2;
-  const at::Tensor packed = values.view({rows, -1, 1, half});  // [N, groups, 1, half]
-  at::Tensor numbers =
-      at::empty({rows, packed.size(1), 2, half}, values.options().dtype(at::kFloat));
-  numbers.select(2, 0).copy_(packed.select(2, 0).bitwise_and(15));
-  numbers.select(2, 1).copy_(packed.select(2, 0).__rshift__(4));
-  numbers.sub_(8).mul_(scales.to(at::kFloat).view({rows, -1, 1, 1}));
-  return numbers.view({rows, weight.inputs()});
 }
 
 }  // namespace

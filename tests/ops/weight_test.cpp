@@ -20,8 +20,10 @@
 #include <string>
 #include <tuple>
 
+#include "base/cpu.h"
 #include "base/error.h"
 #include "ops/backend.h"
+#include "ops/kernels/matmul_x86.h"
 
 namespace llmctl {
 namespace {
@@ -112,6 +114,58 @@ TEST_P(Weights, ARowDoesNotDependOnTheRowsAndOutputsBesideIt) {
     EXPECT_TRUE(multiply(x, weight, bias).equal(alone)) << "three threads";
     at::set_num_threads(1);
   }
+}
+
+/// Large ones are read as they lie in memory where rows are few, small ones in tiles.
+TEST_P(Weights, ARowDoesNotDependOnTheSizeOfTheWeight) {
+  const std::int64_t inputs = 352, outputs = 3200;  // more than 512 kB in each form
+  const at::Tensor dense = at::randn({outputs, inputs}), x = at::randn({9, inputs});
+  const at::Tensor bias = at::randn({outputs});
+  const FormCase which = form().group == 64 ? FormCase{WeightForm::kInt4, 32, 0.15} : form();
+  const Weight weight = make(which, dense);
+  const at::Tensor all = multiply(x, weight, bias);
+  EXPECT_LE(relative_error(all, at::addmm(bias, x, dense.t())), which.tolerance);
+  for (std::int64_t rows = 1; rows <= 8; ++rows) {
+    EXPECT_TRUE(multiply(x.narrow(0, 0, rows), weight, bias).equal(all.narrow(0, 0, rows))) << rows;
+  }
+  const std::int64_t few = 50, last = outputs - few;
+  Weight part = weight;
+  part.values = weight.values.narrow(0, last, few);
+  if (weight.scales.defined()) part.scales = weight.scales.narrow(0, last, few);
+  EXPECT_TRUE(multiply(x, part, bias.narrow(0, last, few)).equal(all.narrow(1, last, few)));
+}
+
+/// What this machine's tests would not see: the products of a processor with AVX2 alone.
+TEST(WeightsOfAvx2, TakeTheSameValuesWithAndWithoutVnni) {
+  if (!cpu_features().avx_vnni) GTEST_SKIP() << "this processor has no AVX-VNNI";
+  choose_target(HWY_AVX2);
+  for (const FormCase& which :
+       {FormCase{WeightForm::kInt8, 0, 0}, FormCase{WeightForm::kInt4, 32, 0}}) {
+    constexpr std::int64_t kRows = 7, kInputs = 352, kOutputs = 30;
+    const Weight weight = make(which, at::randn({kOutputs, kInputs}));
+    kernels::Product product;
+    product.weight = {.form = weight.form, .outputs = kOutputs, .inputs = kInputs};
+    product.weight.values = weight.values.const_data_ptr();
+    product.weight.scales = weight.scales.const_data_ptr();
+    product.rows = kRows;
+    product.x_stride = kernels::prepared_bytes(product.weight);
+    const at::Tensor x = at::randn({kRows, kInputs});
+    const at::Tensor prepared =
+        at::empty({kRows, static_cast<std::int64_t>(product.x_stride)}, at::kByte);
+    auto* const rows = reinterpret_cast<std::byte*>(prepared.mutable_data_ptr<std::uint8_t>());
+    kernels::prepare_rows(product.weight, x.const_data_ptr<float>(), rows, 0, kRows);
+    product.x = rows;
+    product.y_stride = kOutputs;
+    at::Tensor results[2];
+    for (const bool vnni : {false, true}) {
+      results[vnni] = at::empty({kRows, kOutputs});
+      product.y = results[vnni].mutable_data_ptr<float>();
+      kernels::avx2_multiply(product, 0, kOutputs, vnni);
+    }
+    EXPECT_TRUE(results[0].equal(results[1])) << weight_form_name(which.form);
+    EXPECT_TRUE(results[1].equal(multiply(x, weight))) << weight_form_name(which.form);
+  }
+  choose_target(0);
 }
 
 TEST_P(Weights, ManyRowsAreAsExactAndWhereAskedForTheSame) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/cpu.h"
 #include "ops/kernels/matmul_blocks.h"
 #include "ops/kernels/matmul_x86.h"
 
@@ -20,9 +21,9 @@ namespace llmctl::kernels::HWY_NAMESPACE {
 
 // Rows of a tile: with four outputs their sums fill most of the registers.
 #if HWY_TARGET >= HWY_AVX2 && HWY_ARCH_X86
-constexpr int kTileRows = 3;
+constexpr int kTileRows = 3, kFp32Few = 8, kBf16Few = 1;
 #else
-constexpr int kTileRows = 6;
+constexpr int kTileRows = 6, kFp32Few = 3, kBf16Few = 1;
 #endif
 
 const float* fp32_row(const Product& product, std::int64_t row) {
@@ -59,7 +60,7 @@ HWY_INLINE HWY_ATTR void put_sums(const Product& product, std::int64_t o, std::i
 }
 
 struct Fp32 {
-  static constexpr int kRows = kTileRows, kFewOutputs = 1;
+  static constexpr int kRows = kTileRows, kFew = kFp32Few, kFewOutputs = 1;
 
   template <int kOutputs, int kTile>
   static HWY_INLINE HWY_ATTR void step(const std::byte* const (&w)[kOutputs],
@@ -118,7 +119,7 @@ struct Fp32 {
 /// The inputs of each two vectors stand apart, those of even numbers before those of odd ones, as
 /// two operations on a vector of pairs of bf16 widen them.
 struct Bf16 {
-  static constexpr int kRows = kTileRows, kFewOutputs = 1;
+  static constexpr int kRows = kTileRows, kFew = kBf16Few, kFewOutputs = 1;
 
   template <int kOutputs, int kTile>
   static HWY_INLINE HWY_ATTR void step(const std::byte* const (&w)[kOutputs],
@@ -183,7 +184,7 @@ using Ints = hn::RepartitionToWide<Shorts>;
 using Floats = hn::Rebind<float, Ints>;
 
 struct Int8 {
-  static constexpr int kRows = kTileRows, kFewOutputs = 1;
+  static constexpr int kRows = kTileRows, kFew = 2, kFewOutputs = 1;
 
   template <int kOutputs, int kTile>
   static HWY_ATTR void tile(const Product& product, std::int64_t o, std::int64_t m) {
@@ -208,7 +209,7 @@ struct Int8 {
       x[r] = shape.values(row);
       scales[r] = shape.scales(row);
     }
-    std::int8_t rest[kOutputs][kBlock];  // the last block, filled up
+    std::byte rest[kOutputs][kBlock];
     for (std::int64_t b = 0; b < shape.blocks; ++b) {
       const std::int64_t left = product.weight.inputs - b * kBlock;
       const std::int8_t* block[kOutputs];
@@ -216,9 +217,9 @@ struct Int8 {
       for (int c = 0; c < kOutputs; ++c) {
         block[c] = w[c] + b * kBlock;
         if (left >= kBlock) continue;
-        std::memset(rest[c], 0, kBlock);
-        std::memcpy(rest[c], block[c], static_cast<std::size_t>(left));
-        block[c] = rest[c];
+        const auto* const last = reinterpret_cast<const std::byte*>(block[c]);
+        block[c] =
+            reinterpret_cast<const std::int8_t*>(last_block(product.weight, last, o + c, rest[c]));
       }
       HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) {
@@ -254,7 +255,7 @@ struct Int8 {
 };
 
 struct Int4 {
-  static constexpr int kRows = kTileRows, kFewOutputs = 1;
+  static constexpr int kRows = kTileRows, kFew = 1, kFewOutputs = 1;
 
   template <int kOutputs, int kTile>
   static HWY_ATTR void tile(const Product& product, std::int64_t o, std::int64_t m) {
@@ -338,10 +339,11 @@ HWY_ATTR void run(const Product& product, std::int64_t begin, std::int64_t end) 
   }
 }
 
-/// Whether these kernels are those of AVX-512: beside others, which tests may have chosen, the
-/// processor's further instructions are not used.
-bool is_avx512() {
-  return HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86;
+/// Which further instructions of x86 go with these kernels: beside those of a lesser set, which
+/// tests may have chosen, the processor's are not used.
+X86 x86_set() {
+  if (!HWY_ARCH_X86 || HWY_TARGET > HWY_AVX2) return X86::kNone;
+  return HWY_TARGET == HWY_AVX2 ? X86::kAvx2 : X86::kAvx512;
 }
 
 /// For Bf16 above; zeros behind the row.
@@ -406,12 +408,15 @@ namespace llmctl::kernels {
 HWY_EXPORT(run);
 HWY_EXPORT(part);
 HWY_EXPORT(round_row);
-HWY_EXPORT(is_avx512);
+HWY_EXPORT(x86_set);
 
 namespace {
 
-bool takes_x86_products(Form form) {
-  return has_x86_products(form) && HWY_DYNAMIC_DISPATCH(is_avx512)();
+/// Whose products a form takes; kNone: those above.
+X86 products_of(Form form) {
+  const X86 set = HWY_DYNAMIC_DISPATCH(x86_set)();
+  if (set == X86::kAvx512 && has_avx512_products(form)) return X86::kAvx512;
+  return set != X86::kNone && has_avx2_products(form) ? X86::kAvx2 : X86::kNone;
 }
 
 }  // namespace
@@ -421,8 +426,8 @@ std::size_t prepared_bytes(const WeightView& weight) {
     case Form::kFp32:
       return 0;
     case Form::kBf16:
-      return takes_x86_products(weight.form)
-                 ? x86_prepared_bytes(weight)
+      return products_of(weight.form) == X86::kAvx512
+                 ? x86_bf16_bytes(weight)
                  : static_cast<std::size_t>(weight.inputs + 31) / 32 * 128;
     default:
       return RoundedRow(weight.inputs).bytes();
@@ -432,7 +437,7 @@ std::size_t prepared_bytes(const WeightView& weight) {
 void prepare_rows(const WeightView& weight, const float* x, std::byte* prepared, std::int64_t begin,
                   std::int64_t end) {
   const auto stride = static_cast<std::int64_t>(prepared_bytes(weight));
-  const bool x86 = takes_x86_products(weight.form);
+  const bool x86 = products_of(weight.form) != X86::kNone;
   for (std::int64_t row = begin; row < end; ++row) {
     const float* const from = x + row * weight.inputs;
     std::byte* const to = prepared + row * stride;
@@ -449,9 +454,19 @@ void prepare_rows(const WeightView& weight, const float* x, std::byte* prepared,
   }
 }
 
+bool multiplies_as_fast_as_fp32(Form form) {
+  return form == Form::kFp32 || products_of(form) == X86::kAvx512;
+}
+
 void multiply(const Product& product, std::int64_t begin, std::int64_t end) {
-  if (takes_x86_products(product.weight.form)) return x86_multiply(product, begin, end);
-  HWY_DYNAMIC_DISPATCH(run)(product, begin, end);
+  switch (products_of(product.weight.form)) {
+    case X86::kAvx512:
+      return avx512_multiply(product, begin, end);
+    case X86::kAvx2:
+      return avx2_multiply(product, begin, end, cpu_features().avx_vnni);
+    case X86::kNone:
+      return HWY_DYNAMIC_DISPATCH(run)(product, begin, end);
+  }
 }
 
 }  // namespace llmctl::kernels

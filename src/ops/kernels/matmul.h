@@ -59,6 +59,9 @@ std::size_t prepared_bytes(const WeightView& weight);
 void prepare_rows(const WeightView& weight, const float* x, std::byte* prepared, std::int64_t begin,
                   std::int64_t end);
 
+/// Whether this processor multiplies numbers of this form as they are, no slower than fp32.
+bool multiplies_as_fast_as_fp32(Form form);
+
 /// Outputs `begin` to `end` of all rows.
 void multiply(const Product& product, std::int64_t begin, std::int64_t end);
 

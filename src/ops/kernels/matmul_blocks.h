@@ -74,6 +74,44 @@ inline const std::byte* input_row(const Product& product, std::int64_t row) {
   return product.x + row * static_cast<std::int64_t>(product.x_stride);
 }
 
+/// The last block of a row of integers, which the row does not fill: `from`, since what lies behind
+/// the row meets inputs of zero, or where nothing lies there a copy in `rest`.
+template <std::size_t kBytes>
+const std::byte* last_block(const WeightView& weight, const std::byte* from, std::int64_t output,
+                            std::byte (&rest)[kBytes]) {
+  const std::byte* const row = static_cast<const std::byte*>(weight.values) +
+                               output * static_cast<std::int64_t>(weight.row_bytes());
+  const std::byte* const end = static_cast<const std::byte*>(weight.values) +
+                               weight.outputs * static_cast<std::int64_t>(weight.row_bytes());
+  if (end - from >= static_cast<std::ptrdiff_t>(kBytes)) return from;
+  std::memset(rest, 0, kBytes);
+  std::copy(from, row + weight.row_bytes(), rest);
+  return rest;
+}
+
+/// The bf16 scales of a row's groups in kInt4.
+template <int kGroup>
+const std::byte* row_scales(const WeightView& weight, std::int64_t output) {
+  return static_cast<const std::byte*>(weight.scales) + output * (weight.inputs / kGroup) * 2;
+}
+
+/// Those of the last block, which the row does not fill, the first group's in the lowest bits.
+/// Behind the row's last stands anything.
+template <int kGroup>
+std::uint64_t last_scales(const WeightView& weight, std::int64_t output) {
+  constexpr std::ptrdiff_t kBytes = kBlock / kGroup * 2;
+  const std::byte* const from =
+      row_scales<kGroup>(weight, output) + weight.inputs / kBlock * kBytes;
+  const std::ptrdiff_t left = row_scales<kGroup>(weight, weight.outputs) - from;
+  std::uint64_t scales = 0;
+  if (left >= kBytes) {
+    std::memcpy(&scales, from, kBytes);
+  } else {
+    std::memcpy(&scales, from, static_cast<std::size_t>(left));
+  }
+  return scales;
+}
+
 /// Tiles of kOutputs × kRows, and of single outputs behind them.
 template <class Kernel, int kOutputs, int kRows>
 void multiply_strip(const Product& product, std::int64_t begin, std::int64_t end,
@@ -94,17 +132,20 @@ void multiply_rows(const Product& product, std::int64_t begin, std::int64_t end,
   }
 }
 
-/// Few rows: the weight is read as it lies in memory, which is what takes the time. More: tiles of
-/// 4 outputs and at most Kernel::kRows rows, which pass over a block of the weight that stays in
-/// the near caches.
+/// Few rows, at most Kernel::kFew, and a weight that is large: it is read as it lies in memory,
+/// which is what takes the time. Else tiles of 4 outputs and at most Kernel::kRows rows, which pass
+/// over a block of the weight that stays in the near caches. The sums are the same.
 template <class Kernel>
 void multiply_in_tiles(const Product& product, std::int64_t begin, std::int64_t end) {
-  constexpr int kFew = 8;
-  if (product.rows <= kFew) {
-    return multiply_rows<Kernel, Kernel::kFewOutputs, kFew>(product, begin, end, 0, product.rows);
+  constexpr std::size_t kSmall = 512 << 10;  // most likely it is in a cache still
+  const WeightView& weight = product.weight;
+  const bool large = weight.row_bytes() * static_cast<std::size_t>(weight.outputs) > kSmall;
+  if (product.rows <= Kernel::kFew && large) {
+    return multiply_rows<Kernel, Kernel::kFewOutputs, Kernel::kFew>(product, begin, end, 0,
+                                                                    product.rows);
   }
   constexpr std::size_t kNear = 20 << 10, kFar = 256 << 10;
-  const std::size_t row_bytes = std::max<std::size_t>(product.weight.row_bytes(), 1);
+  const std::size_t row_bytes = std::max<std::size_t>(weight.row_bytes(), 1);
   const bool rows_are_near = static_cast<std::size_t>(product.rows) * product.x_stride <= kNear;
   const auto fitting = static_cast<std::int64_t>((rows_are_near ? kNear : kFar) / row_bytes);
   const std::int64_t block = std::max<std::int64_t>(8, fitting / 8 * 8);

@@ -69,7 +69,7 @@ LLMCTL_INLINE void fetch(const std::byte* from) {
 }
 
 struct Bf16 {
-  static constexpr int kRows = 6, kFewOutputs = 1;
+  static constexpr int kRows = 6, kFew = 6, kFewOutputs = 1;
 
   template <int kOutputs, int kTile>
   LLMCTL_BF16 LLMCTL_INLINE static void step(const std::byte* const (&w)[kOutputs],
@@ -122,7 +122,7 @@ struct Bf16 {
 };
 
 struct Int8 {
-  static constexpr int kRows = 4, kFewOutputs = 1;
+  static constexpr int kRows = 4, kFew = 6, kFewOutputs = 1;
 
   template <int kOutputs, int kTile>
   LLMCTL_VNNI LLMCTL_INLINE static void step(const std::byte* const (&w)[kOutputs],
@@ -177,12 +177,9 @@ struct Int8 {
       for (int c = 0; c < kOutputs; ++c) w[c] += kBlock;
     }
     if (whole < shape.blocks) {
-      std::byte rest[kOutputs][kBlock] = {};
+      std::byte rest[kOutputs][kBlock];
       HWY_UNROLL(8)
-      for (int c = 0; c < kOutputs; ++c) {
-        std::memcpy(rest[c], w[c], static_cast<std::size_t>(inputs - whole * kBlock));
-        w[c] = rest[c];
-      }
+      for (int c = 0; c < kOutputs; ++c) w[c] = last_block(product.weight, w[c], o + c, rest[c]);
       step(w, x, shape, whole, sums);
     }
     put(product, o, m, sums, product.weight.scales);
@@ -191,7 +188,7 @@ struct Int8 {
 
 /// A block is 64 bytes of the weight, whose low and high halves are two vectors of numbers.
 struct Int4 {
-  static constexpr int kRows = 4, kFewOutputs = 1;
+  static constexpr int kRows = 4, kFew = 2, kFewOutputs = 1;
 
   /// bf16 scales of a block's groups, each to the lanes of its group.
   template <int kGroup>
@@ -240,21 +237,20 @@ struct Int4 {
   LLMCTL_VNNI LLMCTL_INLINE static void tile_of_groups(const Product& product, std::int64_t o,
                                                        std::int64_t m) {
     constexpr std::int64_t kScaleBytes = kBlock / kGroup * 2;
-    const std::int64_t inputs = product.weight.inputs;
-    const RoundedRow shape(inputs);
+    const RoundedRow shape(product.weight.inputs);
     const std::byte *w[kOutputs], *s[kOutputs], *x[kTile];
     std::uint64_t scales[kOutputs];
     __m512 sums[kOutputs][kTile];
     HWY_UNROLL(8)
     for (int c = 0; c < kOutputs; ++c) {
       w[c] = weight_row(product, o + c);
-      s[c] = static_cast<const std::byte*>(product.weight.scales) + (o + c) * (inputs / kGroup) * 2;
+      s[c] = row_scales<kGroup>(product.weight, o + c);
       HWY_UNROLL(8)
       for (int r = 0; r < kTile; ++r) sums[c][r] = _mm512_setzero_ps();
     }
     HWY_UNROLL(8)
     for (int r = 0; r < kTile; ++r) x[r] = input_row(product, m + r);
-    const std::int64_t whole = inputs / kBlock;
+    const std::int64_t whole = product.weight.inputs / kBlock;
     for (std::int64_t b = 0; b < whole; ++b) {
       HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) {
@@ -266,15 +262,11 @@ struct Int4 {
       for (int c = 0; c < kOutputs; ++c) w[c] += kBlock / 2;
     }
     if (whole < shape.blocks) {
-      const std::int64_t left = inputs - whole * kBlock;
-      std::byte rest[kOutputs][kBlock / 2] = {};
+      std::byte rest[kOutputs][kBlock / 2];
       HWY_UNROLL(8)
       for (int c = 0; c < kOutputs; ++c) {
-        std::memcpy(rest[c], w[c], static_cast<std::size_t>(left / 2));
-        w[c] = rest[c];
-        scales[c] = 0;
-        std::memcpy(&scales[c], s[c] + whole * kScaleBytes,
-                    static_cast<std::size_t>(left / kGroup * 2));
+        w[c] = last_block(product.weight, w[c], o + c, rest[c]);
+        scales[c] = last_scales<kGroup>(product.weight, o + c);
       }
       step<kGroup>(w, scales, x, shape, whole, sums);
     }
@@ -305,7 +297,7 @@ LLMCTL_BF16 void round_to_bf16(const float* x, std::int64_t inputs, std::byte* p
 
 }  // namespace
 
-bool has_x86_products(Form form) {
+bool has_avx512_products(Form form) {
   const CpuFeatures& cpu = cpu_features();
   switch (form) {
     case Form::kFp32:
@@ -317,11 +309,15 @@ bool has_x86_products(Form form) {
   }
 }
 
-std::size_t x86_prepared_bytes(const WeightView& weight) {
+bool has_avx2_products(Form form) {
+  return cpu_features().avx2 && (form == Form::kInt8 || form == Form::kInt4);
+}
+
+std::size_t x86_bf16_bytes(const WeightView& weight) {
   return static_cast<std::size_t>(weight.inputs + 31) / 32 * 64;
 }
 
-void x86_multiply(const Product& product, std::int64_t begin, std::int64_t end) {
+void avx512_multiply(const Product& product, std::int64_t begin, std::int64_t end) {
   switch (product.weight.form) {
     case Form::kFp32:
       return;
@@ -372,13 +368,16 @@ void x86_arrange(const WeightView& weight, std::byte* row) {
 
 namespace llmctl::kernels {
 
-bool has_x86_products(Form) {
+bool has_avx512_products(Form) {
   return false;
 }
-std::size_t x86_prepared_bytes(const WeightView&) {
+bool has_avx2_products(Form) {
+  return false;
+}
+void avx512_multiply(const Product&, std::int64_t, std::int64_t) {}
+std::size_t x86_bf16_bytes(const WeightView&) {
   return 0;
 }
-void x86_multiply(const Product&, std::int64_t, std::int64_t) {}
 void x86_round_to_bf16(const float*, std::int64_t, std::byte*) {}
 void x86_arrange(const WeightView&, std::byte*) {}
 
