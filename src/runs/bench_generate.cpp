@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "base/temporaries.h"
+#include "base/waiting.h"
 #include "models/model.h"
 #include "models/quantization.h"
 #include "ops/backend.h"
@@ -203,22 +204,11 @@ double weights_and_cache(const Subject& subject, const BenchCase& one) {
          4 * tokens * subject.work.cache_numbers;
 }
 
-/// The variables that this program sets for itself at its start (base/waiting.h): without them the
-/// child starts as a user's command does.
-std::vector<std::string> own_variables() {
-  const auto is = [](const char* name, std::string_view value) {
-    const char* const set = std::getenv(name);
-    return set != nullptr && set == value;
-  };
-  if (!is("OMP_WAIT_POLICY", "passive") || !is("GOMP_SPINCOUNT", "500")) return {};
-  return {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"};
-}
-
 Json measure(BenchCase one) {
   one.started = bench_clock();
   const ChildResult child =
       run_child({own_program(), "--quiet", "bench", "generate", "--case", dump_json(one.to_json())},
-                own_variables());
+                own_waiting());
   require(child.status == 0, ErrorCode::kInternal, "measuring ", one.form, ", batch ", one.batch,
           ", prompt ", one.prompt, " ended with status ", child.status);
   return parse_json(child.out, "the measuring process");
