@@ -136,9 +136,11 @@ void fill(TransformerModel& model, const std::vector<std::string>& names, const 
       continue;
     }
     const at::Tensor stored = parameter_of_file(rule, files.tensors().at(names[i]));
-    if (matrix != matrices.end() && request.matrices &&
-        request.matrices != parameter.scalar_type()) {
-      at::Tensor kept = stored.to(*request.matrices).contiguous();
+    const bool as_stored = request.bf16_as_stored && stored.scalar_type() == at::kBFloat16;
+    const at::ScalarType wanted =
+        as_stored ? at::kBFloat16 : request.matrices.value_or(parameter.scalar_type());
+    if (matrix != matrices.end() && wanted != parameter.scalar_type()) {
+      at::Tensor kept = stored.to(wanted).contiguous();
       const bool maps = request.mapped && is_aligned(kept);
       if (kept.is_alias_of(stored) && !maps) kept = kept.clone();
       matrix->second->set_form(dense_weight(kept), /*frozen=*/true);

@@ -151,6 +151,8 @@ struct ModelRequest {
   /// For models that are not trained: the dtype of the matrices of linear layers, of the output
   /// matrix and of token embeddings, where it is another one.
   std::optional<at::ScalarType> matrices = {};
+  /// Likewise: these matrices stay bf16 where the files have them so.
+  bool bf16_as_stored = false;
   /// For models that are not trained: parameters that the file keeps as they are in memory stay in
   /// it, mapped. Nothing may write to them.
   bool mapped = false;

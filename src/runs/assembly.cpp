@@ -233,6 +233,8 @@ Compute assemble_compute(const ComputeSection& section) {
   set_deterministic(section.deterministic);
   Compute compute = assemble_compute(section.device, section.precision, section.threads);
   compute.deterministic = section.deterministic;
+  // On the CPU nothing else need change: what passes between layers is fp32 beside them, too.
+  compute.bf16_as_stored = section.precision == "auto" && compute.device.is_cpu();
   compute.quantize = section.quantize;
   return compute;
 }
@@ -265,7 +267,10 @@ std::unique_ptr<Model> load_model_for_use(const fs::path& directory, const Compu
   request.mapped = compute.device.is_cpu();
   request.find_base = resolve_model_directory;
   const std::optional<Quantization> quantization = parse_quantization(compute.quantize);
-  if (!quantization && compute.dtype != at::kFloat) request.matrices = compute.dtype;
+  if (!quantization) {
+    if (compute.dtype != at::kFloat) request.matrices = compute.dtype;
+    request.bf16_as_stored = compute.bf16_as_stored;
+  }
   auto model = load_model(directory, request);
   if (quantization) model->quantize(*quantization);
   model->to(compute.device);

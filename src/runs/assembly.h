@@ -59,6 +59,8 @@ struct Compute {
   at::ScalarType dtype = at::kFloat;
   int threads = 1;
   bool deterministic = false;
+  /// A model's matrices stay bf16 where its files have them so, whatever `dtype` is.
+  bool bf16_as_stored = false;
   /// Of a model's matrices: "int8" or "int4"; "none": as its files have them.
   std::string quantize = "none";
 

@@ -110,7 +110,9 @@ struct ComputeSection {
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("device", self.device, "auto, cpu, cuda or cuda:N.");
-    visit("precision", self.precision, "Matrix products in fp32 or bf16.",
+    visit("precision", self.precision,
+          "Matrix products in fp32 or bf16. auto: bf16 on GPUs and processors with AMX, and for "
+          "matrices that the model's files keep in bf16.",
           OneOf{{"auto", "fp32", "bf16"}});
     visit(
         "deterministic", self.deterministic,

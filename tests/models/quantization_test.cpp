@@ -185,5 +185,20 @@ TEST(Quantization, AModelMayComputeWithBf16Matrices) {
   }
 }
 
+TEST(Quantization, MatricesMayStayBf16WhereTheFilesHaveThemSo) {
+  const auto model = make("llama");
+  for (const at::ScalarType file : {at::kFloat, at::kBFloat16}) {
+    const test::TempDir directory;
+    model->save(directory.path(), file);
+    ModelRequest request;
+    request.bf16_as_stored = true;
+    const auto loaded = load_model(directory.path(), request);
+    for (const auto& [name, parameter] : loaded->parameters()) {
+      const bool matrix = parameter.dim() == 2;
+      EXPECT_EQ(parameter.scalar_type(), matrix ? file : at::kFloat) << name;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace llmctl
