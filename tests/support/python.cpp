@@ -25,11 +25,10 @@ ProcessOptions quiet_python() {
   return options;
 }
 
-std::string find_what_is_missing() {
+std::string find_what_is_missing(const std::string& libraries) {
   try {
-    const auto result = run_process(
-        {interop_python(), "-c", "import torch, transformers, sentencepiece, safetensors, peft"},
-        quiet_python());
+    const auto result =
+        run_process({interop_python(), "-c", "import " + libraries}, quiet_python());
     if (result.status == 0) return "";
     const auto line = result.err.rfind('\n', result.err.size() - 2);
     return interop_python() + ": " + result.err.substr(line + 1, result.err.size() - line - 2);
@@ -47,8 +46,13 @@ ProcessResult run_python(const std::string& script, const std::vector<std::strin
 }
 
 const std::string& missing_python() {
-  static const std::string missing = find_what_is_missing();
+  static const std::string missing =
+      find_what_is_missing("torch, transformers, sentencepiece, safetensors, peft");
   return missing;
+}
+
+std::string missing_python(const std::string& libraries) {
+  return find_what_is_missing(libraries);
 }
 
 }  // namespace llmctl::test
