@@ -14,7 +14,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from generator import classify, docs_en, instructions, qa_en, qa_zh, tales_zh, translation  # noqa: E402
+from generator import classify, docs_en, entities, instructions, qa_en, qa_zh, tales_zh, translation  # noqa: E402
 from generator import quiz as quizzes  # noqa: E402
 from generator.core import Grammar  # noqa: E402
 
@@ -117,6 +117,14 @@ def build(seed):
     g, seen = Grammar(f"{seed}/translation"), set()
     for part, count in (("train", 3000), ("valid", 200)):
         files[f"translation/en-zh-{part}.tsv"] = "en\tzh\n" + "".join(f"{e}\t{z}\n" for e, z in translation.pairs(g, count, seen))
+    seen = {"en": set(), "zh": set()}
+    # Validation has names that training has not.
+    for part, count, held in (("train", 1500, 0.0), ("valid", 200, 0.3)):
+        g = Grammar(f"{seed}/entities/{part}")
+        files[f"entities/en-{part}.conll"] = entities.conll(g, count, held, seen["en"])
+        files[f"entities/zh-{part}.jsonl"] = jsonl(entities.spans(entities.sentences_zh(g, count, held, seen["zh"])))
+        g = Grammar(f"{seed}/segmentation/{part}")
+        files[f"segmentation/zh-{part}.txt"] = entities.segmented(entities.sentences_zh(g, count, held, seen["zh"]))
     files["instructions/dialogues.jsonl"] = jsonl(instructions.dialogues(Grammar(f"{seed}/dialogues"), 500))
     return files
 

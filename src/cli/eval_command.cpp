@@ -11,6 +11,7 @@
 #include "report/table.h"
 #include "runs/evaluation.h"
 #include "runs/sections.h"
+#include "tasks/task.h"
 
 namespace llmctl {
 
@@ -141,11 +142,7 @@ void add_eval_command(CommandContext context) {
       ->add_option("-m,--model", options->model,
                    "Model, checkpoint or run directory (model.init_from)")
       ->option_text("DIR");
-  command
-      ->add_option(
-          "--task", options->task,
-          "causal_lm, masked_lm, extractive_qa, sequence_classification or text_generation (type)")
-      ->option_text("TYPE");
+  command->add_option("--task", options->task, join(task_types()) + " (type)")->option_text("TYPE");
   command
       ->add_option("--data", options->data,
                    "Text or labelled files; default: the run's held-out data (data)")

@@ -76,10 +76,11 @@ struct TrainingConfig {
     visit("lora", self.lora, "Low-rank adaptation of model.init_from, with PEFT's keys.");
     visit("tokenizer", self.tokenizer, "The tokenizer.");
     visit("data", self.data, "What is learnt from.");
-    visit("task", self.task,
-          "What is learnt: type causal_lm or masked_lm (of raw text; the section may be called "
-          "objective), extractive_qa, sequence_classification or text_generation, and its options.",
-          Kinds{"object"});
+    visit(
+        "task", self.task,
+        "What is learnt: its type, causal_lm or masked_lm (of raw text; the section may be called "
+        "objective) or one of those on labelled files below, and its options.",
+        Kinds{"object"});
     visit("optim", self.optim, "Optimiser and learning rate.");
     visit("train", self.train, "Length, batch and device.");
     visit("eval", self.eval, "When to validate.", Change::kFree);

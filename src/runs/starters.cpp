@@ -83,7 +83,9 @@ const std::map<std::string, LabelledTask>& labelled_tasks() {
       {"extractive_qa", {"my-encoder", "my-qa", "data/qa/*-train.json", "data/qa/*-valid.json"}},
       {"sequence_classification",
        {"my-encoder", "my-classifier", "data/classification/sentiment-train.jsonl",
-        "data/classification/sentiment-valid.jsonl"}}};
+        "data/classification/sentiment-valid.jsonl"}},
+      {"token_classification",
+       {"my-encoder", "my-entities", "data/entities/*-train.*", "data/entities/*-valid.*"}}};
   return tasks;
 }
 
@@ -114,7 +116,9 @@ std::string eval_starter(const std::string& kind) {
   if (const auto found = labelled_tasks().find(type); found != labelled_tasks().end()) {
     run = found->second.run;
     data = found->second.valid;
-    bound = type == "sequence_classification" ? R"("accuracy": 50)" : R"("exact_match": 50)";
+    bound = type == "sequence_classification" ? R"("accuracy": 50)"
+            : type == "token_classification"  ? R"("f1": 50)"
+                                              : R"("exact_match": 50)";
   } else {
     run = type == "masked_lm" ? "my-encoder" : "my-model";
     data = "data/corpus/en.txt";

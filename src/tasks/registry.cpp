@@ -11,6 +11,7 @@
 #include "tasks/task.h"
 #include "tasks/text_answers.h"
 #include "tasks/text_generation.h"
+#include "tasks/token_classification.h"
 
 namespace llmctl {
 namespace {
@@ -23,6 +24,8 @@ std::vector<TaskKind>& kinds() {
       task_kind<ExtractiveQaConfig>(HeadKind::kSpan, false, make_extractive_qa),
       task_kind<SequenceClassificationConfig>(HeadKind::kSequenceClassification, false,
                                               make_sequence_classification),
+      task_kind<TokenClassificationConfig>(HeadKind::kTokenClassification, false,
+                                           make_token_classification),
       task_kind<TextGenerationConfig>(HeadKind::kCausalLm, false, make_text_generation),
   };
   return list;

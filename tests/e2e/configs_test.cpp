@@ -40,7 +40,9 @@ TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
     SCOPED_TRACE(file);
     const bool masked =
         file.find("masked") != std::string::npos || file.find("bert") != std::string::npos ||
-        file.find("qa") != std::string::npos || file.find("classification") != std::string::npos;
+        file.find("qa") != std::string::npos || file.find("classification") != std::string::npos ||
+        file.find("entities") != std::string::npos ||
+        file.find("segmentation") != std::string::npos;
     bench.run({"config", "validate", command, "-c", file});
     bench.run({"config", "show", command, "-c", file});
     std::vector<std::string> arguments = {command, "-c", file, "--dry-run"};

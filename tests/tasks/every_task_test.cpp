@@ -44,6 +44,9 @@ const std::map<std::string, Example>& examples() {
       {"sequence_classification",
        {"a.csv", "text,label\ngood day,1\nbad day,0\ngood night,1\nbad night,0\n",
         ByteTokenizer::Kind::kMasked, Json{{"text", "a good day"}}, kPrediction}},
+      {"token_classification",
+       {"a.conll", "Ann B-PER\nran O\n\nBob B-PER\nLee I-PER\n\nran O\n",
+        ByteTokenizer::Kind::kMasked, Json{{"text", "Ann ran"}}, kPrediction}},
       {"text_generation",
        {"a.jsonl",
         "{\"prompt\": \"a\", \"answer\": \"b\"}\n{\"prompt\": \"c\", \"answer\": \"d\"}\n"

@@ -17,8 +17,12 @@ std::unique_ptr<Task> make(const std::string& text) {
 }
 
 TEST(TaskRegistry, MakesEachType) {
-  const std::vector<std::string> types = {"causal_lm", "masked_lm", "extractive_qa",
-                                          "sequence_classification", "text_generation"};
+  const std::vector<std::string> types = {"causal_lm",
+                                          "masked_lm",
+                                          "extractive_qa",
+                                          "sequence_classification",
+                                          "token_classification",
+                                          "text_generation"};
   EXPECT_EQ(task_types(), types);
   for (const TaskKind& kind : task_kinds()) {
     const auto task = make("{\"type\": \"" + kind.type + "\"}");
@@ -33,15 +37,17 @@ TEST(TaskRegistry, MakesEachType) {
 
 TEST(TaskRegistry, TheTaskOfAModel) {
   test::FakeModel causal(258, HeadKind::kCausalLm), masked(258, HeadKind::kMaskedLm),
-      span(258, HeadKind::kSpan, 2), tokens(258, HeadKind::kTokenClassification, 2);
+      span(258, HeadKind::kSpan, 2), tokens(258, HeadKind::kTokenClassification, 2),
+      bare(258, HeadKind::kNone);
   EXPECT_EQ(task_of(causal), "causal_lm");
   EXPECT_EQ(task_of(masked), "masked_lm");
   EXPECT_EQ(task_of(span), "extractive_qa");
-  EXPECT_EQ(task_of(tokens), "");
+  EXPECT_EQ(task_of(tokens), "token_classification");
+  EXPECT_EQ(task_of(bare), "");
   causal.config()["task_specific_params"]["text_generation"] = {{"template", "{prompt}"}};
   EXPECT_EQ(task_of(causal), "text_generation") << "what its configuration describes";
   test::expect_error(ErrorCode::kUsage, {"gives no answers"},
-                     [&] { make_responder(tokens, std::make_shared<test::ByteTokenizer>(), {}); });
+                     [&] { make_responder(bare, std::make_shared<test::ByteTokenizer>(), {}); });
 }
 
 TEST(TaskRegistry, Errors) {

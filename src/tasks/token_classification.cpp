@@ -1,0 +1,532 @@
+#include "tasks/token_classification.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "base/utf8.h"
+#include "models/labels.h"
+#include "tasks/bucketed_source.h"
+#include "tasks/predictions.h"
+#include "tasks/record_names.h"
+#include "tasks/records.h"
+#include "tasks/tag_rows.h"
+#include "tasks/tagged_texts.h"
+#include "text/chinese_words.h"
+
+namespace llmctl {
+namespace {
+
+constexpr std::size_t kSamples = 4, kShownBadRows = 10;
+using Labels = std::vector<std::vector<std::int64_t>>;  // [text][unit]
+
+std::string_view part_of(std::string_view text, const Entity& entity) {
+  return text.substr(entity.begin, entity.end - entity.begin);
+}
+
+/// "Ann (PER), Oakford (LOC)", or the words of a segmentation.
+std::string spans_line(std::string_view text, std::span<const Entity> entities) {
+  std::vector<std::string> parts;
+  bool typed = false;
+  for (const Entity& entity : entities) {
+    typed = typed || entity.type != kUntyped;
+    parts.push_back(entity.type == kUntyped
+                        ? std::string(part_of(text, entity))
+                        : concat(part_of(text, entity), " (", entity.type, ")"));
+  }
+  if (parts.empty()) return "nothing";
+  return join(parts, typed ? ", " : " ");
+}
+
+std::string sample_line(const TaggedText& text, std::span<const Entity> predicted) {
+  return concat(text.text, " → ", spans_line(text.text, predicted), "   [",
+                spans_line(text.text, text.entities), "]");
+}
+
+std::vector<Entity> entities_alone(std::span<const PredictedEntity> predicted) {
+  std::vector<Entity> entities;
+  for (const PredictedEntity& one : predicted) entities.push_back(one.entity);
+  return entities;
+}
+
+/// Spans in code points of a text, with what they say.
+std::vector<LabelledSpan> spans_of(std::string_view text,
+                                   std::span<const PredictedEntity> predicted) {
+  std::vector<LabelledSpan> spans;
+  std::size_t byte = 0, characters = 0;
+  const auto characters_before = [&](std::size_t offset) {
+    characters += count_code_points(text.substr(byte, offset - byte));
+    byte = offset;
+    return characters;
+  };
+  for (const auto& [entity, probability] : predicted) {
+    LabelledSpan span{std::string(part_of(text, entity)), entity.type, 0, 0, probability};
+    span.begin = characters_before(entity.begin);
+    span.end = characters_before(entity.end);
+    spans.push_back(std::move(span));
+  }
+  return spans;
+}
+
+Json spans_json(std::span<const LabelledSpan> spans) {
+  Json list = Json::array();
+  for (const LabelledSpan& span : spans) {
+    Json one = {{"text", span.text}};
+    if (span.type != kUntyped) one["label"] = span.type;
+    one["start"] = span.begin;
+    one["end"] = span.end;
+    one["probability"] = span.probability;
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
+/// The tags of a model's classes, by id. kData for classes that are none.
+std::vector<std::string> model_tags(const Model& model) {
+  const JsonDocument document{model.config(), {}};
+  std::vector<std::string> tags;
+  for (const std::string& name :
+       read_labels(ConfigNode(&document.value, "config.json", &document, ErrorCode::kData))) {
+    std::optional<std::string> tag = normal_tag(name);
+    require(tag.has_value(), ErrorCode::kData, "config.json: id2label: the class '", name,
+            "' is no tag of entities (O, or B-, I-, E- or S- with a type behind it)");
+    tags.push_back(std::move(*tag));
+  }
+  require(std::ssize(tags) == model.facts().labels, ErrorCode::kData,
+          "config.json: id2label names ", tags.size(), " classes, the model has ",
+          model.facts().labels);
+  return tags;
+}
+
+/// The types that some tags have.
+std::vector<std::string> types_of_tags(std::span<const std::string> tags) {
+  std::set<std::string> types;
+  for (const std::string& tag : tags)
+    for (const Entity& entity : entities_of(std::vector{tag})) types.insert(entity.type);
+  return {types.begin(), types.end()};
+}
+
+class TokenClassification : public Task {
+ public:
+  TokenClassification(const TokenClassificationConfig& config,
+                      std::shared_ptr<const Tokenizer> tokenizer)
+      : config_(config), tokenizer_(std::move(tokenizer)) {}
+
+  const std::string& type() const override { return config_.type; }
+  HeadKind head() const override { return HeadKind::kTokenClassification; }
+  std::vector<std::string> labels() const override { return names_; }
+  std::vector<ScoreKind> validation_scores() const override {
+    std::vector<ScoreKind> kinds = EntityTotals::kinds(false);
+    kinds.push_back(loss_kind(kLossName));
+    return kinds;
+  }
+  std::vector<ScoreKind> evaluation_scores() const override { return EntityTotals::kinds(true); }
+  std::string baseline_rule() const override {
+    return config_.format == "segmented" ? "ICU words" : "";
+  }
+  std::string best_score() const override { return "f1"; }
+
+  void read(const TaskData& data) override;
+  std::unique_ptr<Source> source(const Batching& batching) const override;
+  std::unique_ptr<Loss> loss(Model& model) const override {
+    return std::make_unique<TagLoss>(model);
+  }
+  std::unique_ptr<Validator> validator(Model& model, std::int64_t batch_size,
+                                       World& world) const override;
+  TaskEvaluation evaluate(Model& model, const TaskData& data,
+                          const EvaluateOptions& options) const override;
+  TaskEvaluation score(const std::filesystem::path& predictions,
+                       const std::vector<std::filesystem::path>& references) const override;
+  std::unique_ptr<Responder> responder(Model& model, const AnswerOptions& options) const override;
+
+ private:
+  TaggedTexts read_files(const std::vector<std::filesystem::path>& files) const;
+  TagRows rows_of(const std::vector<TaggedText>& texts, std::int64_t sequence_length) const {
+    return {texts, *tokenizer_, {sequence_length, config_.stride}};
+  }
+  /// Ids of the units' tags; kIgnoreLabel for tags without one.
+  Labels labels_of(const std::vector<TaggedText>& texts, const TagRows& rows) const;
+  void name_tags(const TaggedTexts& train);
+  void add_baseline(const std::vector<TaggedText>& texts, TaskEvaluation& evaluation) const;
+
+  TokenClassificationConfig config_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  TagScheme scheme_ = TagScheme::kBio;
+  std::vector<std::string> names_;
+  std::vector<TaggedText> train_, valid_;
+  std::unique_ptr<TagRows> train_rows_, valid_rows_;
+  Labels train_labels_, valid_labels_;
+  std::vector<std::int64_t> rows_;  // windows of one epoch
+};
+
+TaggedTexts TokenClassification::read_files(const std::vector<std::filesystem::path>& files) const {
+  TaggedTexts all;
+  for (std::size_t i = 0; i < files.size(); ++i) read_tagged_texts(files[i], i, config_, all);
+  if (all.bad.empty()) return all;
+  for (std::size_t i = 1; i < std::min(all.bad.size(), kShownBadRows); ++i) log_error(all.bad[i]);
+  fail(ErrorCode::kData, all.bad[0],
+       all.bad.size() > 1 ? concat(" (one of ", all.bad.size(), " bad rows)") : "");
+}
+
+void TokenClassification::name_tags(const TaggedTexts& train) {
+  const bool labelled_bioes =
+      std::any_of(config_.labels.begin(), config_.labels.end(), [](const std::string& label) {
+        const auto tag = normal_tag(label);
+        return tag && (tag->front() == 'E' || tag->front() == 'S');
+      });
+  const bool as_data = config_.labels.empty() ? train.bioes : labelled_bioes;
+  const bool bioes = config_.scheme == "bioes" || (config_.scheme == "auto" && as_data);
+  scheme_ = bioes ? TagScheme::kBioes : TagScheme::kBio;
+  std::set<std::string> types;
+  bool outside = false;
+  for (const TaggedText& text : train.texts) {
+    std::size_t inside = 0;
+    for (const Entity& entity : text.entities) {
+      types.insert(entity.type);
+      for (const ByteSpan& word : text.words)
+        inside += word.begin >= entity.begin && word.end <= entity.end ? 1 : 0;
+    }
+    outside = outside || inside < text.words.size();
+  }
+  require(!types.empty(), ErrorCode::kData, "data.train: no text has a labelled span");
+  names_ = config_.labels.empty()
+               ? tags_of_types(std::vector(types.begin(), types.end()), scheme_, outside)
+               : config_.labels;
+}
+
+Labels TokenClassification::labels_of(const std::vector<TaggedText>& texts,
+                                      const TagRows& rows) const {
+  Labels labels(texts.size());
+  std::set<std::string> unknown;
+  std::size_t entities = 0, exact = 0;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const UnitEntities own = entities_in_units(texts[i].entities, rows.units(i));
+    entities += texts[i].entities.size();
+    exact += own.exact;
+    for (const std::string& tag : tags_of(own.entities, rows.units(i).spans.size(), scheme_)) {
+      const auto found = std::find_if(names_.begin(), names_.end(), [&](const std::string& name) {
+        return normal_tag(name) == tag;
+      });
+      if (found == names_.end()) unknown.insert(tag);
+      labels[i].push_back(found == names_.end() ? kIgnoreLabel : found - names_.begin());
+    }
+  }
+  if (exact < entities) {
+    log_warning("token classification: ", entities - exact, " of ", entities,
+                " spans begin or end inside a token, and are learnt as the tokens that they touch");
+  }
+  if (!unknown.empty()) {
+    log_warning("token classification: the tags ", join(unknown),
+                " are none that the model learns (", join(names_), "); they count as missed");
+  }
+  return labels;
+}
+
+std::vector<bool> held_out_texts(const std::vector<TaggedText>& texts, HeldOutShare share) {
+  std::vector<std::string_view> units;
+  for (const TaggedText& text : texts) units.push_back(text.text);
+  return held_out(units, share);
+}
+
+void TokenClassification::read(const TaskData& files) {
+  const std::vector<std::filesystem::path> train_files = files.train_files();
+  const std::vector<double> weights = files.train_weights();
+  TaggedTexts train = read_files(train_files), valid = read_files(files.valid);
+  if (files.valid.empty()) {
+    const std::vector<bool> out = held_out_texts(train.texts, files.held_out);
+    valid.texts = flagged(train.texts, out, true);
+    train.texts = flagged(train.texts, out, false);
+  }
+  require(!train.texts.empty(), ErrorCode::kData,
+          train_files.empty() ? "data.train" : train_files[0].string(), ": no text to train on");
+  name_tags(train);
+  train_ = std::move(train.texts);
+  valid_ = std::move(valid.texts);
+  train_rows_ = std::make_unique<TagRows>(rows_of(train_, files.sequence_length));
+  valid_rows_ = std::make_unique<TagRows>(rows_of(valid_, files.sequence_length));
+  train_labels_ = labels_of(train_, *train_rows_);
+  valid_labels_ = labels_of(valid_, *valid_rows_);
+  rows_.clear();
+  for (std::size_t r = 0; r < train_rows_->rows().size(); ++r) {
+    const TaggedText& text = train_[train_rows_->rows()[r].text];
+    rows_.insert(rows_.end(), static_cast<std::size_t>(passes(text.text, weights[text.file])),
+                 static_cast<std::int64_t>(r));
+  }
+  log_info("token classification: ", train_.size(), " texts in ", train_rows_->rows().size(),
+           " windows to train on, ", valid_.size(), " held out, ", names_.size(), " tags in ",
+           tag_scheme_name(scheme_));
+}
+
+std::unique_ptr<Source> TokenClassification::source(const Batching& batching) const {
+  Sha256 digest, content;
+  const auto add = [&](const void* data, std::size_t size) {
+    digest.update(data, size);
+    content.update(data, size);
+  };
+  for (const TagRow& row : train_rows_->rows()) {
+    const std::vector<TokenId> ids = train_rows_->ids(row, nullptr);
+    const std::uint64_t head[] = {ids.size(), row.first, row.last};
+    add(head, sizeof head);
+    add(ids.data(), ids.size() * sizeof(TokenId));
+    const auto& labels = train_labels_[row.text];
+    add(labels.data() + row.first, (row.last - row.first) * sizeof labels[0]);
+  }
+  digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
+  return std::make_unique<BucketedSource>(
+      rows_, train_rows_->lengths(), batching,
+      [this](std::span<const std::int64_t> rows) {
+        return train_rows_->batch(rows, train_labels_);
+      },
+      BucketedSource::Fingerprints{digest.hex(), content.hex()});
+}
+
+/// Held-out texts with their windows, the ids of their tags, and the names of all tags.
+struct HeldOutTags {
+  const std::vector<TaggedText>& texts;
+  const TagRows& rows;
+  const Labels& labels;
+  const std::vector<std::string>& names;
+};
+
+class TagValidator : public Validator {
+ public:
+  TagValidator(Model& model, const HeldOutTags& held, std::int64_t batch_size, World& world)
+      : model_(model), held_(held), batch_size_(batch_size), world_(world) {
+    // Every process counts the same types, in the same order.
+    std::set<std::string> types;
+    for (const std::string& name : held.names) tags_.push_back(normal_tag(name).value_or(name));
+    for (const std::string& type : types_of_tags(tags_)) types.insert(type);
+    for (const TaggedText& text : held.texts)
+      for (const Entity& entity : text.entities) types.insert(entity.type);
+    types_.assign(types.begin(), types.end());
+  }
+
+  ValidationResult validate(const Context& context) override {
+    const TagPredictions predictions =
+        predict_tags(model_, held_.rows, held_.labels, batch_size_, context, world_);
+    EntityTotals totals(types_);
+    ValidationResult result;
+    for (std::size_t i = static_cast<std::size_t>(world_.rank()); i < held_.texts.size();
+         i += static_cast<std::size_t>(world_.size())) {
+      const std::vector<Entity> predicted =
+          entities_alone(predicted_entities(predictions.texts[i], held_.rows.units(i), tags_));
+      totals.add(held_.texts[i].entities, predicted);
+      if (result.samples.size() < kSamples)
+        result.samples.push_back(sample_line(held_.texts[i], predicted));
+    }
+    double loss[] = {predictions.loss, predictions.labelled};
+    world_.sum(totals.numbers());
+    world_.sum(loss);
+    result.scores = totals.scores(false);
+    result.scores.add(loss_score(kLossName, loss[0] / std::max(loss[1], 1.0), loss[1]));
+    return result;
+  }
+
+ private:
+  Model& model_;
+  const HeldOutTags held_;
+  std::int64_t batch_size_;
+  World& world_;
+  std::vector<std::string> tags_, types_;
+};
+
+std::unique_ptr<Validator> TokenClassification::validator(Model& model, std::int64_t batch_size,
+                                                          World& world) const {
+  if (valid_.empty()) return nullptr;
+  const HeldOutTags held = {valid_, *valid_rows_, valid_labels_, names_};
+  return std::make_unique<TagValidator>(model, held, batch_size, world);
+}
+
+/// The predictions of some texts, whose labels are not looked at.
+std::vector<std::vector<PredictedEntity>> predict(Model& model, const TagRows& rows,
+                                                  std::int64_t batch_size, const Context& context) {
+  Labels none(rows.texts());
+  for (std::size_t i = 0; i < rows.texts(); ++i)
+    none[i].assign(rows.units(i).spans.size(), kIgnoreLabel);
+  const TagPredictions predictions =
+      predict_tags(model, rows, none, batch_size, context, *make_local_world());
+  const std::vector<std::string> names = model_tags(model);
+  std::vector<std::vector<PredictedEntity>> entities;
+  for (std::size_t i = 0; i < rows.texts(); ++i)
+    entities.push_back(predicted_entities(predictions.texts[i], rows.units(i), names));
+  return entities;
+}
+
+/// The words that ICU's dictionary cuts, beside those of a segmentation.
+void TokenClassification::add_baseline(const std::vector<TaggedText>& texts,
+                                       TaskEvaluation& evaluation) const {
+  if (baseline_rule().empty()) return;
+  EntityTotals totals;
+  try {
+    const ChineseWords words;
+    for (const TaggedText& text : texts) {
+      std::vector<Entity> cut;
+      for (const ByteSpan& word : words.split(text.text))
+        cut.push_back({kUntyped, word.begin, word.end});
+      totals.add(text.entities, cut);
+    }
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kConfig) throw;
+    evaluation.notes.push_back(concat("no scores of ", baseline_rule(), ": ", error.what()));
+    return;
+  }
+  evaluation.baselines.push_back({baseline_rule(), totals.scores(true)});
+}
+
+TaskEvaluation TokenClassification::evaluate(Model& model, const TaskData& data,
+                                             const EvaluateOptions& options) const {
+  std::vector<TaggedText> texts = read_files(data.scored_files()).texts;
+  if (data.valid.empty()) texts = flagged(texts, held_out_texts(texts, data.held_out), true);
+  require(!texts.empty(), ErrorCode::kData, "token classification: no text to score");
+  const TagRows rows = rows_of(texts, model_length(model, data.sequence_length));
+  const auto predicted = predict(model, rows, options.batch_size, options.context);
+  TaskEvaluation evaluation;
+  EntityTotals totals;
+  const std::size_t every = std::max<std::size_t>(1, texts.size() / kSamples);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::vector<Entity> entities = entities_alone(predicted[i]);
+    totals.add(texts[i].entities, entities);
+    evaluation.predictions.push_back(
+        {{"id", texts[i].id}, {kPrediction, spans_json(spans_of(texts[i].text, predicted[i]))}});
+    if (i % every == 0 && evaluation.samples.size() < kSamples)
+      evaluation.samples.push_back(sample_line(texts[i], entities));
+  }
+  evaluation.scores = totals.scores(true);
+  add_baseline(texts, evaluation);
+  return evaluation;
+}
+
+/// What a record of a predictions file says of a text: spans, or a tag for each word.
+std::vector<Entity> given_entities(const Prediction& prediction, const TaggedText& text) {
+  const Json& value = prediction.value;
+  const bool tags = value.is_array() && !value.empty() && value.front().is_string();
+  try {
+    if (!tags) return read_spans(value, text.text, false);
+    TagSequence sequence;
+    for (const Json& tag : value) {
+      const auto normal = tag.is_string() ? normal_tag(tag.get<std::string>()) : std::nullopt;
+      require(normal.has_value(), ErrorCode::kData, "no tag: ", dump_json(tag));
+      sequence.push_back(*normal);
+    }
+    require(sequence.size() == text.words.size(), ErrorCode::kData, sequence.size(),
+            " tags for a text of ", text.words.size(), " words");
+    std::vector<Entity> entities;
+    for (const Entity& entity : entities_of(sequence)) {
+      entities.push_back(
+          {entity.type, text.words[entity.begin].begin, text.words[entity.end - 1].end});
+    }
+    return entities;
+  } catch (const Error& error) {
+    fail(error.code(), prediction.place, ": ", error.what());
+  }
+}
+
+TaskEvaluation TokenClassification::score(
+    const std::filesystem::path& predictions,
+    const std::vector<std::filesystem::path>& references) const {
+  const std::vector<TaggedText> texts = read_files(references).texts;
+  std::vector<std::string> ids;
+  for (const TaggedText& text : texts) ids.push_back(id_text(text.id));
+  const std::vector<Prediction> given =
+      match_predictions(read_predictions(predictions), ids, predictions);
+  TaskEvaluation evaluation;
+  EntityTotals totals;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    totals.add(texts[i].entities, given_entities(given[i], texts[i]));
+    evaluation.predictions.push_back({{"id", texts[i].id}, {kPrediction, given[i].value}});
+  }
+  evaluation.scores = totals.scores(true);
+  add_baseline(texts, evaluation);
+  return evaluation;
+}
+
+class SpansResponder : public Responder {
+ public:
+  SpansResponder(const TokenClassificationConfig& config,
+                 std::shared_ptr<const Tokenizer> tokenizer, Model& model,
+                 const AnswerOptions& options)
+      : config_(config),
+        tokenizer_(std::move(tokenizer)),
+        model_(model),
+        rows_{model_length(model, options.sequence_length > 0 ? options.sequence_length
+                                                              : model.facts().max_positions),
+              config.stride},
+        batch_size_(options.batch_size),
+        context_(options.context) {}
+
+  Json input_of(const std::string& text) const override { return {{"text", text}}; }
+  void check(std::span<const AnswerInput> inputs) const override {
+    texts_of(inputs);
+    model_tags(model_);
+  }
+
+  AnswerList answer(std::span<const AnswerInput> inputs, std::size_t,
+                    const AnswerEvents&) override {
+    const std::vector<TaggedText> texts = texts_of(inputs);
+    const TagRows rows(texts, *tokenizer_, rows_);
+    const auto predicted = predict(model_, rows, batch_size_, context_);
+    AnswerList answers;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      std::optional<std::string> joined;
+      if (texts[i].from_words) joined = texts[i].text;
+      answers.push_back(
+          std::make_unique<SpansAnswer>(spans_of(texts[i].text, predicted[i]), std::move(joined)));
+    }
+    return answers;
+  }
+
+  Json settings() const override {
+    return {{"sequence_length", rows_.sequence_length}, {"stride", rows_.stride}};
+  }
+  std::int64_t batch_size() const override { return batch_size_; }
+
+ private:
+  std::vector<TaggedText> texts_of(std::span<const AnswerInput> inputs) const {
+    std::vector<TaggedText> texts;
+    for (const AnswerInput& input : inputs) texts.push_back(read_tagged_input(input, config_));
+    return texts;
+  }
+
+  TokenClassificationConfig config_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  Model& model_;
+  TagRowOptions rows_;
+  std::int64_t batch_size_;
+  Context context_;
+};
+
+std::unique_ptr<Responder> TokenClassification::responder(Model& model,
+                                                          const AnswerOptions& options) const {
+  return std::make_unique<SpansResponder>(config_, tokenizer_, model, options);
+}
+
+}  // namespace
+
+Json SpansAnswer::record() const {
+  Json record = {{kPrediction, spans_json(spans_)}};
+  if (joined_) record["text"] = *joined_;
+  return record;
+}
+
+std::string SpansAnswer::text() const {
+  std::vector<std::string> lines;
+  bool typed = false;
+  for (const LabelledSpan& span : spans_) {
+    typed = typed || span.type != kUntyped;
+    lines.push_back(span.type == kUntyped
+                        ? span.text
+                        : concat(span.text, "  ", span.type, "  ", span.begin, "-", span.end, " ",
+                                 format_percent(span.probability)));
+  }
+  return lines.empty() ? "(no span)" : join(lines, typed ? "\n" : " ");
+}
+
+std::unique_ptr<Task> make_token_classification(const TokenClassificationConfig& config,
+                                                std::shared_ptr<const Tokenizer> tokenizer) {
+  return std::make_unique<TokenClassification>(config, std::move(tokenizer));
+}
+
+}  // namespace llmctl
