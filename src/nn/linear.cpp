@@ -11,25 +11,31 @@ namespace llmctl {
 
 namespace {
 
-at::Tensor through(const LowRank& maps, const at::Tensor& x, const Context& context) {
-  const at::Tensor inner = linear(dropout(x, maps.dropout, context), maps.a, {}, context.compute);
-  return linear(inner, maps.b, {}, context.compute) * maps.scale;
+/// By the products that the layer itself takes, so that a row does not depend on the rows beside it
+/// where the layer's do not.
+at::Tensor through(const LowRank& maps, const Linear& layer, const at::Tensor& x,
+                   const Context& context) {
+  const bool stored = layer.multiplies_stored(x, context);
+  const auto product = [&](const at::Tensor& rows, const at::Tensor& map) {
+    return stored ? multiply(rows, dense_weight(map)) : linear(rows, map, {}, context.compute);
+  };
+  return product(product(dropout(x, maps.dropout, context), maps.a), maps.b) * maps.scale;
 }
 
 /// What a layer's low-rank maps add to y.
 at::Tensor add_low_rank(const Linear& layer, at::Tensor y, const at::Tensor& x,
                         const Context& context) {
-  if (layer.low_rank) y = y + through(*layer.low_rank, x, context);
+  if (layer.low_rank) y = y + through(*layer.low_rank, layer, x, context);
   if (!layer.adapters) return y;
   const auto& [selection, all] = *layer.adapters;
   for (const AdapterUse& use : selection->uses) {
     if (use.adapter >= all.size() || !all[use.adapter]) continue;
     const LowRank& maps = *all[use.adapter];
     if (use.tokens.defined()) {
-      const at::Tensor own = through(maps, x.index_select(-2, use.tokens), context);
+      const at::Tensor own = through(maps, layer, x.index_select(-2, use.tokens), context);
       y = y.index_add(-2, use.tokens, (own * use.scale).to(y.scalar_type()));
     } else {
-      y = y + through(maps, x, context) * use.scale;
+      y = y + through(maps, layer, x, context) * use.scale;
     }
   }
   return y;
