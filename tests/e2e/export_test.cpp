@@ -88,6 +88,12 @@ TEST(Export, QuantisesMatricesAndSaysSo) {
     words.insert(words.begin(), {"generate", "-p", "a b c", "-n", "12", "--json", "-m"});
     return bench.run(words).out;
   };
+  bench.write("held-out.txt", "a b c a b c d e f a b c\n");
+  const auto scored = [&](std::vector<std::string> words) {
+    words.insert(words.begin(),
+                 {"eval", "--task", "causal_lm", "--data", "held-out.txt", "--json", "-m"});
+    return json::parse(bench.run(words).out)["scores"];
+  };
   for (const std::string form : {"int8", "int4"}) {
     const json report = json::parse(
         bench.run({"export", "--json", "-m", "dense", "-o", form, "--quantize", form}).out);
@@ -105,6 +111,8 @@ TEST(Export, QuantisesMatricesAndSaysSo) {
               0.5 * static_cast<double>(fs::file_size(bench / "dense/model.safetensors")));
     // As the same quantised in memory.
     EXPECT_EQ(generated({form}), generated({"dense", "--quantize", form}));
+    EXPECT_EQ(scored({form}), scored({"dense", "--quantize", form}));
+    EXPECT_NE(scored({form}), scored({"dense"}));
     // Copied as it is; made otherwise or trained never.
     bench.run({"export", "-m", form, "-o", form + "-again"});
     EXPECT_EQ(slurp(bench / (form + "-again/model.safetensors")),
