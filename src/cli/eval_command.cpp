@@ -19,10 +19,10 @@ namespace {
 
 struct EvalOptions {
   ConfigOptions config;
-  std::string model, task, predictions, save_predictions, output, device, precision, quantize;
+  std::string model, task, predictions, save_predictions, output, page, device, precision, quantize;
   std::vector<std::string> data, references, baselines, bounds, train;
   std::optional<std::int64_t> batch_size, sequence_length;
-  bool pseudo_perplexity = false, overwrite = false;
+  bool pseudo_perplexity = false, overwrite = false, skip_bad = false;
 };
 
 std::string evaluation_text(const EvaluationReport& report) {
@@ -47,7 +47,15 @@ std::string evaluation_text(const EvaluationReport& report) {
   }
   std::string text;
   if (!report.model.empty()) text += report.model + "\n";
-  return text + text_table(columns, rows);
+  text += text_table(columns, rows);
+  for (const auto& entry : report.entries) {
+    for (const EvaluationTable& table : entry.tables) {
+      if (table.rows.empty()) continue;
+      text +=
+          concat("\n", entry.name, ": ", table.title, "\n", text_table(table.columns, table.rows));
+    }
+  }
+  return text;
 }
 
 /// Flags as one entry of `tasks`; empty when none was given.
@@ -61,6 +69,7 @@ Json entry_of(const EvalOptions& options) {
   if (options.sequence_length) entry["sequence_length"] = *options.sequence_length;
   if (!options.train.empty()) entry["train"] = options.train;
   if (options.pseudo_perplexity) entry["pseudo_perplexity"] = true;
+  if (options.skip_bad) entry["skip_bad"] = true;
   return entry;
 }
 
@@ -87,6 +96,7 @@ int run_eval(const CommonOptions& common, EvalOptions options) {
   ConfigOptions& config = options.config;
   if (!options.model.empty()) set_string(config, "model.init_from", options.model);
   if (!options.output.empty()) set_string(config, "output.file", options.output);
+  if (!options.page.empty()) set_string(config, "page", options.page);
   if (!options.device.empty()) set_string(config, "compute.device", options.device);
   if (!options.precision.empty()) set_string(config, "compute.precision", options.precision);
   if (!options.quantize.empty()) set_string(config, "compute.quantize", options.quantize);
@@ -168,6 +178,8 @@ void add_eval_command(CommandContext context) {
       ->option_text("FILE...");
   command->add_flag("--pseudo-perplexity", options->pseudo_perplexity,
                     "Masked LMs: mask each token in turn (pseudo_perplexity)");
+  command->add_flag("--skip-bad", options->skip_bad,
+                    "Leave bad rows of labelled files out, listed and counted (skip_bad)");
   command
       ->add_option(
           "--fail-under", options->bounds,
@@ -177,6 +189,10 @@ void add_eval_command(CommandContext context) {
       ->allow_extra_args(false);
   command->add_option("-o,--output", options->output, "Write the result as JSON too (output.file)")
       ->option_text("FILE");
+  command
+      ->add_option("--html", options->page,
+                   "Write a page with the scores and the tables behind them (page)")
+      ->option_text("FILE.html");
   command->add_flag("--overwrite", options->overwrite, "Replace files of results that are there");
   command->add_option("--batch-size", options->batch_size, "Rows per forward pass (batch_size)")
       ->check(between(1, 100'000))

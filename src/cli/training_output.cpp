@@ -25,6 +25,8 @@ void add_training_options(CLI::App& command, TrainingCommandOptions& options) {
       "--change", options.change,
       "Go on with a run under other values of keys that may change on request (length, "
       "learning rate, batch size, …); llmctl config keys tells which");
+  command.add_flag("--skip-bad", options.skip_bad,
+                   "Leave bad rows of labelled files out, listed and counted (data.skip_bad)");
 }
 
 namespace {
@@ -81,6 +83,7 @@ int run_training_command(const CommonOptions& common, TrainingCommandOptions opt
   if (!options.run_dir.empty()) set_string(config, "run.dir", options.run_dir);
   if (!options.device.empty()) set_string(config, "train.device", options.device);
   if (common.threads > 0) config.sets.push_back(concat("train.threads=", common.threads));
+  if (options.skip_bad) config.sets.push_back("data.skip_bad=true");
   require(!config.files.empty() || !config.sets.empty(), ErrorCode::kUsage,
           "no configuration given: use -c FILE (llmctl config init writes one)");
   const JsonDocument document = load_document(config, options.command);

@@ -11,7 +11,7 @@ namespace llmctl {
 struct TrainingCommandOptions {
   ConfigOptions config;
   std::string command, model, run_dir, device;
-  bool overwrite = false, change = false;
+  bool overwrite = false, change = false, skip_bad = false;
 };
 
 void add_training_options(CLI::App& command, TrainingCommandOptions& options);

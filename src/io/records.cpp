@@ -1,5 +1,6 @@
 // for_each_record: JSON lines, JSON arrays, comma- and tab-separated tables as JSON objects.
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -17,8 +18,24 @@ namespace {
 namespace fs = std::filesystem;
 using RecordUse = std::function<bool(std::uint64_t, const Json&)>;
 
-void read_json_lines(const fs::path& path, const RecordUse& use) {
-  for_each_text_line(path, [&](std::uint64_t number, std::string_view line) {
+/// Where records go, and rows that are none.
+struct Taker {
+  const RecordUse& use;
+  const BadRecord& bad;
+
+  bool operator()(std::uint64_t number, const Json& record) const { return use(number, record); }
+  void refuse(const Error& error) const {
+    if (!bad) throw error;
+    bad(error);
+  }
+};
+
+void read_json_lines(const fs::path& path, const Taker& take) {
+  for_each_checked_line(path, [&](std::uint64_t number, std::string_view line, const Error* bad) {
+    if (bad != nullptr) {
+      take.refuse(*bad);
+      return true;
+    }
     if (is_blank(line)) return true;
     // The parser counts the lines of what it is given; the place in the file is ours to say.
     Json record;
@@ -27,15 +44,20 @@ void read_json_lines(const fs::path& path, const RecordUse& use) {
     } catch (const Error& error) {
       std::string_view what = error.what();
       if (what.starts_with(":1:")) what.remove_prefix(3);
-      fail(error.code(), path, ":", number, ":", what);
+      take.refuse(Error(error.code(), concat(path, ":", number, ":", what)));
+      return true;
     }
-    require(record.is_object(), ErrorCode::kData, path, ":", number,
-            ": expected a JSON object on each line, got ", record.type_name());
-    return use(number, record);
+    if (!record.is_object()) {
+      take.refuse(Error(ErrorCode::kData,
+                        concat(path, ":", number, ": expected a JSON object on each line, got ",
+                               record.type_name())));
+      return true;
+    }
+    return take(number, record);
   });
 }
 
-void read_json_array(const fs::path& path, const RecordUse& use) {
+void read_json_array(const fs::path& path, const Taker& take) {
   std::string text;
   for_each_text_line(path, [&](std::uint64_t, std::string_view line) {
     require(text.size() + line.size() <= kMaxTextUnit, ErrorCode::kData, path, ": larger than ",
@@ -50,7 +72,7 @@ void read_json_array(const fs::path& path, const RecordUse& use) {
       document.is_object() && !document.contains("data") &&
       std::any_of(document.begin(), document.end(), [](const Json& v) { return v.is_string(); });
   if (record_itself) {
-    use(1, document);
+    take(1, document);
     return;
   }
   require(document.is_array() || wrapped, ErrorCode::kData, path,
@@ -58,16 +80,26 @@ void read_json_array(const fs::path& path, const RecordUse& use) {
   std::uint64_t number = 0;
   for (const Json& record : wrapped ? document["data"] : document) {
     ++number;
-    require(record.is_object(), ErrorCode::kData, path, ": element ", number,
-            ": expected an object, got ", record.type_name());
-    if (!use(number, record)) return;
+    if (!record.is_object()) {
+      take.refuse(Error(
+          ErrorCode::kData,
+          concat(path, ": element ", number, ": expected an object, got ", record.type_name())));
+      continue;
+    }
+    if (!take(number, record)) return;
   }
 }
 
 /// Rows of fields become objects under the names of the first row.
 class Table {
  public:
-  Table(const fs::path& path, const RecordUse& use) : path_(path), use_(use) {}
+  Table(const fs::path& path, const Taker& take) : path_(path), take_(take) {}
+
+  /// Takes an error of the current row, or of the header, which is thrown.
+  void refuse(const Error& error) const {
+    if (names_.empty()) throw error;
+    take_.refuse(error);
+  }
 
   bool row(std::uint64_t line, std::vector<std::string> fields) {
     if (names_.empty()) {
@@ -83,25 +115,33 @@ class Table {
       names_ = std::move(fields);
       return true;
     }
-    require(fields.size() == names_.size(), ErrorCode::kData, path_, ":", line, ": ", fields.size(),
-            " fields, expected ", names_.size(), " as in the first row");
+    if (fields.size() != names_.size()) {
+      refuse(Error(ErrorCode::kData,
+                   concat(path_, ":", line, ": ", fields.size(), " fields, expected ",
+                          names_.size(), " as in the first row")));
+      return true;
+    }
     Json record = Json::object();
     for (std::size_t i = index_ ? 1 : 0; i < fields.size(); ++i) {
       record[names_[i]] = std::move(fields[i]);
     }
-    return use_(line, record);
+    return take_(line, record);
   }
 
  private:
   const fs::path& path_;
-  const RecordUse& use_;
+  const Taker& take_;
   std::vector<std::string> names_;
   bool index_ = false;  // the first column is passed over
 };
 
-void read_tsv(const fs::path& path, const RecordUse& use) {
-  Table table(path, use);
-  for_each_text_line(path, [&](std::uint64_t number, std::string_view line) {
+void read_tsv(const fs::path& path, const Taker& take) {
+  Table table(path, take);
+  for_each_checked_line(path, [&](std::uint64_t number, std::string_view line, const Error* bad) {
+    if (bad != nullptr) {
+      table.refuse(*bad);
+      return true;
+    }
     if (line.empty()) return true;
     std::vector<std::string> fields;
     for (std::size_t begin = 0; begin <= line.size();) {
@@ -116,10 +156,12 @@ void read_tsv(const fs::path& path, const RecordUse& use) {
 /// RFC 4180, one line at a time; a quote inside an unquoted field is taken as it is.
 class CsvReader {
  public:
-  CsvReader(const fs::path& path, char separator, const RecordUse& use)
-      : path_(path), separator_(separator), table_(path, use) {}
+  CsvReader(const fs::path& path, char separator, const Taker& take)
+      : path_(path), separator_(separator), table_(path, take) {}
 
-  bool line(std::uint64_t number, std::string_view text) {
+  /// `bad`: what is wrong with the line's bytes, which spoils its row; may be null.
+  bool line(std::uint64_t number, std::string_view text, const Error* bad) {
+    if (bad != nullptr && !spoiled_) spoiled_ = *bad;
     if (quoted_) {
       field_ += '\n';
     } else {
@@ -130,10 +172,18 @@ class CsvReader {
     while (true) {
       if (quoted_) {
         if (!read_quoted(text, at)) return true;  // the field goes on in the next line
-        require(at == text.size() || text[at] == separator_, ErrorCode::kData, path_, ":", number,
-                ": expected ", separator_ == ',' ? "a comma" : "a separator",
-                " after the closing quote, got '", text.substr(at, 1),
-                "'; quotes inside a quoted field are doubled");
+        if (at < text.size() && text[at] != separator_) {
+          // What follows can not be divided; the next line begins a row again.
+          if (!spoiled_) {
+            spoiled_ = Error(ErrorCode::kData,
+                             concat(path_, ":", number, ": expected ",
+                                    separator_ == ',' ? "a comma" : "a separator",
+                                    " after the closing quote, got '", text.substr(at, 1),
+                                    "'; quotes inside a quoted field are doubled"));
+          }
+          field_.clear();
+          return end_row();
+        }
       } else if (at < text.size() && text[at] == '"') {
         quoted_ = true;
         ++at;
@@ -144,7 +194,7 @@ class CsvReader {
         at = end;
       }
       fields_.push_back(std::exchange(field_, {}));
-      if (at == text.size()) return table_.row(begins_at_, std::exchange(fields_, {}));
+      if (at == text.size()) return end_row();
       ++at;  // the separator
     }
   }
@@ -155,6 +205,14 @@ class CsvReader {
   }
 
  private:
+  bool end_row() {
+    std::vector<std::string> fields = std::exchange(fields_, {});
+    const auto spoiled = std::exchange(spoiled_, std::nullopt);
+    if (!spoiled) return table_.row(begins_at_, std::move(fields));
+    table_.refuse(*spoiled);
+    return true;
+  }
+
   /// Takes text up to the closing quote and leaves `at` behind it; false when the line ends first.
   bool read_quoted(std::string_view text, std::size_t& at) {
     while (true) {
@@ -179,6 +237,7 @@ class CsvReader {
   std::uint64_t begins_at_ = 0;  // line of the row
   std::string field_;
   std::vector<std::string> fields_;
+  std::optional<Error> spoiled_;  // what is wrong with the row that is being read
 };
 
 /// Spreadsheets of much of Europe write semicolons, some tools tabs: what the header has that has
@@ -192,22 +251,26 @@ char separator_of(const fs::path& path) {
 
 }  // namespace
 
-void for_each_record_of(const std::string& format, const fs::path& path, const RecordUse& record) {
-  if (format == "jsonl") return read_json_lines(path, record);
-  if (format == "json") return read_json_array(path, record);
-  if (format == "tsv") return read_tsv(path, record);
+void for_each_record_of(const std::string& format, const fs::path& path, const RecordUse& record,
+                        const BadRecord& bad) {
+  const Taker take{record, bad};
+  if (format == "jsonl") return read_json_lines(path, take);
+  if (format == "json") return read_json_array(path, take);
+  if (format == "tsv") return read_tsv(path, take);
   require(format == "csv", ErrorCode::kData, path,
           ": records are read from .jsonl, .json, .csv and .tsv files (.gz, .bz2, .xz, .zst of "
           "them too), not from '",
           text_extension(path), "'");
-  CsvReader reader(path, separator_of(path), record);
-  for_each_text_line(
-      path, [&](std::uint64_t number, std::string_view line) { return reader.line(number, line); });
+  CsvReader reader(path, separator_of(path), take);
+  for_each_checked_line(path,
+                        [&](std::uint64_t number, std::string_view line, const Error* broken) {
+                          return reader.line(number, line, broken);
+                        });
   reader.finish();
 }
 
-void for_each_record(const fs::path& path, const RecordUse& record) {
-  for_each_record_of(text_format(path), path, record);
+void for_each_record(const fs::path& path, const RecordUse& record, const BadRecord& bad) {
+  for_each_record_of(text_format(path), path, record, bad);
 }
 
 }  // namespace llmctl

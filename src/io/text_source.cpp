@@ -91,7 +91,7 @@ void check_utf8(const fs::path& path, const Line& line) {
        " of the line (", hex, ", offset ", line.offset + *bad, "); ", remedy_of(around));
 }
 
-/// The lines of a file, checked.
+/// The lines of a file, in whatever encoding.
 void for_each_line_of(const fs::path& path, const std::function<bool(const Line&)>& use) {
   std::string begun;  // of a line whose end is in a later block
   std::uint64_t number = 0, offset = 0;
@@ -103,7 +103,6 @@ void for_each_line_of(const fs::path& path, const std::function<bool(const Line&
       line.text.remove_prefix(3);
       line.offset = 3;
     }
-    check_utf8(path, line);
     if (line.text.ends_with('\r')) line.text.remove_suffix(1);
     stopped = !use(line);
   };
@@ -174,7 +173,23 @@ std::string text_extension(const fs::path& path) {
 
 void for_each_text_line(const fs::path& path,
                         const std::function<bool(std::uint64_t, std::string_view)>& line) {
-  for_each_line_of(path, [&](const Line& read) { return line(read.number, read.text); });
+  for_each_line_of(path, [&](const Line& read) {
+    check_utf8(path, read);
+    return line(read.number, read.text);
+  });
+}
+
+void for_each_checked_line(
+    const fs::path& path,
+    const std::function<bool(std::uint64_t, std::string_view, const Error*)>& line) {
+  for_each_line_of(path, [&](const Line& read) {
+    try {
+      check_utf8(path, read);
+    } catch (const Error& bad) {
+      return line(read.number, read.text, &bad);
+    }
+    return line(read.number, read.text, nullptr);
+  });
 }
 
 DocumentSplit document_split_of(const std::string& name) {
@@ -222,6 +237,7 @@ void for_each_document(const fs::path& path, DocumentSplit split,
     return !stopped;
   };
   for_each_line_of(path, [&](const Line& line) {
+    check_utf8(path, line);
     if (is_end_mark(line.text)) {
       if (end_marks) ++(*end_marks)[std::string(trim_white_space(line.text))];
       return finish();

@@ -38,6 +38,12 @@ void for_each_block(const std::filesystem::path& path,
 void for_each_text_line(const std::filesystem::path& path,
                         const std::function<bool(std::uint64_t, std::string_view)>& line);
 
+/// The same for readers that go on behind a line of invalid UTF-8: it comes as it is, with the
+/// error that for_each_text_line() would throw; null for good lines.
+void for_each_checked_line(
+    const std::filesystem::path& path,
+    const std::function<bool(std::uint64_t, std::string_view, const Error* bad)>& line);
+
 /// Where a document ends.
 enum class DocumentSplit {
   kBlankLine,  ///< at lines of nothing but white space; in a file with end marks at those alone
@@ -63,16 +69,24 @@ void for_each_document(const std::filesystem::path& path, DocumentSplit split,
                        const std::function<bool(std::uint64_t, std::string_view)>& document,
                        std::map<std::string, std::uint64_t>* end_marks = nullptr);
 
+/// Takes the error of a row that is no record.
+using BadRecord = std::function<void(const Error&)>;
+
 /// Records: each line of JSON Lines, each element of a JSON array (or of an object's "data" member;
 /// an object with a text of its own and no such member is one record), each row of .csv (RFC 4180,
 /// line breaks in quoted fields too; separated by semicolons or tabs where the header is) or .tsv
 /// (no quoting) under the header's names. A nameless first column (pandas' index) is passed over.
 /// Every record is an object (of strings for tables); the number is its line (arrays: its element),
-/// from 1. What the file is, text_format() says. kData names file and line.
+/// from 1. What the file is, text_format() says. kData names file and line. Rows that are no record
+/// (invalid UTF-8, no JSON, another number of fields than the header) are given to `bad`, and the
+/// reader goes on behind them; without it they are thrown. What spoils the file as a whole is
+/// always thrown: the syntax of an array, the header of a table, a quoted field that never ends.
 void for_each_record(const std::filesystem::path& path,
-                     const std::function<bool(std::uint64_t, const Json&)>& record);
+                     const std::function<bool(std::uint64_t, const Json&)>& record,
+                     const BadRecord& bad = {});
 /// The same for a file of a known format: "jsonl", "json", "csv" or "tsv".
 void for_each_record_of(const std::string& format, const std::filesystem::path& path,
-                        const std::function<bool(std::uint64_t, const Json&)>& record);
+                        const std::function<bool(std::uint64_t, const Json&)>& record,
+                        const BadRecord& bad = {});
 
 }  // namespace llmctl

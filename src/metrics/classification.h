@@ -48,4 +48,31 @@ class ConfusionMatrix {
   std::vector<double> counts_;  // row: truth
 };
 
+/// Counts of labels of which a text may have any number.
+class LabelSetCounts {
+ public:
+  explicit LabelSetCounts(std::size_t labels) : counts_(labels) {}
+
+  /// Ids of the labels, sorted.
+  void add(const std::vector<std::size_t>& expected, const std::vector<std::size_t>& predicted);
+
+  std::vector<ClassScore> per_label() const;
+  double micro_f1() const;         ///< of all decisions together
+  double macro_f1() const;         ///< mean over the labels that occur as truth or as prediction
+  double subset_accuracy() const;  ///< share of texts of which every label is right
+
+  /// micro_f1, macro_f1 and subset_accuracy: what a validation records.
+  Scores scores() const;
+  /// These, total, and class.NAME.precision, .recall and .f1 of each label.
+  Scores scores(const std::vector<std::string>& names) const;
+  static std::vector<ScoreKind> kinds(bool with_labels);
+
+ private:
+  struct Counts {
+    double expected = 0, predicted = 0, both = 0;
+  };
+  std::vector<Counts> counts_;
+  double texts_ = 0, right_ = 0;
+};
+
 }  // namespace llmctl

@@ -75,6 +75,13 @@ ProblemType choose_problem_type(const std::optional<ProblemType>& asked, const C
                      value.dump()));
 }
 
+std::optional<ProblemType> find_problem_type(std::string_view name) {
+  for (const auto& [type, known] : kProblemTypes) {
+    if (known == name) return type;
+  }
+  return std::nullopt;
+}
+
 const char* problem_type_name(ProblemType type) {
   for (const auto& [known, name] : kProblemTypes) {
     if (known == type) return name;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/fields.h"
@@ -27,6 +28,8 @@ std::vector<std::string> numbered_labels(std::int64_t count);
 ProblemType choose_problem_type(const std::optional<ProblemType>& asked, const ConfigNode& config,
                                 std::size_t outputs);
 const char* problem_type_name(ProblemType type);
+/// Nothing for an unknown name.
+std::optional<ProblemType> find_problem_type(std::string_view name);
 
 void write_labels(Json& config, const std::vector<std::string>& labels);
 

@@ -317,6 +317,15 @@ std::unique_ptr<Model> load_adapted(const fs::path& directory, const ModelReques
     wanted.head = adapter_head(document.value);
     if (wanted.labels.empty()) wanted.labels = weights.labels();
   }
+  Json answering = Json::object();
+  for (const char* key : kAnsweringKeys) {
+    const auto kept = weights.metadata().find(key);
+    if (kept != weights.metadata().end()) answering[key] = parse_json(kept->second, file.string());
+  }
+  if (const Json& type = answering.value("problem_type", Json()); type.is_string()) {
+    if (!wanted.problem_type && request.labels.empty())
+      wanted.problem_type = find_problem_type(type.get<std::string>());
+  }
   auto model = load_base(base, wanted, overrides, &weights, report);
   require(!model->quantization(), ErrorCode::kData, file, ": the adapter's base ", base.string(),
           " is quantised, which takes no adapters; name the model that it was made from, and "
@@ -328,6 +337,8 @@ std::unique_ptr<Model> load_adapted(const fs::path& directory, const ModelReques
     log_warning(directory.string(), ": the adapter was trained on other weights than those that ",
                 base.string(), " has now");
   }
+  if (answering.contains("task_specific_params"))
+    model->config()["task_specific_params"] = answering["task_specific_params"];
   weights.require_used(*model, request.train_adapter);
   model->load_weights(directory);
   if (!request.train_adapter) model->merge_lora();

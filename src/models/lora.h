@@ -79,6 +79,8 @@ inline constexpr const char* kAdapterConfig = "adapter_config.json";
 inline constexpr const char* kAdapterWeights = "adapter_model.safetensors";
 /// Key of the metadata of an adapter's weights: weights_fingerprint() of its base in training.
 inline constexpr const char* kBaseFingerprint = "base_fingerprint";
+/// Keys of config.json that an adapter keeps, as JSON, beside its weights.
+inline constexpr const char* kAnsweringKeys[] = {"problem_type", "task_specific_params"};
 
 /// True for the directory of an adapter, which names its base instead of being a model itself.
 bool is_adapter_directory(const std::filesystem::path& directory);

@@ -314,6 +314,11 @@ void TransformerModel::save_adapter(const std::filesystem::path& directory,
   if (plan_.classifier && plan_.facts.head != HeadKind::kSpan) {
     metadata["labels"] = dump_json(Json(read_labels(ConfigNode(&config_, "", nullptr))));
   }
+  // An adapter has no config.json: what answering with it needs stands beside its weights.
+  for (const char* key : kAnsweringKeys) {
+    if (config_.contains(key) && !config_.at(key).is_null())
+      metadata[key] = dump_json(config_.at(key));
+  }
   write_tensors(directory / kAdapterWeights, tensors, metadata);
   const Json config =
       lora_config_json(state.config, state.base, plan_.facts.head, state.transposed);

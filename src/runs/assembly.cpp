@@ -90,11 +90,11 @@ std::filesystem::path tokenizer_directory(const ConfigNode& root, const Tokenize
 }
 
 std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer& tokenizer,
-                                      HeadKind head, const std::vector<std::string>& labels,
-                                      std::uint64_t seed, bool plan_only) {
+                                      const ModelHead& head, std::uint64_t seed, bool plan_only) {
   ModelRequest request;
-  request.head = head;
-  request.labels = labels;
+  request.head = head.kind;
+  request.labels = head.labels;
+  request.problem_type = head.problem_type;
   request.seed = seed;
   request.train_adapter = true;
   request.find_base = resolve_model_directory;

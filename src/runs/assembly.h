@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,13 +26,20 @@ std::shared_ptr<const Tokenizer> assemble_tokenizer(const ConfigNode& root,
 /// Where that tokenizer's files are, its chat template among them; empty for a single file.
 std::filesystem::path tokenizer_directory(const ConfigNode& root, const TokenizerSection& section);
 
+/// What a task wants on a model's body.
+struct ModelHead {
+  HeadKind kind = HeadKind::kNone;
+  std::vector<std::string> labels = {};          ///< names of the classes, of classification heads
+  std::optional<ProblemType> problem_type = {};  ///< of a sequence classification
+};
+
 /// The model of section "model": new from Hugging Face keys, or init_from a directory with
 /// overrides. The tokenizer's special ids fill config keys that the section leaves open; a
 /// vocabulary smaller than the tokenizer's is kConfig. `plan_only`: a new model gets shapes and no
 /// memory.
 std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer& tokenizer,
-                                      HeadKind head, const std::vector<std::string>& labels,
-                                      std::uint64_t seed, bool plan_only = false);
+                                      const ModelHead& head, std::uint64_t seed,
+                                      bool plan_only = false);
 
 /// Positions of the model that section "model" describes, without making it: what a task needs
 /// before the names of its classes are known. kConfig, kData.

@@ -8,6 +8,7 @@
 #include "base/terminal.h"
 #include "io/text_source.h"
 #include "runs/assembly.h"
+#include "runs/evaluation_page.h"
 #include "runs/run_directory.h"
 #include "runs/sections.h"
 #include "tasks/task.h"
@@ -24,6 +25,7 @@ struct EntryConfig {
   std::vector<std::string> references;
   std::string save_predictions;
   std::int64_t sequence_length = 0;
+  bool skip_bad = false;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("type", self.type, "The task's type; empty: what the model was made for.");
@@ -39,6 +41,9 @@ struct EntryConfig {
     visit("sequence_length", self.sequence_length,
           "Longest row in tokens; 0: the run's, else the model's limit.",
           Range<std::int64_t>{0, 1'000'000});
+    visit(
+        "skip_bad", self.skip_bad,
+        "Labelled files: leave bad rows out, listed and counted; otherwise they stop the command.");
   }
 };
 
@@ -117,6 +122,7 @@ class Evaluation {
     check_bounds();
     note_idle_settings();
     if (!config_.output.file.empty()) outputs_.push_back(config_.output.file);
+    if (!config_.page.empty()) outputs_.push_back(config_.page);
     for (const auto& file : outputs_) check_output_file(file, overwrite_, inputs_);
     report_.model = loaded_ ? loaded_->directory.string() : std::string();
     if (dry_run_) return std::move(report_);
@@ -126,6 +132,7 @@ class Evaluation {
     apply_bounds();
     if (!config_.output.file.empty())
       write_output(config_.output.file, dump_json(report_.to_json(), 2) + "\n");
+    if (!config_.page.empty()) write_output(config_.page, evaluation_page(report_));
     return std::move(report_);
   }
 
@@ -243,6 +250,9 @@ class Evaluation {
     if (text.split) section["split"] = *text.split;
     if (text.packing) section["packing"] = *text.packing;
     section.erase("valid_tokens");
+    // What the run left out of its own files says nothing of others.
+    if (!common.data.empty()) section.erase("skip_bad");
+    if (common.skip_bad) section["skip_bad"] = true;
     const JsonDocument document{section, {}};
     const ConfigNode node(&document.value, "data", &document);
     DataSection data_section;
@@ -302,6 +312,7 @@ class Evaluation {
             "save_predictions: the predictions are in a file already");
     if (!common.data.empty()) note_idle("data", "predictions are scored against references");
     if (common.sequence_length > 0) note_idle("sequence_length", "predictions are in a file");
+    if (common.skip_bad) note_idle("skip_bad", "every reference stands for a prediction");
     const auto references = expand_paths(common.references);
     entry.data = common.predictions + " against " + describe(references);
     if (!planning_) {
@@ -321,6 +332,7 @@ class Evaluation {
     entry.scores = std::move(result.scores);
     entry.samples = std::move(result.samples);
     entry.baselines = std::move(result.baselines);
+    entry.tables = std::move(result.tables);
   }
 
   static void save_predictions(const Task& task, const TaskEvaluation& result,
@@ -459,6 +471,9 @@ Json EvaluationReport::to_json() const {
                 {"scores", entry.scores.values()}};
     for (const Baseline& baseline : entry.baselines)
       one["baselines"].push_back({{"rule", baseline.rule}, {"scores", baseline.scores.values()}});
+    for (const EvaluationTable& table : entry.tables)
+      one["tables"].push_back(
+          {{"title", table.title}, {"columns", table.columns}, {"rows", table.rows}});
     json["results"].push_back(one);
   }
   json["scores"] = flat().values();

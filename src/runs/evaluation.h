@@ -20,6 +20,7 @@ struct EvaluationEntry {
   Scores scores;
   std::vector<Baseline> baselines;  ///< what rules without a model reach on the same data
   std::vector<std::string> samples;
+  std::vector<EvaluationTable> tables;
 };
 
 struct EvaluationReport {

@@ -219,6 +219,7 @@ struct EvalConfig {
   std::vector<std::string> baselines;
   std::map<std::string, double> fail_under;
   OutputSection output;
+  std::string page;
   ComputeSection compute;
   std::int64_t batch_size = 32;
   template <class Self, class Visitor>
@@ -234,6 +235,10 @@ struct EvalConfig {
           "Least values: exit 1 when a score is below one (for losses and perplexities: above); "
           "shares are percentages, 0 to 100.");
     visit("output", self.output, "Where the result goes besides the table.");
+    visit("page", self.page,
+          "HTML page with the scores, the tables behind them (confusion matrix, reliability, worst "
+          "errors) and samples; empty: none.",
+          PathKey{});
     visit("compute", self.compute, "Device and precision.");
     visit("batch_size", self.batch_size, "Rows per forward pass.", Range<std::int64_t>{1, 100'000});
   }

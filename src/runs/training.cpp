@@ -326,7 +326,8 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   }
   const auto seed = static_cast<std::uint64_t>(config.run.seed);
   auto model =
-      assemble_model(model_node, *tokenizer, task->head(), task->labels(), seed, options.dry_run);
+      assemble_model(model_node, *tokenizer, {task->head(), task->labels(), task->problem_type()},
+                     seed, options.dry_run);
   if (task->head() == HeadKind::kSpan && model->facts().causal) {
     log_warning(
         model->facts().architecture,

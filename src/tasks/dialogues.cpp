@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "base/white_space.h"
 #include "tasks/record_names.h"
 #include "tasks/records.h"
 
@@ -207,6 +208,14 @@ Dialogue read_dialogue(const Record& record, const TextGenerationConfig& config,
   return dialogue;
 }
 
+/// That there is something to be asked and to be learnt; an answer may be a call of a tool alone.
+void check_not_empty(const Record& record, const Dialogue& dialogue) {
+  const Turn& last = dialogue.last();
+  if (!dialogue.conversation && is_blank(last.prompt)) record.fail("the prompt is empty");
+  const Json calls = dialogue.messages.back().value("tool_calls", Json());
+  if (is_blank(last.answer) && calls.empty()) record.fail("the answer is empty");
+}
+
 }  // namespace
 
 void TextGenerationConfig::validate(const ConfigNode& node) const {
@@ -216,17 +225,19 @@ void TextGenerationConfig::validate(const ConfigNode& node) const {
 }
 
 void read_dialogues(const std::filesystem::path& file, std::size_t index,
-                    const TextGenerationConfig& config, std::vector<Dialogue>& out) {
+                    const TextGenerationConfig& config, BadRows& bad, std::vector<Dialogue>& out) {
   bool first = true;
-  for_each_labelled_record(file, [&](const Record& record) {
+  const auto read = [&](const Record& record) {
     std::vector<std::string> used;
     Dialogue dialogue = read_dialogue(record, config, true, used);
+    check_not_empty(record, dialogue);
     if (first) tell_unused_fields(file, record, used);
     first = false;
     dialogue.id = record.has("id") ? record.value.at("id") : Json(out.size());
     dialogue.file = index;
     out.push_back(std::move(dialogue));
-  });
+  };
+  for_each_labelled_record(file, read, bad);
 }
 
 Dialogue read_prompt_input(const AnswerInput& input, const TextGenerationConfig& config) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/json.h"
+#include "tasks/bad_rows.h"
 #include "tasks/text_generation.h"
 #include "text/tokenizer.h"
 
@@ -25,7 +26,7 @@ struct Dialogue {
   /// record's "tools" (null: none).
   Json messages = Json::array(), tools = nullptr;
   bool conversation = false;   ///< the record had messages
-  std::string place = {};      ///< "FILE, record N"
+  std::string place = {};      ///< "FILE:LINE"
   std::string only_chat = {};  ///< why turns do not hold it; empty: they do
 
   const Turn& last() const { return turns.back(); }
@@ -34,10 +35,10 @@ struct Dialogue {
 /// Appends the records of file number `index`: {prompt, answer}, {question, answer}, {instruction,
 /// input, output}, {messages: [{role, content}]} or {conversations: [{from, value}]}, the latter
 /// two perhaps with {tools}. In turns, messages of the prompt's side (system and user) that follow
-/// one another are one prompt, in lines; what follows the last answer is left out. kData naming
-/// file and record.
+/// one another are one prompt, in lines; what follows the last answer is left out. Records in none
+/// of these forms, and those whose last answer or whose only prompt is empty, are noted in `bad`.
 void read_dialogues(const std::filesystem::path& file, std::size_t index,
-                    const TextGenerationConfig& config, std::vector<Dialogue>& out);
+                    const TextGenerationConfig& config, BadRows& bad, std::vector<Dialogue>& out);
 
 /// An input to answer, in the same forms without the last answer.
 Dialogue read_prompt_input(const AnswerInput& input, const TextGenerationConfig& config);

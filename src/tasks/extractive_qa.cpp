@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -94,7 +93,7 @@ class ExtractiveQa : public Task {
   QaFeatureOptions feature_options(std::int64_t sequence_length) const {
     return {sequence_length, config_.stride, config_.max_question_tokens};
   }
-  QaData read_references(const std::vector<std::filesystem::path>& files) const;
+  QaData read_references(const std::vector<std::filesystem::path>& files, bool skip_bad) const;
   void add_baseline(const QaData& data, TaskEvaluation& evaluation) const;
 
   ExtractiveQaConfig config_;
@@ -110,11 +109,12 @@ void ExtractiveQa::read(const TaskData& files) {
   std::vector<double> weight;  // of each passage
   const std::vector<std::filesystem::path> train_files = files.train_files();
   const std::vector<double> file_weights = files.train_weights();
+  BadRows bad(files.skip_bad);
   for (std::size_t i = 0; i < train_files.size(); ++i) {
-    read_qa_file(train_files[i], train_);
+    read_qa_file(train_files[i], bad, train_);
     weight.resize(train_.contexts.size(), file_weights[i]);
   }
-  for (const auto& file : files.valid) read_qa_file(file, valid_);
+  for (const auto& file : files.valid) read_qa_file(file, bad, valid_);
   if (files.valid.empty()) {
     std::vector<bool> out = held_out_passages(train_, files.held_out);
     valid_ = subset(train_, out);
@@ -130,12 +130,8 @@ void ExtractiveQa::read(const TaskData& files) {
         "question answering: ", train_.moved,
         " answers do not stand at their answer_start; taken where they occur nearest to it");
   }
-  const std::size_t missing = std::erase_if(
-      train_.items, [](const QaItem& item) { return !item.answers.empty() && !item.span; });
-  if (missing > 0) {
-    log_warning("question answering: ", missing,
-                " training questions left out, whose answers do not occur in their passages");
-  }
+  drop_unfound_answers(train_, bad);
+  bad.settle();
   require(!train_.items.empty(), ErrorCode::kData,
           train_files.empty() ? "data.train" : train_files[0].string(),
           ": no question to train on is left");
@@ -235,17 +231,13 @@ std::unique_ptr<Validator> ExtractiveQa::validator(Model& model, std::int64_t ba
   return std::make_unique<QaValidator>(*this, model, *valid_features_, batch_size, world);
 }
 
-QaData ExtractiveQa::read_references(const std::vector<std::filesystem::path>& files) const {
+QaData ExtractiveQa::read_references(const std::vector<std::filesystem::path>& files,
+                                     bool skip_bad) const {
   QaData data;
-  std::set<std::string> ids;
-  for (const auto& file : files) {
-    const std::size_t first = data.items.size();
-    read_qa_file(file, data);
-    for (std::size_t i = first; i < data.items.size(); ++i) {
-      require(ids.insert(data.items[i].id).second, ErrorCode::kData, file.string(), ": id '",
-              data.items[i].id, "' occurs twice");
-    }
-  }
+  BadRows bad(skip_bad);
+  for (const auto& file : files) read_qa_file(file, bad, data);
+  drop_repeated_ids(data, bad);
+  bad.settle();
   require(!data.items.empty(), ErrorCode::kData,
           files.empty() ? "question answering" : files[0].string(), ": no questions");
   return data;
@@ -262,7 +254,7 @@ void ExtractiveQa::add_baseline(const QaData& data, TaskEvaluation& evaluation) 
 
 TaskEvaluation ExtractiveQa::evaluate(Model& model, const TaskData& files,
                                       const EvaluateOptions& options) const {
-  QaData data = read_references(files.scored_files());
+  QaData data = read_references(files.scored_files(), files.skip_bad);
   if (files.valid.empty()) data = subset(data, held_out_passages(data, files.held_out));
   const QaFeatures features(data, *tokenizer_,
                             feature_options(model_length(model, files.sequence_length)));
@@ -284,7 +276,7 @@ TaskEvaluation ExtractiveQa::evaluate(Model& model, const TaskData& files,
 
 TaskEvaluation ExtractiveQa::score(const std::filesystem::path& predictions,
                                    const std::vector<std::filesystem::path>& references) const {
-  const QaData data = read_references(references);
+  const QaData data = read_references(references, false);
   std::vector<std::string> ids;
   for (const QaItem& item : data.items) ids.push_back(item.id);
   const std::vector<Prediction> given =

@@ -4,11 +4,13 @@
 #include <charconv>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "base/white_space.h"
 #include "tasks/record_names.h"
 #include "tasks/records.h"
 #include "text/unicode.h"
@@ -51,13 +53,6 @@ std::vector<std::string> read_texts(const Record& record,
   return used;
 }
 
-std::optional<double> parse_double(std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 std::optional<std::int64_t> parse_integer(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -65,45 +60,128 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
   return value;
 }
 
+std::vector<std::string> label_candidates(ProblemType problem) {
+  std::vector<std::string> names = label_fields();
+  if (problem == ProblemType::kMultiLabel)
+    names.insert(names.begin(), {"labels", "tags", "categories", "classes"});
+  if (problem == ProblemType::kRegression)
+    names.insert(names.end(), {"score", "value", "rating", "stars", "similarity"});
+  return names;
+}
+
+/// Several labels: a list, or a string with a separator between them; none is a set of labels, too.
+std::vector<std::string> label_list(const Record& record, const std::string& field,
+                                    const std::string& separator) {
+  std::vector<std::string> labels;
+  const Json value = record.has(field) ? record.value.at(field) : Json();
+  if (value.is_array()) {
+    for (const Json& element : value) {
+      if (!element.is_string() && !element.is_number() && !element.is_boolean())
+        record.fail("field '" + field + "': expected a list of labels, got " + element.type_name() +
+                    " in it");
+      labels.push_back(element.is_string() ? element.get<std::string>() : dump_json(element));
+    }
+    return labels;
+  }
+  return split_labels(record.text(field), separator);
+}
+
+/// Fills labels or value; adds the name of the field to `used`.
+void read_labels(const Record& record, const LabelledReading& how, std::vector<std::string>& used,
+                 LabelledText& text) {
+  const std::vector<std::string> candidates = label_candidates(how.problem);
+  const auto field = find_field(record, how.config.label_field, candidates);
+  if (!field) {
+    record.fail("no field with the class (looked for " + join(candidates) + "; it has " +
+                record.fields() + ")" + field_remedy("label_field"));
+  }
+  used.push_back(*field);
+  if (how.problem == ProblemType::kMultiLabel) {
+    text.labels = label_list(record, *field, how.config.label_separator);
+    return;
+  }
+  if (record.has(*field) && record.value.at(*field).is_array()) {
+    record.fail("field '" + *field +
+                "': the label is a list; texts with several labels need task.problem_type "
+                "multi_label_classification");
+  }
+  text.labels = {record.text(*field)};
+  if (how.problem == ProblemType::kSingleLabel) {
+    if (text.labels[0].empty()) record.fail("field '" + *field + "': the class is empty");
+    return;
+  }
+  const auto value = parse_number(trim(text.labels[0]));
+  if (!value || !std::isfinite(*value))
+    record.fail("field '" + *field + "': expected a number, got '" + text.labels[0] + "'");
+  text.value = *value;
+  text.labels.clear();
+}
+
+/// Weight × confidence; adds the names of their fields to `used`.
+void read_weight(const Record& record, const SequenceClassificationConfig& config,
+                 std::vector<std::string>& used, LabelledText& text) {
+  const auto factor = [&](const std::optional<std::string>& configured, const std::string& usual,
+                          double most, const char* expected) {
+    const std::string field = configured.value_or(usual);
+    if (!configured && !record.has(field)) return 1.0;
+    if (std::find(used.begin(), used.end(), field) != used.end()) return 1.0;
+    used.push_back(field);
+    const std::string written = record.text(field);
+    const std::optional<double> value = parse_number(written);
+    if (!value || !(*value >= 0 && *value <= most) || !std::isfinite(*value)) {
+      record.fail("field '" + field + "': expected a number " + expected + ", got '" + written +
+                  "'");
+    }
+    return *value;
+  };
+  text.weight = factor(config.weight_field, "weight", HUGE_VAL, "of at least 0");
+  text.weight *= factor(config.confidence_field, "confidence", 1, "from 0 to 1");
+}
+
 }  // namespace
 
-void read_labelled_texts(const std::filesystem::path& file, std::size_t index,
-                         const SequenceClassificationConfig& config, bool need_label,
-                         std::vector<LabelledText>& out) {
+std::optional<double> parse_number(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::vector<std::string> split_labels(const std::string& text, const std::string& separator) {
+  std::vector<std::string> labels;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end =
+        separator.empty() ? text.size() : std::min(text.find(separator, begin), text.size());
+    labels.push_back(text.substr(begin, end - begin));
+    begin = end + std::max<std::size_t>(separator.size(), 1);
+  }
+  std::erase_if(labels, [](const std::string& label) { return trim(label).empty(); });
+  return labels;
+}
+
+std::string LabelledText::label() const {
+  return join(labels);
+}
+
+void read_labelled_texts(const std::filesystem::path& file, const LabelledReading& how,
+                         BadRows& bad, std::vector<LabelledText>& out) {
   bool first = true;
-  for_each_labelled_record(file, [&](const Record& record) {
+  const auto read = [&](const Record& record) {
     LabelledText text;
-    std::vector<std::string> used = read_texts(record, config, field_remedy("text_field"), text);
-    const auto label_field = find_field(record, config.label_field, label_fields());
-    if (need_label && !label_field) {
-      record.fail("no field with the class (looked for " + join(label_fields()) + "; it has " +
-                  record.fields() + ")" + field_remedy("label_field"));
-    }
-    if (first) {
-      if (label_field) used.push_back(*label_field);
-      if (config.weight_field) used.push_back(*config.weight_field);
-      tell_unused_fields(file, record, used);
-      first = false;
-    }
-    if (label_field && (need_label || record.has(*label_field)))
-      text.label = record.text(*label_field);
-    if (need_label && text.label.empty())
-      record.fail("field '" + *label_field + "': the class is empty");
-    const std::string weight_field = config.weight_field.value_or("weight");
-    if (config.weight_field || record.has(weight_field)) {
-      const std::string written = record.text(weight_field);
-      const std::optional<double> weight = parse_double(written);
-      if (!weight || !(*weight >= 0) || !std::isfinite(*weight)) {
-        record.fail("field '" + weight_field + "': expected a number of at least 0, got '" +
-                    written + "'");
-      }
-      text.weight = *weight;
-    }
+    std::vector<std::string> used =
+        read_texts(record, how.config, field_remedy("text_field"), text);
+    if (how.need_label) read_labels(record, how, used, text);
+    read_weight(record, how.config, used, text);
+    if (first) tell_unused_fields(file, record, used);
+    first = false;
     text.id = record.has("id") ? record.value.at("id") : Json(out.size());
-    text.file = index;
-    text.record = record.number;
+    text.file = how.file;
+    text.place = record.place;
+    if (!how.allow_empty && is_blank(text.text) && (!text.pair || is_blank(*text.pair)))
+      record.fail("the text is empty");
     out.push_back(std::move(text));
-  });
+  };
+  for_each_labelled_record(file, read, bad);
 }
 
 LabelledText read_text_input(const AnswerInput& input, const SequenceClassificationConfig& config) {
@@ -115,7 +193,7 @@ LabelledText read_text_input(const AnswerInput& input, const SequenceClassificat
 std::string class_name(const std::string& label) {
   const std::string_view name = trim(label);
   const std::string_view digits = name.starts_with('+') ? name.substr(1) : name;
-  const std::optional<double> number = parse_double(digits);
+  const std::optional<double> number = parse_number(digits);
   if (number && std::nearbyint(*number) == *number && std::abs(*number) < 0x1p53)
     return std::to_string(static_cast<std::int64_t>(*number));
   return std::string(name);
@@ -123,7 +201,9 @@ std::string class_name(const std::string& label) {
 
 std::vector<std::string> label_names(const std::vector<LabelledText>& texts) {
   std::set<std::string> different;
-  for (const LabelledText& text : texts) different.insert(class_name(text.label));
+  for (const LabelledText& text : texts) {
+    for (const std::string& label : text.labels) different.insert(class_name(label));
+  }
   std::vector<std::string> names(different.begin(), different.end());
   if (std::all_of(names.begin(), names.end(),
                   [](const std::string& name) { return parse_integer(name).has_value(); })) {
@@ -156,22 +236,81 @@ std::optional<std::size_t> label_id(const std::string& label,
   return std::nullopt;
 }
 
-void review_labels(const std::vector<LabelledText>& texts,
-                   const std::vector<std::filesystem::path>& files) {
+void resolve_classes(std::vector<LabelledText>& texts, const std::vector<std::string>& names,
+                     BadRows& bad) {
+  std::map<std::string, std::optional<std::size_t>> known;
+  std::erase_if(texts, [&](LabelledText& text) {
+    text.classes.clear();
+    for (const std::string& label : text.labels) {
+      const auto [found, is_new] = known.try_emplace(label);
+      if (is_new) found->second = label_id(label, names);
+      if (!found->second) {
+        bad.add(concat(text.place, ": unknown class '", label, "', expected one of ", join(names),
+                       did_you_mean(label, names)));
+        return true;
+      }
+      text.classes.push_back(*found->second);
+    }
+    std::sort(text.classes.begin(), text.classes.end());
+    text.classes.erase(std::unique(text.classes.begin(), text.classes.end()), text.classes.end());
+    return false;
+  });
+}
+
+namespace {
+
+/// In which tenth of all values each one is.
+std::vector<std::string> tenths(const std::vector<LabelledText>& texts) {
+  std::vector<std::size_t> order(texts.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return texts[a].value < texts[b].value; });
+  std::vector<std::string> groups(texts.size());
+  for (std::size_t i = 0; i < order.size(); ++i)
+    groups[order[i]] = std::to_string(i * 10 / order.size());
+  return groups;
+}
+
+}  // namespace
+
+std::vector<bool> held_out_texts(const std::vector<LabelledText>& texts, ProblemType problem,
+                                 HeldOutShare share) {
+  std::vector<std::string_view> units;
+  for (const LabelledText& text : texts) units.push_back(text.text);
+  if (share.stratified == 0) return held_out(units, share);
+  std::vector<std::string> groups;
+  if (problem == ProblemType::kRegression) {
+    groups = tenths(texts);
+  } else {
+    for (const LabelledText& text : texts) {
+      std::string group;
+      for (const std::size_t id : text.classes) group += concat(id, " ");
+      groups.push_back(std::move(group));
+    }
+  }
+  return held_out_of_groups(units, groups, share.stratified);
+}
+
+void review_labels(std::vector<LabelledText>& texts, BadRows& bad) {
+  std::erase_if(texts, [&](const LabelledText& text) {
+    return std::any_of(text.labels.begin(), text.labels.end(), [&](const std::string& label) {
+      const std::string name = class_name(label);
+      const bool score = parse_number(name) && !parse_integer(name);
+      if (score) {
+        bad.add(concat(text.place, ": the label ", label,
+                       " is a number with a fraction, a score and no class; give classes, name "
+                       "them in task.labels, or learn the numbers (task.problem_type regression)"));
+      }
+      return score;
+    });
+  });
   std::size_t respelled = 0;
   std::string example;
   std::map<std::string, std::string> by_lower;  // lower case → name
   std::set<std::string> names;
-  for (const LabelledText& text : texts) {
-    const std::string name = class_name(text.label);
-    if (const auto number = parse_double(name); number && !parse_integer(name)) {
-      fail(ErrorCode::kData, files[text.file].string(), ", record ", text.record, ": the label ",
-           text.label,
-           " is a number with a fraction, a score and no class; give classes, or name "
-           "them in task.labels");
-    }
-    if (name != text.label && respelled++ == 0)
-      example = concat("'", text.label, "' is '", name, "'");
+  const auto review = [&](const std::string& label) {
+    const std::string name = class_name(label);
+    if (name != label && respelled++ == 0) example = concat("'", label, "' is '", name, "'");
     names.insert(name);
     const auto [found, is_new] = by_lower.emplace(to_lower(name), name);
     if (!is_new && found->second != name && names.size() <= 1000) {
@@ -179,7 +318,9 @@ void review_labels(const std::vector<LabelledText>& texts,
                   "' differ in case alone; they are two classes");
       found->second = name;
     }
-  }
+  };
+  for (const LabelledText& text : texts)
+    std::for_each(text.labels.begin(), text.labels.end(), review);
   if (respelled > 0) {
     log_warning("classification: ", respelled,
                 " labels have white space around them or are integers spelled otherwise; they "
@@ -188,8 +329,8 @@ void review_labels(const std::vector<LabelledText>& texts,
   }
   if (names.size() > 20 && names.size() * 2 > texts.size()) {
     log_warning("classification: ", names.size(), " classes for ", texts.size(),
-                " texts: almost every text has a class of its own; is ", files.front().string(),
-                "'s label field right?");
+                " texts: almost every text has a class of its own; is the label field right (",
+                texts.front().place, ")?");
   }
 }
 

@@ -1,4 +1,4 @@
-// Texts with classes as users bring them: .jsonl, .json, .csv, .tsv.
+// Texts with labels as users bring them: .jsonl, .json, .csv, .tsv.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/json.h"
+#include "tasks/bad_rows.h"
 #include "tasks/sequence_classification.h"
 
 namespace llmctl {
@@ -16,17 +17,30 @@ struct LabelledText {
   Json id;  ///< the record's "id", else its number from 0 over all files
   std::string text;
   std::optional<std::string> pair;
-  std::string label;  ///< as written; "" where the record has none
-  double weight = 1;
-  std::size_t file = 0;      ///< index of its file
-  std::uint64_t record = 0;  ///< its number there, from 1
+  std::vector<std::string> labels;   ///< as written; of one label a single one
+  double value = 0;                  ///< of regression, instead of labels
+  double weight = 1;                 ///< weight × confidence
+  std::vector<std::size_t> classes;  ///< ids of the labels, sorted; resolve_classes() fills them
+  std::size_t file = 0;              ///< index of its file
+  std::string place = {};            ///< "FILE:LINE"
+
+  /// The labels or the value, for people.
+  std::string label() const;
 };
 
-/// Appends the records of file number `index`. kData naming file and record: no text, no label (if
-/// `need_label`), a weight that is negative or not a number.
-void read_labelled_texts(const std::filesystem::path& file, std::size_t index,
-                         const SequenceClassificationConfig& config, bool need_label,
-                         std::vector<LabelledText>& out);
+/// How files are read.
+struct LabelledReading {
+  const SequenceClassificationConfig& config;
+  ProblemType problem = ProblemType::kSingleLabel;
+  std::size_t file = 0;      ///< index of the file
+  bool need_label = true;    ///< records without one are bad; otherwise labels are not read
+  bool allow_empty = false;  ///< texts may be empty: they are references of predictions
+};
+
+/// Appends the records of a file. Noted in `bad`: no text or an empty one, no label or one of
+/// another kind where it is needed, a weight or confidence that is none.
+void read_labelled_texts(const std::filesystem::path& file, const LabelledReading& how,
+                         BadRows& bad, std::vector<LabelledText>& out);
 
 /// The text and its pair in a single input ({"text": …}).
 LabelledText read_text_input(const AnswerInput& input, const SequenceClassificationConfig& config);
@@ -34,6 +48,12 @@ LabelledText read_text_input(const AnswerInput& input, const SequenceClassificat
 /// A class as it is compared: white space around it left out, an integral number ("0.0", "+3")
 /// spelled as an integer.
 std::string class_name(const std::string& label);
+
+/// The labels of one string, those that are not blank, between separators (an empty one: none).
+std::vector<std::string> split_labels(const std::string& text, const std::string& separator);
+
+/// A number as text; nothing for what is none.
+std::optional<double> parse_number(std::string_view text);
 
 /// The names that labels come down to, sorted: by number when all are integers, else by name.
 std::vector<std::string> label_names(const std::vector<LabelledText>& texts);
@@ -43,9 +63,18 @@ std::vector<std::string> label_names(const std::vector<LabelledText>& texts);
 std::optional<std::size_t> label_id(const std::string& label,
                                     const std::vector<std::string>& names);
 
+/// Fills the ids of the texts' labels. Texts with an unknown one are noted in `bad` and taken out.
+void resolve_classes(std::vector<LabelledText>& texts, const std::vector<std::string>& names,
+                     BadRows& bad);
+
 /// Says in a line each what the spelling of classes made of them, and warns of what is probably no
-/// class. kData, naming the record: a number with a fraction, which is a score.
-void review_labels(const std::vector<LabelledText>& texts,
-                   const std::vector<std::filesystem::path>& files);
+/// class. Records whose label is a number with a fraction, a score, are noted in `bad` and taken
+/// out.
+void review_labels(std::vector<LabelledText>& texts, BadRows& bad);
+
+/// Which texts are held out: by hash or tail, or so many of each class (of several labels: of each
+/// set of labels; of values: of each tenth of them).
+std::vector<bool> held_out_texts(const std::vector<LabelledText>& texts, ProblemType problem,
+                                 HeldOutShare share);
 
 }  // namespace llmctl

@@ -27,7 +27,7 @@ std::vector<Prediction> read_predictions(const std::filesystem::path& file) {
   std::map<std::string, std::uint64_t> seen;  // id → record
   for_each_labelled_record(file, [&](const Record& record) {
     Prediction prediction;
-    prediction.place = concat(file.string(), ", record ", record.number);
+    prediction.place = record.place;
     const auto field = find_field(record, std::nullopt, prediction_fields());
     if (!field) {
       record.fail("no prediction (looked for " + join(prediction_fields()) + "; it has " +

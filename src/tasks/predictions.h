@@ -18,7 +18,7 @@ std::string id_text(const Json& id);
 struct Prediction {
   std::string id;     ///< empty: the file goes by the order of its records
   Json value;         ///< of the first field of prediction_fields()
-  std::string place;  ///< "FILE, record N"
+  std::string place;  ///< "FILE:LINE"
 
   /// A text or a number as text; kData for what is neither.
   std::string text() const;

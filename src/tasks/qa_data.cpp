@@ -1,9 +1,11 @@
 #include "tasks/qa_data.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "base/white_space.h"
 #include "io/text_source.h"
 #include "tasks/records.h"
 #include "text/unicode.h"
@@ -14,13 +16,14 @@ namespace {
 /// A value of a file and the way to it, for errors.
 class Place {
  public:
-  Place(const std::filesystem::path& file, const Json& value, std::string path)
-      : file_(file), value_(value), path_(std::move(path)) {}
+  /// `origin`: the file, or its line where a line is a value of its own.
+  Place(const std::string& origin, const Json& value, std::string path)
+      : origin_(origin), value_(value), path_(std::move(path)) {}
 
   const Json& value() const { return value_; }
+  std::string text_of_place() const { return path_.empty() ? origin_ : origin_ + ": " + path_; }
   [[noreturn]] void fail(const std::string& message) const {
-    llmctl::fail(ErrorCode::kData, file_.string(), ": ", path_.empty() ? "" : path_ + ": ",
-                 message);
+    llmctl::fail(ErrorCode::kData, text_of_place(), ": ", message);
   }
   bool has(const char* key) const {
     return value_.is_object() && value_.contains(key) && !value_.at(key).is_null();
@@ -29,12 +32,12 @@ class Place {
   Place member(std::initializer_list<const char*> keys) const {
     if (!value_.is_object()) fail(std::string("expected an object, got ") + value_.type_name());
     for (const char* key : keys) {
-      if (has(key)) return {file_, value_.at(key), path_.empty() ? key : path_ + "." + key};
+      if (has(key)) return {origin_, value_.at(key), path_.empty() ? key : path_ + "." + key};
     }
     fail(std::string("no field '") + *keys.begin() + "'");
   }
   Place element(std::size_t i) const {
-    return {file_, value_[i], path_ + "[" + std::to_string(i) + "]"};
+    return {origin_, value_[i], path_ + "[" + std::to_string(i) + "]"};
   }
   const Place& array() const {
     if (!value_.is_array()) fail(std::string("expected a list, got ") + value_.type_name());
@@ -46,9 +49,15 @@ class Place {
     if (value_.is_number_integer()) return dump_json(value_);
     fail(std::string("expected text, got ") + value_.type_name());
   }
+  /// The same of what may not be empty.
+  std::string filled_text() const {
+    std::string filled = text();
+    if (is_blank(filled)) fail("is empty");
+    return filled;
+  }
 
  private:
-  const std::filesystem::path& file_;
+  const std::string& origin_;
   const Json& value_;
   std::string path_;
 };
@@ -143,7 +152,8 @@ void place_answers(const std::vector<Answer>& answers, const Passage& passage, Q
 void read_item(const Place& place, const Passage& passage, std::size_t context, QaData& data) {
   QaItem item;
   item.context = context;
-  item.question = place.member({"question", "query_text", "query"}).text();
+  item.place = place.text_of_place();
+  item.question = place.member({"question", "query_text", "query"}).filled_text();
   if (place.has("id") || place.has("query_id")) {
     item.id = place.member({"id", "query_id"}).text();
   } else {
@@ -159,9 +169,9 @@ void read_item(const Place& place, const Passage& passage, std::size_t context, 
 
 /// An element with its own passage: a paragraph of SQuAD, an element of CMRC 2018, or a flat
 /// record.
-void read_passage(const Place& place, QaData& data) {
+void read_passage(const Place& place, BadRows& bad, QaData& data) {
   const std::size_t context = data.contexts.size();
-  data.contexts.push_back(place.member({"context", "context_text"}).text());
+  data.contexts.push_back(place.member({"context", "context_text"}).filled_text());
   const Passage passage(data.contexts.back());
   if (!place.has("qas")) {
     read_item(place, passage, context, data);
@@ -169,16 +179,17 @@ void read_passage(const Place& place, QaData& data) {
   }
   const Place items = place.member({"qas"}).array();
   for (std::size_t i = 0; i < items.size(); ++i)
-    read_item(items.element(i), passage, context, data);
+    bad.attempt([&] { read_item(items.element(i), passage, context, data); });
 }
 
-void read_element(const Place& place, QaData& data) {
+void read_element(const Place& place, BadRows& bad, QaData& data) {
   if (!place.has("paragraphs")) {
-    read_passage(place, data);
+    read_passage(place, bad, data);
     return;
   }
   const Place paragraphs = place.member({"paragraphs"}).array();
-  for (std::size_t i = 0; i < paragraphs.size(); ++i) read_passage(paragraphs.element(i), data);
+  for (std::size_t i = 0; i < paragraphs.size(); ++i)
+    bad.attempt([&] { read_passage(paragraphs.element(i), bad, data); });
 }
 
 bool is_json_lines(const std::filesystem::path& file) {
@@ -193,17 +204,40 @@ bool QaData::has_unanswerable() const {
                      [](const QaItem& item) { return item.answers.empty(); });
 }
 
-void read_qa_file(const std::filesystem::path& file, QaData& data) {
+void read_qa_file(const std::filesystem::path& file, BadRows& bad, QaData& data) {
   if (is_json_lines(file)) {
-    for_each_labelled_record(file, [&](const Record& record) {
-      read_element(Place(file, record.value, concat("record ", record.number)), data);
-    });
+    for_each_labelled_record(
+        file,
+        [&](const Record& record) {
+          read_element(Place(record.place, record.value, ""), bad, data);
+        },
+        bad);
     return;
   }
   const Json document = load_json(file);
-  const Place root(file, document, "");
+  const std::string origin = file.string();
+  const Place root(origin, document, "");
   const Place list = document.is_array() ? root : root.member({"data"}).array();
-  for (std::size_t i = 0; i < list.size(); ++i) read_element(list.element(i), data);
+  for (std::size_t i = 0; i < list.size(); ++i)
+    bad.attempt([&] { read_element(list.element(i), bad, data); });
+}
+
+void drop_unfound_answers(QaData& data, BadRows& bad) {
+  std::erase_if(data.items, [&](const QaItem& item) {
+    if (item.answers.empty() || item.span) return false;
+    bad.add(concat(item.place, ": the answer '", item.answers.front(),
+                   "' does not occur in the passage (id '", item.id, "')"));
+    return true;
+  });
+}
+
+void drop_repeated_ids(QaData& data, BadRows& bad) {
+  std::set<std::string> seen;
+  std::erase_if(data.items, [&](const QaItem& item) {
+    if (seen.insert(item.id).second) return false;
+    bad.add(concat(item.place, ": id '", item.id, "' occurs twice"));
+    return true;
+  });
 }
 
 std::vector<Prediction> read_qa_predictions(const std::filesystem::path& file) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/json.h"
+#include "tasks/bad_rows.h"
 #include "tasks/predictions.h"
 #include "text/tokenizer.h"
 
@@ -22,6 +23,7 @@ struct QaItem {
   /// Where the first answer that occurs in the passage stands, in bytes of the passage. Nothing for
   /// questions without an answer and for those whose answers do not occur.
   std::optional<ByteSpan> span;
+  std::string place = {};  ///< "FILE: data[0].paragraphs[2].qas[1]", "FILE:LINE"
 };
 
 /// Items and their passages, and what reading them met.
@@ -45,9 +47,16 @@ struct QaData {
 ///   flat       .jsonl, or a list, of {"id", "question", "context", "answers"}, answers also in
 ///   columns {"text": [],
 ///              "answer_start": []}
-/// An answer that does not stand at its answer_start is taken where it occurs nearest to it. kData
-/// naming the file and the item.
-void read_qa_file(const std::filesystem::path& file, QaData& data);
+/// An answer that does not stand at its answer_start is taken where it occurs nearest to it. Items
+/// and passages that cannot be read, or whose text is empty, are noted in `bad`; what spoils the
+/// file as a whole is kData.
+void read_qa_file(const std::filesystem::path& file, BadRows& bad, QaData& data);
+
+/// Takes out items that cannot be learnt from, since their answers do not occur in their passages,
+/// and notes them in `bad`.
+void drop_unfound_answers(QaData& data, BadRows& bad);
+/// Takes out items whose id an earlier one has, and notes them in `bad`.
+void drop_repeated_ids(QaData& data, BadRows& bad);
 
 /// A predictions file: {"id": "answer"} as the official scripts read it, or records as
 /// read_predictions() takes them. kData, kMissing.

@@ -2,17 +2,32 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "io/text_format.h"
 #include "io/text_source.h"
 
 namespace llmctl {
 namespace {
 
 constexpr std::uint64_t kHoldOutSeed = 1, kWeightSeed = 2;
+
+/// Reads the records of a file with their places.
+void read_records(const std::filesystem::path& file,
+                  const std::function<void(const Record&)>& record, const BadRecord& bad) {
+  const std::string format = text_format(file);
+  const char* const before = format == "json" ? ": element " : ":";
+  const auto use = [&](std::uint64_t number, const Json& value) {
+    const std::string place = concat(file.string(), before, number);
+    record(Record{place, value, number});
+    return true;
+  };
+  for_each_record_of(format, file, use, bad);
+}
 
 }  // namespace
 
@@ -43,12 +58,15 @@ std::string Record::fields() const {
 }
 
 void for_each_labelled_record(const std::filesystem::path& file,
+                              const std::function<void(const Record&)>& record, BadRows& bad) {
+  read_records(
+      file, [&](const Record& read) { bad.attempt([&] { record(read); }); },
+      [&](const Error& error) { bad.add(error.what()); });
+}
+
+void for_each_labelled_record(const std::filesystem::path& file,
                               const std::function<void(const Record&)>& record) {
-  for_each_record(file, [&](std::uint64_t number, const Json& value) {
-    const std::string place = concat(file.string(), ", record ", number);
-    record(Record{place, value, number});
-    return true;
-  });
+  read_records(file, record, {});
 }
 
 std::optional<std::string> find_field(const Record& record,
@@ -93,6 +111,8 @@ void tell_unused_fields(const std::filesystem::path& file, const Record& record,
 
 std::vector<bool> held_out(const std::vector<std::string_view>& units, HeldOutShare share) {
   std::vector<bool> out(units.size(), false);
+  require(share.stratified == 0, ErrorCode::kConfig,
+          "data.valid.stratified: is for tasks with classes; use {\"hash\": SHARE}");
   if (units.size() < 2 || !share) return out;
   std::size_t count = 0, nearest = 0;
   double lowest = 2;
@@ -113,6 +133,24 @@ std::vector<bool> held_out(const std::vector<std::string_view>& units, HeldOutSh
   }
   if (count == 0) out[nearest] = true;
   if (count == units.size()) out[0] = false;
+  return out;
+}
+
+std::vector<bool> held_out_of_groups(const std::vector<std::string_view>& units,
+                                     const std::vector<std::string>& groups, double share) {
+  std::map<std::string, std::vector<std::size_t>> members;
+  for (std::size_t i = 0; i < units.size(); ++i) members[groups[i]].push_back(i);
+  std::vector<bool> out(units.size(), false);
+  for (auto& [group, indices] : members) {
+    if (indices.size() < 2) continue;
+    std::stable_sort(indices.begin(), indices.end(), [&](std::size_t a, std::size_t b) {
+      return hash_fraction(units[a], kHoldOutSeed) < hash_fraction(units[b], kHoldOutSeed);
+    });
+    const auto wanted = std::llround(share * static_cast<double>(indices.size()));
+    const auto count =
+        std::clamp<std::size_t>(static_cast<std::size_t>(wanted), 1, indices.size() - 1);
+    for (std::size_t i = 0; i < count; ++i) out[indices[i]] = true;
+  }
   return out;
 }
 

@@ -3,16 +3,18 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "config/json.h"
+#include "tasks/bad_rows.h"
 
 namespace llmctl {
 
-/// One record and where it stands ("FILE, record N"), for errors.
+/// One record and where it stands ("FILE:LINE"; of an array "FILE: element N"), for errors.
 struct Record {
   const std::string& place;
   const Json& value;
@@ -28,7 +30,11 @@ struct Record {
   std::string fields() const;
 };
 
-/// Reads every record of a file (io/text_source.h).
+/// Reads every record of a file (io/text_source.h). Rows that are no record, and those of which
+/// `record` throws a kData error, are noted in `bad`.
+void for_each_labelled_record(const std::filesystem::path& file,
+                              const std::function<void(const Record&)>& record, BadRows& bad);
+/// The same for files of which every row counts: the first bad one is thrown.
 void for_each_labelled_record(const std::filesystem::path& file,
                               const std::function<void(const Record&)>& record);
 
@@ -46,16 +52,21 @@ std::string field_remedy(const std::string& key);
 void tell_unused_fields(const std::filesystem::path& file, const Record& record,
                         const std::vector<std::string>& used);
 
-/// What a run keeps of its records for validation: a share by hash of their content, or the last
-/// share of them.
+/// What a run keeps of its records for validation: a share by hash of their content, the last share
+/// of them, or the same share of each class.
 struct HeldOutShare {
-  double hash = 0, tail = 0;
-  explicit operator bool() const { return hash > 0 || tail > 0; }
+  double hash = 0, tail = 0, stratified = 0;
+  explicit operator bool() const { return hash > 0 || tail > 0 || stratified > 0; }
 };
 
 /// Which of the units (documents, records) are held out: at least one of a share above 0, never
-/// all.
+/// all. kConfig for a stratified share, which is of units with classes.
 std::vector<bool> held_out(const std::vector<std::string_view>& units, HeldOutShare share);
+
+/// The same with equal shares of each group: of a group of two and more at least one unit and never
+/// all, those with the lowest hashes; nothing of a unit that is alone in its group.
+std::vector<bool> held_out_of_groups(const std::vector<std::string_view>& units,
+                                     const std::vector<std::string>& groups, double share);
 
 /// The elements whose flag is `value`, in their order.
 template <class T>

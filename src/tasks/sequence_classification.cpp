@@ -1,17 +1,18 @@
 #include "tasks/sequence_classification.h"
 
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <cmath>
-#include <map>
 #include <set>
 
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "metrics/classification.h"
+#include "models/labels.h"
 #include "tasks/bucketed_source.h"
+#include "tasks/classification_loss.h"
+#include "tasks/classification_report.h"
 #include "tasks/labelled_texts.h"
 #include "tasks/predictions.h"
 #include "tasks/record_names.h"
@@ -21,108 +22,34 @@
 namespace llmctl {
 namespace {
 
-std::vector<bool> held_out_texts(const std::vector<LabelledText>& texts, HeldOutShare share) {
-  std::vector<std::string_view> units;
-  for (const LabelledText& text : texts) units.push_back(text.text);
-  return held_out(units, share);
-}
-
-/// The number of texts dropped.
-std::size_t drop_empty(std::vector<LabelledText>& texts) {
-  return std::erase_if(texts,
-                       [](const LabelledText& text) { return text.text.empty() && !text.pair; });
-}
-
 constexpr std::size_t kSamples = 4;
-
-/// Names of a model's classes, from its config.json; "0", "1", … where it has none.
-std::vector<std::string> model_labels(const Model& model) {
-  const std::int64_t count = model.facts().labels;
-  std::vector<std::string> names;
-  const Json& config = model.config();
-  for (std::int64_t id = 0; id < count; ++id) {
-    const std::string key = std::to_string(id);
-    const bool named = config.contains("id2label") && config.at("id2label").is_object() &&
-                       config.at("id2label").contains(key) &&
-                       config.at("id2label").at(key).is_string();
-    names.push_back(named ? config.at("id2label").at(key).get<std::string>() : key);
-  }
-  return names;
-}
-
-std::size_t best_class(const std::vector<float>& values) {
-  return static_cast<std::size_t>(std::max_element(values.begin(), values.end()) - values.begin());
-}
-
-/// Probabilities of classes of which one is right.
-std::vector<float> softmax(std::vector<float> logits) {
-  const float greatest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (float& value : logits) {
-    value = std::exp(value - greatest);
-    sum += value;
-  }
-  for (float& value : logits) value = static_cast<float>(value / sum);
-  return logits;
-}
-
-/// What a model's outputs say: probabilities of one class or of each for itself, or the values.
-std::vector<float> meaning_of(std::vector<float> logits, ProblemType problem) {
-  switch (problem) {
-    case ProblemType::kSingleLabel:
-      return softmax(std::move(logits));
-    case ProblemType::kMultiLabel:
-      for (float& value : logits) value = 1 / (1 + std::exp(-value));
-      return logits;
-    case ProblemType::kRegression:
-      break;
-  }
-  return logits;
-}
-
-/// Scores of always answering the most frequent class.
-Scores majority_scores(const std::vector<std::size_t>& expected,
-                       const std::vector<std::string>& names) {
-  std::vector<std::size_t> counts(names.size());
-  for (std::size_t id : expected) ++counts[id];
-  const auto most =
-      static_cast<std::size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
-  ConfusionMatrix matrix(names.size());
-  for (std::size_t id : expected) matrix.add(id, most);
-  return matrix.scores();
-}
-
-std::string sample_line(const LabelledText& text, const std::string& predicted) {
-  return concat(text.text, text.pair ? " | " + *text.pair : "", " → ", predicted, "   [",
-                text.label, "]");
-}
+const std::string kBalanced = "balanced";
 
 class SequenceClassification : public Task {
  public:
   SequenceClassification(const SequenceClassificationConfig& config,
                          std::shared_ptr<const Tokenizer> tokenizer)
-      : config_(config), tokenizer_(std::move(tokenizer)) {}
+      : config_(config),
+        problem_(config.problem().value_or(ProblemType::kSingleLabel)),
+        tokenizer_(std::move(tokenizer)) {}
 
   const std::string& type() const override { return config_.type; }
   HeadKind head() const override { return HeadKind::kSequenceClassification; }
   std::vector<std::string> labels() const override { return names_; }
+  std::optional<ProblemType> problem_type() const override { return problem_; }
   std::vector<ScoreKind> validation_scores() const override {
-    std::vector<ScoreKind> kinds = ConfusionMatrix::kinds(false);
+    std::vector<ScoreKind> kinds = class_score_kinds(problem_, false);
     kinds.push_back(loss_kind(kLossName));
     return kinds;
   }
-  std::vector<ScoreKind> evaluation_scores() const override { return ConfusionMatrix::kinds(true); }
-  std::string baseline_rule() const override { return "most frequent class"; }
-  std::string best_score() const override { return "accuracy"; }
-  void describe(Json& config) const override {
-    config["problem_type"] = "single_label_classification";
-  }
+  std::vector<ScoreKind> evaluation_scores() const override;
+  std::string baseline_rule() const override { return class_baseline_rule(problem_); }
+  std::string best_score() const override { return best_class_score(problem_); }
+  void describe(Json& config) const override;
 
   void read(const TaskData& data) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
-  std::unique_ptr<Loss> loss(Model& model) const override {
-    return std::make_unique<ClassificationLoss>(model);
-  }
+  std::unique_ptr<Loss> loss(Model& model) const override;
   std::unique_ptr<Validator> validator(Model& model, std::int64_t batch_size,
                                        World& world) const override;
   TaskEvaluation evaluate(Model& model, const TaskData& data,
@@ -131,79 +58,101 @@ class SequenceClassification : public Task {
                        const std::vector<std::filesystem::path>& references) const override;
   std::unique_ptr<Responder> responder(Model& model, const AnswerOptions& options) const override;
 
-  TokenId pad() const { return pad_token(*tokenizer_); }
-
  private:
-  /// Ids of the texts' labels; kData naming the record of an unknown one.
-  static std::vector<std::size_t> label_ids(const std::vector<LabelledText>& texts,
-                                            const std::vector<std::string>& names,
-                                            const std::vector<std::filesystem::path>& files);
-  std::vector<LabelledText> read_references(const std::vector<std::filesystem::path>& files) const;
+  TokenId pad() const { return pad_token(*tokenizer_); }
+  /// Names of the classes, from the texts where the section has none; kData where they are too few.
+  std::vector<std::string> choose_names(std::vector<LabelledText>& texts,
+                                        const std::filesystem::path& file, BadRows& bad) const;
+  /// Fills class_weights_, and folds those of one label into the weights of the texts.
+  void weigh_classes();
+  void warn_of_held_out(const TaskData& files) const;
   Batch collate(std::span<const std::int64_t> rows) const;
 
   SequenceClassificationConfig config_;
+  ProblemType problem_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::vector<std::string> names_;
+  std::vector<double> class_weights_;  // empty: all 1
   std::vector<LabelledText> train_, valid_;
   TextRows train_rows_, valid_rows_;
-  std::vector<std::size_t> train_ids_, valid_ids_;
   std::vector<std::int64_t> rows_;  // texts of one epoch
 };
 
-std::vector<std::size_t> SequenceClassification::label_ids(
-    const std::vector<LabelledText>& texts, const std::vector<std::string>& names,
-    const std::vector<std::filesystem::path>& files) {
-  std::map<std::string, std::optional<std::size_t>> known_ids;
-  std::vector<std::size_t> ids;
-  for (const LabelledText& text : texts) {
-    const auto [found, is_new] = known_ids.try_emplace(text.label);
-    if (is_new) found->second = label_id(text.label, names);
-    const std::optional<std::size_t> id = found->second;
-    if (!id) {
-      fail(ErrorCode::kData, files[text.file].string(), ", record ", text.record,
-           ": unknown class '", text.label, "', expected one of ", join(names),
-           did_you_mean(text.label, names));
-    }
-    ids.push_back(*id);
+/// The texts of several files.
+std::vector<LabelledText> read_files(const std::vector<std::filesystem::path>& files,
+                                     LabelledReading how, BadRows& bad) {
+  std::vector<LabelledText> texts;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    how.file = i;
+    read_labelled_texts(files[i], how, bad, texts);
   }
-  return ids;
+  return texts;
+}
+
+std::string name_of(const std::vector<std::filesystem::path>& files, const std::string& otherwise) {
+  return files.empty() ? otherwise : files.front().string();
+}
+
+std::vector<ScoreKind> SequenceClassification::evaluation_scores() const {
+  if (config_.problem_type) return class_score_kinds(problem_, true);
+  // The model says which of them there are.
+  std::vector<ScoreKind> kinds;
+  for (const ProblemType problem :
+       {ProblemType::kSingleLabel, ProblemType::kMultiLabel, ProblemType::kRegression}) {
+    for (ScoreKind& kind : class_score_kinds(problem, true)) {
+      if (find_kind(kinds, kind.name) == nullptr) kinds.push_back(std::move(kind));
+    }
+  }
+  return kinds;
+}
+
+std::vector<std::string> SequenceClassification::choose_names(std::vector<LabelledText>& texts,
+                                                              const std::filesystem::path& file,
+                                                              BadRows& bad) const {
+  if (problem_ == ProblemType::kRegression) return numbered_labels(1);
+  if (!config_.labels.empty()) return config_.labels;
+  review_labels(texts, bad);
+  std::vector<std::string> names = label_names(texts);
+  const std::size_t least = problem_ == ProblemType::kSingleLabel ? 2 : 1;
+  if (names.size() < least) bad.settle();
+  require(!names.empty(), ErrorCode::kData, file.string(), ": no text has a label");
+  require(names.size() >= least, ErrorCode::kData, file.string(), ": all texts have the class '",
+          names[0], "'; classification needs two classes");
+  return names;
+}
+
+void SequenceClassification::describe(Json& config) const {
+  config["problem_type"] = problem_type_name(problem_);
+  // What an earlier training of the model left there is not of this one.
+  const Json::json_pointer place("/task_specific_params/" + config_.type);
+  if (config.contains(place)) config[place] = Json::object();
+  if (config_.temperature) config[place]["temperature"] = *config_.temperature;
+  if (!config_.thresholds.empty()) config[place]["thresholds"] = config_.thresholds;
 }
 
 void SequenceClassification::read(const TaskData& files) {
-  train_.clear();
-  valid_.clear();
   const std::vector<std::filesystem::path> train_files = files.train_files();
   const std::vector<double> weights = files.train_weights();
-  for (std::size_t i = 0; i < train_files.size(); ++i)
-    read_labelled_texts(train_files[i], i, config_, true, train_);
-  if (const std::size_t empty = drop_empty(train_))
-    log_warning("classification: ", empty, " empty texts left out");
-  require(!train_.empty(), ErrorCode::kData,
-          train_files.empty() ? "data.train" : train_files[0].string(), ": no text to train on");
-  if (config_.labels.empty()) review_labels(train_, train_files);
-  names_ = config_.labels.empty() ? label_names(train_) : config_.labels;
-  require(names_.size() >= 2, ErrorCode::kData, train_files[0].string(),
-          ": all texts have the class '", names_[0], "'; classification needs two classes");
-  std::vector<std::filesystem::path> valid_files = files.valid;
-  for (std::size_t i = 0; i < files.valid.size(); ++i)
-    read_labelled_texts(files.valid[i], i, config_, true, valid_);
+  BadRows bad(files.skip_bad);
+  const LabelledReading how{config_, problem_};
+  train_ = read_files(train_files, how, bad);
+  if (train_.empty()) bad.settle();
+  const std::string first = name_of(train_files, "data.train");
+  require(!train_.empty(), ErrorCode::kData, first, ": no text to train on");
+  names_ = choose_names(train_, first, bad);
+  resolve_classes(train_, names_, bad);
   if (files.valid.empty()) {
-    const std::vector<bool> out = held_out_texts(train_, files.held_out);
+    const std::vector<bool> out = held_out_texts(train_, problem_, files.held_out);
     valid_ = flagged(train_, out, true);
     train_ = flagged(train_, out, false);
-    valid_files = train_files;
+  } else {
+    valid_ = read_files(files.valid, how, bad);
+    resolve_classes(valid_, names_, bad);
   }
-  train_ids_ = label_ids(train_, names_, train_files);
-  valid_ids_ = label_ids(valid_, names_, valid_files);
-  const std::set<std::size_t> occurring(valid_ids_.begin(), valid_ids_.end());
-  if (!valid_.empty() && occurring.size() < names_.size()) {
-    log_warning(
-        "classification: only ", occurring.size(), " of ", names_.size(),
-        " classes occur in the held-out texts",
-        files.held_out.tail > 0
-            ? "; the file may be sorted by class: hold out by hash (data.valid {\"hash\": 0.1})"
-            : "");
-  }
+  bad.settle();
+  require(!train_.empty(), ErrorCode::kData, first, ": no text to train on");
+  warn_of_held_out(files);
+  weigh_classes();
   train_rows_ = tokenize_texts(train_, *tokenizer_, files.sequence_length);
   valid_rows_ = tokenize_texts(valid_, *tokenizer_, files.sequence_length);
   rows_.clear();
@@ -212,23 +161,91 @@ void SequenceClassification::read(const TaskData& files) {
     rows_.insert(rows_.end(), static_cast<std::size_t>(passes(train_[i].text, weight)),
                  static_cast<std::int64_t>(i));
   }
-  log_info("classification: ", train_.size(), " texts to train on, ", valid_.size(), " held out, ",
-           names_.size(), " classes");
+  log_info("classification: ", train_.size(), " texts to train on, ", valid_.size(), " held out",
+           problem_ == ProblemType::kRegression ? std::string()
+                                                : concat(", ", names_.size(), " classes"));
+}
+
+void SequenceClassification::warn_of_held_out(const TaskData& files) const {
+  if (valid_.empty() || problem_ == ProblemType::kRegression) return;
+  std::set<std::size_t> occurring;
+  for (const LabelledText& text : valid_)
+    occurring.insert(text.classes.begin(), text.classes.end());
+  if (occurring.size() == names_.size()) return;
+  const bool drawn = files.held_out.tail > 0 || files.held_out.hash > 0;
+  log_warning("classification: only ", occurring.size(), " of ", names_.size(),
+              " classes occur in the held-out texts",
+              drawn ? "; hold out of each class (data.valid {\"stratified\": 0.1})" : "");
+}
+
+void SequenceClassification::weigh_classes() {
+  class_weights_.clear();
+  if (config_.class_weights.is_null()) return;
+  std::vector<double> counts(names_.size());
+  for (const LabelledText& text : train_) {
+    for (const std::size_t id : text.classes) ++counts[id];
+  }
+  const auto texts = static_cast<double>(train_.size());
+  class_weights_.assign(names_.size(), 1.0);
+  if (config_.class_weights == kBalanced) {
+    for (std::size_t id = 0; id < names_.size(); ++id) {
+      // A class of the section that no text has is never weighed.
+      if (counts[id] == 0 || counts[id] == texts) continue;
+      class_weights_[id] = problem_ == ProblemType::kSingleLabel
+                               ? texts / (static_cast<double>(names_.size()) * counts[id])
+                               : (texts - counts[id]) / counts[id];
+    }
+  } else {
+    for (const auto& [label, weight] : config_.class_weights.items()) {
+      const auto id = label_id(label, names_);
+      require(id.has_value(), ErrorCode::kConfig, "task.class_weights: unknown class '", label,
+              "', expected one of ", join(names_), did_you_mean(label, names_));
+      class_weights_[*id] = weight.get<double>();
+    }
+  }
+  if (problem_ != ProblemType::kSingleLabel) return;
+  for (LabelledText& text : train_) text.weight *= class_weights_[text.classes.front()];
 }
 
 Batch SequenceClassification::collate(std::span<const std::int64_t> rows) const {
   Batch batch = train_rows_.batch(rows, pad());
-  std::vector<std::int64_t> labels;
-  std::vector<float> weights;
-  for (std::int64_t row : rows) {
-    labels.push_back(static_cast<std::int64_t>(train_ids_[static_cast<std::size_t>(row)]));
-    weights.push_back(static_cast<float>(train_[static_cast<std::size_t>(row)].weight));
+  std::vector<std::int64_t> classes;
+  std::vector<float> values, weights;
+  for (const std::int64_t row : rows) {
+    const LabelledText& text = train_[static_cast<std::size_t>(row)];
+    if (problem_ == ProblemType::kSingleLabel)
+      classes.push_back(static_cast<std::int64_t>(text.classes.front()));
+    values.push_back(static_cast<float>(text.value));
+    weights.push_back(static_cast<float>(text.weight));
   }
-  batch.labels = at::tensor(labels, at::kLong);
+  switch (problem_) {
+    case ProblemType::kSingleLabel:
+      batch.labels = at::tensor(classes, at::kLong);
+      break;
+    case ProblemType::kMultiLabel: {
+      const auto width = static_cast<std::int64_t>(names_.size());
+      batch.labels = at::zeros({std::ssize(rows), width}, at::kLong);
+      auto* present = batch.labels.mutable_data_ptr<std::int64_t>();
+      for (std::size_t r = 0; r < rows.size(); ++r) {
+        for (const std::size_t id : train_[static_cast<std::size_t>(rows[r])].classes)
+          present[r * names_.size() + id] = 1;
+      }
+      break;
+    }
+    case ProblemType::kRegression:
+      batch.labels = at::tensor(values, at::kFloat);
+      break;
+  }
   const bool weighted =
       std::any_of(weights.begin(), weights.end(), [](float weight) { return weight != 1.0f; });
   if (weighted) batch.weights = at::tensor(weights, at::kFloat);
   return batch;
+}
+
+std::unique_ptr<Loss> SequenceClassification::loss(Model& model) const {
+  return std::make_unique<ClassificationLoss>(
+      model,
+      ClassLossOptions{problem_, config_.label_smoothing, config_.focal_gamma, class_weights_});
 }
 
 std::unique_ptr<Source> SequenceClassification::source(const Batching& batching) const {
@@ -238,9 +255,15 @@ std::unique_ptr<Source> SequenceClassification::source(const Batching& batching)
     content.update(data, size);
   };
   for (std::size_t i = 0; i < train_.size(); ++i) {
-    const std::uint64_t head[] = {train_rows_.ids[i].size(), train_ids_[i]};
+    const LabelledText& text = train_[i];
+    const bool single = problem_ == ProblemType::kSingleLabel;
+    const std::uint64_t head[] = {train_rows_.ids[i].size(),
+                                  single ? text.classes.front() : text.classes.size()};
     add(head, sizeof head);
-    add(&train_[i].weight, sizeof train_[i].weight);
+    if (problem_ == ProblemType::kMultiLabel)
+      add(text.classes.data(), text.classes.size() * sizeof text.classes[0]);
+    if (problem_ == ProblemType::kRegression) add(&text.value, sizeof text.value);
+    add(&text.weight, sizeof text.weight);
     add(train_rows_.ids[i].data(), train_rows_.ids[i].size() * sizeof(TokenId));
   }
   digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
@@ -250,132 +273,164 @@ std::unique_ptr<Source> SequenceClassification::source(const Batching& batching)
       BucketedSource::Fingerprints{digest.hex(), content.hex()});
 }
 
-/// Held-out texts with their rows and the ids of their classes, and the names of all classes.
+/// Held-out texts with their rows.
 struct HeldOutTexts {
   const std::vector<LabelledText>& texts;
   const TextRows& rows;
-  const std::vector<std::size_t>& ids;
-  const std::vector<std::string>& names;
 };
+
+/// Outputs of all rows on every rank.
+ClassLogits all_logits(Model& model, const TextRows& rows, const PredictRows& how, World& world) {
+  ClassLogits logits = predict_logits(model, rows, how, world);
+  if (world.size() == 1) return logits;
+  const auto width = static_cast<std::size_t>(model.facts().labels);
+  std::vector<double> flat(logits.size() * width);
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    std::copy(logits[i].begin(), logits[i].end(),
+              flat.begin() + static_cast<std::ptrdiff_t>(i * width));
+  }
+  world.sum(flat);
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const auto begin = flat.begin() + static_cast<std::ptrdiff_t>(i * width);
+    logits[i].assign(begin, begin + static_cast<std::ptrdiff_t>(width));
+  }
+  return logits;
+}
 
 class ClassificationValidator : public Validator {
  public:
-  ClassificationValidator(Model& model, const HeldOutTexts& held, TokenId pad,
-                          std::int64_t batch_size, World& world)
-      : model_(model), held_(held), pad_(pad), batch_size_(batch_size), world_(world) {}
+  ClassificationValidator(const SequenceClassificationConfig& config, Model& model,
+                          HeldOutTexts held, PredictRows how, World& world)
+      : config_(config), model_(model), held_(held), how_(how), world_(world) {}
 
   ValidationResult validate(const Context& context) override {
-    const auto& [texts, rows, ids, names] = held_;
-    const auto logits = predict_logits(model_, rows, {pad_, batch_size_, context}, world_);
-    ConfusionMatrix matrix(names.size());
-    double loss[] = {0.0, 0.0};
-    ValidationResult result;
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      if (logits[i].empty()) continue;
-      const std::vector<float> shares = softmax(logits[i]);
-      matrix.add(ids[i], best_class(shares));
-      loss[0] -= std::log(std::max(shares[ids[i]], 1e-30f));
-      loss[1] += 1;
-      if (result.samples.size() < kSamples) {
-        result.samples.push_back(sample_line(texts[i], names[best_class(shares)]));
-      }
+    how_.context = context;
+    const std::vector<LabelledText>& texts = held_.texts;
+    const ClassLogits logits = all_logits(model_, held_.rows, how_, world_);
+    ClassDecision decision = decision_of(model_, config_);
+    if (config_.calibrate) {
+      // What was fitted at an earlier validation is no setting.
+      decision = fitted_decision(decision, config_, texts, logits);
+      note_decision(decision, config_.type, model_.config());
     }
-    world_.sum(matrix.numbers());
-    world_.sum(loss);
-    result.scores = matrix.scores();
-    result.scores.add(loss_score(kLossName, loss[0] / loss[1], loss[1]));
+    ValidationResult result;
+    result.scores = class_scores(decision, texts, logits, false);
+    result.scores.add(loss_score(kLossName, mean_class_loss(decision.problem, texts, logits),
+                                 static_cast<double>(texts.size())));
+    for (std::size_t i = 0; i < std::min(kSamples, texts.size()); ++i)
+      result.samples.push_back(class_sample(decision, texts[i], logits[i]));
     return result;
   }
 
  private:
+  const SequenceClassificationConfig& config_;
   Model& model_;
   const HeldOutTexts held_;
-  TokenId pad_;
-  std::int64_t batch_size_;
+  PredictRows how_;
   World& world_;
 };
 
 std::unique_ptr<Validator> SequenceClassification::validator(Model& model, std::int64_t batch_size,
                                                              World& world) const {
   if (valid_.empty()) return nullptr;
-  const HeldOutTexts held = {valid_, valid_rows_, valid_ids_, names_};
-  return std::make_unique<ClassificationValidator>(model, held, pad(), batch_size, world);
-}
-
-std::vector<LabelledText> SequenceClassification::read_references(
-    const std::vector<std::filesystem::path>& files) const {
-  std::vector<LabelledText> texts;
-  for (std::size_t i = 0; i < files.size(); ++i)
-    read_labelled_texts(files[i], i, config_, true, texts);
-  require(!texts.empty(), ErrorCode::kData, files.empty() ? "classification" : files[0].string(),
-          ": no texts");
-  return texts;
+  return std::make_unique<ClassificationValidator>(
+      config_, model, HeldOutTexts{valid_, valid_rows_}, PredictRows{pad(), batch_size, {}}, world);
 }
 
 TaskEvaluation SequenceClassification::evaluate(Model& model, const TaskData& data,
                                                 const EvaluateOptions& options) const {
-  require(
-      model.facts().problem_type == ProblemType::kSingleLabel, ErrorCode::kUsage, "a ",
-      model.facts().architecture,
-      " of several labels or of values (problem_type) is answered with by generate; scores of it "
-      "are not computed");
+  const ClassDecision decision = decision_of(model, config_);
+  require(!config_.problem_type || decision.problem == problem_, ErrorCode::kUsage, "problem_type ",
+          problem_type_name(problem_), ": the model was trained for ",
+          problem_type_name(decision.problem));
   const std::vector<std::filesystem::path> files = data.scored_files();
-  std::vector<LabelledText> texts = read_references(files);
-  if (data.valid.empty()) {
-    drop_empty(texts);
-    texts = flagged(texts, held_out_texts(texts, data.held_out), true);
-  }
-  const std::vector<std::string> names = model_labels(model);
-  const std::vector<std::size_t> expected = label_ids(texts, names, files);
+  BadRows bad(data.skip_bad);
+  std::vector<LabelledText> texts = read_files(files, {config_, decision.problem}, bad);
+  resolve_classes(texts, decision.names, bad);
+  bad.settle();
+  require(!texts.empty(), ErrorCode::kData, name_of(files, "classification"), ": no texts");
+  if (data.valid.empty())
+    texts = flagged(texts, held_out_texts(texts, decision.problem, data.held_out), true);
   const TextRows rows =
       tokenize_texts(texts, *tokenizer_, model_length(model, data.sequence_length));
-  const auto logits = predict_logits(model, rows, {pad(), options.batch_size, options.context},
-                                     *make_local_world());
+  const ClassLogits logits = predict_logits(
+      model, rows, {pad(), options.batch_size, options.context}, *make_local_world());
   TaskEvaluation evaluation;
-  ConfusionMatrix matrix(names.size());
   const std::size_t every = std::max<std::size_t>(1, texts.size() / kSamples);
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    const ClassAnswer answer(ProblemType::kSingleLabel, names, softmax(logits[i]));
-    matrix.add(expected[i], best_class(answer.values()));
     Json prediction = {{"id", texts[i].id}};
-    prediction.update(answer.record());
+    prediction.update(ClassAnswer(decision, decision.values(logits[i])).record());
     evaluation.predictions.push_back(std::move(prediction));
     if (i % every == 0 && evaluation.samples.size() < kSamples)
-      evaluation.samples.push_back(sample_line(texts[i], names[best_class(answer.values())]));
+      evaluation.samples.push_back(class_sample(decision, texts[i], logits[i]));
   }
-  evaluation.scores = matrix.scores(names);
-  evaluation.baselines.push_back({baseline_rule(), majority_scores(expected, names)});
+  evaluation.scores = class_scores(decision, texts, logits, true);
+  evaluation.tables = class_tables(decision, texts, logits);
+  evaluation.baselines.push_back({class_baseline_rule(decision.problem),
+                                  class_baseline(decision.problem, decision.names, texts)});
   return evaluation;
+}
+
+/// The labels of a prediction: one text or number, or a list of them.
+std::vector<std::string> predicted_labels(const Prediction& prediction, ProblemType problem,
+                                          const std::string& separator) {
+  if (problem == ProblemType::kSingleLabel) return {prediction.text()};
+  if (!prediction.value.is_array()) return split_labels(prediction.text(), separator);
+  std::vector<std::string> labels;
+  for (const Json& value : prediction.value)
+    labels.push_back(Prediction{prediction.id, value, prediction.place}.text());
+  return labels;
 }
 
 TaskEvaluation SequenceClassification::score(
     const std::filesystem::path& predictions,
     const std::vector<std::filesystem::path>& references) const {
-  const std::vector<LabelledText> texts = read_references(references);
+  BadRows bad(false);  // every reference stands for a prediction
+  std::vector<LabelledText> texts = read_files(references, {config_, problem_, 0, true, true}, bad);
+  if (texts.empty()) bad.settle();
+  require(!texts.empty(), ErrorCode::kData, name_of(references, "classification"), ": no texts");
   std::vector<std::string> names = config_.labels.empty() ? label_names(texts) : config_.labels;
-  const std::vector<std::size_t> expected = label_ids(texts, names, references);
+  if (problem_ == ProblemType::kRegression) {
+    names = numbered_labels(1);
+  } else {
+    resolve_classes(texts, names, bad);
+  }
+  bad.settle();
   std::vector<std::string> ids;
   for (const LabelledText& text : texts) ids.push_back(id_text(text.id));
   const std::vector<Prediction> given =
       match_predictions(read_predictions(predictions), ids, predictions);
-  // A class that no reference has is one of its own, which is always wrong.
+  TaskEvaluation evaluation;
+  std::vector<std::vector<std::size_t>> classes(texts.size());
+  std::vector<double> values(texts.size());
   const std::size_t known = names.size();
-  for (const Prediction& prediction : given) {
-    if (!label_id(prediction.text(), names)) names.push_back(class_name(prediction.text()));
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    evaluation.predictions.push_back({{"id", texts[i].id}, {kPrediction, given[i].value}});
+    if (problem_ == ProblemType::kRegression) {
+      const auto value = parse_number(given[i].text());
+      require(value.has_value(), ErrorCode::kData, given[i].place, ": expected a number, got '",
+              given[i].text(), "'");
+      values[i] = *value;
+      continue;
+    }
+    for (const std::string& label : predicted_labels(given[i], problem_, config_.label_separator)) {
+      auto id = label_id(label, names);
+      if (!id) {
+        // A class that no reference has is one of its own, which is always wrong.
+        id = names.size();
+        names.push_back(class_name(label));
+      }
+      classes[i].push_back(*id);
+    }
+    std::sort(classes[i].begin(), classes[i].end());
   }
   if (names.size() > known) {
     log_warning(predictions.string(), ": ", names.size() - known,
                 " classes are no reference's, such as '", names[known],
                 "'; their predictions count as wrong");
   }
-  TaskEvaluation evaluation;
-  ConfusionMatrix matrix(names.size());
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    matrix.add(expected[i], *label_id(given[i].text(), names));
-    evaluation.predictions.push_back({{"id", texts[i].id}, {kPrediction, given[i].value}});
-  }
-  evaluation.scores = matrix.scores(names);
-  evaluation.baselines.push_back({baseline_rule(), majority_scores(expected, names)});
+  evaluation.scores = class_scores_of(problem_, names, texts, classes, values);
+  evaluation.baselines.push_back({baseline_rule(), class_baseline(problem_, names, texts)});
   return evaluation;
 }
 
@@ -387,6 +442,7 @@ class ClassResponder : public Responder {
       : config_(config),
         tokenizer_(std::move(tokenizer)),
         model_(model),
+        decision_(decision_of(model, config)),
         sequence_length_(model_length(model, options.sequence_length > 0
                                                  ? options.sequence_length
                                                  : model.facts().max_positions)),
@@ -399,17 +455,19 @@ class ClassResponder : public Responder {
                     const AnswerEvents&) override {
     const TextRows rows = tokenize_texts(texts_of(inputs), *tokenizer_, sequence_length_);
     auto logits = predict_logits(model_, rows, how_, *make_local_world());
-    const std::vector<std::string> names = model_labels(model_);
-    const ProblemType problem = model_.facts().problem_type;
     AnswerList answers;
-    for (auto& values : logits) {
-      answers.push_back(
-          std::make_unique<ClassAnswer>(problem, names, meaning_of(std::move(values), problem)));
+    for (auto& row : logits) {
+      answers.push_back(std::make_unique<ClassAnswer>(decision_, decision_.values(std::move(row))));
     }
     return answers;
   }
 
-  Json settings() const override { return {{"sequence_length", sequence_length_}}; }
+  Json settings() const override {
+    Json settings = {{"sequence_length", sequence_length_}};
+    if (decision_.temperature != 1) settings["temperature"] = decision_.temperature;
+    if (!decision_.thresholds.empty()) settings["thresholds"] = decision_.thresholds;
+    return settings;
+  }
   std::int64_t batch_size() const override { return how_.batch_size; }
 
  private:
@@ -422,6 +480,7 @@ class ClassResponder : public Responder {
   SequenceClassificationConfig config_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   Model& model_;
+  ClassDecision decision_;
   std::int64_t sequence_length_;
   PredictRows how_;
 };
@@ -433,45 +492,34 @@ std::unique_ptr<Responder> SequenceClassification::responder(Model& model,
 
 }  // namespace
 
-Json ClassAnswer::record() const {
-  Json scores = Json::object();
-  for (std::size_t c = 0; c < names_.size(); ++c) scores[names_[c]] = values_[c];
-  Json prediction;
-  switch (problem_) {
-    case ProblemType::kSingleLabel:
-      prediction = names_[best_class(values_)];
-      break;
-    case ProblemType::kMultiLabel:
-      prediction = chosen();
-      break;
-    case ProblemType::kRegression:
-      prediction = values_.size() == 1 ? Json(values_.front()) : Json(values_);
-      break;
-  }
-  return {{kPrediction, std::move(prediction)}, {"scores", std::move(scores)}};
+std::optional<ProblemType> SequenceClassificationConfig::problem() const {
+  return problem_type ? find_problem_type(*problem_type) : std::nullopt;
 }
 
-std::vector<std::string> ClassAnswer::chosen() const {
-  std::vector<std::string> names;
-  for (std::size_t c = 0; c < names_.size(); ++c) {
-    if (problem_ == ProblemType::kMultiLabel ? values_[c] >= 0.5f : c == best_class(values_))
-      names.push_back(names_[c]);
-  }
-  return names;
-}
-
-std::string ClassAnswer::text() const {
-  std::vector<std::string> parts;
-  for (std::size_t c = 0; c < names_.size(); ++c) {
-    if (problem_ == ProblemType::kRegression) {
-      const std::string name = names_.size() == 1 ? "" : names_[c] + " ";
-      parts.push_back(concat(name, values_[c]));
-    } else if (problem_ == ProblemType::kMultiLabel ? values_[c] >= 0.5f
-                                                    : c == best_class(values_)) {
-      parts.push_back(concat(names_[c], " ", format_percent(values_[c])));
+void SequenceClassificationConfig::validate(const ConfigNode& node) const {
+  if (!class_weights.is_null() && class_weights != kBalanced) {
+    if (!class_weights.is_object())
+      node.fail("class_weights",
+                "expected \"balanced\" or an object, got " + dump_json(class_weights));
+    for (const auto& [label, weight] : class_weights.items()) {
+      if (!weight.is_number() || !(weight.get<double>() > 0)) {
+        node.fail("class_weights",
+                  concat("'", label, "': expected a number above 0, got ", dump_json(weight)));
+      }
     }
   }
-  return parts.empty() ? "(no class reaches 50 %)" : join(parts);
+  if (focal_gamma > 0 && label_smoothing > 0)
+    node.fail("focal_gamma", "goes with hard targets; leave label_smoothing at 0");
+  if (!thresholds.empty() && problem() && problem() != ProblemType::kMultiLabel)
+    node.fail("thresholds", "are of several labels (problem_type multi_label_classification)");
+  if (problem() != ProblemType::kRegression) return;
+  for (const char* key :
+       {"labels", "class_weights", "label_smoothing", "focal_gamma", "temperature"}) {
+    if (!node.has(key)) continue;
+    const Json& value = node.value().at(key);
+    if (value.is_null() || value == 0 || value.empty()) continue;
+    node.fail(key, "has no meaning where labels are numbers (problem_type regression)");
+  }
 }
 
 std::unique_ptr<Task> make_sequence_classification(const SequenceClassificationConfig& config,

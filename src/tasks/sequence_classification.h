@@ -1,8 +1,11 @@
-// Classification of texts or pairs of texts into named classes.
+// Classification of texts or pairs of texts into named classes, one or several for each text, and
+// numbers for texts (regression).
 #pragma once
 
+#include <map>
 #include <memory>
 
+#include "tasks/class_decision.h"
 #include "tasks/task.h"
 
 namespace llmctl {
@@ -10,47 +13,69 @@ namespace llmctl {
 /// Section "task" of type sequence_classification.
 struct SequenceClassificationConfig {
   std::string type = "sequence_classification";
-  std::optional<std::string> text_field, pair_field, label_field, weight_field;
+  std::optional<std::string> problem_type;
+  std::optional<std::string> text_field, pair_field, label_field, weight_field, confidence_field;
   std::vector<std::string> labels;
+  std::string label_separator = ",";
+  Json class_weights;
+  double label_smoothing = 0, focal_gamma = 0;
+  bool calibrate = true;
+  std::optional<double> temperature;
+  std::map<std::string, double> thresholds;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("type", self.type, "The task.", OneOf{{"sequence_classification"}});
+    visit("problem_type", self.problem_type,
+          "What labels are: one class for each text, any number of them, or a number (regression). "
+          "Absent: one class; of a trained model what it was trained for.",
+          OneOf{{"single_label_classification", "multi_label_classification", "regression"}});
     visit("text_field", self.text_field,
           "Field of the text; absent: text, sentence, review, content, … as the file has it.");
     visit("pair_field", self.pair_field,
           "Field of a second text; absent: the usual partner of the first (sentence2, hypothesis, "
           "…) if there is one.");
     visit("label_field", self.label_field,
-          "Field of the class; absent: label, class, category, … as the file has it.");
+          "Field of the class; absent: label, class, category, … as the file has it (of several "
+          "labels labels, tags, … too; of numbers score, … too).");
+    visit("label_separator", self.label_separator,
+          "What stands between the labels of a text where they are one string and no list.");
     visit("weight_field", self.weight_field,
           "Field of a record's weight in the loss (weak labels); absent: weight, where a record "
           "has it.");
+    visit("confidence_field", self.confidence_field,
+          "Field of how sure a record's label is, 0 to 1, which multiplies its weight; absent: "
+          "confidence, where a record has it.");
     visit("labels", self.labels,
           "Names of the classes in the order of their ids; empty: those of the training data, "
           "sorted.");
+    visit("class_weights", self.class_weights,
+          "Weights of the classes in the loss: {\"NAME\": WEIGHT} (others 1), or \"balanced\": in "
+          "inverse proportion to how often they occur. Of several labels the weight of a label's "
+          "presence against its absence.",
+          Kinds{"string or object or null"});
+    visit("label_smoothing", self.label_smoothing,
+          "Share of the probability that the target spreads evenly over all classes.",
+          Range<double>{0, 0.99});
+    visit("focal_gamma", self.focal_gamma,
+          "Focal loss: losses count (1 − p)^focal_gamma times, p being the probability of what is "
+          "right; 0: as they are.",
+          Range<double>{0, 20});
+    visit("calibrate", self.calibrate,
+          "Fit a temperature, and thresholds of several labels, on the held-out texts at each "
+          "validation and leave them in config.json; generate and eval apply them.",
+          Change::kFree);
+    visit("temperature", self.temperature,
+          "Logits are divided by it for probabilities; absent: the model's own.",
+          Range<double>{1e-3, 1e3}, Change::kFree);
+    visit("thresholds", self.thresholds,
+          "Of several labels: the least probability of a label that is given; absent: the model's "
+          "own, else 0.5.",
+          Range<double>{0, 1}, Change::kFree);
   }
-};
-
-/// Classes of a text, or values, as the model's problem_type says.
-class ClassAnswer : public Answer {
- public:
-  /// `values`: probabilities of the classes `names`, or (regression) the outputs.
-  ClassAnswer(ProblemType problem, std::vector<std::string> names, std::vector<float> values)
-      : problem_(problem), names_(std::move(names)), values_(std::move(values)) {}
-  const std::vector<std::string>& names() const { return names_; }
-  const std::vector<float>& values() const { return values_; }
-  /// The best class; of several labels those of at least 50 %.
-  std::vector<std::string> chosen() const;
-  /// "prediction" (a class, a list of classes, a value) and "scores", each class's probability or
-  /// value.
-  Json record() const override;
-  std::string text() const override;
-
- private:
-  ProblemType problem_;
-  std::vector<std::string> names_;
-  std::vector<float> values_;
+  void validate(const ConfigNode& node) const;
+  /// The problem that the section names; nothing where it names none.
+  std::optional<ProblemType> problem() const;
 };
 
 std::unique_ptr<Task> make_sequence_classification(const SequenceClassificationConfig& config,

@@ -36,6 +36,15 @@ struct Baseline {
   Scores scores;
 };
 
+/// A table beside the scores: a confusion matrix, the worst errors.
+struct EvaluationTable {
+  std::string title;
+  std::vector<std::string> columns;
+  std::vector<std::vector<std::string>> rows;
+  /// Of a matrix: of each row's cells behind its first the shade, 0 to 1; else empty.
+  std::vector<float> shades;
+};
+
 /// What evaluating gives.
 struct TaskEvaluation {
   Scores scores;
@@ -43,8 +52,9 @@ struct TaskEvaluation {
   /// One record per input with its prediction, as `eval --predictions` reads it back; empty for
   /// tasks without predictions.
   std::vector<Json> predictions;
-  std::vector<std::string> samples;  ///< lines worth reading
-  std::vector<std::string> notes;    ///< what the user should know of the scores
+  std::vector<std::string> samples;     ///< lines worth reading
+  std::vector<std::string> notes;       ///< what the user should know of the scores
+  std::vector<EvaluationTable> tables;  ///< what explains the scores
 };
 
 class Task {
@@ -56,6 +66,8 @@ class Task {
   virtual bool learns_from_text() const { return false; }
   /// Names of the classes, in the order of their ids; empty for other tasks. Known after read().
   virtual std::vector<std::string> labels() const { return {}; }
+  /// What the outputs of a sequence classification mean; nothing for other tasks.
+  virtual std::optional<ProblemType> problem_type() const { return std::nullopt; }
 
   /// What read() would refuse before any text is tokenized; for dry runs. kMissing, kData, kConfig.
   virtual void check_data(const TaskData& data) const { (void)data; }

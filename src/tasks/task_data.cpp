@@ -9,19 +9,21 @@ namespace {
 
 constexpr const char* kRawTextKeys[] = {"split",   "format",       "fields",
                                         "packing", "valid_tokens", "cache"};
+constexpr const char* kLabelledKeys[] = {"skip_bad"};
 
 }  // namespace
 
 void HeldOut::validate(const ConfigNode& node) const {
-  const int given = !paths.empty() + (tail > 0) + (hash > 0);
+  const int given = !paths.empty() + (tail > 0) + (hash > 0) + (stratified > 0);
   if (given > 1) {
     node.fail("",
-              "expected a list of paths, {\"tail\": SHARE} or {\"hash\": SHARE}, got several of "
-              "them");
+              "expected a list of paths, {\"tail\": SHARE}, {\"hash\": SHARE} or "
+              "{\"stratified\": SHARE}, got several of them");
   }
-  for (const char* key : {"tail", "hash"}) {
+  const std::pair<const char*, double> shares[] = {
+      {"tail", tail}, {"hash", hash}, {"stratified", stratified}};
+  for (const auto& [key, share] : shares) {
     if (!node.has(key)) continue;
-    const double share = std::string_view(key) == "tail" ? tail : hash;
     if (share >= 1 || (share == 0 && given == 0 && !node.has("paths")))
       node.fail(key, concat("expected a share between 0 and 1, got ", share));
   }
@@ -55,6 +57,13 @@ TaskData find_task_data(const ConfigNode& node, const DataSection& section, bool
       if (node.has(key)) node.fail(key, "is for language models on raw text, not for this task");
     }
   }
+  if (raw_text) {
+    for (const char* key : kLabelledKeys) {
+      if (node.has(key)) node.fail(key, "is for tasks on labelled records, not for raw text");
+    }
+    if (section.valid.stratified > 0)
+      node.child("valid").fail("stratified", "is for tasks with classes, not for raw text");
+  }
   TaskData data;
   for (const DataEntry& entry : section.train)
     data.train.push_back({expand_paths({entry.path}), entry.weight});
@@ -62,6 +71,7 @@ TaskData find_task_data(const ConfigNode& node, const DataSection& section, bool
   data.held_out = section.valid.share();
   data.sequence_length = section.sequence_length.value_or(default_sequence_length(raw_text));
   data.split = document_split_of(section.split);
+  data.skip_bad = section.skip_bad;
   data.format = section.format;
   data.fields_of_text = section.fields_of_text;
   data.packing_name = section.packing;
@@ -74,7 +84,9 @@ Json resolved_data(const DataSection& section, bool raw_text) {
   DataSection whole = section;
   whole.sequence_length = section.sequence_length.value_or(default_sequence_length(raw_text));
   Json json = config_to_json(whole);
-  if (!raw_text) {
+  if (raw_text) {
+    for (const char* key : kLabelledKeys) json.erase(key);
+  } else {
     for (const char* key : kRawTextKeys) json.erase(key);
   }
   return json;

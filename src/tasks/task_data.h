@@ -31,17 +31,21 @@ struct DataEntry {
 struct HeldOut {
   static constexpr const char* kShorthand = "paths";
   std::vector<std::string> paths;
-  double tail = 0, hash = 0;
+  double tail = 0, hash = 0, stratified = 0;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("paths", self.paths, "Files, folders or globs.", OneOrMore{}, PathKey{});
     visit("tail", self.tail, "Share: the last part of each text, or of the records.",
           Range<double>{0, 1});
     visit("hash", self.hash, "Share: documents or records by hash.", Range<double>{0, 1});
+    visit("stratified", self.stratified,
+          "Share of each class (of several labels: of each set of them; of values: of each tenth), "
+          "by hash.",
+          Range<double>{0, 1});
   }
-  /// At most one of the three; shares between 0 and 1.
+  /// At most one of the four; shares between 0 and 1.
   void validate(const ConfigNode& node) const;
-  HeldOutShare share() const { return {hash, tail}; }
+  HeldOutShare share() const { return {hash, tail, stratified}; }
 };
 
 /// Section "data". Tasks that learn from raw text have more keys than those that learn from
@@ -55,6 +59,7 @@ struct DataSection {
   std::string packing = "best_fit";
   std::int64_t valid_tokens = 0;
   std::string cache;
+  bool skip_bad = false;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("train", self.train,
@@ -64,7 +69,8 @@ struct DataSection {
           OneOrMore{}, Change::kFree);
     visit("valid", self.valid,
           "What is held out: a list of paths, {\"tail\": 0.1} (the last tenth of each text, of the "
-          "records) or {\"hash\": 0.01} (documents or records by hash).",
+          "records), {\"hash\": 0.01} (documents or records by hash) or {\"stratified\": 0.1} "
+          "(a tenth of each class).",
           Change::kFree);
     visit("sequence_length", self.sequence_length,
           "Most tokens of a row; absent: 512 of raw text, 384 of labelled records, or the model's "
@@ -92,6 +98,10 @@ struct DataSection {
           "Raw text: where it is kept once tokenized; empty: $LLMCTL_CACHE, else "
           "$XDG_CACHE_HOME/llmctl, else ~/.cache/llmctl.",
           PathKey{}, Change::kFree);
+    visit("skip_bad", self.skip_bad,
+          "Labelled records: leave bad rows out (a missing field, an unknown label, an empty text, "
+          "no UTF-8, …), listed and counted; otherwise they stop the run.",
+          Change::kFree);
   }
 };
 
@@ -108,6 +118,7 @@ struct TaskData {
   HeldOutShare held_out;
   std::int64_t sequence_length = 512;
   std::filesystem::path directory;  ///< of the model, else of its tokenizer: its chat template
+  bool skip_bad = false;            ///< of labelled records: what BadRows is made with
   PackingOptions packing() const { return {packing_name, sequence_length}; }
 
   // Of raw text.

@@ -161,7 +161,8 @@ class TextGeneration : public Task {
                                       const std::vector<const Dialogue*>& dialogues,
                                       std::int64_t sequence_length,
                                       const EvaluateOptions& options) const;
-  std::vector<Dialogue> read_references(const std::vector<std::filesystem::path>& files) const;
+  std::vector<Dialogue> read_references(const std::vector<std::filesystem::path>& files,
+                                        BadRows& bad) const;
   TokenId pad() const { return pad_token(*tokenizer_); }
 
   TextGenerationConfig config_;
@@ -220,13 +221,15 @@ void TextGeneration::read(const TaskData& files) {
   const std::vector<std::filesystem::path> train_files = files.train_files();
   const std::vector<double> weights = files.train_weights();
   std::vector<Dialogue> train;
+  BadRows bad(files.skip_bad);
   for (std::size_t i = 0; i < train_files.size(); ++i)
-    read_dialogues(train_files[i], i, config_, train);
-  require(!train.empty(), ErrorCode::kData,
-          train_files.empty() ? "data.train" : train_files[0].string(), ": no prompt to train on");
+    read_dialogues(train_files[i], i, config_, bad, train);
   valid_.clear();
   for (std::size_t i = 0; i < files.valid.size(); ++i)
-    read_dialogues(files.valid[i], i, config_, valid_);
+    read_dialogues(files.valid[i], i, config_, bad, valid_);
+  bad.settle();
+  require(!train.empty(), ErrorCode::kData,
+          train_files.empty() ? "data.train" : train_files[0].string(), ": no prompt to train on");
   if (files.valid.empty()) {
     const std::vector<bool> out = held_out_dialogues(train, files.held_out);
     valid_ = flagged(train, out, true);
@@ -353,9 +356,11 @@ std::unique_ptr<Validator> TextGeneration::validator(Model& model, std::int64_t 
 }
 
 std::vector<Dialogue> TextGeneration::read_references(
-    const std::vector<std::filesystem::path>& files) const {
+    const std::vector<std::filesystem::path>& files, BadRows& bad) const {
   std::vector<Dialogue> dialogues;
-  for (std::size_t i = 0; i < files.size(); ++i) read_dialogues(files[i], i, config_, dialogues);
+  for (std::size_t i = 0; i < files.size(); ++i)
+    read_dialogues(files[i], i, config_, bad, dialogues);
+  bad.settle();
   require(!dialogues.empty(), ErrorCode::kData,
           files.empty() ? "text generation" : files[0].string(), ": no prompts");
   return dialogues;
@@ -363,7 +368,8 @@ std::vector<Dialogue> TextGeneration::read_references(
 
 TaskEvaluation TextGeneration::evaluate(Model& model, const TaskData& data,
                                         const EvaluateOptions& options) const {
-  std::vector<Dialogue> dialogues = read_references(data.scored_files());
+  BadRows bad(data.skip_bad);
+  std::vector<Dialogue> dialogues = read_references(data.scored_files(), bad);
   if (data.valid.empty())
     dialogues = flagged(dialogues, held_out_dialogues(dialogues, data.held_out), true);
   const std::int64_t length = model_length(model, data.sequence_length);
@@ -393,7 +399,8 @@ TaskEvaluation TextGeneration::evaluate(Model& model, const TaskData& data,
 
 TaskEvaluation TextGeneration::score(const std::filesystem::path& predictions,
                                      const std::vector<std::filesystem::path>& references) const {
-  const std::vector<Dialogue> dialogues = read_references(references);
+  BadRows bad(false);  // every reference stands for a prediction
+  const std::vector<Dialogue> dialogues = read_references(references, bad);
   std::vector<std::string> ids;
   for (const Dialogue& dialogue : dialogues) ids.push_back(id_text(dialogue.id));
   const std::vector<Prediction> given =

@@ -1,6 +1,5 @@
 #include "tasks/text_rows.h"
 
-#include <ATen/ops/log_softmax.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -11,29 +10,11 @@
 #include "data/collate.h"
 #include "models/inputs.h"
 #include "tasks/bucketed_source.h"
+#include "tasks/classification_loss.h"
 #include "tasks/qa_features.h"
 #include "text/truncate.h"
 
 namespace llmctl {
-namespace {
-
-/// Logits [B, labels] in fp32.
-at::Tensor class_logits(Model& model, const Sequence& input, const Context& context) {
-  const at::Tensor hidden = model.hidden(input, context);
-  const at::Tensor position = model.pooled_position(input).to(hidden.device());
-  // [B] → [B, 1, D]
-  const at::Tensor index = position.reshape({-1, 1, 1}).expand({hidden.size(0), 1, hidden.size(2)});
-  // [B, T, D] → [B, 1, D] → [B, D] → [B, labels]
-  return model.head(hidden.gather(1, index).squeeze(1), context).to(at::kFloat);
-}
-
-/// What a batch counts: its weights, or its rows where it has none.
-double batch_weight(const Batch& batch) {
-  return batch.weights.defined() ? batch.weights.sum().item<double>()
-                                 : static_cast<double>(batch.input.rows());
-}
-
-}  // namespace
 
 std::vector<std::int32_t> TextRows::lengths() const {
   std::vector<std::int32_t> out;
@@ -74,22 +55,6 @@ TextRows tokenize_texts(const std::vector<LabelledText>& texts, const Tokenizer&
     rows.ids[i] = tokenizer.with_special(first, &second, &rows.types[i]);
   });
   return rows;
-}
-
-std::vector<std::pair<std::string, double>> ClassificationLoss::counts(const Batch& batch) const {
-  return {{"loss", batch_weight(batch)}};
-}
-
-std::vector<LossTerm> ClassificationLoss::terms(const Batch& batch, const Context& context) {
-  const at::Tensor logits = class_logits(model_, batch.input, context);
-  at::Tensor losses =
-      -at::log_softmax(logits, -1).gather(-1, batch.labels.unsqueeze(-1)).squeeze(-1);
-  if (batch.weights.defined()) losses = losses.mul(batch.weights);
-  return {{"loss", losses.sum(), batch_weight(batch), 1.0, {}}};
-}
-
-double ClassificationLoss::tokens(const Batch& batch) const {
-  return real_tokens(batch.input);
 }
 
 std::vector<std::vector<float>> predict_logits(Model& model, const TextRows& rows,

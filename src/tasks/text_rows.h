@@ -1,4 +1,4 @@
-// Texts as rows that a model classifies, and the loss and predictions of its classes.
+// Texts as rows that a model classifies, and its outputs for them.
 // B rows, T tokens.
 #pragma once
 
@@ -10,7 +10,6 @@
 #include "models/model.h"
 #include "tasks/labelled_texts.h"
 #include "text/tokenizer.h"
-#include "train/interfaces.h"
 
 namespace llmctl {
 
@@ -26,18 +25,6 @@ struct TextRows {
 /// its longer part. kConfig when sequence_length has no room for any text.
 TextRows tokenize_texts(const std::vector<LabelledText>& texts, const Tokenizer& tokenizer,
                         std::int64_t sequence_length);
-
-/// Cross-entropy of the classes, each row times its weight: one term "loss", counted in weights.
-class ClassificationLoss : public Loss {
- public:
-  explicit ClassificationLoss(Model& model) : model_(model) {}
-  std::vector<std::pair<std::string, double>> counts(const Batch& batch) const override;
-  std::vector<LossTerm> terms(const Batch& batch, const Context& context) override;
-  double tokens(const Batch& batch) const override;
-
- private:
-  Model& model_;
-};
 
 /// How rows are predicted.
 struct PredictRows {

@@ -53,6 +53,40 @@ TEST(Records, JsonArrays) {
   expect_error(ErrorCode::kData, {"a.json"}, read(""));
 }
 
+TEST(Records, BadRowsAreGivenAwayWhereSomebodyTakesThem) {
+  const TempDir dir;
+  const auto read = [&](const std::string& name, const std::string& text) {
+    std::string out;
+    const fs::path file = dir.write(name, text);
+    for_each_record(
+        file,
+        [&](std::uint64_t number, const Json& record) {
+          out += std::to_string(number) + dump_json(record) + " ";
+          return true;
+        },
+        [&](const Error& error) {
+          std::string_view what = error.what();
+          EXPECT_TRUE(what.starts_with(file.string() + ":")) << what;
+          what.remove_prefix(file.string().size());
+          out += "(" + std::string(what.substr(0, what.find(' '))) + ") ";
+        });
+    return out;
+  };
+  EXPECT_EQ(read("a.jsonl", "{\"a\":1}\n{\n\"\xC4\xE3\"\n[1]\n{\"a\":2}\n"),
+            "1{\"a\":1} (:2:2:) (:3:) (:4:) 5{\"a\":2} ");
+  EXPECT_EQ(read("a.json", "[{\"a\":1}, 2, {\"a\":3}]"), "1{\"a\":1} (:) 3{\"a\":3} ");
+  EXPECT_EQ(read("a.tsv", "a\tb\n1\t2\n3\n\xC4\t5\n6\t7\n"),
+            R"(2{"a":"1","b":"2"} (:3:) (:4:) 5{"a":"6","b":"7"} )");
+  // A bad line spoils the whole of its row; what cannot be divided ends at its line.
+  EXPECT_EQ(read("a.csv", "a,b\n\"x\n\xC4\xE3\",2\n\"3\" 4,5\n6,7\n"),
+            R"((:3:) (:4:) 5{"a":"6","b":"7"} )");
+  expect_error(ErrorCode::kData, {"a.csv:1:"}, [&] { read("a.csv", "a,a\n1,2\n"); });
+  expect_error(ErrorCode::kData, {"a.csv:2:", "never closed"},
+               [&] { read("a.csv", "a,b\n\"1,2\n3,4\n"); });
+  expect_error(ErrorCode::kData, {"a.csv:1: invalid UTF-8"},
+               [&] { read("a.csv", "a,\xC4\n1,2\n"); });
+}
+
 TEST(Records, BlanksAroundNamesOfColumnsAreNotPartOfThem) {
   const TempDir dir;
   EXPECT_EQ(records_of(dir.write("a.csv", "text, label\nx, y\n")),

@@ -32,6 +32,22 @@ TEST(Classification, ClassesThatDoNotOccurAreLeftOut) {
   EXPECT_DOUBLE_EQ(matrix.macro_f1(), 1.0);
 }
 
+TEST(LabelSets, ByHand) {
+  LabelSetCounts counts(3);
+  counts.add({0, 1}, {0, 1});
+  counts.add({0}, {1});
+  counts.add({}, {});
+  counts.add({1}, {0, 1});
+  EXPECT_DOUBLE_EQ(counts.subset_accuracy(), 0.5);
+  EXPECT_DOUBLE_EQ(counts.micro_f1(), 2 * 3.0 / (4 + 5));
+  EXPECT_DOUBLE_EQ(counts.macro_f1(), (2 * 1.0 / 4 + 2 * 2.0 / 5) / 2) << "class 2 never occurs";
+  EXPECT_EQ(counts.per_label()[1].support, 2);
+  const Scores scores = counts.scores({"a", "b", "c"});
+  EXPECT_DOUBLE_EQ(scores.at("class.a.precision"), 50);
+  EXPECT_DOUBLE_EQ(scores.at("class.b.recall"), 100);
+  EXPECT_EQ(scores.at("total"), 4);
+}
+
 TEST(Classification, Empty) {
   const ConfusionMatrix matrix(2);
   EXPECT_EQ(matrix.accuracy(), 0);

@@ -21,7 +21,7 @@ struct NewModel {
                  {}},
         root(root_node(document)),
         tokenizer(test::trained_tokenizer()),
-        model(assemble_model(root.child("model"), *tokenizer, HeadKind::kCausalLm, {}, 1)) {
+        model(assemble_model(root.child("model"), *tokenizer, {HeadKind::kCausalLm}, 1)) {
     section.vectors = vectors;
   }
 

@@ -41,6 +41,7 @@ class FakeModel : public Model {
     table_.set_requires_grad(true);
   }
 
+  void set_problem_type(ProblemType type) { facts_.problem_type = type; }
   /// The logits that each token gives [V, W].
   at::Tensor& table() { return table_; }
   /// Forward passes so far, and the largest [B, T] among them.

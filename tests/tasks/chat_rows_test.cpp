@@ -29,7 +29,9 @@ ChatRows rows_of(const std::string& source) {
 Dialogue dialogue(const std::string& record, const TextGenerationConfig& config = {}) {
   const TempDir directory;
   std::vector<Dialogue> out;
-  read_dialogues(directory.write("a.jsonl", record + "\n"), 0, config, out);
+  BadRows bad(false);
+  read_dialogues(directory.write("a.jsonl", record + "\n"), 0, config, bad, out);
+  bad.settle();
   return out.front();
 }
 
@@ -88,7 +90,7 @@ TEST(ChatRows, TemplatesThatHideTheBorderAreRefused) {
       "{% if m.role == 'assistant' and not loop.last %}…{% else %}{{ m.content }}{% endif %}</s>"
       "{% endfor %}{% if add_generation_prompt %}A:{% endif %}");
   expect_error(ErrorCode::kData,
-               {"a.jsonl, record 1: the chat template does not show which part is the assistant's",
+               {"a.jsonl:1: the chat template does not show which part is the assistant's",
                 "{% generation %}"},
                [&] { rows.row(dialogue(one_line(kTalk)), 100); });
 }
@@ -109,7 +111,7 @@ TEST(Dialogues, CallsOfToolsNeedAChatTemplate) {
   EXPECT_TRUE(calls.messages[1].at("content").is_null());
   EXPECT_TRUE(calls.messages[1].contains("tool_calls"));
   EXPECT_EQ(calls.tools.size(), 1u);
-  expect_error(ErrorCode::kData, {"a.jsonl, record 1: tools need a chat template"},
+  expect_error(ErrorCode::kData, {"a.jsonl:1: tools need a chat template"},
                [&] { DialogueEncoder(kBytes, "{prompt}").row(calls, 100); });
   expect_error(ErrorCode::kData, {"field 'content' is null"},
                [] { dialogue(R"({"messages": [{"role": "user", "content": null}]})"); });

@@ -20,7 +20,9 @@ std::vector<Dialogue> read(const std::string& content, const TextGenerationConfi
                            const std::string& name = "a.jsonl") {
   const TempDir directory;
   std::vector<Dialogue> out;
-  read_dialogues(directory.write(name, content), 0, config, out);
+  BadRows bad(false);
+  read_dialogues(directory.write(name, content), 0, config, bad, out);
+  bad.settle();
   return out;
 }
 
@@ -131,11 +133,22 @@ TEST(Dialogues, Inputs) {
   });
 }
 
+TEST(Dialogues, EmptyTextsAreBad) {
+  expect_error(ErrorCode::kData, {"a.jsonl:1: the prompt is empty"},
+               [] { read(R"({"prompt": " ", "answer": "a"})"); });
+  expect_error(ErrorCode::kData, {"a.jsonl:1: the answer is empty"},
+               [] { read(R"({"prompt": "p", "answer": "　"})"); });
+  const std::string call =
+      R"({"messages": [{"role": "user", "content": "a"},)"
+      R"( {"role": "assistant", "content": null, "tool_calls": [{"name": "f"}]}]})";
+  EXPECT_EQ(read(call).size(), 1u) << "an answer may be a call of a tool";
+}
+
 TEST(Dialogues, Errors) {
-  expect_error(ErrorCode::kData,
-               {"a.jsonl, record 1: no prompt",
-                "name it in task.prompt_field (of eval in tasks.0.prompt_field)"},
-               [] { read(R"({"x": 1})"); });
+  expect_error(
+      ErrorCode::kData,
+      {"a.jsonl:1: no prompt", "name it in task.prompt_field (of eval in tasks.0.prompt_field)"},
+      [] { read(R"({"x": 1})"); });
   expect_error(ErrorCode::kData, {"no answer", "it has prompt); name it in task.answer_field"},
                [] { read(R"({"prompt": "p"})"); });
   expect_error(ErrorCode::kData, {"messages: expected a list, got string"},

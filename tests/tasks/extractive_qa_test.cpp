@@ -150,7 +150,7 @@ TEST(ExtractiveQa, WindowsWithoutTheAnswer) {
   EXPECT_EQ(some->source({1, 1, 1, 0, 1})->steps_per_epoch(), 1);
 }
 
-TEST(ExtractiveQa, AnswersThatDoNotOccurAreLeftOut) {
+TEST(ExtractiveQa, AnswersThatDoNotOccurAreBadRows) {
   const TempDir directory;
   TaskData files;
   files.train = {
@@ -158,6 +158,9 @@ TEST(ExtractiveQa, AnswersThatDoNotOccurAreLeftOut) {
       {"context": "ab", "question": "q", "answers": ["c"]}, {"context": "ab", "question": "q", "answers": []}])")},
        1.0}};
   const auto task = make_extractive_qa({}, bytes());
+  expect_error(ErrorCode::kData, {"a.json: [1]: the answer 'c' does not occur in the passage"},
+               [&] { task->read(files); });
+  files.skip_bad = true;
   task->read(files);
   EXPECT_EQ(task->source({1, 1, 1, 0, 1})->steps_per_epoch(), 2);
   files.train[0].files = {
@@ -228,10 +231,13 @@ TEST(ExtractiveQa, ScoresFiles) {
   expect_error(ErrorCode::kData, {"more.json, id 'other': no reference has the id 'other'"}, [&] {
     task->score(directory.write("more.json", "{" + all + R"(, "other": "y"})"), {references});
   });
-  expect_error(ErrorCode::kData, {"r.json: id 'p0多少？' occurs twice"}, [&] {
-    task->score(predictions, {references, references});
-  });
-  expect_error(ErrorCode::kData, {"d.jsonl, record 2: id 'a' stands in record 1 too"}, [&] {
+  expect_error(
+      ErrorCode::kData,
+      {"4 bad rows, listed above, the first: ", "r.json: data[0]", "id 'p0多少？' occurs twice"},
+      [&] {
+        task->score(predictions, {references, references});
+      });
+  expect_error(ErrorCode::kData, {"d.jsonl:2: id 'a' stands in record 1 too"}, [&] {
     task->score(directory.write("d.jsonl",
                                 "{\"id\": \"a\", \"prediction\": \"\"}\n"
                                 "{\"id\": \"a\", \"prediction\": \"\"}\n"),

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 
@@ -16,7 +18,10 @@ std::vector<LabelledText> read(const std::string& name, const std::string& conte
                                bool need_label = true) {
   const TempDir directory;
   std::vector<LabelledText> out;
-  read_labelled_texts(directory.write(name, content), 0, config, need_label, out);
+  BadRows bad(false);
+  read_labelled_texts(directory.write(name, content),
+                      {config, ProblemType::kSingleLabel, 0, need_label}, bad, out);
+  bad.settle();
   return out;
 }
 
@@ -26,28 +31,29 @@ TEST(LabelledTexts, JsonLines) {
 )");
   ASSERT_EQ(texts.size(), 2u);
   EXPECT_EQ(texts[0].text, "很好");
-  EXPECT_EQ(texts[0].label, "positive");
+  EXPECT_EQ(texts[0].label(), "positive");
   EXPECT_EQ(texts[0].id, Json(0));
   EXPECT_EQ(texts[0].weight, 1);
   EXPECT_EQ(texts[1].id, Json("x7"));
   EXPECT_EQ(texts[1].weight, 0.25);
-  EXPECT_EQ(texts[1].record, 2u);
+  EXPECT_TRUE(texts[1].place.ends_with("a.jsonl:2")) << texts[1].place;
   EXPECT_FALSE(texts[0].pair);
 }
 
 TEST(LabelledTexts, HeaderOfAHotelReviewFile) {
-  const auto texts = read(
-      "hotel.csv", "\xEF\xBB\xBFlabel,review\n1,\"距离川沙公路较近,但是\"\"蔡陆线\"\"的话\"\n0,\n");
+  const auto texts =
+      read("hotel.csv",
+           "\xEF\xBB\xBFlabel,review\n1,\"距离川沙公路较近,但是\"\"蔡陆线\"\"的话\"\n0,好\n");
   ASSERT_EQ(texts.size(), 2u);
   EXPECT_EQ(texts[0].text, "距离川沙公路较近,但是\"蔡陆线\"的话");
-  EXPECT_EQ(texts[0].label, "1");
-  EXPECT_EQ(texts[1].text, "");
+  EXPECT_EQ(texts[0].label(), "1");
+  EXPECT_EQ(texts[1].text, "好");
 }
 
 TEST(LabelledTexts, NamesOfFieldsInAnyCase) {
   const auto texts = read("a.csv", "Text,LABEL\ngood,1\n");
   EXPECT_EQ(texts[0].text, "good");
-  EXPECT_EQ(texts[0].label, "1");
+  EXPECT_EQ(texts[0].label(), "1");
 }
 
 TEST(LabelledTexts, PairsOfKnownDataSets) {
@@ -81,8 +87,8 @@ TEST(LabelledTexts, PairsAndOtherFormats) {
   EXPECT_EQ(tsv[0].pair, "c");
   const auto nli = read("a.json", R"([{"premise": "p", "hypothesis": "h", "label": 2}])");
   EXPECT_EQ(nli[0].pair, "h");
-  EXPECT_EQ(nli[0].label, "2");
-  EXPECT_EQ(read("b.json", R"({"data": [{"content": "c", "category": "sport"}]})")[0].label,
+  EXPECT_EQ(nli[0].label(), "2");
+  EXPECT_EQ(read("b.json", R"({"data": [{"content": "c", "category": "sport"}]})")[0].label(),
             "sport");
   SequenceClassificationConfig config;
   config.text_field = "title";
@@ -92,27 +98,133 @@ TEST(LabelledTexts, PairsAndOtherFormats) {
   const auto named = read(
       "c.jsonl", R"({"title": "t", "body": "b", "kind": "k", "confidence": "0.5", "label": "no"})",
       config);
-  EXPECT_EQ(named[0].text + named[0].pair.value() + named[0].label, "tbk");
+  EXPECT_EQ(named[0].text + named[0].pair.value() + named[0].label(), "tbk");
   EXPECT_EQ(named[0].weight, 0.5);
 }
 
 TEST(LabelledTexts, WithoutLabels) {
-  EXPECT_EQ(read("a.jsonl", R"({"text": "x"})", {}, false)[0].label, "");
-  EXPECT_EQ(read("a.jsonl", R"({"text": "x", "label": "l"})", {}, false)[0].label, "l");
+  EXPECT_EQ(read("a.jsonl", R"({"text": "x"})", {}, false)[0].label(), "");
+  EXPECT_EQ(read("a.jsonl", R"({"text": "x", "label": "l"})", {}, false)[0].label(), "");
+}
+
+TEST(LabelledTexts, EmptyTextsAreBadExceptAsReferences) {
+  expect_error(ErrorCode::kData, {"a.csv:2: the text is empty; --skip-bad leaves"},
+               [] { read("a.csv", "text,label\n　,1\n"); });
+  const TempDir directory;
+  std::vector<LabelledText> out;
+  BadRows bad(false);
+  const SequenceClassificationConfig config;
+  read_labelled_texts(directory.write("a.csv", "text,label\n,1\n"),
+                      {config, ProblemType::kSingleLabel, 0, true, true}, bad, out);
+  EXPECT_EQ(out.size(), 1u);
+  EXPECT_EQ(bad.count(), 0u);
+}
+
+std::vector<LabelledText> read_as(ProblemType problem, const std::string& name,
+                                  const std::string& content,
+                                  const SequenceClassificationConfig& config = {}) {
+  const TempDir directory;
+  std::vector<LabelledText> out;
+  BadRows bad(false);
+  read_labelled_texts(directory.write(name, content), {config, problem}, bad, out);
+  bad.settle();
+  return out;
+}
+
+TEST(LabelledTexts, SeveralLabels) {
+  using Labels = std::vector<std::string>;
+  const auto several = ProblemType::kMultiLabel;
+  const auto lists = read_as(several, "a.jsonl", R"({"text": "a", "labels": ["x", "y", 3]}
+{"text": "b", "labels": []}
+{"text": "c", "tags": "x, z"}
+)");
+  EXPECT_EQ(lists[0].labels, (Labels{"x", "y", "3"}));
+  EXPECT_TRUE(lists[1].labels.empty());
+  EXPECT_EQ(lists[2].labels, (Labels{"x", " z"}));
+  SequenceClassificationConfig config;
+  config.label_separator = "|";
+  EXPECT_EQ(read_as(several, "a.csv", "text,label\na,x|y\nb,\n", config)[0].labels,
+            (Labels{"x", "y"}));
+  expect_error(ErrorCode::kData, {"a.jsonl:1: field 'label': expected a list of labels, got null"},
+               [&] { read_as(several, "a.jsonl", R"({"text": "a", "label": [null]})"); });
+  expect_error(ErrorCode::kData, {"a.jsonl:1: field 'label': the label is a list", "problem_type"},
+               [] { read("a.jsonl", R"({"text": "a", "label": ["x"]})"); });
+  std::vector<LabelledText> texts = lists;
+  BadRows bad(true);
+  resolve_classes(texts, {"3", "x", "y"}, bad);
+  EXPECT_EQ(bad.count(), 1u) << "z";
+  ASSERT_EQ(texts.size(), 2u);
+  EXPECT_EQ(texts[0].classes, (std::vector<std::size_t>{0, 1, 2}));
+  EXPECT_TRUE(texts[1].classes.empty());
+  testing::internal::CaptureStderr();
+  bad.settle();
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("a.jsonl:3: unknown class ' z'"),
+            std::string::npos);
+}
+
+TEST(LabelledTexts, NumbersOfRegression) {
+  const auto numbers = ProblemType::kRegression;
+  const auto texts = read_as(numbers, "a.csv", "sentence1,sentence2,score\na,b,3.5\nc,d,-1\n");
+  EXPECT_EQ(texts[0].value, 3.5);
+  EXPECT_EQ(texts[1].value, -1);
+  EXPECT_EQ(texts[0].pair, "b");
+  for (const char* bad : {"much", "nan", ""})
+    expect_error(ErrorCode::kData, {"a.csv:2: field 'label': expected a number, got '"},
+                 [&] { read_as(numbers, "a.csv", std::string("text,label\nx,") + bad + "\n"); });
+}
+
+TEST(LabelledTexts, ConfidenceMultipliesWeight) {
+  const auto texts = read("a.jsonl", R"({"text": "a", "label": 1, "weight": 3, "confidence": 0.5}
+{"text": "b", "label": 1, "confidence": "0.25"})");
+  EXPECT_EQ(texts[0].weight, 1.5);
+  EXPECT_EQ(texts[1].weight, 0.25);
+  SequenceClassificationConfig config;
+  config.confidence_field = "p";
+  EXPECT_EQ(
+      read("a.jsonl", R"({"text": "a", "label": 1, "p": 0.5, "confidence": 7})", config)[0].weight,
+      0.5);
+  expect_error(ErrorCode::kData, {"field 'confidence': expected a number from 0 to 1, got '1.5'"},
+               [] { read("a.jsonl", R"({"text": "a", "label": 1, "confidence": 1.5})"); });
+}
+
+TEST(LabelledTexts, EqualSharesOfEachClassAreHeldOut) {
+  std::vector<LabelledText> texts;
+  for (int i = 0; i < 110; ++i) {
+    LabelledText text;
+    text.text = "text " + std::to_string(i);
+    text.classes = {i < 90 ? 0u : i < 109 ? 1u : 2u};
+    text.value = i;
+    texts.push_back(text);
+  }
+  const auto counts = [&](const std::vector<bool>& out) {
+    std::vector<int> of_class(3);
+    for (std::size_t i = 0; i < texts.size(); ++i)
+      of_class[texts[i].classes.front()] += out[i] ? 1 : 0;
+    return of_class;
+  };
+  const HeldOutShare tenth{.stratified = 0.1};
+  const auto out = held_out_texts(texts, ProblemType::kSingleLabel, tenth);
+  EXPECT_EQ(counts(out), (std::vector<int>{9, 2, 0}));
+  EXPECT_EQ(counts(held_out_texts(texts, ProblemType::kMultiLabel, {.stratified = 0.5})),
+            (std::vector<int>{45, 10, 0}));
+  const auto values = held_out_texts(texts, ProblemType::kRegression, tenth);
+  for (int tenths = 0; tenths < 10; ++tenths)
+    EXPECT_EQ(std::count(values.begin() + tenths * 11, values.begin() + (tenths + 1) * 11, true),
+              1);
 }
 
 TEST(LabelledTexts, Errors) {
   expect_error(ErrorCode::kData,
-               {"a.jsonl, record 2: no field with the text (looked for text, sentence, ",
+               {"a.jsonl:2: no field with the text (looked for text, sentence, ",
                 "it has words, label); name it in task.text_field (of eval in tasks.0.text_field)"},
                [] {
                  read("a.jsonl",
                       "{\"text\": \"x\", \"label\": 1}\n{\"words\": \"x\", \"label\": 1}\n");
                });
-  expect_error(ErrorCode::kData,
-               {"a.csv, record", "no field with the class",
-                "it has text, stars); name it in task.label_field"},
-               [] { read("a.csv", "text,stars\nx,1\n"); });
+  expect_error(
+      ErrorCode::kData,
+      {"a.csv:2: no field with the class", "it has text, stars); name it in task.label_field"},
+      [] { read("a.csv", "text,stars\nx,1\n"); });
   expect_error(ErrorCode::kData, {"field 'label': the class is empty"},
                [] { read("a.csv", "text,label\nx,\n"); });
   expect_error(ErrorCode::kData, {"field 'weight': expected a number of at least 0, got '-1'"},
@@ -130,7 +242,7 @@ TEST(LabelledTexts, Errors) {
 
 std::vector<LabelledText> with_labels(const std::vector<std::string>& labels) {
   std::vector<LabelledText> texts(labels.size());
-  for (std::size_t i = 0; i < labels.size(); ++i) texts[i].label = labels[i];
+  for (std::size_t i = 0; i < labels.size(); ++i) texts[i].labels = {labels[i]};
   return texts;
 }
 

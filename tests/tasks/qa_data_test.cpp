@@ -14,7 +14,9 @@ using test::TempDir;
 QaData read(const std::string& content, const std::string& name = "qa.json") {
   const TempDir directory;
   QaData data;
-  read_qa_file(directory.write(name, content), data);
+  BadRows bad(false);
+  read_qa_file(directory.write(name, content), bad, data);
+  bad.settle();
   return data;
 }
 
@@ -117,7 +119,7 @@ TEST(QaData, Errors) {
   expect_error(ErrorCode::kData, {"[0].context: expected text, got array"},
                [] { read(R"([{"context": [], "qas": []}])"); });
   expect_error(ErrorCode::kData, {"[0]: expected an object, got number"}, [] { read("[3]"); });
-  expect_error(ErrorCode::kData, {"record 2: no field 'context'"}, [] {
+  expect_error(ErrorCode::kData, {":2: no field 'context'"}, [] {
     read("{\"question\": \"q\", \"context\": \"c\"}\n{\"question\": \"q\"}\n", "a.jsonl");
   });
   expect_error(ErrorCode::kData, {"answer_start: expected 2 numbers, got 1"}, [] {
@@ -126,8 +128,38 @@ TEST(QaData, Errors) {
   });
   expect_error(ErrorCode::kMissing, {"nowhere.json"}, [] {
     QaData data;
-    read_qa_file("/nowhere.json", data);
+    BadRows bad(false);
+    read_qa_file("/nowhere.json", bad, data);
   });
+}
+
+TEST(QaData, BadItemsAreNotedAndTheOthersRead) {
+  const TempDir directory;
+  QaData data;
+  BadRows bad(true);
+  read_qa_file(directory.write("a.json", R"([{"context": "one two", "qas": [
+      {"id": "a", "question": "q", "answers": ["one"]},
+      {"id": "b", "question": " ", "answers": ["one"]},
+      {"id": "c", "question": "q", "answers": ["three"]},
+      {"id": "a", "question": "q", "answers": ["two"]}]},
+      {"context": "", "question": "q", "answers": []}, 7])"),
+               bad, data);
+  EXPECT_EQ(bad.count(), 3u);
+  drop_unfound_answers(data, bad);
+  EXPECT_EQ(bad.count(), 4u);
+  drop_repeated_ids(data, bad);
+  EXPECT_EQ(bad.count(), 5u);
+  ASSERT_EQ(data.items.size(), 1u);
+  EXPECT_EQ(spanned(data, 0), "one");
+  testing::internal::CaptureStderr();
+  bad.settle();
+  const std::string told = testing::internal::GetCapturedStderr();
+  for (const char* row :
+       {"a.json: [0].qas[1].question: is empty", "a.json: [1].context: is empty",
+        "a.json: [2]: expected an object, got number",
+        "a.json: [0].qas[2]: the answer 'three' does not occur in the passage (id 'c')",
+        "a.json: [0].qas[3]: id 'a' occurs twice", "5 bad rows are left out"})
+    EXPECT_NE(told.find(row), told.npos) << row << "\n" << told;
 }
 
 TEST(QaPredictions, MapListAndLines) {
@@ -146,11 +178,11 @@ TEST(QaPredictions, MapListAndLines) {
       "1=x;2=;");
   expect_error(ErrorCode::kData, {"bad.json, id 'b': the prediction is null"},
                [&] { read("bad.json", R"({"a": "x", "b": null})"); });
-  expect_error(ErrorCode::kData, {"gold.jsonl, record 1: no prediction (looked for prediction"},
+  expect_error(ErrorCode::kData, {"gold.jsonl:1: no prediction (looked for prediction"},
                [&] { read("gold.jsonl", "{\"id\": 1, \"answer\": \"x\"}\n"); });
-  expect_error(
-      ErrorCode::kData, {"some.jsonl, record 2: some records have an id and some have none"},
-      [&] { read("some.jsonl", "{\"id\": 1, \"prediction\": \"x\"}\n{\"prediction\": \"x\"}\n"); });
+  expect_error(ErrorCode::kData, {"some.jsonl:2: some records have an id and some have none"}, [&] {
+    read("some.jsonl", "{\"id\": 1, \"prediction\": \"x\"}\n{\"prediction\": \"x\"}\n");
+  });
 }
 
 }  // namespace

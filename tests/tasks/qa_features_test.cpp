@@ -171,7 +171,8 @@ TEST(QaFeatures, GoldSpansOfTheBundledQuestionsAreExact) {
   const auto tokenizer = trained_tokenizer(directory / "tokenizer");
   for (const char* name : {"en-train", "zh-train", "en-valid", "zh-valid"}) {
     QaData data;
-    read_qa_file(test::source_dir() / "data" / "qa" / (std::string(name) + ".json"), data);
+    BadRows bad(false);
+    read_qa_file(test::source_dir() / "data" / "qa" / (std::string(name) + ".json"), bad, data);
     EXPECT_EQ(data.moved, 0u) << name;
     EXPECT_GT(data.items.size(), 400u);
     for (std::int64_t length : {384, 64}) {

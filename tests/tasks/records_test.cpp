@@ -12,7 +12,7 @@ using test::expect_error;
 using test::TempDir;
 
 TEST(Records, TextOfFields) {
-  const std::string place = "f.jsonl, record 7";
+  const std::string place = "f.jsonl:7";
   const Json value = Json::parse(R"({"s": "x", "i": 3, "d": 0.5, "b": true, "n": null, "l": [1]})");
   const Record record{place, value, 7};
   EXPECT_EQ(record.text("s"), "x");
@@ -21,10 +21,10 @@ TEST(Records, TextOfFields) {
   EXPECT_EQ(record.text("b"), "true");
   EXPECT_FALSE(record.has("n"));
   EXPECT_EQ(record.fields(), "s, i, d, b, n, l");
-  expect_error(ErrorCode::kData, "f.jsonl, record 7: no field 'x' (it has s, i, d, b, n, l)",
+  expect_error(ErrorCode::kData, "f.jsonl:7: no field 'x' (it has s, i, d, b, n, l)",
                [&] { record.text("x"); });
-  expect_error(ErrorCode::kData, "f.jsonl, record 7: field 'n' is null", [&] { record.text("n"); });
-  expect_error(ErrorCode::kData, "f.jsonl, record 7: field 'l': expected text, got array",
+  expect_error(ErrorCode::kData, "f.jsonl:7: field 'n' is null", [&] { record.text("n"); });
+  expect_error(ErrorCode::kData, "f.jsonl:7: field 'l': expected text, got array",
                [&] { record.text("l"); });
   EXPECT_EQ(find_field(record, "chosen", {"s"}), "chosen");
   EXPECT_EQ(find_field(record, std::nullopt, {"n", "d", "s"}), "d");
@@ -38,7 +38,7 @@ TEST(Records, NumbersFromFiles) {
   std::vector<std::string> seen;
   for_each_labelled_record(file, [&](const Record& record) {
     seen.push_back(record.text("a") + record.text("b"));
-    EXPECT_EQ(record.place, file.string() + ", record " + std::to_string(record.number));
+    EXPECT_EQ(record.place, file.string() + ":" + std::to_string(record.number));
   });
   EXPECT_EQ(seen, (std::vector<std::string>{"1x", "2y"}));
 }

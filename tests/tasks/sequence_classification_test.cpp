@@ -124,13 +124,48 @@ TEST(SequenceClassification, ErrorsOfReading) {
   expect_error(ErrorCode::kData, {"a.csv: all texts have the class 'one'"},
                [&] { task->read(files); });
   files.train[0].files = {directory.write("b.csv", "text,label\n,one\n")};
+  expect_error(ErrorCode::kData, {"b.csv:2: the text is empty"}, [&] { task->read(files); });
+  files.skip_bad = true;
   expect_error(ErrorCode::kData, {"b.csv: no text to train on"}, [&] { task->read(files); });
+  files.skip_bad = false;
   files.train[0].files = {directory.write("c.csv", kTexts)};
   files.valid = {directory.write("v.csv", "text,label\nx,good\ny,goood\n")};
   expect_error(
       ErrorCode::kData,
-      {"v.csv, record", "unknown class 'goood', expected one of bad, good, did you mean 'good'?"},
+      {"v.csv:3: ", "unknown class 'goood', expected one of bad, good, did you mean 'good'?"},
       [&] { task->read(files); });
+}
+
+TEST(SequenceClassification, BadRowsOfAllFilesAreToldAtOnceOrLeftOut) {
+  const TempDir directory;
+  TaskData files;
+  files.train = {{{directory.write("a.jsonl",
+                                   "{\"text\": \"g one\", \"label\": \"good\"}\n"
+                                   "{\"text\": \"b two\", \"label\": \"bad\"}\n"
+                                   "{\"text\": \"\", \"label\": \"bad\"}\n"
+                                   "{\"text\": \"\xC4\xE3\", \"label\": \"bad\"}\n"
+                                   "{\"text\": \"x\"}\n{\"text\"\n")},
+                  1.0}};
+  files.valid = {directory.write("v.csv", "text,label\nx,good\ny,goood\nz,good,1\n")};
+  const auto task = make_sequence_classification({}, plain());
+  testing::internal::CaptureStderr();
+  expect_error(ErrorCode::kData, {"6 bad rows, listed above, the first: ", "a.jsonl:3: the text"},
+               [&] { task->read(files); });
+  std::string told = testing::internal::GetCapturedStderr();
+  for (const char* row :
+       {"a.jsonl:3: the text is empty", "a.jsonl:4: invalid UTF-8", "a.jsonl:5: no field with the",
+        "a.jsonl:6:", "v.csv:3: unknown class 'goood'", "v.csv:4: 3 fields, expected 2"})
+    EXPECT_NE(told.find(row), told.npos) << row << "\n" << told;
+  files.skip_bad = true;
+  testing::internal::CaptureStderr();
+  task->read(files);
+  told = testing::internal::GetCapturedStderr();
+  EXPECT_NE(told.find("6 bad rows are left out"), told.npos) << told;
+  EXPECT_EQ(task->source({1, 1, 1, 0, 1})->steps_per_epoch(), 2);
+  FakeModel model = first_byte_model();
+  TaskData scores = scored(files.valid);
+  scores.skip_bad = true;
+  EXPECT_EQ(task->evaluate(model, scores, {}).scores.at("total"), 1);
 }
 
 TEST(SequenceClassification, Evaluates) {
@@ -156,7 +191,8 @@ TEST(SequenceClassification, Evaluates) {
   std::string lines;
   for (const Json& prediction : evaluation.predictions) lines += dump_json(prediction) + "\n";
   const TaskEvaluation again = task->score(directory.write("p.jsonl", lines), {file});
-  EXPECT_EQ(again.scores, evaluation.scores);
+  for (const Score& score : again.scores)
+    EXPECT_EQ(score.value, evaluation.scores.at(score.kind.name)) << score.kind.name;
 }
 
 TEST(SequenceClassification, LabelsWrittenAsNumbers) {
@@ -174,7 +210,7 @@ TEST(SequenceClassification, LabelsWrittenAsNumbers) {
             100);
   const auto unknown = directory.write("b.csv", "text,label\ng,7\n");
   expect_error(
-      ErrorCode::kData, {"b.csv, record", "unknown class '7', expected one of LABEL_0, LABEL_1"},
+      ErrorCode::kData, {"b.csv:2: ", "unknown class '7', expected one of LABEL_0, LABEL_1"},
       [&] { make_sequence_classification({}, plain())->evaluate(model, scored({unknown}), {}); });
 }
 
@@ -183,7 +219,7 @@ TEST(SequenceClassification, LabelsAreNamesAndNumbersValuesNeverPositions) {
   const auto task = make_sequence_classification({}, plain());
   FakeModel stars = first_byte_model(2, {"1", "2"});
   const auto from_zero = directory.write("zero.csv", "text,label\ng,1\nb,0\n");
-  expect_error(ErrorCode::kData, {"zero.csv, record", "unknown class '0', expected one of 1, 2"},
+  expect_error(ErrorCode::kData, {"zero.csv:3: ", "unknown class '0', expected one of 1, 2"},
                [&] { task->evaluate(stars, scored({from_zero}), {}); });
   const auto floats = directory.write("float.csv", "text,label\ng,2.0\nb, 1\n");
   EXPECT_EQ(task->evaluate(stars, scored({floats}), {}).scores.at("accuracy"), 100);
@@ -201,7 +237,7 @@ TEST(SequenceClassification, ScoresAreNoClasses) {
   const TempDir directory;
   TaskData files;
   files.train = {{{directory.write("a.csv", "text,label\nx,0.37\ny,1\n")}, 1.0}};
-  expect_error(ErrorCode::kData, {"a.csv, record 2: the label 0.37 is a number with a fraction"},
+  expect_error(ErrorCode::kData, {"a.csv:2: the label 0.37 is a number with a fraction"},
                [&] { make_sequence_classification({}, plain())->read(files); });
 }
 
@@ -226,16 +262,15 @@ TEST(SequenceClassification, ScoresFiles) {
           "s.jsonl: no prediction for id 'v' of the references");
   refused("t.jsonl",
           "{\"id\": \"u\", \"prediction\": \"a\"}\n{\"id\": \"u\", \"prediction\": \"a\"}\n",
-          "t.jsonl, record 2: id 'u' stands in record 1 too");
-  refused(
-      "l.jsonl", "{\"id\": \"u\", \"label\": \"a\"}\n",
-      "l.jsonl, record 1: no prediction (looked for prediction, generated_text, predicted_label, "
-      "prediction_text, "
-      "predicted_answer; it has id, label)");
+          "t.jsonl:2: id 'u' stands in record 1 too");
+  refused("l.jsonl", "{\"id\": \"u\", \"label\": \"a\"}\n",
+          "l.jsonl:1: no prediction (looked for prediction, generated_text, predicted_label, "
+          "prediction_text, "
+          "predicted_answer; it has id, label)");
   refused("m.jsonl", "{\"prediction\": \"a\"}\n",
           "m.jsonl: no prediction for reference 2 of 2 (matched by their order)");
   refused("n.jsonl", "{\"prediction\": 1}\n{\"prediction\": 1}\n{\"prediction\": 1}\n",
-          "n.jsonl, record 3: there are only 2 references");
+          "n.jsonl:3: there are only 2 references");
 }
 
 TEST(SequenceClassification, AnswersSingleTexts) {
@@ -254,17 +289,200 @@ TEST(SequenceClassification, AnswersSingleTexts) {
 
 TEST(ClassAnswer, IsWhatTheProblemTypeSays) {
   const std::vector<std::string> names = {"a", "b", "c"};
-  const ClassAnswer single(ProblemType::kSingleLabel, names, {0.2f, 0.7f, 0.1f});
+  const ClassAnswer single({ProblemType::kSingleLabel, names}, {0.2f, 0.7f, 0.1f});
   EXPECT_EQ(single.record().at("prediction"), "b");
   EXPECT_EQ(single.text(), "b  70.0 %");
-  const ClassAnswer several(ProblemType::kMultiLabel, names, {0.9f, 0.4f, 0.6f});
-  EXPECT_EQ(several.record().at("prediction"), (Json{"a", "c"}));
-  EXPECT_EQ(several.text(), "a  90.0 %, c  60.0 %");
-  EXPECT_TRUE(ClassAnswer(ProblemType::kMultiLabel, names, {0.1f, 0.4f, 0.3f}).chosen().empty());
-  const ClassAnswer value(ProblemType::kRegression, {"LABEL_0"}, {3.5f});
+  const ClassDecision several{ProblemType::kMultiLabel, names};
+  const ClassAnswer two(several, {0.9f, 0.4f, 0.6f});
+  EXPECT_EQ(two.record().at("prediction"), (Json{"a", "c"}));
+  EXPECT_EQ(two.text(), "a  90.0 %, c  60.0 %");
+  const ClassAnswer none(several, {0.1f, 0.4f, 0.3f});
+  EXPECT_TRUE(none.chosen().empty());
+  EXPECT_EQ(none.text(), "(no class reaches its threshold)");
+  const ClassDecision lower{ProblemType::kMultiLabel, names, 1, {0.1, 0.5, 0.5}};
+  EXPECT_EQ(ClassAnswer(lower, {0.1f, 0.4f, 0.3f}).chosen(), (std::vector<std::string>{"a"}));
+  const ClassAnswer value({ProblemType::kRegression, {"LABEL_0"}}, {3.5f});
   EXPECT_EQ(value.record().at("prediction"), 3.5);
   EXPECT_EQ(value.record().at("scores").at("LABEL_0"), 3.5);
   EXPECT_EQ(value.text(), "3.5");
+}
+
+TaskData data_of(const TempDir& directory, const std::string& train, const std::string& valid) {
+  TaskData files;
+  files.train = {{{directory.write("train.jsonl", train)}, 1.0}};
+  files.valid = {directory.write("valid.jsonl", valid)};
+  return files;
+}
+
+TEST(SequenceClassification, CalibratesOnHeldOutTextsAndLeavesThatInTheModel) {
+  const TempDir directory;
+  // Of every two texts that the model is sure of, one is wrong.
+  std::string lines;
+  for (int i = 0; i < 40; ++i)
+    lines += dump_json(Json{{"text", "g"}, {"label", i % 4 == 0 ? "bad" : "good"}}) + "\n";
+  const auto task = make_sequence_classification({}, plain());
+  const TaskData files = data_of(directory, lines, lines);
+  task->read(files);
+  FakeModel model = first_byte_model();
+  model.config()["task_specific_params"]["sequence_classification"]["temperature"] = 7;
+  task->describe(model.config());
+  const auto world = make_local_world();
+  task->validator(model, 8, *world)->validate(Context{});
+  const double temperature = model.config()
+                                 .at("task_specific_params")
+                                 .at("sequence_classification")
+                                 .at("temperature")
+                                 .get<double>();
+  // softmax of logits 2 and 5 at that temperature is the share of right ones, smoothed.
+  EXPECT_NEAR(1 / (1 + std::exp(-3 / temperature)), 31.0 / 42, 1e-4);
+  const TaskEvaluation evaluation = task->evaluate(model, scored(files.valid), {});
+  EXPECT_NEAR(evaluation.scores.at("expected_calibration_error"), 100 * (30.0 / 40 - 31.0 / 42),
+              0.01);
+  EXPECT_NEAR(answers_of(*task, model, {Json{{"text", "g"}}})[0].at("scores").at("good"), 31.0 / 42,
+              1e-4);
+  SequenceClassificationConfig own;
+  own.temperature = 1;
+  EXPECT_NEAR(
+      answers_of(*make_sequence_classification(own, plain()), model, {Json{{"text", "g"}}})[0]
+          .at("scores")
+          .at("good"),
+      1 / (1 + std::exp(-3)), 1e-5);
+}
+
+TEST(SequenceClassification, SeveralLabelsHaveThresholdsOfTheirOwn) {
+  const TempDir directory;
+  const std::string lines = R"({"text": "g", "labels": ["x", "y"]}
+{"text": "g", "labels": ["x"]}
+{"text": "b", "labels": []}
+{"text": "h", "labels": ["y"]}
+)";
+  SequenceClassificationConfig config;
+  config.problem_type = "multi_label_classification";
+  const auto task = make_sequence_classification(config, plain());
+  const TaskData files = data_of(directory, lines, lines);
+  task->read(files);
+  EXPECT_EQ(task->labels(), (std::vector<std::string>{"x", "y"}));
+  EXPECT_EQ(task->best_score(), "micro_f1");
+  const Batch batch = task->source({1, 4, 4, 0, 1})->batches(0)[0];
+  EXPECT_EQ(batch.labels.sizes(), (at::IntArrayRef{4, 2}));
+  EXPECT_EQ(batch.labels.sum(0)[0].item<std::int64_t>(), 2);
+  EXPECT_EQ(batch.labels.sum(0)[1].item<std::int64_t>(), 2);
+
+  FakeModel model = first_byte_model(2, {"x", "y"});
+  model.set_problem_type(ProblemType::kMultiLabel);
+  const c10::AutoGradMode no_grad(false);
+  model.table().fill_(-3);
+  model.table()['g'][0] = 2;
+  model.table()['g'][1] = -2;
+  model.table()['h'][1] = -1;
+  task->describe(model.config());
+  const auto world = make_local_world();
+  const ValidationResult result = task->validator(model, 8, *world)->validate(Context{});
+  // y is never likelier than 0.5; its own threshold finds it.
+  EXPECT_NEAR(result.scores.at("micro_f1"), 100 * 2 * 4.0 / (4 + 5), 1e-9);
+  EXPECT_EQ(result.scores.at("subset_accuracy"), 75);
+  const Json stored = model.config().at("task_specific_params").at("sequence_classification");
+  EXPECT_LT(stored.at("thresholds").at("y"), 0.5);
+  const auto answers = answers_of(*task, model, {Json{{"text", "g"}}, Json{{"text", "b"}}});
+  EXPECT_EQ(answers[0].at("prediction"), (Json{"x", "y"}));
+  EXPECT_EQ(answers[1].at("prediction"), Json::array());
+  const TaskEvaluation evaluation = task->evaluate(model, scored(files.valid), {});
+  EXPECT_EQ(evaluation.scores.at("class.y.recall"), 100);
+  std::string predicted;
+  for (const Json& one : evaluation.predictions) predicted += dump_json(one) + "\n";
+  const TaskEvaluation again = task->score(directory.write("p.jsonl", predicted), files.valid);
+  EXPECT_EQ(again.scores.at("micro_f1"), evaluation.scores.at("micro_f1"));
+}
+
+TEST(SequenceClassification, NumbersAreLearntAsNumbers) {
+  const TempDir directory;
+  const std::string lines = R"({"text": "a", "score": 1}
+{"text": "b", "score": 2.5}
+{"text": "c", "score": 4}
+)";
+  SequenceClassificationConfig config;
+  config.problem_type = "regression";
+  const auto task = make_sequence_classification(config, plain());
+  const TaskData files = data_of(directory, lines, lines);
+  task->read(files);
+  EXPECT_EQ(task->labels(), (std::vector<std::string>{"LABEL_0"}));
+  const Batch batch = task->source({1, 3, 3, 0, 1})->batches(0)[0];
+  EXPECT_EQ(batch.labels.sum().item<float>(), 7.5f);
+  FakeModel model(256, HeadKind::kSequenceClassification, 1);
+  model.set_problem_type(ProblemType::kRegression);
+  const c10::AutoGradMode no_grad(false);
+  model.table()['a'][0] = 1;
+  model.table()['b'][0] = 2;
+  model.table()['c'][0] = 3;
+  const auto world = make_local_world();
+  const ValidationResult result = task->validator(model, 8, *world)->validate(Context{});
+  EXPECT_NEAR(result.scores.at("pearson"), 1, 1e-9);
+  EXPECT_NEAR(result.scores.at("mse"), (0.25 + 1) / 3, 1e-9);
+  EXPECT_NEAR(result.scores.at("mae"), 1.5 / 3, 1e-9);
+  EXPECT_EQ(result.scores.at("loss"), result.scores.at("mse"));
+  EXPECT_EQ(answers_of(*task, model, {Json{{"text", "b"}}})[0].at("prediction"), 2);
+  const TaskEvaluation evaluation = task->evaluate(model, scored(files.valid), {});
+  EXPECT_EQ(evaluation.baselines[0].rule, "mean value");
+  EXPECT_NEAR(evaluation.baselines[0].scores.at("mse"), 1.5, 1e-9);
+}
+
+TEST(SequenceClassification, ClassWeights) {
+  const TempDir directory;
+  const std::string lines = R"({"text": "a", "label": "x"}
+{"text": "b", "label": "x"}
+{"text": "c", "label": "x"}
+{"text": "d", "label": "y", "weight": 0.5}
+)";
+  const auto weights = [&](const Json& class_weights) {
+    SequenceClassificationConfig config;
+    config.class_weights = class_weights;
+    const auto task = make_sequence_classification(config, plain());
+    task->read(data_of(directory, lines, lines));
+    return task->source({1, 4, 4, 0, 1})->batches(0)[0].weights;
+  };
+  const at::Tensor balanced = weights("balanced");
+  EXPECT_NEAR(balanced.sum().item<double>(), 3 * 4 / 6.0 + 0.5 * 4 / 2, 1e-6);
+  EXPECT_NEAR(balanced.max().item<double>(), 1, 1e-6);
+  EXPECT_EQ(weights({{"y", 4}}).sum().item<double>(), 5);
+  expect_error(ErrorCode::kConfig, {"task.class_weights: unknown class 'z'"}, [&] {
+    weights({{"z", 4}});
+  });
+}
+
+TEST(SequenceClassification, TablesBehindTheScores) {
+  const TempDir directory;
+  const auto file = directory.write("a.csv", kTexts);
+  FakeModel model = first_byte_model();
+  const TaskEvaluation evaluation =
+      make_sequence_classification({}, plain())->evaluate(model, scored({file}), {});
+  ASSERT_EQ(evaluation.tables.size(), 3u);
+  EXPECT_EQ(evaluation.tables[0].rows,
+            (std::vector<std::vector<std::string>>{{"bad", "1", "0"}, {"good", "1", "2"}}));
+  EXPECT_EQ(evaluation.tables[0].shades, (std::vector<float>{1, 0, 1.0f / 3, 2.0f / 3}));
+  EXPECT_EQ(evaluation.tables[1].title, "reliability");
+  ASSERT_EQ(evaluation.tables[2].rows.size(), 1u);
+  EXPECT_EQ(evaluation.tables[2].rows[0][0], "wrong");
+  EXPECT_EQ(evaluation.tables[2].rows[0][4], file.string() + ":5");
+}
+
+std::string refusal(const std::string& section) {
+  const JsonDocument document = parse_json_document(section, "run.json");
+  SequenceClassificationConfig config;
+  const Error error =
+      test::error_of([&] { read_config(ConfigNode(&document.value, "task", &document), config); });
+  return error.what();
+}
+
+TEST(SequenceClassification, OptionsThatDoNotGoTogether) {
+  using testing::HasSubstr;
+  EXPECT_THAT(refusal(R"({"focal_gamma": 2, "label_smoothing": 0.1})"), HasSubstr("hard targets"));
+  EXPECT_THAT(refusal(R"({"problem_type": "regression", "class_weights": "balanced"})"),
+              HasSubstr("has no meaning where labels are numbers"));
+  EXPECT_THAT(refusal(R"({"class_weights": "equal"})"), HasSubstr("expected \"balanced\""));
+  EXPECT_THAT(refusal(R"({"class_weights": {"a": 0}})"), HasSubstr("above 0"));
+  EXPECT_THAT(refusal(R"({"problem_type": "single_label_classification",
+                          "thresholds": {"a": 0.5}})"),
+              HasSubstr("of several labels"));
 }
 
 }  // namespace

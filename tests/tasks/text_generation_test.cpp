@@ -156,9 +156,9 @@ TEST(TextGeneration, ScoresFiles) {
     task->score(directory.write("s.jsonl", "{\"generated_text\": \"fox\"}\n"), {references});
   });
   // What a reference is called is no prediction, also beside one.
-  expect_error(
-      ErrorCode::kData, {"t.jsonl, record 1: no prediction (looked for ", "it has answer)"},
-      [&] { task->score(directory.write("t.jsonl", "{\"answer\": \"fox\"}\n"), {references}); });
+  expect_error(ErrorCode::kData, {"t.jsonl:1: no prediction (looked for ", "it has answer)"}, [&] {
+    task->score(directory.write("t.jsonl", "{\"answer\": \"fox\"}\n"), {references});
+  });
   const auto both = directory.write("both.jsonl",
                                     "{\"answer\": \"The fox\", \"generated_text\": \"dog\"}\n"
                                     "{\"answer\": \"狐狸。\", \"generated_text\": \"狐狸\"}\n");

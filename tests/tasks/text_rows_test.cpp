@@ -8,6 +8,7 @@
 #include "support/byte_tokenizer.h"
 #include "support/expect_error.h"
 #include "support/fake_model.h"
+#include "tasks/classification_loss.h"
 
 namespace llmctl {
 namespace {

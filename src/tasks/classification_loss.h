@@ -1,0 +1,41 @@
+// Losses of a classifier's outputs. B rows, K outputs.
+#pragma once
+
+#include <vector>
+
+#include "models/model.h"
+#include "train/interfaces.h"
+
+namespace llmctl {
+
+struct ClassLossOptions {
+  ProblemType problem = ProblemType::kSingleLabel;
+  double label_smoothing = 0;  ///< Szegedy et al., 2016, section 7
+  double focal_gamma = 0;      ///< Lin et al., 2017: losses times (1 − p)^gamma; 0: as they are
+  /// By class, each above 0; empty: all 1. Of several labels the weight of a label's presence
+  /// against its absence (PyTorch's pos_weight); of one label they are in the batch's weights
+  /// already, which the mean divides by, and here for the smoothed part.
+  std::vector<double> class_weights = {};
+};
+
+/// Logits [B, K] in fp32.
+at::Tensor class_logits(Model& model, const Sequence& input, const Context& context);
+
+/// One term "loss": the sum over rows of weight × loss, counted in weights. The loss of a row is
+/// what transformers computes for the problem_type: cross-entropy (labels [B] int64), the mean over
+/// the labels of binary cross-entropy (labels [B, K] of 0 and 1), or the squared error (labels [B]
+/// float).
+class ClassificationLoss : public Loss {
+ public:
+  explicit ClassificationLoss(Model& model, ClassLossOptions options = {})
+      : model_(model), options_(std::move(options)) {}
+  std::vector<std::pair<std::string, double>> counts(const Batch& batch) const override;
+  std::vector<LossTerm> terms(const Batch& batch, const Context& context) override;
+  double tokens(const Batch& batch) const override;
+
+ private:
+  Model& model_;
+  ClassLossOptions options_;
+};
+
+}  // namespace llmctl

@@ -1,0 +1,191 @@
+// Labels of every kind, from files with bad rows to calibrated answers.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "support/llmctl.h"
+#include "support/paths.h"
+
+namespace llmctl::test {
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+namespace fs = std::filesystem;
+
+/// A run that learns `train.jsonl` with a fresh model of one narrow layer.
+std::string config_of(const Workbench& bench, const std::string& run, const json& task,
+                      const json& valid, int steps) {
+  json section = {{"type", "sequence_classification"}};
+  section.update(task);
+  const json config = {
+      {"run", {{"dir", run}, {"seed", 3}}},
+      {"model",
+       {{"model_type", "bert"},
+        {"hidden_size", 32},
+        {"intermediate_size", 64},
+        {"num_hidden_layers", 1},
+        {"num_attention_heads", 2},
+        {"max_position_embeddings", 64},
+        {"hidden_dropout_prob", 0}}},
+      {"tokenizer", {{"path", "tokenizer-masked"}}},
+      {"data", {{"train", {"train.jsonl"}}, {"valid", valid}, {"sequence_length", 32}}},
+      {"task", section},
+      {"optim", {{"lr", 0.005}, {"warmup_steps", 2}}},
+      {"train", {{"steps", steps}, {"batch_size", 8}, {"device", "cpu"}}},
+      {"eval", {{"every", steps}}},
+  };
+  bench.write(run + ".json", config.dump());
+  return run + ".json";
+}
+
+/// The colour words of a text are its labels; the share of "red" its value.
+std::string colours(int count, const std::string& field) {
+  std::string lines;
+  for (int i = 0; i < count; ++i) {
+    const bool red = i % 2 == 0, blue = i % 3 == 0;
+    const std::string text = std::string(red ? "a red house " : "a house ") +
+                             (blue ? "and blue water " : "and water ") + std::to_string(i);
+    json record = {{"text", text}};
+    json labels = json::array();
+    if (red) labels.push_back("red");
+    if (blue) labels.push_back("blue");
+    if (field == "labels") record["labels"] = labels;
+    if (field == "label") record["label"] = red ? "red" : "other";
+    if (field == "score") record["score"] = red ? 1.5 : -0.5;
+    lines += record.dump() + "\n";
+  }
+  return lines;
+}
+
+json params_of(const fs::path& run) {
+  return json::parse(
+      slurp(run / "best/config.json"))["task_specific_params"]["sequence_classification"];
+}
+
+TEST(Classification, BadRowsStopTheRunOrAreLeftOut) {
+  Workbench bench;
+  bench.train_tokenizer("masked");
+  bench.write("train.jsonl", colours(20, "label") +
+                                 "{\"text\": \"x\"}\n{\"text\": \"\", "
+                                 "\"label\": \"red\"}\n\xC4\xE3\n");
+  bench.write("valid.csv", "text,label\na red house,red\na house,green\n");
+  const auto config = config_of(bench, "run", json::object(), {"valid.csv"}, 2);
+  for (const bool dry : {true, false}) {
+    std::vector<std::string> words = {"finetune", "-c", config};
+    if (dry) words.push_back("--dry-run");
+    const auto stopped = bench.run(words, 65);
+    EXPECT_THAT(stopped.err, AllOf(HasSubstr("train.jsonl:21: no field with the class"),
+                                   HasSubstr("train.jsonl:22: the text is empty"),
+                                   HasSubstr("train.jsonl:23: invalid UTF-8"),
+                                   HasSubstr("valid.csv:3: unknown class 'green'")));
+    expect_one_line_error(stopped, {"4 bad rows, listed above, the first: train.jsonl:21"});
+    EXPECT_FALSE(fs::exists(bench / "run"));
+  }
+  const auto went = bench.run({"finetune", "-c", config, "--skip-bad"});
+  EXPECT_THAT(went.err,
+              AllOf(HasSubstr("warning: valid.csv:3"), HasSubstr("4 bad rows are left out")));
+  EXPECT_EQ(json::parse(slurp(bench / "run/run.json"))["data"]["skip_bad"], true);
+  bench.write("other.csv", "text,label\na red house,red\na house,green\n");
+  expect_one_line_error(bench.run({"eval", "-m", "run", "--data", "other.csv"}, 65),
+                        {"other.csv:3: unknown class 'green'"});
+  const auto scored =
+      bench.run({"eval", "-m", "run", "--data", "other.csv", "--skip-bad", "--json"});
+  EXPECT_EQ(json::parse(scored.out)["scores"]["total"], 1);
+}
+
+TEST(Classification, OneLabelIsCalibratedAndExplained) {
+  Workbench bench;
+  bench.train_tokenizer("masked");
+  bench.write("train.jsonl", colours(60, "label"));
+  const auto config =
+      config_of(bench, "run", {{"class_weights", "balanced"}, {"label_smoothing", 0.1}},
+                {{"stratified", 0.2}}, 20);
+  bench.run({"finetune", "-c", config});
+  const double temperature = params_of(bench / "run")["temperature"];
+  EXPECT_GT(temperature, 0.04);
+  const auto table = bench.run({"eval", "-m", "run", "--html", "page.html"});
+  EXPECT_THAT(table.out, AllOf(HasSubstr("expected_calibration_error"),
+                               HasSubstr("confusion matrix"), HasSubstr("reliability")));
+  EXPECT_THAT(slurp(bench / "page.html"),
+              AllOf(HasSubstr("<!DOCTYPE html>"), HasSubstr("shares of each row"),
+                    HasSubstr("most frequent class")));
+  const json report = json::parse(bench.run({"eval", "-m", "run", "--json"}).out);
+  EXPECT_EQ(report["scores"]["total"], 12) << "a fifth of each class";
+  EXPECT_EQ(report["results"][0]["tables"][0]["rows"].size(), 2u);
+  // What generate says is the softmax at the stored temperature.
+  const auto ask = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"generate", "-m", "run", "-p", "a red house", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    return json::parse(bench.run(words).out)["scores"]["red"].get<double>();
+  };
+  const double calibrated = ask({});
+  const fs::path stored = fs::canonical(bench / "run/best") / "config.json";
+  json raw = json::parse(slurp(stored));
+  raw.erase("task_specific_params");
+  fs::copy(fs::canonical(bench / "run/best"), bench / "plain");
+  bench.write("plain/config.json", raw.dump());
+  const double plain = json::parse(
+      bench.run({"generate", "-m", "plain", "-p", "a red house", "--json"}).out)["scores"]["red"];
+  const auto logit = [](double p) { return std::log(p / (1 - p)); };
+  EXPECT_NEAR(logit(calibrated) * temperature, logit(plain), 1e-2);
+}
+
+TEST(Classification, SeveralLabelsAndNumbers) {
+  Workbench bench;
+  bench.train_tokenizer("masked");
+  bench.write("train.jsonl", colours(60, "labels"));
+  bench.run({"finetune", "-c",
+             config_of(bench, "several", {{"problem_type", "multi_label_classification"}},
+                       {{"stratified", 0.2}}, 40)});
+  EXPECT_EQ(params_of(bench / "several")["thresholds"].size(), 2u);
+  const json answer =
+      json::parse(bench.run({"generate", "-m", "several", "-p", "a red house", "--json"}).out);
+  EXPECT_TRUE(answer["prediction"].is_array());
+  bench.run(
+      {"eval", "-m", "several", "--save-predictions", "p.jsonl", "--fail-under", "micro_f1=50"});
+
+  bench.write("train.jsonl", colours(60, "score"));
+  bench.run(
+      {"finetune", "-c",
+       config_of(bench, "number", {{"problem_type", "regression"}}, {{"stratified", 0.2}}, 40)});
+  const auto scores = bench.run({"eval", "-m", "number", "--fail-under", "pearson=0.5"});
+  EXPECT_THAT(scores.out, AllOf(HasSubstr("spearman"), HasSubstr("worst errors")));
+  const json number =
+      json::parse(bench.run({"generate", "-m", "number", "-p", "a red house", "--json"}).out);
+  EXPECT_TRUE(number["prediction"].is_number());
+}
+
+TEST(Classification, AnAdapterKeepsWhatItsAnswersMean) {
+  Workbench bench;
+  bench.pretrain("masked", "base", 2);
+  bench.write("train.jsonl", colours(40, "labels"));
+  bench.write(
+      "adapt.json",
+      json{
+          {"run", {{"dir", "run"}}},
+          {"model", {{"init_from", "base"}}},
+          {"lora", {{"r", 2}}},
+          {"data",
+           {{"train", {"train.jsonl"}}, {"valid", {{"stratified", 0.2}}}, {"sequence_length", 32}}},
+          {"task",
+           {{"type", "sequence_classification"}, {"problem_type", "multi_label_classification"}}},
+          {"train", {{"steps", 2}, {"batch_size", 4}}}}
+          .dump());
+  bench.run({"finetune", "-c", "adapt.json"});
+  const json answer =
+      json::parse(bench.run({"generate", "-m", "run", "-p", "a red house", "--json"}).out);
+  EXPECT_TRUE(answer["prediction"].is_array()) << answer;
+  bench.run({"export", "-m", "run", "-o", "merged"});
+  const json merged = json::parse(slurp(bench / "merged/config.json"));
+  EXPECT_EQ(merged["problem_type"], "multi_label_classification");
+  EXPECT_EQ(merged["task_specific_params"]["sequence_classification"]["thresholds"].size(), 2u);
+}
+
+}  // namespace
+}  // namespace llmctl::test
