@@ -12,6 +12,7 @@
 #include "data/collate.h"
 #include "metrics/answers.h"
 #include "metrics/perplexity.h"
+#include "metrics/translation.h"
 #include "models/inputs.h"
 #include "prompt/generate.h"
 #include "tasks/bucketed_source.h"
@@ -124,7 +125,12 @@ class TextGeneration : public Task {
   const std::string& type() const override { return config_.type; }
   HeadKind head() const override { return HeadKind::kCausalLm; }
   std::vector<ScoreKind> validation_scores() const override { return score_kinds(false); }
-  std::vector<ScoreKind> evaluation_scores() const override { return score_kinds(true); }
+  std::vector<ScoreKind> evaluation_scores() const override {
+    std::vector<ScoreKind> kinds = score_kinds(true);
+    if (!config_.bleu_tokenizer) return kinds;
+    for (ScoreKind& kind : TranslationTotals::kinds()) kinds.push_back(std::move(kind));
+    return kinds;
+  }
   std::string best_score() const override { return kLossName; }
   void describe(Json& config) const override;
   std::optional<std::string> chat_template() const override {
@@ -163,6 +169,10 @@ class TextGeneration : public Task {
                                       const EvaluateOptions& options) const;
   std::vector<Dialogue> read_references(const std::vector<std::filesystem::path>& files,
                                         BadRows& bad) const;
+  /// Scores of the answers as translations, where they are asked for.
+  void add_translation_scores(const std::vector<std::string>& answers,
+                              const std::vector<Dialogue>& dialogues,
+                              TaskEvaluation& evaluation) const;
   TokenId pad() const { return pad_token(*tokenizer_); }
 
   TextGenerationConfig config_;
@@ -385,16 +395,40 @@ TaskEvaluation TextGeneration::evaluate(Model& model, const TaskData& data,
   TaskEvaluation evaluation;
   if (!long_prompts.empty()) evaluation.notes.push_back(long_prompts);
   AnswerTotals totals(parse_answer_metric(config_.metric));
+  std::vector<std::string> texts;
   for (std::size_t i = 0; i < dialogues.size(); ++i) {
     const Turn& turn = dialogues[i].last();
     totals.add(answers[i].text, std::vector{turn.answer}, turn.prompt);
+    texts.push_back(answers[i].text);
     evaluation.predictions.push_back(
         {{"id", dialogues[i].id}, {"prompt", turn.prompt}, {kGeneratedText, answers[i].text}});
     if (i < kSamples) evaluation.samples.push_back(sample_line(dialogues[i], answers[i].text));
   }
   evaluation.scores = totals.scores();
   evaluation.scores.add(loss_and_perplexity(loss[0], loss[1]));
+  add_translation_scores(texts, dialogues, evaluation);
   return evaluation;
+}
+
+void TextGeneration::add_translation_scores(const std::vector<std::string>& answers,
+                                            const std::vector<Dialogue>& dialogues,
+                                            TaskEvaluation& evaluation) const {
+  if (!config_.bleu_tokenizer) return;
+  std::vector<std::string> all;
+  std::vector<std::vector<std::string>> references;
+  for (const Dialogue& dialogue : dialogues) {
+    all.push_back(dialogue.last().answer);
+    references.push_back({dialogue.last().answer});
+  }
+  TranslationScoreOptions options;
+  options.tokenizer = *config_.bleu_tokenizer == "auto"
+                          ? choose_bleu_tokenizer("", all).tokenizer
+                          : parse_bleu_tokenizer(*config_.bleu_tokenizer);
+  TranslationTotals totals(options);
+  totals.add(answers, references);
+  evaluation.scores.add(totals.scores());
+  for (std::string& signature : totals.signatures())
+    evaluation.notes.push_back(std::move(signature));
 }
 
 TaskEvaluation TextGeneration::score(const std::filesystem::path& predictions,
@@ -407,12 +441,15 @@ TaskEvaluation TextGeneration::score(const std::filesystem::path& predictions,
       match_predictions(read_predictions(predictions), ids, predictions);
   TaskEvaluation evaluation;
   AnswerTotals totals(parse_answer_metric(config_.metric));
+  std::vector<std::string> texts;
   for (std::size_t i = 0; i < dialogues.size(); ++i) {
     const Turn& turn = dialogues[i].last();
-    totals.add(given[i].text(), std::vector{turn.answer}, turn.prompt);
+    texts.push_back(given[i].text());
+    totals.add(texts.back(), std::vector{turn.answer}, turn.prompt);
     evaluation.predictions.push_back({{"id", dialogues[i].id}, {kGeneratedText, given[i].value}});
   }
   evaluation.scores = totals.scores();
+  add_translation_scores(texts, dialogues, evaluation);
   return evaluation;
 }
 

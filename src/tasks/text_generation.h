@@ -17,6 +17,7 @@ struct TextGenerationConfig {
   std::int64_t max_new_tokens = 64;
   std::int64_t validation_samples = 100;
   std::string metric = "auto";
+  std::optional<std::string> bleu_tokenizer;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
@@ -49,6 +50,11 @@ struct TextGenerationConfig {
     visit("metric", self.metric,
           "Rule of exact_match and f1; auto: CMRC 2018's for Chinese, SQuAD's for others.",
           OneOf{{"auto", "squad", "cmrc2018"}}, Change::kFree);
+    visit("bleu_tokenizer", self.bleu_tokenizer,
+          "For answers that are translations: eval gives bleu, chrf, chrf++ and ter of them too, "
+          "BLEU with this tokenizer; auto: zh for Chinese answers, char for Japanese and Korean "
+          "ones, else 13a; absent: none of these scores.",
+          OneOf{{"auto", "13a", "intl", "zh", "char", "none"}}, Change::kFree);
   }
   void validate(const ConfigNode& node) const;
 };

@@ -95,6 +95,13 @@ TEST(Checkpoints, MaskedModelsAndTheirTasksLoadWithAutoModel) {
     "data": {"train": "classes.csv", "valid": ["classes.csv"], "sequence_length": 64}})");
   bench.run({"finetune", "-c", "classes.json"});
   expect_same(bench / "classes/last", "BertForSequenceClassification");
+
+  bench.write("names.conll", "Ada B-PER\nlives O\nin O\nOakford B-LOC\n. O\n");
+  bench.write("names.json", R"({"run": {"dir": "names"}, "model": {"init_from": "run"},
+    "task": {"type": "token_classification"}, "train": {"steps": 2, "batch_size": 1},
+    "data": {"train": "names.conll", "valid": ["names.conll"], "sequence_length": 64}})");
+  bench.run({"finetune", "-c", "names.json"});
+  expect_same(bench / "names/last", "BertForTokenClassification");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "metrics/translation.h"
 #include "support/byte_tokenizer.h"
 #include "support/expect_error.h"
 #include "support/fake_model.h"
@@ -155,6 +156,16 @@ TEST(TextGeneration, ScoresFiles) {
   expect_error(ErrorCode::kData, {"s.jsonl: no prediction for reference 2 of 2"}, [&] {
     task->score(directory.write("s.jsonl", "{\"generated_text\": \"fox\"}\n"), {references});
   });
+  EXPECT_FALSE(evaluation.scores.contains("bleu"));
+  TextGenerationConfig translating;
+  translating.bleu_tokenizer = "auto";
+  const auto translation = make_text_generation(translating, bytes());
+  const TaskEvaluation translated = translation->score(answers, {references});
+  for (const ScoreKind& kind : TranslationTotals::kinds()) {
+    EXPECT_TRUE(translated.scores.contains(kind.name)) << kind.name;
+    EXPECT_NE(find_kind(translation->evaluation_scores(), kind.name), nullptr);
+  }
+  EXPECT_EQ(translated.notes[0], "BLEU nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0");
   // What a reference is called is no prediction, also beside one.
   expect_error(ErrorCode::kData, {"t.jsonl:1: no prediction (looked for ", "it has answer)"}, [&] {
     task->score(directory.write("t.jsonl", "{\"answer\": \"fox\"}\n"), {references});
