@@ -46,8 +46,8 @@ std::string sentence_of(const std::vector<std::string>& words, Random& random, b
 std::string perturbed(const std::string& text, bool characters, Random& random) {
   std::vector<std::string> units;
   if (characters) {
-    for (const auto unit : split_words(separate_words(text, BleuTokenizer::kChar)))
-      units.emplace_back(unit);
+    const std::string apart = separate_words(text, BleuTokenizer::kChar);
+    for (const std::string_view unit : split_words(apart)) units.emplace_back(unit);
   } else {
     std::istringstream words(text);
     for (std::string word; std::getline(words, word, ' ');) units.push_back(word);
