@@ -24,6 +24,13 @@ struct Classification {
   std::vector<std::pair<std::string, double>> scores;
 };
 
+/// A labelled span of a text: a name, a word of a segmentation.
+struct TextSpan {
+  std::string text, label;  ///< the label is empty for words of a segmentation
+  double probability = 0;
+  std::size_t begin = 0, end = 0;  ///< in Unicode code points of the text
+};
+
 /// A model directory, checkpoint or run directory, loaded for use. What its methods ask of a model
 /// of another kind is kUsage. Not thread-safe.
 class Generator {
@@ -48,6 +55,8 @@ class Generator {
   /// The span of `context` that answers the question.
   PassageAnswer answer(const std::string& question, const std::string& context);
   Classification classify(const std::string& text);
+  /// The names, or the words, that a token classifier finds in a text.
+  std::vector<TextSpan> find_spans(const std::string& text);
 
  private:
   struct Impl;

@@ -6,6 +6,7 @@
 #include "base/terminal.h"
 #include "config/load.h"
 #include "llmctl/llmctl.h"
+#include "metrics/entities.h"
 #include "ops/backend.h"
 #include "runs/config_catalog.h"
 #include "runs/evaluation.h"
@@ -18,6 +19,7 @@
 #include "tasks/masked_lm.h"
 #include "tasks/sequence_classification.h"
 #include "tasks/text_answers.h"
+#include "tasks/token_classification.h"
 
 namespace llmctl {
 
@@ -203,6 +205,16 @@ Classification Generator::classify(const std::string& text) {
   for (std::size_t c = 0; c < answer.names().size(); ++c)
     result.scores.emplace_back(answer.names()[c], answer.values()[c]);
   return result;
+}
+
+std::vector<TextSpan> Generator::find_spans(const std::string& text) {
+  const auto answered = impl_->answer_as<SpansAnswer>({{"text", text}}, "find spans");
+  std::vector<TextSpan> spans;
+  for (const LabelledSpan& span : as<SpansAnswer>(answered).spans()) {
+    spans.push_back({span.text, span.type == kUntyped ? "" : span.type, span.probability,
+                     span.begin, span.end});
+  }
+  return spans;
 }
 
 void set_verbosity(Verbosity verbosity) {

@@ -125,7 +125,7 @@ struct TaggedWords {
 
 /// Takes over the sentences of a file whose tags follow one another as its scheme has it.
 void take(std::vector<TaggedWords> sentences, const std::filesystem::path& file, std::size_t index,
-          TaggedTexts& out) {
+          BadRows& bad, TaggedTexts& out) {
   std::vector<TagSequence> tags;
   for (const TaggedWords& sentence : sentences)
     if (sentence.fault.empty()) tags.push_back(sentence.tags);
@@ -141,7 +141,7 @@ void take(std::vector<TaggedWords> sentences, const std::filesystem::path& file,
       }
     }
     if (!sentence.fault.empty()) {
-      out.bad.push_back(std::move(sentence.fault));
+      bad.add(sentence.fault);
       continue;
     }
     TaggedText text = text_of_tags(sentence.words, sentence.tags);
@@ -169,10 +169,15 @@ class ConllReader {
       : file_(file), config_(config) {}
 
   std::vector<TaggedWords> read() {
-    for_each_text_line(file_, [&](std::uint64_t number, std::string_view line) {
-      add(number, line);
-      return true;
-    });
+    for_each_checked_line(file_,
+                          [&](std::uint64_t number, std::string_view line, const Error* invalid) {
+                            if (invalid != nullptr) {
+                              note(invalid->what());
+                            } else {
+                              add(number, line);
+                            }
+                            return true;
+                          });
     end_sentence();
     return std::move(sentences_);
   }
@@ -191,27 +196,28 @@ class ConllReader {
     sentence_.places.push_back(place);
     sentence_.words.push_back(whole ? columns[word_column - 1] : std::string(line));
     sentence_.tags.emplace_back("O");
-    if (!sentence_.fault.empty()) return;
     if (width_ == 0) width_ = columns.size();
     if (!whole) {
-      sentence_.fault = concat(place,
-                               ": expected a word and its tag in columns between blanks or "
-                               "tabs, got ",
-                               columns.size(), columns.size() == 1 ? " column" : " columns");
+      note(concat(place, ": expected a word and its tag in columns between blanks or tabs, got ",
+                  columns.size(), columns.size() == 1 ? " column" : " columns"));
     } else if (columns.size() != width_) {
-      sentence_.fault =
-          concat(place, ": ", columns.size(), " columns, the first line has ", width_);
+      note(concat(place, ": ", columns.size(), " columns, the first line has ", width_));
     } else if (const auto tag = normal_tag(columns[tag_column - 1])) {
       sentence_.tags.back() = *tag;
     } else {
-      sentence_.fault =
-          concat(place, ": '", columns[tag_column - 1],
-                 "' is no tag (expected O, or B-, I-, E- or S- with a type behind it)");
+      note(concat(place, ": '", columns[tag_column - 1],
+                  "' is no tag (expected O, or B-, I-, E- or S- with a type behind it)"));
     }
   }
 
+  /// The first fault of a sentence is told.
+  void note(const std::string& fault) {
+    if (sentence_.fault.empty()) sentence_.fault = fault;
+  }
+
   void end_sentence() {
-    if (!sentence_.words.empty()) sentences_.push_back(std::move(sentence_));
+    if (!sentence_.words.empty() || !sentence_.fault.empty())
+      sentences_.push_back(std::move(sentence_));
     sentence_ = {};
   }
 
@@ -300,24 +306,23 @@ TaggedText read_text_with_spans(const Record& record, const TokenClassificationC
   return text;
 }
 
-/// Calls `row` for a record; what is wrong with it becomes a bad row.
-template <class Row>
-void try_row(const Record& record, std::vector<std::string>& bad, Row row) {
+/// Runs `read` on a record; a kData error that it throws gets the record's place.
+template <class Read>
+void at_place(const Record& record, Read read) {
   try {
-    row();
+    read();
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kData) throw;
     const std::string message = error.what();
-    bad.push_back(message.starts_with(record.place) ? message
-                                                    : concat(record.place, ": ", message));
+    if (error.code() != ErrorCode::kData || message.starts_with(record.place)) throw;
+    record.fail(message);
   }
 }
 
 void read_records(const std::filesystem::path& file, std::size_t index,
-                  const TokenClassificationConfig& config, TaggedTexts& out) {
+                  const TokenClassificationConfig& config, BadRows& bad, TaggedTexts& out) {
   std::vector<TaggedWords> sentences;
-  for_each_labelled_record(file, [&](const Record& record) {
-    try_row(record, out.bad, [&] {
+  const auto read = [&](const Record& record) {
+    at_place(record, [&] {
       if (const auto field = token_field(record, config)) {
         sentences.push_back(read_tagged_words(record, *field, config));
         return;
@@ -327,14 +332,20 @@ void read_records(const std::filesystem::path& file, std::size_t index,
       text.file = index;
       out.texts.push_back(std::move(text));
     });
-  });
-  take(std::move(sentences), file, index, out);
+  };
+  for_each_labelled_record(file, read, bad);
+  take(std::move(sentences), file, index, bad, out);
 }
 
 /// Words between blanks, a sentence a line.
-void read_segmented(const std::filesystem::path& file, std::size_t index, TaggedTexts& out) {
+void read_segmented(const std::filesystem::path& file, std::size_t index, BadRows& bad,
+                    TaggedTexts& out) {
   bool any_blank = false;
-  for_each_text_line(file, [&](std::uint64_t, std::string_view line) {
+  const auto read = [&](std::uint64_t, std::string_view line, const Error* invalid) {
+    if (invalid != nullptr) {
+      bad.add(invalid->what());
+      return true;
+    }
     std::vector<std::string> words;
     for (const std::string_view word : split_words(line)) words.emplace_back(word);
     if (words.empty()) return true;
@@ -349,7 +360,8 @@ void read_segmented(const std::filesystem::path& file, std::size_t index, Tagged
     text.file = index;
     out.texts.push_back(std::move(text));
     return true;
-  });
+  };
+  for_each_checked_line(file, read);
   require(any_blank, ErrorCode::kData, file.string(),
           ": no line has blanks between words; expected a segmented text");
   out.bioes = true;
@@ -450,15 +462,15 @@ std::vector<ByteSpan> words_of_text(std::string_view text) {
 }
 
 void read_tagged_texts(const std::filesystem::path& file, std::size_t index,
-                       const TokenClassificationConfig& config, TaggedTexts& out) {
+                       const TokenClassificationConfig& config, BadRows& bad, TaggedTexts& out) {
   std::string format = config.format;
   if (format == "auto") {
     const std::string found = text_format(file);
     format = found == "jsonl" || found == "json" ? "records" : "conll";
   }
-  if (format == "segmented") return read_segmented(file, index, out);
-  if (format == "records") return read_records(file, index, config, out);
-  take(ConllReader(file, config).read(), file, index, out);
+  if (format == "segmented") return read_segmented(file, index, bad, out);
+  if (format == "records") return read_records(file, index, config, bad, out);
+  take(ConllReader(file, config).read(), file, index, bad, out);
 }
 
 TaggedText read_tagged_input(const AnswerInput& input, const TokenClassificationConfig& config) {

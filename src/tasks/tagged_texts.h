@@ -12,6 +12,7 @@
 #include "config/json.h"
 #include "metrics/entities.h"
 #include "tasks/answer.h"
+#include "tasks/bad_rows.h"
 #include "tasks/entity_tags.h"
 #include "tasks/token_classification.h"
 #include "text/tokenizer.h"
@@ -30,14 +31,15 @@ struct TaggedText {
 /// What some files hold.
 struct TaggedTexts {
   std::vector<TaggedText> texts;
-  std::vector<std::string> bad;  ///< rows left out: "FILE:LINE: what is wrong"
-  bool bioes = false;            ///< some file's tags have E or S, or its words are a segmentation
+  bool bioes = false;  ///< some file's tags have E or S, or its words are a segmentation
 };
 
-/// Appends the sentences or records of file number `index`; bad rows are left out and listed. kData
-/// for files that are no such text at all; kConfig for tags that are numbers and have no names.
+/// Appends the sentences or records of file number `index`. Noted in `bad`: tags that are none or
+/// cannot follow one another, unequal numbers of columns or of words and tags, spans that overlap,
+/// are empty or leave the text, invalid UTF-8. kData for files that are no such text at all;
+/// kConfig for tags that are numbers and have no names.
 void read_tagged_texts(const std::filesystem::path& file, std::size_t index,
-                       const TokenClassificationConfig& config, TaggedTexts& out);
+                       const TokenClassificationConfig& config, BadRows& bad, TaggedTexts& out);
 
 /// The text, or the words, of a single input ({"text": …} or {"tokens": […]}), without labels.
 TaggedText read_tagged_input(const AnswerInput& input, const TokenClassificationConfig& config);

@@ -13,6 +13,7 @@
 #include "tasks/predictions.h"
 #include "tasks/record_names.h"
 #include "tasks/records.h"
+#include "tasks/span_errors.h"
 #include "tasks/tag_rows.h"
 #include "tasks/tagged_texts.h"
 #include "text/chinese_words.h"
@@ -20,7 +21,7 @@
 namespace llmctl {
 namespace {
 
-constexpr std::size_t kSamples = 4, kShownBadRows = 10;
+constexpr std::size_t kSamples = 4;
 using Labels = std::vector<std::vector<std::int64_t>>;  // [text][unit]
 
 std::string_view part_of(std::string_view text, const Entity& entity) {
@@ -143,7 +144,9 @@ class TokenClassification : public Task {
   std::unique_ptr<Responder> responder(Model& model, const AnswerOptions& options) const override;
 
  private:
-  TaggedTexts read_files(const std::vector<std::filesystem::path>& files) const;
+  TaggedTexts read_files(const std::vector<std::filesystem::path>& files, BadRows& bad) const;
+  std::vector<TaggedText> read_references(const std::vector<std::filesystem::path>& files,
+                                          bool skip_bad) const;
   TagRows rows_of(const std::vector<TaggedText>& texts, std::int64_t sequence_length) const {
     return {texts, *tokenizer_, {sequence_length, config_.stride}};
   }
@@ -162,13 +165,21 @@ class TokenClassification : public Task {
   std::vector<std::int64_t> rows_;  // windows of one epoch
 };
 
-TaggedTexts TokenClassification::read_files(const std::vector<std::filesystem::path>& files) const {
+TaggedTexts TokenClassification::read_files(const std::vector<std::filesystem::path>& files,
+                                            BadRows& bad) const {
   TaggedTexts all;
-  for (std::size_t i = 0; i < files.size(); ++i) read_tagged_texts(files[i], i, config_, all);
-  if (all.bad.empty()) return all;
-  for (std::size_t i = 1; i < std::min(all.bad.size(), kShownBadRows); ++i) log_error(all.bad[i]);
-  fail(ErrorCode::kData, all.bad[0],
-       all.bad.size() > 1 ? concat(" (one of ", all.bad.size(), " bad rows)") : "");
+  for (std::size_t i = 0; i < files.size(); ++i) read_tagged_texts(files[i], i, config_, bad, all);
+  return all;
+}
+
+std::vector<TaggedText> TokenClassification::read_references(
+    const std::vector<std::filesystem::path>& files, bool skip_bad) const {
+  BadRows bad(skip_bad);
+  std::vector<TaggedText> texts = read_files(files, bad).texts;
+  bad.settle();
+  require(!texts.empty(), ErrorCode::kData,
+          files.empty() ? "token classification" : files[0].string(), ": no texts");
+  return texts;
 }
 
 void TokenClassification::name_tags(const TaggedTexts& train) {
@@ -234,7 +245,9 @@ std::vector<bool> held_out_texts(const std::vector<TaggedText>& texts, HeldOutSh
 void TokenClassification::read(const TaskData& files) {
   const std::vector<std::filesystem::path> train_files = files.train_files();
   const std::vector<double> weights = files.train_weights();
-  TaggedTexts train = read_files(train_files), valid = read_files(files.valid);
+  BadRows bad(files.skip_bad);
+  TaggedTexts train = read_files(train_files, bad), valid = read_files(files.valid, bad);
+  bad.settle();
   if (files.valid.empty()) {
     const std::vector<bool> out = held_out_texts(train.texts, files.held_out);
     valid.texts = flagged(train.texts, out, true);
@@ -378,23 +391,25 @@ void TokenClassification::add_baseline(const std::vector<TaggedText>& texts,
 
 TaskEvaluation TokenClassification::evaluate(Model& model, const TaskData& data,
                                              const EvaluateOptions& options) const {
-  std::vector<TaggedText> texts = read_files(data.scored_files()).texts;
+  std::vector<TaggedText> texts = read_references(data.scored_files(), data.skip_bad);
   if (data.valid.empty()) texts = flagged(texts, held_out_texts(texts, data.held_out), true);
-  require(!texts.empty(), ErrorCode::kData, "token classification: no text to score");
   const TagRows rows = rows_of(texts, model_length(model, data.sequence_length));
   const auto predicted = predict(model, rows, options.batch_size, options.context);
   TaskEvaluation evaluation;
   EntityTotals totals;
+  SpanErrors errors;
   const std::size_t every = std::max<std::size_t>(1, texts.size() / kSamples);
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const std::vector<Entity> entities = entities_alone(predicted[i]);
     totals.add(texts[i].entities, entities);
+    errors.add(texts[i].entities, entities);
     evaluation.predictions.push_back(
         {{"id", texts[i].id}, {kPrediction, spans_json(spans_of(texts[i].text, predicted[i]))}});
     if (i % every == 0 && evaluation.samples.size() < kSamples)
       evaluation.samples.push_back(sample_line(texts[i], entities));
   }
   evaluation.scores = totals.scores(true);
+  evaluation.tables.push_back(errors.table());
   add_baseline(texts, evaluation);
   return evaluation;
 }
@@ -427,18 +442,22 @@ std::vector<Entity> given_entities(const Prediction& prediction, const TaggedTex
 TaskEvaluation TokenClassification::score(
     const std::filesystem::path& predictions,
     const std::vector<std::filesystem::path>& references) const {
-  const std::vector<TaggedText> texts = read_files(references).texts;
+  const std::vector<TaggedText> texts = read_references(references, false);
   std::vector<std::string> ids;
   for (const TaggedText& text : texts) ids.push_back(id_text(text.id));
   const std::vector<Prediction> given =
       match_predictions(read_predictions(predictions), ids, predictions);
   TaskEvaluation evaluation;
   EntityTotals totals;
+  SpanErrors errors;
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    totals.add(texts[i].entities, given_entities(given[i], texts[i]));
+    const std::vector<Entity> entities = given_entities(given[i], texts[i]);
+    totals.add(texts[i].entities, entities);
+    errors.add(texts[i].entities, entities);
     evaluation.predictions.push_back({{"id", texts[i].id}, {kPrediction, given[i].value}});
   }
   evaluation.scores = totals.scores(true);
+  evaluation.tables.push_back(errors.table());
   add_baseline(texts, evaluation);
   return evaluation;
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "llmctl/llmctl.h"
 #include "support/llmctl.h"
 #include "support/paths.h"
 
@@ -71,6 +72,14 @@ TEST(Entities, AreLearntScoredAndFound) {
     EXPECT_EQ(std::string("Ann lives in Oakford.").substr(start, end - start), span["text"]);
     EXPECT_GT(span["probability"], 0);
   }
+  // The library says the same.
+  Generator finder((bench / "names").string(), "cpu");
+  const std::vector<TextSpan> spans = finder.find_spans("Ann lives in Oakford.");
+  ASSERT_EQ(spans.size(), one["prediction"].size());
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    EXPECT_EQ(spans[i].label, one["prediction"][i]["label"].get<std::string>());
+    EXPECT_EQ(spans[i].begin, one["prediction"][i]["start"].get<std::size_t>());
+  }
   EXPECT_THAT(bench.run({"generate", "-m", "names", "-p", "Ann lives in Oakford."}).out,
               HasSubstr("  LOC  13-20  "));
 }
@@ -102,6 +111,8 @@ TEST(Entities, BadRowsAreNamedWithTheirLines) {
   EXPECT_THAT(result.err, HasSubstr("bad.conll:5: the tag I-PER cannot follow O in BIO"));
   EXPECT_THAT(result.err, HasSubstr("bad.conll:7: 3 columns, the first line has 2"));
   EXPECT_FALSE(std::filesystem::exists(bench / "bad"));
+  const auto skipped = bench.run({"finetune", "-c", "run.json", "--set", "data.skip_bad=true"});
+  EXPECT_THAT(skipped.err, HasSubstr("2 bad rows are left out"));
 }
 
 }  // namespace

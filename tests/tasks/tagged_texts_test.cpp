@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <sstream>
+
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 
@@ -29,11 +31,22 @@ std::vector<std::string> entities_in(const TaggedText& text) {
   return entities;
 }
 
-TaggedTexts read(const std::string& name, const std::string& content,
-                 const TokenClassificationConfig& config = {}) {
+/// What a file holds, and what is wrong with its bad rows.
+struct ReadTexts : TaggedTexts {
+  std::vector<std::string> bad;
+};
+
+ReadTexts read(const std::string& name, const std::string& content,
+               const TokenClassificationConfig& config = {}) {
   const TempDir directory;
-  TaggedTexts texts;
-  read_tagged_texts(directory.write(name, content), 0, config, texts);
+  ReadTexts texts;
+  BadRows bad(true);
+  read_tagged_texts(directory.write(name, content), 0, config, bad, texts);
+  testing::internal::CaptureStderr();
+  bad.settle();
+  std::istringstream lines(testing::internal::GetCapturedStderr());
+  for (std::string line; std::getline(lines, line);)
+    if (line.find(name) != line.npos) texts.bad.push_back(line);
   return texts;
 }
 
@@ -48,9 +61,9 @@ TEST(TaggedTexts, WordsOfAText) {
 }
 
 TEST(TaggedTexts, ConllByBlanksWithCommentsAndDocuments) {
-  const TaggedTexts read_ = read("a.conll",
-                                 "-DOCSTART- -X- O O\n\n# id 1\nAnn NNP B-NP B-PER\nLee NNP I-NP "
-                                 "I-PER\n# NN B-NP O\n. . O O\n\n\nOakford NNP B-NP B-LOC\r\n");
+  const ReadTexts read_ = read("a.conll",
+                               "-DOCSTART- -X- O O\n\n# id 1\nAnn NNP B-NP B-PER\nLee NNP I-NP "
+                               "I-PER\n# NN B-NP O\n. . O O\n\n\nOakford NNP B-NP B-LOC\r\n");
   ASSERT_EQ(read_.texts.size(), 2u);
   EXPECT_TRUE(read_.bad.empty());
   EXPECT_EQ(read_.texts[0].text, "Ann Lee # .");
@@ -65,7 +78,7 @@ TEST(TaggedTexts, ConllByTabsInChosenColumns) {
   TokenClassificationConfig config;
   config.word_column = 2;
   config.tag_column = 3;
-  const TaggedTexts read_ =
+  const ReadTexts read_ =
       read("a.tsv", "1\t小\tB-PER\tx\n2\t明\tE-PER\tx\n3\t在\tO\tx\n4\tNBA\tS-ORG\tx\n", config);
   ASSERT_EQ(read_.texts.size(), 1u);
   EXPECT_EQ(read_.texts[0].text, "小明在NBA");
@@ -74,15 +87,15 @@ TEST(TaggedTexts, ConllByTabsInChosenColumns) {
 }
 
 TEST(TaggedTexts, OldConllFilesBeginEntitiesWithI) {
-  const TaggedTexts read_ = read("a.txt", "Ann I-PER\nBob B-PER\nmet O\nCid I-PER\n");
+  const ReadTexts read_ = read("a.txt", "Ann I-PER\nBob B-PER\nmet O\nCid I-PER\n");
   EXPECT_TRUE(read_.bad.empty());
   EXPECT_THAT(entities_in(read_.texts[0]), ElementsAre("PER:Ann", "PER:Bob", "PER:Cid"));
 }
 
 TEST(TaggedTexts, BadSentencesAreListedWithTheirLines) {
-  const TaggedTexts read_ = read("a.conll",
-                                 "Ann B-PER\nran O\n\nBob O\nLee I-PER\n\nAnn B-PER x\n\nalone\n\n"
-                                 "Ann NOUN\n\nCid B-PER\n");
+  const ReadTexts read_ = read("a.conll",
+                               "Ann B-PER\nran O\n\nBob O\nLee I-PER\n\nAnn B-PER x\n\nalone\n\n"
+                               "Ann NOUN\n\nCid B-PER\n\nA\xff B-PER\nran O\n");
   ASSERT_EQ(read_.texts.size(), 2u);
   EXPECT_THAT(read_.bad,
               ElementsAre(EndsWith("a.conll:5: the tag I-PER cannot follow O in BIO"),
@@ -90,11 +103,12 @@ TEST(TaggedTexts, BadSentencesAreListedWithTheirLines) {
                           EndsWith("a.conll:9: expected a word and its tag in columns between "
                                    "blanks or tabs, got 1 column"),
                           EndsWith("a.conll:11: 'NOUN' is no tag (expected O, or B-, I-, E- or S- "
-                                   "with a type behind it)")));
+                                   "with a type behind it)"),
+                          HasSubstr("a.conll:15: ")));
 }
 
 TEST(TaggedTexts, RecordsWithSpans) {
-  const TaggedTexts read_ = read(
+  const ReadTexts read_ = read(
       "a.jsonl",
       R"({"id": "x", "text": "Ann met 小明 in Oakford.", "entities": [{"start": 8, "end": 10, "label": "PER"}, {"start": 0, "end": 4, "label": "PER", "text": "Ann"}, {"start_offset": 14, "end_offset": 21, "type": "LOC"}]})"
       "\n"
@@ -111,21 +125,21 @@ TEST(TaggedTexts, RecordsWithSpans) {
 TEST(TaggedTexts, RecordsWithTokensAndTags) {
   TokenClassificationConfig config;
   config.labels = {"O", "B-PER", "I-PER"};
-  const TaggedTexts read_ = read("a.jsonl",
-                                 R"({"tokens": ["Ann", "Lee", "ran"], "ner_tags": [1, 2, 0]})"
-                                 "\n"
-                                 R"({"words": ["小", "明"], "tags": ["B-PER", "I-PER"]})"
-                                 "\n",
-                                 config);
+  const ReadTexts read_ = read("a.jsonl",
+                               R"({"tokens": ["Ann", "Lee", "ran"], "ner_tags": [1, 2, 0]})"
+                               "\n"
+                               R"({"words": ["小", "明"], "tags": ["B-PER", "I-PER"]})"
+                               "\n",
+                               config);
   EXPECT_THAT(read_.bad, ElementsAre());
   EXPECT_THAT(entities_in(read_.texts[0]), ElementsAre("PER:Ann Lee"));
   EXPECT_THAT(entities_in(read_.texts[1]), ElementsAre("PER:小明"));
-  expect_error(ErrorCode::kConfig, {"record 1", "task.labels"},
+  expect_error(ErrorCode::kConfig, {"a.jsonl:1", "task.labels"},
                [] { read("a.jsonl", R"({"tokens": ["Ann"], "ner_tags": [1]})"); });
 }
 
 TEST(TaggedTexts, BadRecordsAreListed) {
-  const TaggedTexts read_ =
+  const ReadTexts read_ =
       read("a.jsonl",
            R"({"text": "Ann Lee ran", "entities": [[0, 7, "PER"], [4, 11, "PER"]]})"
            "\n"
@@ -148,20 +162,20 @@ TEST(TaggedTexts, BadRecordsAreListed) {
   EXPECT_EQ(read_.texts.size(), 1u);
   EXPECT_THAT(
       read_.bad,
-      ElementsAre(HasSubstr("record 1: the spans 'Ann Lee' (PER) and 'Lee ran' (PER) overlap"),
-                  HasSubstr("record 2: the span 0 to 4 (PER) is no part of a text of 3 characters"),
-                  HasSubstr("record 3: the span 0 to 3 is 'Ann', not 'Bob'"),
-                  HasSubstr("record 4: a span needs a 'label'"),
-                  HasSubstr("record 5: the text is empty"),
-                  HasSubstr("record 6: no field with the spans"),
-                  HasSubstr("record 7: 2 words in 'tokens' and 1 tags in 'tags'"),
-                  HasSubstr("record 8: the tag I-PER cannot follow O in BIO")));
+      ElementsAre(
+          HasSubstr("a.jsonl:1: the spans 'Ann Lee' (PER) and 'Lee ran' (PER) overlap"),
+          HasSubstr("a.jsonl:2: the span 0 to 4 (PER) is no part of a text of 3 characters"),
+          HasSubstr("a.jsonl:3: the span 0 to 3 is 'Ann', not 'Bob'"),
+          HasSubstr("a.jsonl:4: a span needs a 'label'"), HasSubstr("a.jsonl:5: the text is empty"),
+          HasSubstr("a.jsonl:6: no field with the spans"),
+          HasSubstr("a.jsonl:7: 2 words in 'tokens' and 1 tags in 'tags'"),
+          HasSubstr("a.jsonl:8: the tag I-PER cannot follow O in BIO")));
 }
 
 TEST(TaggedTexts, SegmentedLines) {
   TokenClassificationConfig config;
   config.format = "segmented";
-  const TaggedTexts read_ = read("a.txt", "我们 2008年 去  图书馆 。\n\nuse iPhone 6 吗\n", config);
+  const ReadTexts read_ = read("a.txt", "我们 2008年 去  图书馆 。\n\nuse iPhone 6 吗\n", config);
   ASSERT_EQ(read_.texts.size(), 2u);
   EXPECT_EQ(read_.texts[0].text, "我们2008年去图书馆。");
   EXPECT_THAT(entities_in(read_.texts[0]),

@@ -169,7 +169,7 @@ TEST(TokenClassification, EvaluatesAndScoresItsPredictions) {
   const auto refused = [&](const std::string& value, const std::string& message) {
     const auto predictions = directory.write(
         "r.jsonl", "{\"prediction\": " + value + "}\n{\"prediction\": []}\n{\"prediction\": []}\n");
-    expect_error(ErrorCode::kData, {"r.jsonl, record 1: " + message},
+    expect_error(ErrorCode::kData, {"r.jsonl:1: " + message},
                  [&] { task->score(predictions, {file}); });
   };
   refused(R"(["O"])", "1 tags for a text of 3 words");
@@ -185,6 +185,9 @@ TEST(TokenClassification, BadRowsStopTheRun) {
   expect_error(ErrorCode::kData,
                {"a.conll:1: the tag I-PER cannot begin a sentence in BIO", "2 bad rows"},
                [&] { task->read(files); });
+  files.skip_bad = true;
+  task->read(files);
+  EXPECT_EQ(task->source({1, 1, 1, 0, 1})->steps_per_epoch(), 1) << "Bob alone";
   files.train[0].files = {directory.write("b.conll", "ran O\n")};
   expect_error(ErrorCode::kData, {"no text has a labelled span"}, [&] { task->read(files); });
 }
