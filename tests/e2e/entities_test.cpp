@@ -105,8 +105,10 @@ TEST(Entities, WordsOfChineseStandBesideIcu) {
 TEST(Entities, BadRowsAreNamedWithTheirLines) {
   Workbench bench;
   bench.pretrain("masked", "start", 2);
+  bench.write("names.conll", kConll);
   bench.write("bad.conll", "Ann B-PER\nran O\n\nran O\nBob I-PER\n\nAnn B-PER O\n");
-  bench.write("run.json", config_of("bad", R"({"train": ["bad.conll"]})", ""));
+  bench.write("run.json",
+              config_of("bad", R"({"train": ["bad.conll"], "valid": ["names.conll"]})", ""));
   const auto result = bench.run({"finetune", "-c", "run.json"}, 65);
   EXPECT_THAT(result.err, HasSubstr("bad.conll:5: the tag I-PER cannot follow O in BIO"));
   EXPECT_THAT(result.err, HasSubstr("bad.conll:7: 3 columns, the first line has 2"));
