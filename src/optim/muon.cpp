@@ -47,21 +47,21 @@ namespace {
 
 class Muon : public Optimizer {
  public:
-  Muon(const OptimConfig& config, const NamedTensors& parameters, const std::vector<bool>& decay)
+  Muon(const OptimConfig& config, const NamedTensors& parameters,
+       const std::vector<ParameterPlan>& plans)
       : config_(config) {
     NamedTensors others;
-    std::vector<bool> others_decay;
+    std::vector<ParameterPlan> others_plans;
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       const auto& [name, tensor] = parameters[i];
       if (is_block_matrix(name, tensor)) {
-        slots_.push_back(
-            {name, tensor, at::zeros_like(tensor), decay.at(i) ? config.weight_decay : 0.0});
+        slots_.push_back({name, tensor, at::zeros_like(tensor), plans.at(i)});
       } else {
         others.push_back(parameters[i]);
-        others_decay.push_back(decay.at(i));
+        others_plans.push_back(plans.at(i));
       }
     }
-    adam_ = make_adam(config, others, others_decay);
+    adam_ = make_adam(config, others, others_plans);
   }
 
   void step(double lr, double gradient_divisor) override {
@@ -78,8 +78,8 @@ class Muon : public Optimizer {
       // (Liu et al., 2025).
       const double size =
           0.2 * std::sqrt(static_cast<double>(std::max(direction.size(0), direction.size(1))));
-      const double rate = lr * config_.muon_lr_ratio;
-      parameter.mul_(1 - rate * slot.decay);
+      const double rate = lr * slot.plan.rate * config_.muon_lr_ratio;
+      if (slot.plan.decay) parameter.mul_(1 - rate * config_.weight_decay);
       parameter.add_(direction, -rate * size);
     }
   }
@@ -115,7 +115,7 @@ class Muon : public Optimizer {
   struct Slot {
     std::string name;
     at::Tensor parameter, momentum;
-    double decay;
+    ParameterPlan plan;
   };
 
   OptimConfig config_;
@@ -126,8 +126,8 @@ class Muon : public Optimizer {
 }  // namespace
 
 std::unique_ptr<Optimizer> make_muon(const OptimConfig& config, const NamedTensors& parameters,
-                                     const std::vector<bool>& decay) {
-  return std::make_unique<Muon>(config, parameters, decay);
+                                     const std::vector<ParameterPlan>& plans) {
+  return std::make_unique<Muon>(config, parameters, plans);
 }
 
 }  // namespace llmctl

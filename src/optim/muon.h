@@ -19,10 +19,10 @@ at::Tensor orthogonalize(const at::Tensor& gradient);
 
 /// Muon for block matrices at muon_lr_ratio · lr, AdamW for all other parameters at lr.
 std::unique_ptr<Optimizer> make_muon(const OptimConfig& config, const NamedTensors& parameters,
-                                     const std::vector<bool>& decay);
+                                     const std::vector<ParameterPlan>& plans);
 
 /// The fused Adam or AdamW that config.type names ("muon": AdamW).
 std::unique_ptr<Optimizer> make_adam(const OptimConfig& config, const NamedTensors& parameters,
-                                     const std::vector<bool>& decay);
+                                     const std::vector<ParameterPlan>& plans);
 
 }  // namespace llmctl

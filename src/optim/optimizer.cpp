@@ -9,7 +9,9 @@
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "base/error.h"
 #include "optim/muon.h"
@@ -22,14 +24,13 @@ namespace {
 class FusedAdam : public Optimizer {
  public:
   FusedAdam(const OptimConfig& config, const NamedTensors& parameters,
-            const std::vector<bool>& decay)
+            const std::vector<ParameterPlan>& plans)
       : config_(config) {
-    require(parameters.size() == decay.size(), ErrorCode::kInternal, "the optimiser got ",
-            parameters.size(), " parameters and ", decay.size(), " decay flags");
+    require(parameters.size() == plans.size(), ErrorCode::kInternal, "the optimiser got ",
+            parameters.size(), " parameters and ", plans.size(), " plans");
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       const auto& [name, tensor] = parameters[i];
-      Slot slot{name, tensor, at::zeros_like(tensor), at::zeros_like(tensor),
-                decay[i] ? config.weight_decay : 0.0};
+      Slot slot{name, tensor, at::zeros_like(tensor), at::zeros_like(tensor), plans[i]};
       slots_.push_back(std::move(slot));
     }
   }
@@ -37,12 +38,13 @@ class FusedAdam : public Optimizer {
   void step(double lr, double gradient_divisor) override {
     const c10::AutoGradMode no_grad(false);
     ++steps_;
-    // One call per (device, dtype, decay): what a fused kernel takes together.
-    std::map<std::pair<bool, at::ScalarType>, std::vector<Slot*>> groups;
+    // One call for what a fused kernel takes together.
+    using Key = std::tuple<bool, at::ScalarType, double, std::int64_t>;
+    std::map<Key, std::vector<Slot*>> groups;
     for (auto& slot : slots_) {
-      if (slot.parameter.grad().defined()) {
-        groups[{slot.decay != 0, slot.parameter.scalar_type()}].push_back(&slot);
-      }
+      if (!slot.parameter.grad().defined()) continue;
+      groups[{slot.plan.decay, slot.parameter.scalar_type(), slot.plan.rate, slot.plan.first_step}]
+          .push_back(&slot);
     }
     for (auto& [key, group] : groups) update(group, lr, gradient_divisor);
   }
@@ -77,14 +79,17 @@ class FusedAdam : public Optimizer {
   struct Slot {
     std::string name;
     at::Tensor parameter, average, square_average;
-    double decay;
+    ParameterPlan plan;
   };
 
   void update(const std::vector<Slot*>& group, double lr, double gradient_divisor) {
     std::vector<at::Tensor> parameters, gradients, averages, squares, counts;
     const at::Device device = group.front()->parameter.device();
-    // The kernels ask for the count after the update, a tensor for each parameter.
-    const at::Tensor count = at::full({}, static_cast<double>(steps_),
+    const ParameterPlan& plan = group.front()->plan;
+    // The kernels ask for the count after the update, a tensor for each parameter. Steps that were
+    // left out are not counted, so a parameter may have begun before its count says so.
+    const std::int64_t updates = std::max<std::int64_t>(steps_ - plan.first_step, 1);
+    const at::Tensor count = at::full({}, static_cast<double>(updates),
                                       at::TensorOptions().dtype(at::kFloat).device(device));
     for (Slot* slot : group) {
       parameters.push_back(slot->parameter);
@@ -99,7 +104,8 @@ class FusedAdam : public Optimizer {
     }
     const auto rule = [&](const auto& kernel) {
       kernel(parameters, gradients, averages, squares, /*max_exp_avg_sqs=*/at::TensorList{}, counts,
-             lr, config_.beta1, config_.beta2, group.front()->decay, config_.eps,
+             lr * plan.rate, config_.beta1, config_.beta2, plan.decay ? config_.weight_decay : 0.0,
+             config_.eps,
              /*amsgrad=*/false, /*maximize=*/false, scale,
              /*found_inf=*/std::optional<at::Tensor>());
     };
@@ -120,14 +126,14 @@ class FusedAdam : public Optimizer {
 }  // namespace
 
 std::unique_ptr<Optimizer> make_adam(const OptimConfig& config, const NamedTensors& parameters,
-                                     const std::vector<bool>& decay) {
-  return std::make_unique<FusedAdam>(config, parameters, decay);
+                                     const std::vector<ParameterPlan>& plans) {
+  return std::make_unique<FusedAdam>(config, parameters, plans);
 }
 
 std::unique_ptr<Optimizer> make_optimizer(const OptimConfig& config, const NamedTensors& parameters,
-                                          const std::vector<bool>& decay) {
-  return config.type == "muon" ? make_muon(config, parameters, decay)
-                               : make_adam(config, parameters, decay);
+                                          const std::vector<ParameterPlan>& plans) {
+  return config.type == "muon" ? make_muon(config, parameters, plans)
+                               : make_adam(config, parameters, plans);
 }
 
 double gradient_square_sum(const NamedTensors& parameters) {

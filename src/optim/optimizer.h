@@ -29,6 +29,9 @@ struct OptimConfig {
   double clip_norm = 1.0;
   double muon_lr_ratio = 3.0;
   double muon_momentum = 0.95;
+  std::vector<std::string> freeze;
+  double layer_decay = 1;
+  std::int64_t unfreeze_steps = 0;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
@@ -62,7 +65,26 @@ struct OptimConfig {
           Range<double>{0, 1000}, Change::kOnRequest);
     visit("muon_momentum", self.muon_momentum, "Muon: decay of its momentum.", Range<double>{0, 1},
           Change::kOnRequest);
+    visit("freeze", self.freeze,
+          "Parameters that stay as they are: patterns of their Hugging Face names, * for anything "
+          "(\"*embeddings*\", \"bert.encoder.layer.[0-5].*\").");
+    visit("layer_decay", self.layer_decay,
+          "Learning rate of each block as a share of the one above it; heads have lr, embeddings "
+          "the least (0.8 to 0.95 for small labelled sets).",
+          Range<double>{0, 1}, Change::kOnRequest);
+    visit("unfreeze_steps", self.unfreeze_steps,
+          "Gradual unfreezing: at first only heads are trained, and after each so many steps the "
+          "next block below; 0: all from the beginning.",
+          Range<std::int64_t>{0, 1'000'000'000}, Change::kOnRequest);
   }
+};
+
+/// How one parameter is trained; which ones how: optim/parameter_plan.h.
+struct ParameterPlan {
+  bool decay = true;            ///< weight decay applies to it
+  bool frozen = false;          ///< it stays as it is
+  double rate = 1;              ///< times the learning rate
+  std::int64_t first_step = 0;  ///< it is trained from this step of the run on
 };
 
 /// The learning rate of update `step` (from 0) of a run of `total` steps.
@@ -79,9 +101,9 @@ class Optimizer {
   virtual void load_state(const NamedTensors& state, std::int64_t steps) = 0;
 };
 
-/// `decay[i]` says whether weight decay applies to parameters[i].
+/// For parameters that are not frozen, with the plan of each.
 std::unique_ptr<Optimizer> make_optimizer(const OptimConfig& config, const NamedTensors& parameters,
-                                          const std::vector<bool>& decay);
+                                          const std::vector<ParameterPlan>& plans);
 
 /// Sum of squares of all gradients (fp64), before any division.
 double gradient_square_sum(const NamedTensors& parameters);

@@ -75,8 +75,8 @@ void self_test_training(const at::Device& device) {
   const auto parameters = model->parameters();
   OptimConfig optim;
   optim.lr = 1e-2;
-  const auto optimizer =
-      make_optimizer(optim, parameters, std::vector<bool>(parameters.size(), false));
+  const auto optimizer = make_optimizer(
+      optim, parameters, std::vector<ParameterPlan>(parameters.size(), {.decay = false}));
   Sequence input;
   input.ids = at::arange(8).reshape({1, 8}).to(device);
   const auto labels = at::arange(1, 9).to(device);

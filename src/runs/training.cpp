@@ -11,6 +11,7 @@
 #include "base/world.h"
 #include "io/text_source.h"
 #include "ops/backend.h"
+#include "optim/parameter_plan.h"
 #include "runs/assembly.h"
 #include "runs/build_facts.h"
 #include "runs/run_directory.h"
@@ -210,6 +211,13 @@ void check_best_score(const ConfigNode& root, const TrainingConfig& config, cons
   require_validation("train.patience", config.train.patience > 0, false);
 }
 
+/// kConfig for patterns of parameters that the model does not have, before data are prepared.
+void check_parameter_plan(const OptimConfig& config, const Model& model) {
+  std::vector<std::string> names;
+  for (const auto& [name, parameter] : model.parameters()) names.push_back(name);
+  plan_parameters(config, names, model.decayed());
+}
+
 /// The lines of a dry run that need no data.
 std::vector<std::pair<std::string, std::string>> plan_of(const TrainingReport& report,
                                                          const TrainingSetup& setup,
@@ -337,6 +345,7 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   begin_with_vectors(*model, *tokenizer, root, config.tokenizer);
   adapt(*model, root, config.lora, seed);
   check_best_score(root, config, *task, data.holds_out());
+  check_parameter_plan(config.optim, *model);
 
   TrainingReport report;
   report.command = command;

@@ -20,6 +20,7 @@
 #include "base/signals.h"
 #include "base/terminal.h"
 #include "ops/backend.h"
+#include "optim/parameter_plan.h"
 #include "train/checkpoint.h"
 #include "train/meters.h"
 #include "train/prefetch.h"
@@ -82,6 +83,7 @@ class Trainer {
   TrainingOutcome train();
 
  private:
+  void choose_parameters();
   std::int64_t steps_of_run() const;
   void start();
   void resume();
@@ -114,6 +116,7 @@ class Trainer {
   const bool main_;
   const std::int64_t steps_per_epoch_, total_;
   NamedTensors parameters_;
+  std::vector<ParameterPlan> plans_;  // of each parameter
   std::unique_ptr<Optimizer> optimizer_;
   std::string best_key_;  // one of the validator's scores
   at::ScalarType compute_ = at::kFloat;
@@ -138,15 +141,8 @@ Trainer::Trainer(const TrainingRun& run)
       main_(run.world.is_main()),
       steps_per_epoch_(std::max<std::int64_t>(run.source.steps_per_epoch(), 1)),
       total_(steps_of_run()) {
-  std::vector<bool> decay;
-  const std::vector<bool> decayed = run.model.decayed();
-  const auto all = run.model.parameters();
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (!all[i].second.requires_grad()) continue;
-    parameters_.push_back(all[i]);
-    decay.push_back(decayed[i]);
-  }
-  optimizer_ = make_optimizer(run.optim, parameters_, decay);
+  choose_parameters();
+  optimizer_ = make_optimizer(run.optim, parameters_, plans_);
 
   best_key_ = best_score_of(run.checkpoint, run.best_score);
   require(run.train.patience == 0 || run.validator, ErrorCode::kConfig,
@@ -156,6 +152,24 @@ Trainer::Trainer(const TrainingRun& run)
   require(run.train.batch_size % rows == 0, ErrorCode::kConfig,
           "train.batch_size: ", run.train.batch_size,
           " is not micro_batch_size × accumulation × processes, expected a ", "multiple of ", rows);
+}
+
+/// Those that are trained, now or later; the others lose their gradient.
+void Trainer::choose_parameters() {
+  const std::vector<bool> decayed = run_.model.decayed();
+  const auto all = run_.model.parameters();
+  std::vector<std::string> names;
+  for (const auto& [name, parameter] : all) names.push_back(name);
+  const std::vector<ParameterPlan> plans = plan_parameters(run_.optim, names, decayed);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!all[i].second.requires_grad()) continue;  // an adapter's base
+    if (plans[i].frozen) {
+      at::Tensor(all[i].second).set_requires_grad(false);
+      continue;
+    }
+    parameters_.push_back(all[i]);
+    plans_.push_back(plans[i]);
+  }
 }
 
 std::int64_t Trainer::steps_of_run() const {
@@ -288,6 +302,9 @@ TrainingOutcome Trainer::train() {
 void Trainer::advance(const std::vector<Batch>& batches) {
   const Stopwatch clock;
   const double lr = learning_rate(run_.optim, state_.step, total_);
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    parameters_[i].second.set_requires_grad(state_.step >= plans_[i].first_step);
+  }
   const StepResult result = compute_gradients(run_, parameters_, compute_, state_.step, batches);
   if (result.finite) {
     const double clip = run_.optim.clip_norm;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -334,6 +335,59 @@ TEST(ModelDirectories, ThatMayNotBeReadAreMissing) {
     }
     fs::permissions(place, fs::perms::all);  // for the one that cleans up
   }
+}
+
+/// Names of the tensors that differ between two directories.
+std::set<std::string> changed_tensors(const fs::path& a, const fs::path& b) {
+  const SafetensorsFile first(a / "model.safetensors"), second(b / "model.safetensors");
+  std::set<std::string> names;
+  for (const auto& [name, tensor] : second.tensors()) {
+    if (!std::ranges::equal(first.bytes(name), second.bytes(name))) names.insert(name);
+  }
+  return names;
+}
+
+TEST(FineTuning, FreezesByPatternAndFromTheTopDown) {
+  Workbench bench;
+  bench.pretrain("causal", "base", 6);
+  bench.write("pairs.jsonl", "{\"prompt\": \"Hello\", \"answer\": \"Hi there.\"}\n");
+  const auto tune = [&](const std::string& run, const std::string& optim, int status = 0) {
+    bench.write(run + ".json", R"({"run": {"dir": ")" + run + R"("}, "model": {"init_from": "base"},
+      "task": {"type": "text_generation"}, "data": {"train": "pairs.jsonl", "sequence_length": 64},
+      "train": {"steps": 4, "batch_size": 1}, "checkpoint": {"every": 1, "keep_last": 9},
+      "optim": {"lr": 0.01, "weight_decay": 0.1, )" +
+                                   optim + "}}");
+    return bench.run({"finetune", "-c", run + ".json"}, status);
+  };
+  const fs::path base = bench / "base/last";
+  tune("frozen", R"("freeze": ["*embed*", "*.mlp.*", "lm_head*"])");
+  const auto trained = changed_tensors(base, bench / "frozen/last");
+  for (const std::string& name : trained) {
+    EXPECT_TRUE(name.find("self_attn") != name.npos || name.find("norm") != name.npos) << name;
+  }
+  EXPECT_GE(trained.size(), 6u);
+
+  // The head and the last norm, then its only block, at last the embeddings.
+  tune("thawing", R"("unfreeze_steps": 1)");
+  const auto changed = [&](int step) {
+    return changed_tensors(base,
+                           bench / ("thawing/checkpoints/step-0000000" + std::to_string(step)));
+  };
+  const std::string embeddings = "model.embed_tokens.weight";
+  EXPECT_TRUE(changed(1).contains("model.norm.weight"));
+  for (const std::string& name : changed(1)) EXPECT_EQ(name.find("layers."), name.npos) << name;
+  EXPECT_GE(changed(2).size(), changed(1).size() + 8);
+  EXPECT_FALSE(changed(2).contains(embeddings));
+  EXPECT_TRUE(changed(3).contains(embeddings));
+  const std::string whole = slurp(bench / "thawing/last/model.safetensors");
+  fs::remove_all(bench / "thawing/checkpoints/step-00000004");
+  fs::remove_all(bench / "thawing/checkpoints/step-00000003");
+  bench.run({"finetune", "-c", "thawing.json"});
+  EXPECT_EQ(slurp(bench / "thawing/last/model.safetensors"), whole);
+
+  expect_one_line_error(tune("wrong", R"("freeze": ["bert.*"])", 78),
+                        {"optim.freeze[0]", "no parameter matches 'bert.*'", "inspect"});
+  EXPECT_FALSE(fs::exists(bench / "wrong"));
 }
 
 TEST(Lora, AdaptsResumesAndMerges) {

@@ -150,8 +150,8 @@ void check_steps(Case& test) {
   config.beta2 = 0.95;
   config.eps = 1e-8;
   const NamedTensors parameters = test.model().parameters();
-  const auto optimizer =
-      make_optimizer(config, parameters, std::vector<bool>(parameters.size(), true));
+  const auto optimizer = make_optimizer(
+      config, parameters, std::vector<ParameterPlan>(parameters.size(), {.decay = true}));
   for (int step = 1; step <= 5; ++step) {
     for (const auto& [name, parameter] : parameters) parameter.mutable_grad() = at::Tensor();
     const at::Tensor loss = test.loss(test.hidden());

@@ -73,7 +73,7 @@ TEST(Linear, ACopyIsMadeOnceForEachStepOfTheOptimiser) {
   for (const char* type : {"adamw", "adam", "muon"}) {
     OptimConfig config;
     config.type = type;
-    const auto optimizer = make_optimizer(config, {{"weight", layer->weight}}, {true});
+    const auto optimizer = make_optimizer(config, {{"weight", layer->weight}}, {{.decay = true}});
     const at::Tensor before = layer->in_dtype(at::kBFloat16);
     for (int micro_batch = 0; micro_batch < 3; ++micro_batch) {
       layer->forward(x, in(at::kBFloat16)).sum().backward();

@@ -48,8 +48,8 @@ TEST(Muon, StepsByTheOrthogonalDirectionWhateverTheGradientsSize) {
   config.weight_decay = 0;
   NamedTensors small = parameters(), large = parameters();
   large[0].second.mutable_grad() = at::eye(2) * 800.0;
-  make_optimizer(config, small, {true, true})->step(0.1, 4.0);
-  make_optimizer(config, large, {true, true})->step(0.1, 4.0);
+  make_optimizer(config, small, {{.decay = true}, {.decay = true}})->step(0.1, 4.0);
+  make_optimizer(config, large, {{.decay = true}, {.decay = true}})->step(0.1, 4.0);
   EXPECT_TRUE(at::allclose(small[0].second, large[0].second));
   // The direction is orthogonal with positive diagonal: near the identity, of size 0.2·√2.
   const double moved = 1 - small[0].second[0][0].item<double>();
@@ -63,7 +63,7 @@ TEST(Muon, ItsStateIsLoadedToTheSameNextStep) {
   OptimConfig config;
   config.type = "muon";
   NamedTensors first = parameters();
-  const auto optimizer = make_optimizer(config, first, {true, false});
+  const auto optimizer = make_optimizer(config, first, {{.decay = true}, {.decay = false}});
   optimizer->step(0.1, 1.0);
   NamedTensors second = first;
   for (auto& [name, tensor] : second) {
@@ -72,7 +72,7 @@ TEST(Muon, ItsStateIsLoadedToTheSameNextStep) {
   }
   NamedTensors saved;
   for (const auto& [name, tensor] : optimizer->state()) saved.emplace_back(name, tensor.clone());
-  const auto resumed = make_optimizer(config, second, {true, false});
+  const auto resumed = make_optimizer(config, second, {{.decay = true}, {.decay = false}});
   resumed->load_state(saved, 1);
   for (auto& [name, tensor] : first) tensor.mutable_grad() = at::eye(2) * 3.0;
   optimizer->step(0.1, 1.0);

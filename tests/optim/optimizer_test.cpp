@@ -53,7 +53,7 @@ TEST_P(OptimizerOfType, FollowsThePublishedRule) {
       references.push_back({flat[i].item<double>()});
     }
   }
-  const auto optimizer = make_optimizer(config(), parameters, {true, false});
+  const auto optimizer = make_optimizer(config(), parameters, {{.decay = true}, {.decay = false}});
   for (int step = 1; step <= 4; ++step) {
     const double lr = 0.1 / step, divisor = step == 3 ? 1.0 : 2.5;
     std::size_t next = 0;
@@ -80,13 +80,13 @@ TEST_P(OptimizerOfType, GoesOnFromItsState) {
   const auto run = [&](bool interrupted) {
     const at::Tensor x = at::ones({4, 4}, on_device());
     const NamedTensors parameters{{"x", x}};
-    auto optimizer = make_optimizer(config(), parameters, {true});
+    auto optimizer = make_optimizer(config(), parameters, {{.decay = true}});
     for (int step = 0; step < 6; ++step) {
       if (interrupted && step == 3) {
         NamedTensors saved;
         for (const auto& [name, tensor] : optimizer->state())
           saved.emplace_back(name, tensor.clone());
-        optimizer = make_optimizer(config(), parameters, {true});
+        optimizer = make_optimizer(config(), parameters, {{.decay = true}});
         optimizer->load_state(saved, step);
       }
       x.mutable_grad() = at::ones({4, 4}, on_device()) * (step + 1) * 0.1;
@@ -100,16 +100,51 @@ TEST_P(OptimizerOfType, GoesOnFromItsState) {
 TEST_P(OptimizerOfType, LeavesParametersWithoutGradient) {
   const at::Tensor x = at::ones({4}, on_device()), y = at::ones({4}, on_device());
   x.mutable_grad() = at::ones({4}, on_device());
-  make_optimizer(config(), {{"x", x}, {"y", y}}, {true, true})->step(0.1, 1);
+  make_optimizer(config(), {{"x", x}, {"y", y}}, {{.decay = true}, {.decay = true}})->step(0.1, 1);
   EXPECT_FALSE(x.equal(at::ones({4}, on_device())));
   EXPECT_TRUE(y.equal(at::ones({4}, on_device())));
+}
+
+TEST_P(OptimizerOfType, ARateOfItsOwnIsALearningRateOfItsOwn) {
+  const at::Tensor x = at::ones({4}, on_device()), y = at::ones({4}, on_device());
+  const auto both = make_optimizer(config(), {{"x", x}, {"y", y}}, {{.rate = 0.5}, {.rate = 1}});
+  const at::Tensor alone = at::ones({4}, on_device());
+  const auto half = make_optimizer(config(), {{"x", alone}}, {{}});
+  for (int step = 0; step < 3; ++step) {
+    for (const at::Tensor& each : {x, y, alone}) {
+      each.mutable_grad() = at::ones({4}, on_device()) * (0.3 + step);
+    }
+    both->step(0.1, 1);
+    half->step(0.05, 1);
+  }
+  EXPECT_TRUE(x.equal(alone));
+  EXPECT_FALSE(y.equal(alone));
+}
+
+TEST_P(OptimizerOfType, OneThatBeginsLaterIsTrainedAsFromTheBeginning) {
+  const at::Tensor early = at::ones({4}, on_device()), late = at::ones({4}, on_device());
+  const auto both = make_optimizer(config(), {{"early", early}, {"late", late}},
+                                   {{.first_step = 0}, {.first_step = 3}});
+  const at::Tensor alone = at::ones({4}, on_device());
+  const auto fresh = make_optimizer(config(), {{"late", alone}}, {{}});
+  for (int step = 0; step < 6; ++step) {
+    early.mutable_grad() = at::ones({4}, on_device());
+    if (step >= 3) {
+      for (const at::Tensor& each : {late, alone}) {
+        each.mutable_grad() = at::ones({4}, on_device()) * (0.5 + step);
+      }
+      fresh->step(0.1, 1);
+    }
+    both->step(0.1, 1);
+  }
+  EXPECT_TRUE(late.equal(alone));
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, OptimizerOfType, ::testing::Values("adamw", "adam"));
 
 TEST(Optimizer, NamesItsState) {
   const auto optimizer =
-      make_optimizer({}, {{"model.norm.weight", at::ones({4}, on_device())}}, {false});
+      make_optimizer({}, {{"model.norm.weight", at::ones({4}, on_device())}}, {{.decay = false}});
   const NamedTensors state = optimizer->state();
   ASSERT_EQ(state.size(), 2u);
   EXPECT_EQ(state[0].first, "exp_avg.model.norm.weight");
@@ -118,7 +153,8 @@ TEST(Optimizer, NamesItsState) {
 }
 
 TEST(Optimizer, RefusesStateOfAnotherModel) {
-  const auto optimizer = make_optimizer({}, {{"x", at::ones({4}, on_device())}}, {false});
+  const auto optimizer =
+      make_optimizer({}, {{"x", at::ones({4}, on_device())}}, {{.decay = false}});
   const auto expect = [&](const NamedTensors& state, const std::string& part) {
     try {
       optimizer->load_state(state, 1);

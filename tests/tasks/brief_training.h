@@ -47,8 +47,8 @@ inline void train_briefly(Model& model, const Task& task, std::int64_t steps,
   const auto parameters = model.parameters();
   OptimConfig config;
   config.weight_decay = 0;
-  const auto optimizer =
-      make_optimizer(config, parameters, std::vector<bool>(parameters.size(), false));
+  const auto optimizer = make_optimizer(
+      config, parameters, std::vector<ParameterPlan>(parameters.size(), {.decay = false}));
   const auto source = task.source({1, batch_size, batch_size, 0, 1});
   const auto loss = task.loss(model);
   for (std::int64_t step = 0; step < steps; ++step) {

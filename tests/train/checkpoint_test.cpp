@@ -42,8 +42,8 @@ class Checkpoint : public ::testing::Test {
 
   TempDir dir;
   FakeModel model{5};
-  std::unique_ptr<Optimizer> optimizer =
-      make_optimizer(OptimConfig(), model.parameters(), std::vector<bool>{true});
+  std::unique_ptr<Optimizer> optimizer = make_optimizer(
+      OptimConfig(), model.parameters(), std::vector<ParameterPlan>{{.decay = true}});
   TrainerState state;
 };
 
@@ -96,13 +96,13 @@ TEST_F(Checkpoint, RestoresModelAndOptimizer) {
     trained.table().mutable_grad().reset();
   };
   FakeModel big{kToyVocab}, other{kToyVocab};
-  auto rule = make_optimizer(OptimConfig(), big.parameters(), {true});
+  auto rule = make_optimizer(OptimConfig(), big.parameters(), {{.decay = true}});
   train(big, *rule);
   train(big, *rule);
   state.step = 3;
   state.skipped = 1;
   const auto path = save_checkpoint(dir.path(), big, *rule, state, {});
-  auto other_rule = make_optimizer(OptimConfig(), other.parameters(), {true});
+  auto other_rule = make_optimizer(OptimConfig(), other.parameters(), {{.decay = true}});
   TrainerState read;
   load_checkpoint(path, other, *other_rule, read);
   EXPECT_EQ(read.step, 3);
@@ -112,7 +112,7 @@ TEST_F(Checkpoint, RestoresModelAndOptimizer) {
   EXPECT_TRUE(other.table().equal(big.table()));
 
   FakeModel wrong{kToyVocab + 1};
-  auto wrong_rule = make_optimizer(OptimConfig(), wrong.parameters(), {true});
+  auto wrong_rule = make_optimizer(OptimConfig(), wrong.parameters(), {{.decay = true}});
   const std::string text = error_of([&] { load_checkpoint(path, wrong, *wrong_rule, read); });
   EXPECT_THAT(text, HasSubstr("table.weight"));
   EXPECT_THAT(text, HasSubstr("[12, 12]"));
