@@ -1,5 +1,6 @@
 // Translation edit rate (Snover et al., 2006) as sacreBLEU 2.6 computes it after Tercom:
 // insertions, deletions, substitutions and shifts of words that make a translation its reference.
+// Words stand between white space, as its defaults have it, so that a Chinese sentence is one.
 #pragma once
 
 #include <span>

@@ -9,6 +9,7 @@
 
 #include "base/world.h"
 #include "models/model.h"
+#include "tasks/labelled_spans.h"
 #include "tasks/tagged_texts.h"
 #include "text/tokenizer.h"
 #include "train/interfaces.h"
@@ -103,11 +104,7 @@ TagPredictions predict_tags(Model& model, const TagRows& rows,
                             const std::vector<std::vector<std::int64_t>>& labels,
                             std::int64_t batch_size, const Context& context, const World& world);
 
-/// An entity that tags spell, in bytes of the text, and the mean probability of its tags.
-struct PredictedEntity {
-  Entity entity;
-  double probability = 0;
-};
+/// The entities that predicted tags spell.
 std::vector<PredictedEntity> predicted_entities(const std::vector<UnitTag>& tags,
                                                 const TextUnits& units,
                                                 std::span<const std::string> names);

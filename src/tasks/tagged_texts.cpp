@@ -147,6 +147,7 @@ void take(std::vector<TaggedWords> sentences, const std::filesystem::path& file,
     TaggedText text = text_of_tags(sentence.words, sentence.tags);
     text.id = sentence.id.is_null() ? Json(out.texts.size()) : std::move(sentence.id);
     text.file = index;
+    text.place = sentence.place(0);
     if (!text.words.empty()) out.texts.push_back(std::move(text));
   }
 }
@@ -330,6 +331,7 @@ void read_records(const std::filesystem::path& file, std::size_t index,
       TaggedText text = read_text_with_spans(record, config);
       if (text.id.is_null()) text.id = out.texts.size();
       text.file = index;
+      text.place = record.place;
       out.texts.push_back(std::move(text));
     });
   };
@@ -341,7 +343,7 @@ void read_records(const std::filesystem::path& file, std::size_t index,
 void read_segmented(const std::filesystem::path& file, std::size_t index, BadRows& bad,
                     TaggedTexts& out) {
   bool any_blank = false;
-  const auto read = [&](std::uint64_t, std::string_view line, const Error* invalid) {
+  const auto read = [&](std::uint64_t number, std::string_view line, const Error* invalid) {
     if (invalid != nullptr) {
       bad.add(invalid->what());
       return true;
@@ -358,6 +360,7 @@ void read_segmented(const std::filesystem::path& file, std::size_t index, BadRow
     cut_words(text);
     text.id = out.texts.size();
     text.file = index;
+    text.place = concat(file.string(), ":", number);
     out.texts.push_back(std::move(text));
     return true;
   };
@@ -467,6 +470,10 @@ void read_tagged_texts(const std::filesystem::path& file, std::size_t index,
   if (format == "auto") {
     const std::string found = text_format(file);
     format = found == "jsonl" || found == "json" ? "records" : "conll";
+    require(format == "records" || found == "text" || found == "tsv", ErrorCode::kData,
+            file.string(), ": a ", found,
+            " file; expected JSON Lines or JSON with spans or tags, or a word and its tag a line "
+            "(task.format conll)");
   }
   if (format == "segmented") return read_segmented(file, index, bad, out);
   if (format == "records") return read_records(file, index, config, bad, out);

@@ -26,6 +26,7 @@ struct TaggedText {
   std::vector<Entity> entities;  ///< in bytes of the text, from left to right, not overlapping
   bool from_words = false;       ///< the text was put together from a list of words
   std::size_t file = 0;          ///< index of its file
+  std::string place;             ///< "FILE:LINE" where it begins
 };
 
 /// What some files hold.

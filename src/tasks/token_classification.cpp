@@ -7,7 +7,6 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "base/utf8.h"
 #include "models/labels.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/predictions.h"
@@ -53,38 +52,6 @@ std::vector<Entity> entities_alone(std::span<const PredictedEntity> predicted) {
   return entities;
 }
 
-/// Spans in code points of a text, with what they say.
-std::vector<LabelledSpan> spans_of(std::string_view text,
-                                   std::span<const PredictedEntity> predicted) {
-  std::vector<LabelledSpan> spans;
-  std::size_t byte = 0, characters = 0;
-  const auto characters_before = [&](std::size_t offset) {
-    characters += count_code_points(text.substr(byte, offset - byte));
-    byte = offset;
-    return characters;
-  };
-  for (const auto& [entity, probability] : predicted) {
-    LabelledSpan span{std::string(part_of(text, entity)), entity.type, 0, 0, probability};
-    span.begin = characters_before(entity.begin);
-    span.end = characters_before(entity.end);
-    spans.push_back(std::move(span));
-  }
-  return spans;
-}
-
-Json spans_json(std::span<const LabelledSpan> spans) {
-  Json list = Json::array();
-  for (const LabelledSpan& span : spans) {
-    Json one = {{"text", span.text}};
-    if (span.type != kUntyped) one["label"] = span.type;
-    one["start"] = span.begin;
-    one["end"] = span.end;
-    one["probability"] = span.probability;
-    list.push_back(std::move(one));
-  }
-  return list;
-}
-
 /// The tags of a model's classes, by id. kData for classes that are none.
 std::vector<std::string> model_tags(const Model& model) {
   const JsonDocument document{model.config(), {}};
@@ -99,6 +66,13 @@ std::vector<std::string> model_tags(const Model& model) {
   require(std::ssize(tags) == model.facts().labels, ErrorCode::kData,
           "config.json: id2label names ", tags.size(), " classes, the model has ",
           model.facts().labels);
+  return tags;
+}
+
+/// Tags in the letters B, I, E, S and O; others as they are.
+std::vector<std::string> normal_tags(std::span<const std::string> names) {
+  std::vector<std::string> tags;
+  for (const std::string& name : names) tags.push_back(normal_tag(name).value_or(name));
   return tags;
 }
 
@@ -153,6 +127,8 @@ class TokenClassification : public Task {
   /// Ids of the units' tags; kIgnoreLabel for tags without one.
   Labels labels_of(const std::vector<TaggedText>& texts, const TagRows& rows) const;
   void name_tags(const TaggedTexts& train);
+  /// Takes texts out whose labels are none of those that the configuration names.
+  void drop_unknown_labels(std::vector<TaggedText>& texts, BadRows& bad) const;
   void add_baseline(const std::vector<TaggedText>& texts, TaskEvaluation& evaluation) const;
 
   TokenClassificationConfig config_;
@@ -208,6 +184,21 @@ void TokenClassification::name_tags(const TaggedTexts& train) {
                : config_.labels;
 }
 
+void TokenClassification::drop_unknown_labels(std::vector<TaggedText>& texts, BadRows& bad) const {
+  if (config_.labels.empty()) return;
+  std::set<std::string> known;
+  for (const std::string& type : types_of_tags(normal_tags(config_.labels))) known.insert(type);
+  std::erase_if(texts, [&](const TaggedText& text) {
+    for (const Entity& entity : text.entities) {
+      if (known.contains(entity.type)) continue;
+      bad.add(concat(text.place, ": unknown label '", entity.type, "', task.labels has ",
+                     join(known), did_you_mean(entity.type, {known.begin(), known.end()})));
+      return true;
+    }
+    return false;
+  });
+}
+
 Labels TokenClassification::labels_of(const std::vector<TaggedText>& texts,
                                       const TagRows& rows) const {
   Labels labels(texts.size());
@@ -247,6 +238,8 @@ void TokenClassification::read(const TaskData& files) {
   const std::vector<double> weights = files.train_weights();
   BadRows bad(files.skip_bad);
   TaggedTexts train = read_files(train_files, bad), valid = read_files(files.valid, bad);
+  drop_unknown_labels(train.texts, bad);
+  drop_unknown_labels(valid.texts, bad);
   bad.settle();
   if (files.valid.empty()) {
     const std::vector<bool> out = held_out_texts(train.texts, files.held_out);
@@ -310,7 +303,7 @@ class TagValidator : public Validator {
       : model_(model), held_(held), batch_size_(batch_size), world_(world) {
     // Every process counts the same types, in the same order.
     std::set<std::string> types;
-    for (const std::string& name : held.names) tags_.push_back(normal_tag(name).value_or(name));
+    tags_ = normal_tags(held.names);
     for (const std::string& type : types_of_tags(tags_)) types.insert(type);
     for (const TaggedText& text : held.texts)
       for (const Entity& entity : text.entities) types.insert(entity.type);
@@ -389,6 +382,22 @@ void TokenClassification::add_baseline(const std::vector<TaggedText>& texts,
   evaluation.baselines.push_back({baseline_rule(), totals.scores(true)});
 }
 
+/// Notes types of the data that the model cannot find.
+void note_unknown_types(const std::vector<TaggedText>& texts, std::span<const std::string> tags,
+                        TaskEvaluation& evaluation) {
+  const std::vector<std::string> known = types_of_tags(tags);
+  std::set<std::string> unknown;
+  for (const TaggedText& text : texts) {
+    for (const Entity& entity : text.entities)
+      if (std::find(known.begin(), known.end(), entity.type) == known.end())
+        unknown.insert(entity.type);
+  }
+  if (unknown.empty()) return;
+  evaluation.notes.push_back(concat("token classification: the data has spans of ", join(unknown),
+                                    ", which the model does not know (", join(known),
+                                    "); they count as missed"));
+}
+
 TaskEvaluation TokenClassification::evaluate(Model& model, const TaskData& data,
                                              const EvaluateOptions& options) const {
   std::vector<TaggedText> texts = read_references(data.scored_files(), data.skip_bad);
@@ -404,12 +413,14 @@ TaskEvaluation TokenClassification::evaluate(Model& model, const TaskData& data,
     totals.add(texts[i].entities, entities);
     errors.add(texts[i].entities, entities);
     evaluation.predictions.push_back(
-        {{"id", texts[i].id}, {kPrediction, spans_json(spans_of(texts[i].text, predicted[i]))}});
+        {{"id", texts[i].id},
+         {kPrediction, spans_json(labelled_spans(texts[i].text, predicted[i]))}});
     if (i % every == 0 && evaluation.samples.size() < kSamples)
       evaluation.samples.push_back(sample_line(texts[i], entities));
   }
   evaluation.scores = totals.scores(true);
   evaluation.tables.push_back(errors.table());
+  note_unknown_types(texts, model_tags(model), evaluation);
   add_baseline(texts, evaluation);
   return evaluation;
 }
@@ -491,8 +502,8 @@ class SpansResponder : public Responder {
     for (std::size_t i = 0; i < texts.size(); ++i) {
       std::optional<std::string> joined;
       if (texts[i].from_words) joined = texts[i].text;
-      answers.push_back(
-          std::make_unique<SpansAnswer>(spans_of(texts[i].text, predicted[i]), std::move(joined)));
+      answers.push_back(std::make_unique<SpansAnswer>(labelled_spans(texts[i].text, predicted[i]),
+                                                      std::move(joined)));
     }
     return answers;
   }
@@ -523,25 +534,6 @@ std::unique_ptr<Responder> TokenClassification::responder(Model& model,
 }
 
 }  // namespace
-
-Json SpansAnswer::record() const {
-  Json record = {{kPrediction, spans_json(spans_)}};
-  if (joined_) record["text"] = *joined_;
-  return record;
-}
-
-std::string SpansAnswer::text() const {
-  std::vector<std::string> lines;
-  bool typed = false;
-  for (const LabelledSpan& span : spans_) {
-    typed = typed || span.type != kUntyped;
-    lines.push_back(span.type == kUntyped
-                        ? span.text
-                        : concat(span.text, "  ", span.type, "  ", span.begin, "-", span.end, " ",
-                                 format_percent(span.probability)));
-  }
-  return lines.empty() ? "(no span)" : join(lines, typed ? "\n" : " ");
-}
 
 std::unique_ptr<Task> make_token_classification(const TokenClassificationConfig& config,
                                                 std::shared_ptr<const Tokenizer> tokenizer) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tasks/labelled_spans.h"
 #include "tasks/task.h"
 
 namespace llmctl {
@@ -54,31 +55,6 @@ struct TokenClassificationConfig {
           "most around it.",
           Range<std::int64_t>{0, 100'000});
   }
-};
-
-/// A span of a text as a model labels it.
-struct LabelledSpan {
-  std::string text, type;          ///< type kUntyped: of a segmentation
-  std::size_t begin = 0, end = 0;  ///< in Unicode code points of the text
-  double probability = 0;          ///< mean of its words' probabilities
-};
-
-/// The spans of a text.
-class SpansAnswer : public Answer {
- public:
-  /// `joined`: the text that the offsets count in, where the input had a list of words.
-  SpansAnswer(std::vector<LabelledSpan> spans, std::optional<std::string> joined)
-      : spans_(std::move(spans)), joined_(std::move(joined)) {}
-  const std::vector<LabelledSpan>& spans() const { return spans_; }
-  /// "prediction": a list of {"text", "label" (none of a segmentation), "start", "end" (code
-  /// points), "probability"}; "text" where the input had a list of words.
-  Json record() const override;
-  /// A line for each span, or the words of a segmentation with blanks between them.
-  std::string text() const override;
-
- private:
-  std::vector<LabelledSpan> spans_;
-  std::optional<std::string> joined_;
 };
 
 std::unique_ptr<Task> make_token_classification(const TokenClassificationConfig& config,

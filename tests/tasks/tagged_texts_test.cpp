@@ -172,6 +172,11 @@ TEST(TaggedTexts, BadRecordsAreListed) {
           HasSubstr("a.jsonl:8: the tag I-PER cannot follow O in BIO")));
 }
 
+TEST(TaggedTexts, FilesOfOtherKindsAreRefused) {
+  expect_error(ErrorCode::kData, {"a.csv: a csv file; expected JSON Lines"},
+               [] { read("a.csv", "text,label\nAnn,PER\n"); });
+}
+
 TEST(TaggedTexts, SegmentedLines) {
   TokenClassificationConfig config;
   config.format = "segmented";

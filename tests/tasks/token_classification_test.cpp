@@ -192,6 +192,33 @@ TEST(TokenClassification, BadRowsStopTheRun) {
   expect_error(ErrorCode::kData, {"no text has a labelled span"}, [&] { task->read(files); });
 }
 
+TEST(TokenClassification, LabelsThatNobodyNamedAreBadRows) {
+  const TempDir directory;
+  TaskData files;
+  files.train = {{{directory.write("a.conll", "Ann B-PER\n\nOakford B-LOC\n")}, 1.0}};
+  TokenClassificationConfig config;
+  config.labels = {"O", "B-PER", "I-PER"};
+  const auto task = make_token_classification(config, bytes());
+  expect_error(ErrorCode::kData, {"a.conll:3: unknown label 'LOC', task.labels has PER"},
+               [&] { task->read(files); });
+  files.skip_bad = true;
+  task->read(files);
+  EXPECT_EQ(task->source({1, 1, 1, 0, 1})->steps_per_epoch(), 1);
+}
+
+TEST(TokenClassification, TypesThatTheModelDoesNotKnowAreTold) {
+  const TempDir directory;
+  const auto file = directory.write("a.conll", "Ann B-PER\n\nOakford B-LOC\n");
+  FirstLetter model;
+  const TaskEvaluation evaluation =
+      make_token_classification({}, bytes())->evaluate(model, scored({file}), {});
+  EXPECT_EQ(evaluation.scores.at("recall"), 50);
+  ASSERT_EQ(evaluation.notes.size(), 1u);
+  EXPECT_THAT(evaluation.notes[0], testing::HasSubstr("spans of LOC"));
+  ASSERT_EQ(evaluation.tables.size(), 1u);
+  EXPECT_THAT(evaluation.tables[0].rows[0], ElementsAre("LOC", "0", "0", "0", "1", "0"));
+}
+
 TEST(TokenClassification, AnswersWithSpansInCharacters) {
   FirstLetter model;
   const auto task = make_token_classification({}, bytes());
