@@ -114,6 +114,9 @@ def build(seed):
                 writer.writerow(["text", "label"])
                 writer.writerows([r["text"], r["label"]] for r in rows)
                 files["classification/sentiment-valid.csv"] = out.getvalue()
+    g, seen = Grammar(f"{seed}/classify/aspects"), set(SHOWN_REVIEWS)
+    for part, count in (("train", 1200), ("valid", 200)):
+        files[f"classification/aspects-{part}.jsonl"] = jsonl(classify.aspect_rows(g, count, seen))
     g, seen = Grammar(f"{seed}/translation"), set()
     for part, count in (("train", 3000), ("valid", 200)):
         files[f"translation/en-zh-{part}.tsv"] = "en\tzh\n" + "".join(f"{e}\t{z}\n" for e, z in translation.pairs(g, count, seen))

@@ -217,6 +217,48 @@ def sentiment(g, language, label):
     return lines_zh(g, s, 0)
 
 
+# ------------------------------------------------------------------ aspects
+
+# What a part of a hotel or restaurant belongs to: reviews have the labels of what they speak of, and stars by how much of it
+# is praised.
+ASPECTS = {"service": "staff waiter 服务员 上菜", "price": "price 价格", "food": "breakfast soup food coffee cake 早餐 菜 汤 面条",
+           "place": "room bed shower view lift table 房间 床 位置 环境"}
+_ASPECT = {noun: aspect for aspect, nouns in ASPECTS.items() for noun in nouns.split()}
+
+
+def aspects(g, language):
+    """A review of several things: {text, labels, stars}."""
+    table, verdict = (PARTS_EN, VERDICT_EN) if language == "en" else (PARTS_ZH, VERDICT_ZH)
+    what = g.pick(["hotel", "restaurant"] if language == "en" else ["旅馆", "饭馆"])
+    parts = g.sample(table[what], g.pick([0, 1, 1, 2, 2, 2, 3, 3]))
+    good, said, labels = 0, [], set()
+    for noun, praise, blame in parts:
+        content = g.chance(0.5)
+        good += content
+        labels.add(_ASPECT[noun])
+        word = g.pick((praise if content else blame).split())
+        if language == "en":
+            said.append(g.x("the {n} {v} [||very |really ]{w}", n=noun, v="were" if noun == "staff" else "was", w=word))
+        else:
+            said.append(noun + ("" if word.startswith(("不", "没")) else g.pick(["很", "很", "非常", "太"])) + word)
+    share = good / len(parts) if parts else float(g.chance(0.5))
+    if not parts or (share in (0, 1) and g.chance(0.4)):
+        said.append(g.pick(verdict[0 if share == 1 else 1]))
+    text = lines_en(g, [x + "." for x in said], 0) if language == "en" else "，".join(said) + "。"
+    return {"text": text, "labels": sorted(labels), "stars": round(1 + 4 * share)}
+
+
+def aspect_rows(g, count, seen):
+    """`count` reviews, half English, half Chinese; texts are unique among all calls that share `seen`."""
+    rows = []
+    while len(rows) < count:
+        row = aspects(g, "en" if len(rows) % 2 == 0 else "zh")
+        if row["text"] not in seen:
+            seen.add(row["text"])
+            rows.append(row)
+    return g.shuffled(rows)
+
+
 # -------------------------------------------------------------------- topic
 
 TOPIC_EN = {

@@ -14,6 +14,7 @@
 #include "report/table.h"
 #include "runs/assembly.h"
 #include "runs/data_runs.h"
+#include "runs/labelling.h"
 #include "runs/sections.h"
 
 namespace llmctl {
@@ -288,6 +289,61 @@ void add_vectors_command(CLI::App& data, CommandContext context) {
   });
 }
 
+int run_label(const CommonOptions& common, const LabellingRequest& request) {
+  const LabellingReport report = label_texts(request);
+  if (is_standard_output(request.output)) return 0;
+  std::vector<std::vector<std::string>> rows;
+  for (const RuleReport& rule : report.rules) {
+    rows.push_back({rule.name, rule.label, std::to_string(rule.votes),
+                    std::to_string(rule.overlaps), std::to_string(rule.conflicts),
+                    rule.votes == 0 ? "–" : format_number(100 * rule.accuracy)});
+  }
+  const std::string facts =
+      render_facts(STDOUT_FILENO, "labels: " + request.output,
+                   {{"texts", std::to_string(report.texts)},
+                    {"with votes", std::to_string(report.voted)},
+                    {"written", std::to_string(report.written)},
+                    {"next", "data.train or data.train_only of a classification"}});
+  print_result(common, report.to_json(),
+               text_table({"rule", "label", "votes", "overlaps", "conflicts", "accuracy %"}, rows) +
+                   "\n" + facts);
+  return 0;
+}
+
+void add_label_command(CLI::App& data, CommandContext context) {
+  auto request = std::make_shared<LabellingRequest>();
+  CLI::App* label = add_command(
+      data, context.common, "label",
+      "Label texts by rules that vote: words and regular expressions, weighed by how they agree",
+      "  llmctl data label reviews.jsonl --rules rules.json -o weak.jsonl\n"
+      "  llmctl data label reviews.txt --rules rules.json -o weak.jsonl --threshold 0.8");
+  label
+      ->add_option("input", request->inputs,
+                   "Texts: .jsonl, .json, .csv, .tsv, or plain text, a text a line")
+      ->option_text("FILE...")
+      ->required();
+  label
+      ->add_option("--rules", request->rules,
+                   R"(JSON: {"rules": [{"label": "good", "words": ["kind", "好吃"]}, )"
+                   R"({"label": "bad", "regex": "not .* again", "unless": "…"}]})")
+      ->option_text("FILE")
+      ->required();
+  label->add_option("-o,--output", request->output, "JSONL to write, with label and confidence")
+      ->option_text("FILE")
+      ->required();
+  label
+      ->add_option("--threshold", request->threshold,
+                   "Leave out labels of a lower probability (0 to 1)")
+      ->option_text("SHARE")
+      ->check(between(0, 1));
+  label->add_option("--text-field", request->text_field, "Field of the text")->option_text("NAME");
+  label->add_flag("--skip-bad", request->skip_bad, "Leave bad rows out, listed and counted");
+  label->add_flag("--overwrite", request->overwrite, "Replace a file that is there");
+  label->callback([request, context] {
+    context.action = [request, context] { return run_label(context.common, *request); };
+  });
+}
+
 }  // namespace
 
 void add_data_command(CommandContext context) {
@@ -327,6 +383,7 @@ void add_data_command(CommandContext context) {
   });
   add_stats_command(*data, context);
   add_vectors_command(*data, context);
+  add_label_command(*data, context);
 }
 
 }  // namespace llmctl

@@ -68,6 +68,19 @@ std::string training_table(const TrainingReport& report,
     for (const Score& score : outcome.best_scores)
       rows.emplace_back("  " + score.kind.name, format_score(score));
   }
+  if (report.self_training.is_object()) {
+    for (const Json& round : report.self_training.at("rounds")) {
+      if (!round.contains("scores")) continue;
+      const Scores scores = Scores::from_json(round.at("scores"));
+      const std::string name = outcome.best_score.substr(outcome.best_score.find('/') + 1);
+      const Score* score = scores.find(name);
+      rows.emplace_back(concat("round ", dump_json(round.at("round"))),
+                        concat(name, " ", score == nullptr ? "–" : format_score(*score),
+                               round.contains("taught")
+                                   ? concat(", ", dump_json(round.at("taught")), " taught texts")
+                                   : std::string()));
+    }
+  }
   rows.emplace_back("load", outcome.best_directory.empty() ? outcome.last_directory.string()
                                                            : outcome.best_directory.string());
   rows.emplace_back("next", outcome.exit_status != 0

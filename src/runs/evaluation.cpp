@@ -11,6 +11,8 @@
 #include "runs/evaluation_page.h"
 #include "runs/run_directory.h"
 #include "runs/sections.h"
+#include "tasks/predictions.h"
+#include "tasks/record_names.h"
 #include "tasks/task.h"
 
 namespace llmctl {
@@ -23,7 +25,7 @@ struct EntryConfig {
   std::vector<std::string> data;
   std::string predictions;
   std::vector<std::string> references;
-  std::string save_predictions;
+  std::string save_predictions, save_nbest;
   std::int64_t sequence_length = 0;
   bool skip_bad = false;
   template <class Self, class Visitor>
@@ -38,6 +40,11 @@ struct EntryConfig {
     visit("references", self.references, "Labelled files for it.", PathKey{});
     visit("save_predictions", self.save_predictions,
           "Where the model's predictions go: .jsonl, a record a line, else JSON.", PathKey{});
+    visit("save_nbest", self.save_nbest,
+          "Question answering: where the n best answers to each question go, with probabilities "
+          "and logits: {\"id\": [{\"text\", \"probability\", \"start_logit\", "
+          "\"end_logit\"}, …]}, as transformers' nbest_predictions.json.",
+          PathKey{});
     visit("sequence_length", self.sequence_length,
           "Longest row in tokens; 0: the run's, else the model's limit.",
           Range<std::int64_t>{0, 1'000'000});
@@ -288,6 +295,11 @@ class Evaluation {
       const auto scored = data.scored_files();
       inputs_.insert(inputs_.end(), scored.begin(), scored.end());
       if (!common.save_predictions.empty()) outputs_.push_back(common.save_predictions);
+      if (!common.save_nbest.empty()) {
+        require(task.type() == "extractive_qa", ErrorCode::kUsage, "save_nbest: ", task.type(),
+                " gives no n best answers");
+        outputs_.push_back(common.save_nbest);
+      }
       promise(entry, task.evaluation_scores());
       if (const std::string rule = task.baseline_rule(); !rule.empty())
         promise(entry, task.evaluation_scores(), rule_name(rule));
@@ -303,13 +315,20 @@ class Evaluation {
     options.context.compute = compute_.between_layers();
     options.baselines = config_.baselines;
     TaskEvaluation result = task.evaluate(*model.model, data, options);
+    if (!common.save_nbest.empty()) {
+      Json best = Json::object();
+      for (const Json& prediction : result.predictions)
+        best[id_text(prediction.at("id"))] = prediction.at(kNBest);
+      write_output(common.save_nbest, dump_json(best, 2) + "\n");
+    }
+    for (Json& prediction : result.predictions) prediction.erase(kNBest);
     if (!common.save_predictions.empty()) save_predictions(task, result, common.save_predictions);
     take(std::move(result), entry);
   }
 
   void score_file(const Task& task, const EntryConfig& common, EvaluationEntry& entry) {
-    require(common.save_predictions.empty(), ErrorCode::kUsage,
-            "save_predictions: the predictions are in a file already");
+    require(common.save_predictions.empty() && common.save_nbest.empty(), ErrorCode::kUsage,
+            "save_predictions, save_nbest: the predictions are in a file already");
     if (!common.data.empty()) note_idle("data", "predictions are scored against references");
     if (common.sequence_length > 0) note_idle("sequence_length", "predictions are in a file");
     if (common.skip_bad) note_idle("skip_bad", "every reference stands for a prediction");

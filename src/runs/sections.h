@@ -13,6 +13,7 @@
 #include "optim/optimizer.h"
 #include "prompt/generation_settings.h"
 #include "tasks/task_data.h"
+#include "tasks/teacher.h"
 #include "train/loop.h"
 
 namespace llmctl {
@@ -65,6 +66,7 @@ struct TrainingConfig {
   EvalScheduleConfig eval;
   CheckpointConfig checkpoint;
   LogConfig log;
+  std::optional<SelfTrainingConfig> self_training;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("run", self.run, "The run as a whole.");
@@ -86,6 +88,9 @@ struct TrainingConfig {
     visit("eval", self.eval, "When to validate.", Change::kFree);
     visit("checkpoint", self.checkpoint, "When to save and what to keep.", Change::kFree);
     visit("log", self.log, "How often to report.", Change::kFree);
+    visit("self_training", self.self_training,
+          "Classification: rounds in which the best model so far labels texts for the next "
+          "training.");
   }
 };
 

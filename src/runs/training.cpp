@@ -16,6 +16,7 @@
 #include "runs/build_facts.h"
 #include "runs/run_directory.h"
 #include "runs/sections.h"
+#include "runs/self_training.h"
 #include "tasks/task.h"
 #include "text/tokenizer_json.h"
 #include "train/run_lock.h"
@@ -300,6 +301,8 @@ RunPlan plan_training(JsonDocument& document, const RunOptions& options) {
 
 TrainingReport train_from_config(const std::string& command, const JsonDocument& given,
                                  const RunOptions& options) {
+  if (given.value.contains("self_training") && !given.value.at("self_training").is_null())
+    return self_train(command, given, options);
   // What the run in the directory says where this document says nothing is added to it.
   JsonDocument document = given;
   const auto look = [&] { return plan_training(document, options); };
@@ -323,6 +326,8 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   TrainingSetup setup(root, config, run_plan, options);
   const auto tokenizer = assemble_tokenizer(root, config.tokenizer);
   const auto task = make_task(task_node, tokenizer);
+  if (!data.train_only.empty() && dynamic_cast<const Teacher*>(task.get()) == nullptr)
+    root.fail("data.train_only", concat("is for sequence_classification, not for ", task->type()));
   data.sequence_length = row_length(root, data, config.data, raw_text,
                                     model_positions(model_node, *tokenizer, task->head()));
   // The classes of a task are those of its data; text becomes shards when the run begins.
@@ -390,6 +395,7 @@ Json TrainingReport::to_json() const {
   }
   if (!outcome.best_directory.empty()) json["best_directory"] = outcome.best_directory.string();
   json["last_directory"] = outcome.last_directory.string();
+  if (!self_training.is_null()) json["self_training"] = self_training;
   if (!outcome.stopped.empty()) json["stopped"] = outcome.stopped;
   return json;
 }

@@ -29,8 +29,9 @@ struct TrainingReport {
   std::int64_t parameters = 0;
   std::string generate_flags;  ///< an input for `generate`, as its flags
   std::vector<std::pair<std::string, std::string>>
-      plan;  ///< name and value, for people; only of a dry run
-  TrainingOutcome outcome;
+      plan;                 ///< name and value, for people; only of a dry run
+  TrainingOutcome outcome;  ///< of self-training that of the best round
+  Json self_training;       ///< its rounds, as self_training.json has them; null without
   Json to_json() const;
 };
 

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "metrics/squad.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/overlap_baseline.h"
 #include "tasks/predictions.h"
@@ -34,6 +35,18 @@ std::vector<std::string> sample_lines(const QaData& data, const std::vector<Span
     if (item < answers.size()) lines.push_back(sample_line(data.items[item], answers[item].text));
   }
   return lines;
+}
+
+/// The n best answers as transformers writes them (nbest_predictions.json).
+Json n_best_of(const SpanAnswer& answer) {
+  Json list = Json::array();
+  for (const SpanChoice& choice : answer.n_best) {
+    list.push_back({{"text", choice.text},
+                    {"probability", choice.probability},
+                    {"start_logit", choice.start_logit},
+                    {"end_logit", choice.end_logit}});
+  }
+  return list;
 }
 
 /// The items `keep` names, with their passages.
@@ -68,6 +81,10 @@ class ExtractiveQa : public Task {
   std::vector<ScoreKind> evaluation_scores() const override { return AnswerTotals::kinds(true); }
   std::string baseline_rule() const override { return "word overlap"; }
   std::string best_score() const override { return "exact_match"; }
+  void describe(Json& config) const override {
+    // What an earlier training of the model left there is not of this one.
+    if (config.contains(params_place())) config[params_place()] = Json::object();
+  }
   std::string generate_flags() const override { return "--question \"…\" --context \"…\""; }
 
   void read(const TaskData& data) override;
@@ -87,11 +104,18 @@ class ExtractiveQa : public Task {
   /// Predictions of this rank's items added to totals.
   AnswerTotals totals(const QaData& data, const std::vector<SpanAnswer>& answers,
                       const World& world) const;
-  SpanOptions span_options(bool data_has_unanswerable) const;
+  SpanOptions span_options(bool data_has_unanswerable, const Model& model) const;
+  /// Where the held-out questions have some without answer and nobody names a margin: chooses the
+  /// one of the highest exact match, leaves it in the model, and gives the answers by it.
+  void tune_margin(const QaData& data, std::vector<SpanAnswer>& answers, Model& model,
+                   World& world) const;
 
  private:
   QaFeatureOptions feature_options(std::int64_t sequence_length) const {
     return {sequence_length, config_.stride, config_.max_question_tokens};
+  }
+  Json::json_pointer params_place() const {
+    return Json::json_pointer("/task_specific_params/" + config_.type);
   }
   QaData read_references(const std::vector<std::filesystem::path>& files, bool skip_bad) const;
   void add_baseline(const QaData& data, TaskEvaluation& evaluation) const;
@@ -182,9 +206,52 @@ std::unique_ptr<Source> ExtractiveQa::source(const Batching& batching) const {
       BucketedSource::Fingerprints{digest.hex(), content.hex()});
 }
 
-SpanOptions ExtractiveQa::span_options(bool data_has_unanswerable) const {
+SpanOptions ExtractiveQa::span_options(bool data_has_unanswerable, const Model& model) const {
+  const Json& config = model.config();
+  const Json stored = config.contains(params_place()) ? config.at(params_place()) : Json();
+  double margin = config_.no_answer_margin.value_or(0);
+  if (!config_.no_answer_margin && stored.is_object() && stored.contains("no_answer_margin") &&
+      stored.at("no_answer_margin").is_number())
+    margin = stored.at("no_answer_margin").get<double>();
   return {config_.max_answer_tokens, config_.n_best,
-          config_.no_answer.value_or(data_has_unanswerable), config_.no_answer_margin};
+          config_.no_answer.value_or(data_has_unanswerable), margin};
+}
+
+void ExtractiveQa::tune_margin(const QaData& data, std::vector<SpanAnswer>& answers, Model& model,
+                               World& world) const {
+  if (config_.no_answer_margin || !config_.no_answer.value_or(true) || !data.has_unanswerable())
+    return;
+  // [questions, 3]: of the best span its difference, its exact match and whether there is none, of
+  // all ranks.
+  std::vector<double> facts(3 * answers.size());
+  const AnswerMetric metric = parse_answer_metric(config_.metric);
+  for (std::size_t i = static_cast<std::size_t>(world.rank()); i < answers.size();
+       i += static_cast<std::size_t>(world.size())) {
+    const QaItem& item = data.items[i];
+    AnswerTotals one(metric);
+    facts[3 * i] = answers[i].null_difference;
+    facts[3 * i + 1] = one.add(answers[i].best_text, item.answers, item.question).exact_match;
+    facts[3 * i + 2] = answers[i].best_text.empty() ? 1 : 0;
+  }
+  world.sum(facts);
+  std::vector<ThresholdItem> items;
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    items.push_back(
+        {facts[3 * i + 1], facts[3 * i], !data.items[i].answers.empty(), facts[3 * i + 2] > 0});
+  double margin = best_no_answer_threshold(items).threshold;
+  std::vector<double> differences;
+  for (const ThresholdItem& item : items) differences.push_back(item.no_answer_score);
+  std::sort(differences.begin(), differences.end());
+  const auto next = std::upper_bound(differences.begin(), differences.end(), margin);
+  if (!std::binary_search(differences.begin(), differences.end(), margin)) {
+    margin = differences.front() - 1;  // no answer at all is best
+  } else if (next != differences.end()) {
+    margin = (margin + *next) / 2;
+  }
+  model.config()[params_place()]["no_answer"] = true;
+  model.config()[params_place()]["no_answer_margin"] = margin;
+  for (SpanAnswer& answer : answers)
+    answer.text = answer.null_difference > margin ? std::string() : answer.best_text;
 }
 
 AnswerTotals ExtractiveQa::totals(const QaData& data, const std::vector<SpanAnswer>& answers,
@@ -205,9 +272,10 @@ class QaValidator : public Validator {
 
   ValidationResult validate(const Context& context) override {
     const QaData& data = features_.data();
-    const SpanPredictions predictions =
-        predict_spans(model_, features_, task_.span_options(data.has_unanswerable()), batch_size_,
-                      context, world_);
+    SpanPredictions predictions =
+        predict_spans(model_, features_, task_.span_options(data.has_unanswerable(), model_),
+                      batch_size_, context, world_);
+    task_.tune_margin(data, predictions.answers, model_, world_);
     AnswerTotals totals = task_.totals(data, predictions.answers, world_);
     double loss[] = {predictions.loss, predictions.windows};
     world_.sum(totals.numbers());
@@ -260,14 +328,15 @@ TaskEvaluation ExtractiveQa::evaluate(Model& model, const TaskData& files,
                             feature_options(model_length(model, files.sequence_length)));
   const auto world = make_local_world();
   const SpanPredictions predictions =
-      predict_spans(model, features, span_options(data.has_unanswerable()), options.batch_size,
-                    options.context, *world);
+      predict_spans(model, features, span_options(data.has_unanswerable(), model),
+                    options.batch_size, options.context, *world);
   TaskEvaluation evaluation;
   evaluation.scores = totals(data, predictions.answers, *world).scores();
   for (std::size_t i = 0; i < data.items.size(); ++i) {
     evaluation.predictions.push_back({{"id", data.items[i].id},
                                       {kPrediction, predictions.answers[i].text},
-                                      {"score", predictions.answers[i].probability}});
+                                      {"score", predictions.answers[i].probability},
+                                      {kNBest, n_best_of(predictions.answers[i])}});
   }
   evaluation.samples = sample_lines(data, predictions.answers);
   add_baseline(data, evaluation);
@@ -326,7 +395,8 @@ class QaResponder : public Responder {
     const QaData data = data_of(inputs);
     const QaFeatures features(data, *tokenizer_, features_);
     const SpanOptions spans{config_.max_answer_tokens, config_.n_best,
-                            config_.no_answer.value_or(false), config_.no_answer_margin};
+                            config_.no_answer.value_or(false),
+                            config_.no_answer_margin.value_or(0)};
     SpanPredictions predictions =
         predict_spans(model_, features, spans, batch_size_, context_, *make_local_world());
     AnswerList answers;

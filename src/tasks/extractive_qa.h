@@ -20,7 +20,7 @@ struct ExtractiveQaConfig {
   std::int64_t n_best = 20;
   bool train_on_empty_windows = true;
   std::optional<bool> no_answer;
-  double no_answer_margin = 0;
+  std::optional<double> no_answer_margin;
   std::string metric = "auto";
 
   template <class Self, class Visitor>
@@ -42,7 +42,10 @@ struct ExtractiveQaConfig {
           "questions without answer.",
           Change::kFree);
     visit("no_answer_margin", self.no_answer_margin,
-          "How much better \"no answer\" must score than the best span to be given.",
+          "How much better \"no answer\" must score than the best span to be given (SQuAD 2.0's "
+          "null score difference). Absent: where the held-out questions have some without answer, "
+          "the margin of the highest exact match on them, tuned at each validation and left in "
+          "config.json for generate and eval; else the model's own, or 0.",
           Range<double>{-1000, 1000}, Change::kFree);
     visit(
         "metric", self.metric,

@@ -140,6 +140,13 @@ void read_weight(const Record& record, const SequenceClassificationConfig& confi
 
 }  // namespace
 
+std::string usual_pair_field(const std::string& text_field) {
+  for (const auto& [first, second] : kPairs) {
+    if (first == text_field) return second;
+  }
+  return "pair";
+}
+
 std::optional<double> parse_number(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);

@@ -38,7 +38,7 @@ at::Tensor cross_entropy_sum(const at::Tensor& logits, const at::Tensor& gold) {
 
 /// An answer that competes for an item.
 struct Candidate {
-  double score = 0;
+  double score = 0, start_logit = 0;
   std::size_t window = 0, first = 0, last = 0;  ///< positions in the window's row
 };
 
@@ -64,12 +64,15 @@ class Contest {
            const SpanOptions& options) {
     const auto keep = static_cast<std::size_t>(options.n_best);
     const std::size_t first = window.offset, last = window.offset + window.count;
-    none_ = std::min(none_, static_cast<double>(start[0]) + end[0]);
+    if (const double none = static_cast<double>(start[0]) + end[0]; none < none_) {
+      none_ = none;
+      none_start_ = start[0];
+    }
     for (std::size_t s : best_positions(start, first, last, keep)) {
       for (std::size_t e : best_positions(
                end, s, std::min(last, s + static_cast<std::size_t>(options.max_answer_tokens)),
                keep)) {
-        candidates_.push_back({static_cast<double>(start[s]) + end[e], index, s, e});
+        candidates_.push_back({static_cast<double>(start[s]) + end[e], start[s], index, s, e});
       }
     }
     std::stable_sort(candidates_.begin(), candidates_.end(),
@@ -79,7 +82,7 @@ class Contest {
 
   SpanAnswer winner(const QaFeatures& features, const SpanOptions& options) const {
     // Overlapping windows bring the same answer more than once; its best score counts.
-    std::vector<std::pair<ByteSpan, double>> different;
+    std::vector<std::pair<ByteSpan, Candidate>> different;
     for (const Candidate& candidate : candidates_) {
       if (different.size() == static_cast<std::size_t>(options.n_best)) break;
       const ByteSpan span =
@@ -87,26 +90,41 @@ class Contest {
       if (span.begin == span.end) continue;
       const bool seen = std::any_of(different.begin(), different.end(),
                                     [&](const auto& other) { return other.first == span; });
-      if (!seen) different.emplace_back(span, candidate.score);
+      if (!seen) different.emplace_back(span, candidate);
     }
     SpanAnswer answer;
     const bool may_be_empty = options.may_be_empty || different.empty();
-    const double best = different.empty() ? none_ : different[0].second;
+    const double best = different.empty() ? none_ : different[0].second.score;
     const bool empty =
         different.empty() || (may_be_empty && none_ - best > options.no_answer_margin);
     const double top = may_be_empty ? std::max(none_, best) : best;
     double total = may_be_empty ? std::exp(none_ - top) : 0;
-    for (const auto& [span, score] : different) total += std::exp(score - top);
+    for (const auto& [span, candidate] : different) total += std::exp(candidate.score - top);
     answer.probability = std::exp((empty ? none_ : best) - top) / total;
+    answer.null_difference = none_ - best;
+    for (const auto& [span, candidate] : different) {
+      const QaItem& item = features.data().items[features.windows()[candidate.window].item];
+      const std::string& context = features.data().contexts[item.context];
+      answer.n_best.push_back({context.substr(span.begin, span.end - span.begin),
+                               std::exp(candidate.score - top) / total, candidate.start_logit,
+                               candidate.score - candidate.start_logit});
+    }
+    if (!different.empty()) answer.best_text = answer.n_best.front().text;
+    if (may_be_empty) {
+      const SpanChoice none{"", std::exp(none_ - top) / total, none_start_, none_ - none_start_};
+      const auto place = std::find_if(
+          answer.n_best.begin(), answer.n_best.end(),
+          [&](const SpanChoice& choice) { return choice.probability < none.probability; });
+      answer.n_best.insert(place, none);
+    }
     if (empty) return answer;
     answer.span = different[0].first;
-    const QaItem& item = features.data().items[features.windows()[candidates_[0].window].item];
-    answer.text = features.data().contexts[item.context].substr(
-        answer.span.begin, answer.span.end - answer.span.begin);
+    answer.text = answer.best_text;
     return answer;
   }
 
  private:
+  double none_start_ = 0;
   double none_ =
       std::numeric_limits<double>::infinity();  ///< score of "no answer": the lowest of the windows
   std::vector<Candidate> candidates_;

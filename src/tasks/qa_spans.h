@@ -42,10 +42,23 @@ struct SpanOptions {
   double no_answer_margin = 0;
 };
 
+/// One of the n best answers; an empty text is "no answer".
+struct SpanChoice {
+  std::string text;
+  double probability = 0;  ///< share among them
+  double start_logit = 0, end_logit = 0;
+};
+
 struct SpanAnswer {
   std::string text;
   ByteSpan span;           ///< in bytes of the passage
   double probability = 0;  ///< share among the n best (with "no answer" if that is allowed)
+  /// Best first; with "no answer" if that is allowed or there is no other.
+  std::vector<SpanChoice> n_best = {};
+  /// Score of "no answer" minus that of the best span (SQuAD 2.0's null score difference), and that
+  /// span's text, which is given unless the difference is above the margin.
+  double null_difference = 0;
+  std::string best_text = {};
 };
 
 struct SpanPredictions {

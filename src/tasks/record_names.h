@@ -12,6 +12,9 @@ inline constexpr const char* kPrediction = "prediction";
 /// A text that a model wrote.
 inline constexpr const char* kGeneratedText = "generated_text";
 
+/// The n best answers to a question, best first: a list of {"text", "probability", …}.
+inline constexpr const char* kNBest = "n_best";
+
 /// Fields that are read as a prediction, the first that a record has.
 const std::vector<std::string>& prediction_fields();
 

@@ -15,8 +15,10 @@
 #include "tasks/classification_report.h"
 #include "tasks/labelled_texts.h"
 #include "tasks/predictions.h"
+#include "tasks/pseudo_labels.h"
 #include "tasks/record_names.h"
 #include "tasks/records.h"
+#include "tasks/teacher.h"
 #include "tasks/text_rows.h"
 
 namespace llmctl {
@@ -25,7 +27,7 @@ namespace {
 constexpr std::size_t kSamples = 4;
 const std::string kBalanced = "balanced";
 
-class SequenceClassification : public Task {
+class SequenceClassification : public Task, public Teacher {
  public:
   SequenceClassification(const SequenceClassificationConfig& config,
                          std::shared_ptr<const Tokenizer> tokenizer)
@@ -57,6 +59,9 @@ class SequenceClassification : public Task {
   TaskEvaluation score(const std::filesystem::path& predictions,
                        const std::vector<std::filesystem::path>& references) const override;
   std::unique_ptr<Responder> responder(Model& model, const AnswerOptions& options) const override;
+  TaughtRecords teach(Model& model, const std::vector<std::filesystem::path>& files,
+                      const SelfTrainingConfig& section,
+                      const TeachOptions& options) const override;
 
  private:
   TokenId pad() const { return pad_token(*tokenizer_); }
@@ -132,7 +137,7 @@ void SequenceClassification::describe(Json& config) const {
 
 void SequenceClassification::read(const TaskData& files) {
   const std::vector<std::filesystem::path> train_files = files.train_files();
-  const std::vector<double> weights = files.train_weights();
+  std::vector<double> weights = files.train_weights();
   BadRows bad(files.skip_bad);
   const LabelledReading how{config_, problem_};
   train_ = read_files(train_files, how, bad);
@@ -149,8 +154,15 @@ void SequenceClassification::read(const TaskData& files) {
     valid_ = read_files(files.valid, how, bad);
     resolve_classes(valid_, names_, bad);
   }
+  std::vector<LabelledText> only = read_files(files.train_only, how, bad);
+  resolve_classes(only, names_, bad);
   bad.settle();
   require(!train_.empty(), ErrorCode::kData, first, ": no text to train on");
+  for (LabelledText& text : only) {
+    text.file = weights.size();
+    train_.push_back(std::move(text));
+  }
+  weights.push_back(1.0);
   warn_of_held_out(files);
   weigh_classes();
   train_rows_ = tokenize_texts(train_, *tokenizer_, files.sequence_length);
@@ -432,6 +444,24 @@ TaskEvaluation SequenceClassification::score(
   evaluation.scores = class_scores_of(problem_, names, texts, classes, values);
   evaluation.baselines.push_back({baseline_rule(), class_baseline(problem_, names, texts)});
   return evaluation;
+}
+
+TaughtRecords SequenceClassification::teach(Model& model,
+                                            const std::vector<std::filesystem::path>& files,
+                                            const SelfTrainingConfig& section,
+                                            const TeachOptions& options) const {
+  const ClassDecision decision = decision_of(model, config_);
+  BadRows bad(options.skip_bad);
+  const std::vector<LabelledText> texts = read_unlabelled_texts(files, config_, bad);
+  bad.settle();
+  require(!texts.empty(), ErrorCode::kData, name_of(files, "self_training.unlabelled"),
+          ": no texts");
+  const TextRows rows =
+      tokenize_texts(texts, *tokenizer_, model_length(model, options.sequence_length));
+  ClassLogits values = predict_logits(model, rows, {pad(), options.batch_size, options.context},
+                                      *make_local_world());
+  for (auto& row : values) row = decision.values(std::move(row));
+  return sure_labels(decision, texts, values, config_, section);
 }
 
 class ClassResponder : public Responder {

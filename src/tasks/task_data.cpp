@@ -9,7 +9,7 @@ namespace {
 
 constexpr const char* kRawTextKeys[] = {"split",   "format",       "fields",
                                         "packing", "valid_tokens", "cache"};
-constexpr const char* kLabelledKeys[] = {"skip_bad"};
+constexpr const char* kLabelledKeys[] = {"skip_bad", "train_only"};
 
 }  // namespace
 
@@ -72,6 +72,7 @@ TaskData find_task_data(const ConfigNode& node, const DataSection& section, bool
   data.sequence_length = section.sequence_length.value_or(default_sequence_length(raw_text));
   data.split = document_split_of(section.split);
   data.skip_bad = section.skip_bad;
+  if (!section.train_only.empty()) data.train_only = expand_paths(section.train_only);
   data.format = section.format;
   data.fields_of_text = section.fields_of_text;
   data.packing_name = section.packing;

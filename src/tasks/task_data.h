@@ -60,6 +60,7 @@ struct DataSection {
   std::int64_t valid_tokens = 0;
   std::string cache;
   bool skip_bad = false;
+  std::vector<std::string> train_only;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("train", self.train,
@@ -102,6 +103,10 @@ struct DataSection {
           "Labelled records: leave bad rows out (a missing field, an unknown label, an empty text, "
           "no UTF-8, …), listed and counted; otherwise they stop the run.",
           Change::kFree);
+    visit("train_only", self.train_only,
+          "Labelled records of classification: files that are learnt from beside those of train, "
+          "and of which a share in valid holds nothing out (weak labels).",
+          OneOrMore{}, PathKey{}, Change::kFree);
   }
 };
 
@@ -118,7 +123,8 @@ struct TaskData {
   HeldOutShare held_out;
   std::int64_t sequence_length = 512;
   std::filesystem::path directory;  ///< of the model, else of its tokenizer: its chat template
-  bool skip_bad = false;            ///< of labelled records: what BadRows is made with
+  std::vector<std::filesystem::path> train_only;  ///< learnt from, never held out
+  bool skip_bad = false;  ///< of labelled records: what BadRows is made with
   PackingOptions packing() const { return {packing_name, sequence_length}; }
 
   // Of raw text.

@@ -216,6 +216,50 @@ TEST(ExtractiveQa, UnanswerableQuestions) {
             "");
 }
 
+TEST(ExtractiveQa, TheMarginOfNoAnswerIsTunedOnHeldOutQuestions) {
+  const TempDir directory;
+  const auto file = directory.write(
+      "a.json", R"([{"id": "a", "context": "no number", "question": "q", "answers": []},
+      {"id": "b", "context": "a 7", "question": "q", "answers": ["7"]},
+      {"id": "c", "context": "an 8", "question": "q", "answers": ["8"]}])");
+  TaskData files;
+  files.train = {{{file}, 1.0}};
+  files.valid = {file};
+  files.sequence_length = kLength;
+  FakeModel model = digit_model();
+  const auto task = make_extractive_qa({}, bytes());
+  task->read(files);
+  task->describe(model.config());
+  const auto world = make_local_world();
+  const ValidationResult result = task->validator(model, 4, *world)->validate(Context{});
+  EXPECT_EQ(result.scores.at("exact_match"), 100);
+  const Json stored = model.config().at("task_specific_params").at("extractive_qa");
+  EXPECT_EQ(stored.at("no_answer"), true);
+  EXPECT_EQ(stored.at("no_answer_margin"), -20) << "half way between -40 and 0";
+  const TaskEvaluation evaluation = task->evaluate(model, scored({file}, kLength), options());
+  EXPECT_EQ(evaluation.scores.at("exact_match"), 100);
+  const Json best = evaluation.predictions[0].at("n_best");
+  double total = 0;
+  bool empty = false;
+  for (const Json& choice : best) {
+    total += choice.at("probability").get<double>();
+    empty = empty || choice.at("text") == "";
+  }
+  EXPECT_NEAR(total, 1, 1e-9);
+  EXPECT_TRUE(empty) << "no answer is one of them";
+  EXPECT_EQ(evaluation.predictions[1].at("n_best")[0].at("text"), "7");
+  EXPECT_EQ(evaluation.predictions[1].at("n_best")[0].at("start_logit"), 20);
+
+  ExtractiveQaConfig own;
+  own.no_answer_margin = 0.5;
+  const auto fixed = make_extractive_qa(own, bytes());
+  fixed->read(files);
+  fixed->describe(model.config());
+  EXPECT_NEAR(fixed->validator(model, 4, *world)->validate(Context{}).scores.at("exact_match"),
+              200.0 / 3, 1e-9);
+  EXPECT_TRUE(model.config().at("task_specific_params").at("extractive_qa").empty());
+}
+
 TEST(ExtractiveQa, ScoresFiles) {
   const TempDir directory;
   const auto references = directory.write("r.json", squad(2));

@@ -1,0 +1,78 @@
+// Tasks whose models can label texts for another training: self-training (Yarowsky, 1995; Lee,
+// "Pseudo-Label", 2013).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "config/fields.h"
+#include "models/model.h"
+
+namespace llmctl {
+
+/// Section "self_training" of `finetune`.
+struct SelfTrainingConfig {
+  std::vector<std::string> unlabelled;
+  double threshold = 0.9;
+  std::map<std::string, double> thresholds;
+  std::int64_t rounds = 5, patience = 1, most_per_class = 0;
+  double weight = 1;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("unlabelled", self.unlabelled,
+          "Files of texts without labels (labels in them are not read): .jsonl, .json, .csv, .tsv, "
+          "or plain text, a text a line.",
+          OneOrMore{}, PathKey{});
+    visit("threshold", self.threshold,
+          "A text is learnt from when the best model so far gives its label at least this "
+          "(calibrated) probability.",
+          Range<double>{0, 1});
+    visit("thresholds", self.thresholds, "The same for single classes, by name.",
+          Range<double>{0, 1});
+    visit("most_per_class", self.most_per_class,
+          "Take at most so many texts of each class, the surest ones; 0: all.",
+          Range<std::int64_t>{0, 1'000'000'000});
+    visit("weight", self.weight,
+          "What such a text counts in the loss beside a labelled one, times its probability.",
+          Range<double>{0, 1000});
+    visit("rounds", self.rounds, "Most trainings after the first one.",
+          Range<std::int64_t>{1, 1000});
+    visit("patience", self.patience,
+          "Stop after so many rounds in a row without a better validation score.",
+          Range<std::int64_t>{1, 1000});
+  }
+  void validate(const ConfigNode& node) const {
+    if (unlabelled.empty()) node.fail("unlabelled", "missing; name files of texts without labels");
+  }
+};
+
+/// How texts are labelled.
+struct TeachOptions {
+  std::int64_t batch_size = 32;
+  std::int64_t sequence_length = 384;
+  bool skip_bad = false;
+  Context context;
+};
+
+/// Records as the task reads them, with a label, its probability as their confidence, and a weight.
+struct TaughtRecords {
+  std::vector<Json> records;
+  std::map<std::string, std::int64_t> counts;  ///< of each label
+  std::size_t seen = 0;                        ///< texts without labels
+};
+
+class Teacher {
+ public:
+  virtual ~Teacher() = default;
+  /// Labels the texts that the model is sure of. kConfig for thresholds of unknown classes and for
+  /// a problem without probabilities; kData for bad rows.
+  virtual TaughtRecords teach(Model& model, const std::vector<std::filesystem::path>& files,
+                              const SelfTrainingConfig& section,
+                              const TeachOptions& options) const = 0;
+};
+
+}  // namespace llmctl

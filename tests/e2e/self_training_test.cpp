@@ -1,0 +1,171 @@
+// Learning from few labels: rounds of self-training, their records, and going on with them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "support/llmctl.h"
+#include "support/paths.h"
+
+namespace llmctl::test {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+namespace fs = std::filesystem;
+
+std::string lines_of(int from, int to, bool labelled) {
+  std::string lines;
+  for (int i = from; i < to; ++i) {
+    const bool red = i % 2 == 0;
+    json record = {
+        {"text", std::string(red ? "a red house " : "a green tree ") + std::to_string(i)}};
+    if (labelled) record["label"] = red ? "red" : "green";
+    lines += record.dump() + "\n";
+  }
+  return lines;
+}
+
+class SelfTrainingTest : public testing::Test {
+ protected:
+  SelfTrainingTest() {
+    bench_.train_tokenizer("masked");
+    bench_.write("train.jsonl", lines_of(0, 20, true));
+    bench_.write("unlabelled.jsonl", lines_of(100, 140, false));
+    config_ = {
+        {"run", {{"dir", "run"}, {"seed", 3}}},
+        {"model",
+         {{"model_type", "bert"},
+          {"hidden_size", 32},
+          {"intermediate_size", 64},
+          {"num_hidden_layers", 1},
+          {"num_attention_heads", 2},
+          {"max_position_embeddings", 64}}},
+        {"tokenizer", {{"path", "tokenizer-masked"}}},
+        {"data",
+         {{"train", {"train.jsonl"}}, {"valid", {{"stratified", 0.3}}}, {"sequence_length", 32}}},
+        {"task", {{"type", "sequence_classification"}}},
+        {"optim", {{"lr", 0.005}, {"warmup_steps", 2}}},
+        {"train", {{"steps", 16}, {"batch_size", 8}, {"device", "cpu"}}},
+        {"eval", {{"every", 8}}},
+        {"self_training",
+         {{"unlabelled", {"unlabelled.jsonl"}},
+          {"threshold", 0.5},
+          {"rounds", 2},
+          {"patience", 2},
+          {"most_per_class", 10}}},
+    };
+  }
+  std::vector<std::string> command() {
+    bench_.write("run.json", config_.dump());
+    return {"finetune", "-c", "run.json", "--json"};
+  }
+
+  Workbench bench_;
+  json config_;
+};
+
+TEST_F(SelfTrainingTest, RoundsAreKeptAndTheBestIsTheRunsModel) {
+  const json report = json::parse(bench_.run(command()).out);
+  const json state = json::parse(slurp(bench_ / "run/self_training.json"));
+  EXPECT_EQ(report["self_training"], state);
+  ASSERT_EQ(state["rounds"].size(), 3u);
+  EXPECT_FALSE(state["rounds"][0].contains("taught"));
+  for (int round : {1, 2}) {
+    const json& facts = state["rounds"][round];
+    EXPECT_EQ(facts["seen"], 40);
+    EXPECT_LE(facts["counts"]["red"], 10);
+    EXPECT_EQ(facts["taught"].get<int>(),
+              facts["counts"]["red"].get<int>() + facts["counts"]["green"].get<int>());
+    EXPECT_TRUE(facts["scores"].contains("accuracy"));
+    const std::string taught = slurp(bench_ / "run/taught" / (std::to_string(round) + ".jsonl"));
+    EXPECT_EQ(std::count(taught.begin(), taught.end(), '\n'), facts["taught"]);
+  }
+  const std::string best = fs::read_symlink(bench_ / "run/best").string();
+  EXPECT_TRUE(best.starts_with("rounds/" + std::to_string(state["best_round"].get<int>()) + "/"))
+      << best;
+  bench_.run({"generate", "-m", "run", "-p", "a red house"});
+  // What was held out is of the labelled texts alone, in every round.
+  const json scored = json::parse(bench_.run({"eval", "-m", "run", "--json"}).out);
+  EXPECT_EQ(scored["scores"]["total"], 6);
+  EXPECT_EQ(scored["scores"]["accuracy"],
+            state["rounds"][state["best_round"].get<int>()]["scores"]["accuracy"]["value"]);
+}
+
+TEST_F(SelfTrainingTest, AStoppedCommandGoesOn) {
+  bench_.run(command());
+  const json whole = json::parse(slurp(bench_ / "run/self_training.json"));
+  const std::string hash = weights_hash(bench_ / "run/rounds/2");
+  // As if it had been stopped in its second round.
+  fs::remove_all(bench_ / "run/rounds/2");
+  fs::remove_all(bench_ / "run/taught/2.jsonl");
+  json half = whole;
+  half["rounds"].erase(2);
+  bench_.write("run/self_training.json", half.dump());
+  bench_.run(command());
+  EXPECT_EQ(json::parse(slurp(bench_ / "run/self_training.json")), whole);
+  EXPECT_EQ(weights_hash(bench_ / "run/rounds/2"), hash);
+
+  config_["self_training"]["threshold"] = 0.9;
+  const auto other = bench_.run(command(), 78);
+  expect_one_line_error(other, {"started with another value of self_training.threshold"});
+  auto anew = command();
+  anew.push_back("--overwrite");
+  anew.insert(anew.end(), {"--set", "self_training.rounds=1"});
+  bench_.run(anew);
+  EXPECT_FALSE(fs::exists(bench_ / "run/rounds/2"));
+}
+
+TEST_F(SelfTrainingTest, WhatCannotBeIsRefusedBeforeTheFirstStep) {
+  const auto refused = [&](const std::string& message, int status = 78) {
+    for (const bool dry : {false, true}) {
+      auto words = command();
+      if (dry) words.push_back("--dry-run");
+      expect_one_line_error(bench_.run(words, status), {message});
+      EXPECT_FALSE(fs::exists(bench_ / "run"));
+    }
+  };
+  const json good = config_;
+  config_["data"].erase("valid");
+  refused("needs validation data");
+  config_ = good;
+  config_["task"]["problem_type"] = "regression";
+  refused("numbers (problem_type regression) have no probabilities");
+  config_ = good;
+  config_["self_training"]["unlabelled"] = "nowhere.jsonl";
+  refused("nowhere.jsonl: no such file", 66);
+  config_ = good;
+  config_["self_training"].erase("unlabelled");
+  refused("self_training.unlabelled: missing");
+  config_ = good;
+  auto dry = command();
+  dry.back() = "--dry-run";
+  EXPECT_THAT(bench_.run(dry).out, HasSubstr("at most 2 rounds"));
+}
+
+TEST_F(SelfTrainingTest, LabelsOfRulesAreLearntBesideOthers) {
+  bench_.write("rules.json", R"({"rules": [{"label": "red", "words": ["red"]},
+    {"label": "red", "words": ["house"]}, {"label": "green", "regex": "tree", "unless": "101"}]})");
+  const std::vector<std::string> label = {"data",       "label", "unlabelled.jsonl", "--rules",
+                                          "rules.json", "-o",    "weak.jsonl",       "--json"};
+  const json report = json::parse(bench_.run(label).out);
+  EXPECT_EQ(report["texts"], 40);
+  EXPECT_EQ(report["written"], 39) << "one text has no vote";
+  EXPECT_EQ(report["rules"][0]["overlaps"], 20);
+  EXPECT_EQ(report["rules"][2]["conflicts"], 0);
+  expect_one_line_error(bench_.run(label, 73), {"weak.jsonl"});
+  const std::string weak = slurp(bench_ / "weak.jsonl");
+  const json first = json::parse(weak.substr(0, weak.find('\n')));
+  EXPECT_EQ(first["label"], "red");
+  EXPECT_GT(first["confidence"], 0.7);
+  config_.erase("self_training");
+  config_["data"]["train_only"] = "weak.jsonl";
+  EXPECT_THAT(bench_.run(command()).err, HasSubstr("53 texts to train on, 6 held out"));
+  config_["task"] = {{"type", "extractive_qa"}};
+  expect_one_line_error(bench_.run(command(), 65), {"train.jsonl"});
+}
+
+}  // namespace
+}  // namespace llmctl::test
