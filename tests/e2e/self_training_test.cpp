@@ -164,7 +164,8 @@ TEST_F(SelfTrainingTest, LabelsOfRulesAreLearntBesideOthers) {
   config_["data"]["train_only"] = "weak.jsonl";
   EXPECT_THAT(bench_.run(command()).err, HasSubstr("53 texts to train on, 6 held out"));
   config_["task"] = {{"type", "extractive_qa"}};
-  expect_one_line_error(bench_.run(command(), 65), {"train.jsonl"});
+  config_["run"]["dir"] = "other";
+  expect_one_line_error(bench_.run(command(), 78), {"data.train_only: is for sequence_classif"});
 }
 
 }  // namespace
