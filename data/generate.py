@@ -128,6 +128,9 @@ def build(seed):
         files[f"entities/zh-{part}.jsonl"] = jsonl(entities.spans(entities.sentences_zh(g, count, held, seen["zh"])))
         g = Grammar(f"{seed}/segmentation/{part}")
         files[f"segmentation/zh-{part}.txt"] = entities.segmented(entities.sentences_zh(g, count, held, seen["zh"]))
+    g, seen = Grammar(f"{seed}/preferences"), set(SHOWN_PROMPTS)
+    for part, count, held in (("valid", 100, 0.5), ("train", 1000, 0.0)):
+        files[f"instructions/preferences-{part}.jsonl"] = jsonl(instructions.preferences(g, count, seen, held))
     files["instructions/dialogues.jsonl"] = jsonl(instructions.dialogues(Grammar(f"{seed}/dialogues"), 500))
     return files
 

@@ -217,6 +217,17 @@ def rows(g, n, seen, held):
     return g.shuffled(out)
 
 
+def preferences(g, n, seen, held):
+    """The answer to a prompt, and one to another prompt of the same language."""
+    pairs = rows(g, n, seen, held)
+    out = []
+    for row in pairs:
+        chinese = any("\u4e00" <= c <= "\u9fff" for c in row["answer"])
+        others = [r["answer"] for r in pairs if r["answer"] != row["answer"] and any("\u4e00" <= c <= "\u9fff" for c in r["answer"]) == chinese]
+        out.append({"prompt": row["prompt"], "chosen": row["answer"], "rejected": g.pick(others)})
+    return out
+
+
 def dialogues(g, n):
     """Two or three turns; later turns refer back to earlier ones."""
     out, seen = [], set()

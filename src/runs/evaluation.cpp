@@ -9,6 +9,7 @@
 #include "io/text_source.h"
 #include "runs/assembly.h"
 #include "runs/evaluation_page.h"
+#include "runs/resolve.h"
 #include "runs/run_directory.h"
 #include "runs/sections.h"
 #include "tasks/predictions.h"
@@ -279,6 +280,10 @@ class Evaluation {
     data.sequence_length = std::min(data.sequence_length, limit);
     data.valid_tokens = text.max_tokens;
     data.directory = loaded().directory;
+    data.find_model = resolve_model_directory;
+    const Json::json_pointer begun("/model/init_from");
+    if (as_in_run && run_config_.contains(begun))
+      data.initial_model = resolve_model_directory(run_config_.at(begun).get<std::string>());
     return data;
   }
 

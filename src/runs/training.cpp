@@ -14,6 +14,7 @@
 #include "optim/parameter_plan.h"
 #include "runs/assembly.h"
 #include "runs/build_facts.h"
+#include "runs/resolve.h"
 #include "runs/run_directory.h"
 #include "runs/sections.h"
 #include "runs/self_training.h"
@@ -332,6 +333,10 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
                                     model_positions(model_node, *tokenizer, task->head()));
   // The classes of a task are those of its data; text becomes shards when the run begins.
   data.directory = tokenizer_directory(root, config.tokenizer);
+  if (model_node.has("init_from"))
+    data.initial_model =
+        resolve_model_directory(model_node.child("init_from").value().get<std::string>());
+  data.find_model = resolve_model_directory;
   if (raw_text) {
     task->check_data(data);
   } else {

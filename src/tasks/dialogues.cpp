@@ -224,13 +224,19 @@ void TextGenerationConfig::validate(const ConfigNode& node) const {
   }
 }
 
+Dialogue read_dialogue(const Record& record, const TextGenerationConfig& config,
+                       std::vector<std::string>& used) {
+  Dialogue dialogue = read_dialogue(record, config, true, used);
+  check_not_empty(record, dialogue);
+  return dialogue;
+}
+
 void read_dialogues(const std::filesystem::path& file, std::size_t index,
                     const TextGenerationConfig& config, BadRows& bad, std::vector<Dialogue>& out) {
   bool first = true;
   const auto read = [&](const Record& record) {
     std::vector<std::string> used;
-    Dialogue dialogue = read_dialogue(record, config, true, used);
-    check_not_empty(record, dialogue);
+    Dialogue dialogue = read_dialogue(record, config, used);
     if (first) tell_unused_fields(file, record, used);
     first = false;
     dialogue.id = record.has("id") ? record.value.at("id") : Json(out.size());

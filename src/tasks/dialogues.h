@@ -8,6 +8,7 @@
 
 #include "config/json.h"
 #include "tasks/bad_rows.h"
+#include "tasks/records.h"
 #include "tasks/text_generation.h"
 #include "text/tokenizer.h"
 
@@ -39,6 +40,10 @@ struct Dialogue {
 /// of these forms, and those whose last answer or whose only prompt is empty, are noted in `bad`.
 void read_dialogues(const std::filesystem::path& file, std::size_t index,
                     const TextGenerationConfig& config, BadRows& bad, std::vector<Dialogue>& out);
+
+/// One such record. `used` gets the names of the fields that were read. kData.
+Dialogue read_dialogue(const Record& record, const TextGenerationConfig& config,
+                       std::vector<std::string>& used);
 
 /// An input to answer, in the same forms without the last answer.
 Dialogue read_prompt_input(const AnswerInput& input, const TextGenerationConfig& config);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "tasks/causal_lm.h"
+#include "tasks/dpo.h"
 #include "tasks/extractive_qa.h"
 #include "tasks/masked_lm.h"
 #include "tasks/sequence_classification.h"
@@ -27,6 +28,7 @@ std::vector<TaskKind>& kinds() {
       task_kind<TokenClassificationConfig>(HeadKind::kTokenClassification, false,
                                            make_token_classification),
       task_kind<TextGenerationConfig>(HeadKind::kCausalLm, false, make_text_generation),
+      task_kind<DpoConfig>(HeadKind::kCausalLm, false, make_dpo),
   };
   return list;
 }

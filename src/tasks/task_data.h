@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -124,7 +125,10 @@ struct TaskData {
   std::int64_t sequence_length = 512;
   std::filesystem::path directory;  ///< of the model, else of its tokenizer: its chat template
   std::vector<std::filesystem::path> train_only;  ///< learnt from, never held out
-  bool skip_bad = false;  ///< of labelled records: what BadRows is made with
+  bool skip_bad = false;                     ///< of labelled records: what BadRows is made with
+  std::filesystem::path initial_model = {};  ///< that a training goes on with; empty: a new one
+  /// The directory of the model that somebody calls so; absent: that of this path.
+  std::function<std::filesystem::path(const std::string&)> find_model = {};
   PackingOptions packing() const { return {packing_name, sequence_length}; }
 
   // Of raw text.

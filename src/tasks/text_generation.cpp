@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "base/threads.h"
-#include "data/collate.h"
 #include "metrics/answers.h"
 #include "metrics/perplexity.h"
 #include "metrics/translation.h"
@@ -17,6 +16,7 @@
 #include "prompt/generate.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/conversation_form.h"
+#include "tasks/dialogue_rows.h"
 #include "tasks/dialogues.h"
 #include "tasks/lm_loss.h"
 #include "tasks/predictions.h"
@@ -36,36 +36,8 @@ std::vector<bool> held_out_dialogues(const std::vector<Dialogue>& dialogues, Hel
 
 constexpr std::size_t kSamples = 4;
 
-using Rows = std::vector<DialogueRow>;
-
-/// Positions of a row that predict a learned token.
-std::size_t learned_count(const DialogueRow& row) {
-  return static_cast<std::size_t>(std::count(row.learned.begin() + 1, row.learned.end(), true));
-}
-
-/// The batch of some rows: input is all but the last token, labels [B, T] the learned ones among
-/// all but the first.
-Batch collate_rows(const Rows& rows, std::span<const std::int64_t> indices, TokenId pad) {
-  std::vector<TokenRow> some;
-  for (std::int64_t index : indices) {
-    const DialogueRow& row = rows[static_cast<std::size_t>(index)];
-    TokenRow& out = some.emplace_back(token_row(std::span(row.ids).first(row.ids.size() - 1), {}));
-    for (std::size_t t = 1; t < row.ids.size(); ++t) {
-      out.labels.push_back(row.learned[t] ? row.ids[t] : kIgnoreLabel);
-    }
-  }
-  return collate(some, pad);
-}
-
-std::vector<std::int32_t> lengths_of(const Rows& rows) {
-  std::vector<std::int32_t> lengths;
-  for (const DialogueRow& row : rows)
-    lengths.push_back(static_cast<std::int32_t>(row.ids.size()) - 1);
-  return lengths;
-}
-
 /// Sum of the answers' loss and number of their tokens over the rows of this rank.
-std::array<double, 2> total_loss(Model& model, const Rows& rows, TokenId pad,
+std::array<double, 2> total_loss(Model& model, const DialogueRows& rows, TokenId pad,
                                  std::int64_t batch_size, const Context& context,
                                  const World& world) {
   const c10::NoGradGuard no_grad;
@@ -160,8 +132,8 @@ class TextGeneration : public Task {
   /// The form of a model that is asked or scored.
   ConversationForm form_of(const Model& model, const std::filesystem::path& directory,
                            bool conversations) const;
-  static Rows encode(const std::vector<Dialogue>& dialogues, const ConversationForm& form,
-                     std::int64_t sequence_length);
+  static DialogueRows encode(const std::vector<Dialogue>& dialogues, const ConversationForm& form,
+                             std::int64_t sequence_length);
   /// Answers the last prompts of some dialogues.
   std::vector<GeneratedText> generate(Model& model, const ConversationForm& form,
                                       const std::vector<const Dialogue*>& dialogues,
@@ -178,7 +150,7 @@ class TextGeneration : public Task {
   TextGenerationConfig config_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::vector<Dialogue> valid_;
-  Rows train_rows_, valid_rows_;
+  DialogueRows train_rows_, valid_rows_;
   std::vector<std::int64_t> rows_;  // dialogues of one epoch
   std::int64_t sequence_length_ = 0;
   std::optional<ConversationForm> form_;  // of the training
@@ -201,11 +173,11 @@ ConversationForm TextGeneration::form_of(const Model& model, const std::filesyst
   return ConversationForm::choose(config_, *tokenizer_, {directory, described, conversations});
 }
 
-Rows TextGeneration::encode(const std::vector<Dialogue>& dialogues, const ConversationForm& form,
-                            std::int64_t sequence_length) {
+DialogueRows TextGeneration::encode(const std::vector<Dialogue>& dialogues,
+                                    const ConversationForm& form, std::int64_t sequence_length) {
   require(sequence_length >= 4, ErrorCode::kConfig, "data.sequence_length: ", sequence_length,
           " tokens leave no room for a prompt and its answer; give at least 4");
-  Rows rows(dialogues.size());
+  DialogueRows rows(dialogues.size());
   // One token more than the model sees: the last one is only predicted.
   parallel_for(dialogues.size(), [&](std::size_t i) {
     rows[i] = form.row(dialogues[i], static_cast<std::size_t>(sequence_length) + 1);
@@ -384,7 +356,7 @@ TaskEvaluation TextGeneration::evaluate(Model& model, const TaskData& data,
     dialogues = flagged(dialogues, held_out_dialogues(dialogues, data.held_out), true);
   const std::int64_t length = model_length(model, data.sequence_length);
   const ConversationForm form = form_of(model, data.directory, any_conversation(dialogues));
-  const Rows rows = encode(dialogues, form, length);
+  const DialogueRows rows = encode(dialogues, form, length);
   const std::string long_prompts =
       long_prompts_note(dialogues, form, prompt_room(length, config_.max_new_tokens));
   const std::array<double, 2> loss =

@@ -390,6 +390,45 @@ TEST(FineTuning, FreezesByPatternAndFromTheTopDown) {
   EXPECT_FALSE(fs::exists(bench / "wrong"));
 }
 
+TEST(Preferences, AreLearntAgainstTheModelThatTheRunBeganWith) {
+  Workbench bench;
+  bench.pretrain("causal", "base", 6);
+  bench.write("pairs.jsonl",
+              "{\"prompt\": \"Hello\", \"chosen\": \"Hi there.\", \"rejected\": \"No.\"}\n"
+              "{\"prompt\": \"1加1等于多少？\", \"chosen\": \"2。\", \"rejected\": \"红色。\"}\n");
+  const auto tune = [&](const std::string& run, const std::string& more, int status = 0) {
+    bench.write(run + ".json", R"({"run": {"dir": ")" + run + R"("}, "model": {"init_from": "base"},
+      "task": {"type": "dpo", "beta": 0.5}, "data": {"train": "pairs.jsonl",
+      "valid": ["pairs.jsonl"], "sequence_length": 64}, "train": {"steps": 12, "batch_size": 2},
+      "eval": {"every": 6}, "checkpoint": {"every": 6, "keep_last": 3},
+      "optim": {"lr": 0.02, "weight_decay": 0, "schedule": "constant"})" +
+                                   more + "}");
+    return bench.run({"finetune", "-c", run + ".json"}, status);
+  };
+  for (const std::string run : {"whole", "adapter"}) {
+    SCOPED_TRACE(run);
+    tune(run, run == "adapter" ? R"(, "lora": {"r": 4})" : "");
+    const json scores = json::parse(bench.run({"eval", "-m", run, "--json"}).out)["scores"];
+    EXPECT_EQ(scores["reward_accuracy"], 100);
+    EXPECT_GT(scores["reward_margin"], 0.1);
+    EXPECT_LT(scores["loss"], 0.68);  // ln 2 without a preference
+    bench.run({"generate", "-m", run, "-p", "Hello", "-n", "4"});
+  }
+  // Going on from the middle gives the same weights.
+  const auto whole = weights_hash(bench / "whole");
+  fs::remove_all(bench / "whole/checkpoints/step-00000012");
+  bench.run({"finetune", "-c", "whole.json"});
+  EXPECT_EQ(weights_hash(bench / "whole"), whole);
+
+  bench.write("wrong.json", R"({"run": {"dir": "wrong"}, "model": {"init_from": "base"},
+    "task": {"type": "dpo", "reference": "nowhere"}, "data": {"train": "pairs.jsonl"},
+    "train": {"steps": 1, "batch_size": 2}})");
+  expect_one_line_error(bench.run({"finetune", "-c", "wrong.json"}, 66), {"nowhere"});
+  expect_one_line_error(
+      bench.run({"eval", "-m", "base", "--task", "dpo", "--data", "pairs.jsonl"}, 78),
+      {"task.reference", "name it"});
+}
+
 TEST(Lora, AdaptsResumesAndMerges) {
   Workbench bench;
   bench.pretrain("causal", "base", 6);

@@ -1,0 +1,83 @@
+#include "tasks/preference_pairs.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/files.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+
+namespace llmctl {
+namespace {
+
+std::vector<PreferencePair> read(const std::string& lines, const PreferenceFields& fields = {}) {
+  const test::TempDir dir;
+  write_file(dir / "pairs.jsonl", lines);
+  BadRows bad(false);
+  std::vector<PreferencePair> pairs;
+  read_preference_pairs(dir / "pairs.jsonl", 0, fields, bad, pairs);
+  bad.settle();
+  return pairs;
+}
+
+TEST(PreferencePairs, OfTextsMessagesAndWholeConversations) {
+  const auto pairs = read(R"({"prompt": "Hello", "chosen": "Hi.", "rejected": "Go away."}
+{"prompt": [{"role": "user", "content": "你好"}], "chosen": [{"role": "assistant", "content": "你好。"}], "rejected": [{"role": "assistant", "content": "不。"}]}
+{"chosen": [{"role": "user", "content": "A?"}, {"role": "assistant", "content": "B."}], "rejected": [{"role": "user", "content": "A?"}, {"role": "assistant", "content": "C."}]}
+{"prompt": [{"role": "system", "content": "Be short."}, {"role": "user", "content": "D?"}], "chosen": "E.", "rejected": "F."}
+)");
+  ASSERT_EQ(pairs.size(), 4u);
+  EXPECT_EQ(pairs[0].chosen.last().prompt, "Hello");
+  EXPECT_EQ(pairs[0].chosen.last().answer, "Hi.");
+  EXPECT_EQ(pairs[0].rejected.last().answer, "Go away.");
+  EXPECT_FALSE(pairs[0].chosen.conversation);
+  EXPECT_TRUE(pairs[1].chosen.conversation);
+  EXPECT_EQ(pairs[1].rejected.last().answer, "不。");
+  EXPECT_EQ(pairs[2].chosen.last().prompt, "A?");
+  EXPECT_EQ(pairs[2].rejected.last().answer, "C.");
+  EXPECT_EQ(pairs[3].chosen.messages.size(), 3u);
+  EXPECT_EQ(pairs[3].rejected.last().answer, "F.");
+
+  PreferenceFields fields;
+  fields.prompt = "q";
+  fields.chosen = "good";
+  fields.rejected = "bad";
+  EXPECT_EQ(read("{\"q\": \"1\", \"good\": \"2\", \"bad\": \"3\"}\n", fields).size(), 1u);
+}
+
+TEST(PreferencePairs, WhatIsNoPairIsNamed) {
+  const auto refused = [](const std::string& line, const std::vector<std::string>& parts) {
+    test::expect_error(ErrorCode::kData, parts, [&] { read(line + "\n"); });
+  };
+  refused(R"({"prompt": "a", "chosen": "b"})",
+          {"pairs.jsonl:1", "no field rejected", "task.rejected_field"});
+  refused(R"({"chosen": "a b", "rejected": "a c"})", {"pairs.jsonl:1", "no prompt"});
+  refused(R"({"prompt": "a", "chosen": "b", "rejected": "b"})",
+          {"chosen and rejected are the same"});
+  refused(R"({"prompt": "a", "chosen": "b", "rejected": ""})", {"the answer is empty"});
+  refused(R"({"prompt": "a", "chosen": 1, "rejected": "b"})", {"chosen: expected a text"});
+  refused(
+      R"({"chosen": [{"role": "user", "content": "A"}, {"role": "assistant", "content": "B"}], "rejected": [{"role": "user", "content": "X"}, {"role": "assistant", "content": "C"}]})",
+      {"differ before their last message"});
+}
+
+TEST(PreferencePairs, ChosenRowsStandBeforeRejectedOnes) {
+  const auto row = [](std::vector<TokenId> ids, std::vector<bool> learned) {
+    return DialogueRow{std::move(ids), std::move(learned)};
+  };
+  const DialogueRows rows = {row({1, 2, 3}, {false, false, true}),
+                             row({1, 2, 4, 5}, {false, false, true, true}),
+                             row({6, 7}, {false, true}), row({6, 8}, {false, true})};
+  EXPECT_EQ(pair_lengths(rows), (std::vector<std::int32_t>{3, 1}));
+  const std::vector<std::int64_t> both = {1, 0};
+  const Batch batch = collate_pairs(rows, both, 0);
+  ASSERT_EQ(batch.input.rows(), 4);
+  EXPECT_EQ(batch.labels[0][0].item<std::int64_t>(), 7);
+  EXPECT_EQ(batch.labels[1][1].item<std::int64_t>(), 3);
+  EXPECT_EQ(batch.labels[2][0].item<std::int64_t>(), 8);
+  EXPECT_EQ(batch.labels[3][1].item<std::int64_t>(), 4);
+  EXPECT_EQ(batch.labels[3][2].item<std::int64_t>(), 5);
+}
+
+}  // namespace
+}  // namespace llmctl
