@@ -32,6 +32,21 @@ bool is_kana(char32_t c) {
   return c >= 0x3040 && c <= 0x30FF;
 }
 
+/// Letters and digits that words are runs of.
+bool in_run(char32_t c) {
+  return is_alphanumeric(c) && !is_cjk(c) && !is_kana(c);
+}
+
+/// Whether a sign inside a run belongs to it: a hyphen, or a point or comma between digits, as most
+/// CoNLL files have them. `behind` is the text behind the sign.
+bool joins(char32_t before, char32_t sign, std::string_view behind) {
+  if (behind.empty()) return false;
+  std::size_t at = 0;
+  const char32_t next = next_code_point(behind, at);
+  if (sign == U'-' || sign == U'\u2010') return in_run(before) && in_run(next);
+  return (sign == U'.' || sign == U',') && is_decimal_digit(before) && is_decimal_digit(next);
+}
+
 /// Accents and vowel signs, which go on with the word that they stand in.
 bool is_word_mark(char32_t c) {
   const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
@@ -445,14 +460,13 @@ std::vector<Entity> read_spans(const Json& spans, std::string_view text, bool ne
 std::vector<ByteSpan> words_of_text(std::string_view text) {
   std::vector<ByteSpan> words;
   bool inside = false;
+  char32_t before = 0;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t begin = at;
     const char32_t c = next_code_point(text, at);
     if (is_space(c)) {
       inside = false;
-    } else if (inside && is_word_mark(c)) {
-      words.back().end = at;
-    } else if (is_alphanumeric(c) && !is_cjk(c) && !is_kana(c)) {
+    } else if (in_run(c) || (inside && (is_word_mark(c) || joins(before, c, text.substr(at))))) {
       if (!inside) words.push_back({begin, begin});
       words.back().end = at;
       inside = true;
@@ -460,6 +474,7 @@ std::vector<ByteSpan> words_of_text(std::string_view text) {
       words.push_back({begin, at});
       inside = false;
     }
+    before = c;
   }
   return words;
 }

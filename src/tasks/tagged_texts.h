@@ -45,8 +45,8 @@ void read_tagged_texts(const std::filesystem::path& file, std::size_t index,
 /// The text, or the words, of a single input ({"text": …} or {"tokens": […]}), without labels.
 TaggedText read_tagged_input(const AnswerInput& input, const TokenClassificationConfig& config);
 
-/// The words of a text that nobody has cut: runs of letters, digits and marks; Chinese characters,
-/// kana, and signs one by one.
+/// The words of a text that nobody has cut: runs of letters, digits and marks, with the hyphens in
+/// them and the points and commas between digits; Chinese characters, kana, and signs one by one.
 std::vector<ByteSpan> words_of_text(std::string_view text);
 
 /// Spans of a prediction or a record, {"start", "end", "label"} or [start, end, label] in code

@@ -51,12 +51,13 @@ ReadTexts read(const std::string& name, const std::string& content,
 }
 
 TEST(TaggedTexts, WordsOfAText) {
-  const std::string text = "Ann's 3.5 café, 我在NBA。カナ  e\u0301t";
+  const std::string text = "Ann's 1,003.5 café, 我在NBA。カナ  e\u0301t well-off -x- 5. a.b";
   TaggedText cut;
   cut.text = text;
   cut.words = words_of_text(text);
-  EXPECT_THAT(words_in(cut), ElementsAre("Ann", "'", "s", "3", ".", "5", "café", ",", "我", "在",
-                                         "NBA", "。", "カ", "ナ", "e\u0301t"));
+  EXPECT_THAT(words_in(cut),
+              ElementsAre("Ann", "'", "s", "1,003.5", "café", ",", "我", "在", "NBA", "。", "カ",
+                          "ナ", "e\u0301t", "well-off", "-", "x", "-", "5", ".", "a", ".", "b"));
   EXPECT_TRUE(words_of_text("  ").empty());
 }
 
