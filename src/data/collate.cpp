@@ -3,6 +3,7 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 
@@ -81,6 +82,19 @@ Batch collate(std::span<const TokenRow> rows, std::int64_t pad) {
     batch.labels = stack(rows, length, &TokenRow::labels, kIgnoreLabel, ignored);
     batch.extras[kLabelRows] = label_rows(batch.labels);
   }
+  return batch;
+}
+
+Batch collate_pairs(std::span<const TokenRow> sources, std::span<const TokenRow> targets,
+                    std::int64_t pad) {
+  require(sources.size() == targets.size(), ErrorCode::kInternal, "a batch of ", sources.size(),
+          " sources and ", targets.size(), " targets was asked for");
+  Batch batch = collate(sources, pad);
+  Batch other = collate(targets, pad);
+  batch.target.ids = std::move(other.input.ids);
+  batch.target.positions = std::move(other.input.positions);
+  batch.labels = std::move(other.labels);
+  batch.extras = std::move(other.extras);
   return batch;
 }
 

@@ -28,4 +28,9 @@ inline constexpr char kLabelRows[] = "label_rows";
 /// token types that are all 0, documents where no row is padded or packed.
 Batch collate(std::span<const TokenRow> rows, std::int64_t pad);
 
+/// Two sequences a row: `sources` become Batch::input, `targets` Batch::target with its labels. A
+/// target's padding stands behind what a causal decoder sees, so that nothing marks it.
+Batch collate_pairs(std::span<const TokenRow> sources, std::span<const TokenRow> targets,
+                    std::int64_t pad);
+
 }  // namespace llmctl

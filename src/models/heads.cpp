@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 
+#include "base/error.h"
 #include "nn/dropout.h"
 #include "ops/cross_entropy.h"
 #include "ops/linear.h"
@@ -45,14 +46,16 @@ at::Tensor LmHead::forward(const at::Tensor& rows, const Matrix& embeddings,
 }
 
 at::Tensor LmHead::loss(const at::Tensor& rows, const Matrix& embeddings, const at::Tensor& labels,
-                        const Context& context, at::Tensor* per_row) const {
+                        const Context& context, at::Tensor* per_row, double label_smoothing) const {
   const Matrix& output = matrix(embeddings);
   const at::Tensor x = transformed(rows, context);
   const at::Tensor flat = bias.defined() ? bias.reshape({-1}) : bias;
   if (output.multiplies_stored(x, context)) {
+    require(label_smoothing == 0, ErrorCode::kInternal, "labels are smoothed in training alone");
     return stored_cross_entropy(x, output.form(), flat, labels, per_row);
   }
-  return linear_cross_entropy(x, output.weight, flat, labels, context.compute, per_row);
+  return linear_cross_entropy(x, output.weight, flat, labels, {context.compute, label_smoothing},
+                              per_row);
 }
 
 Classifier::Classifier(const ClassifierConfig& config, const at::TensorOptions& options)

@@ -35,7 +35,7 @@ class LmHead : public Matrix {
                      const Context& context) const;
   /// As Model::lm_loss.
   at::Tensor loss(const at::Tensor& rows, const Matrix& embeddings, const at::Tensor& labels,
-                  const Context& context, at::Tensor* per_row) const;
+                  const Context& context, at::Tensor* per_row, double label_smoothing) const;
 
   at::Tensor bias;  ///< undefined without one
 

@@ -78,9 +78,11 @@ class Model {
   /// Classification heads take the row of `pooled_position`.
   virtual at::Tensor head(const at::Tensor& rows, const Context& context) = 0;
   /// Sum over the rows of the cross-entropy of labels [N] (all valid), never holding all logits: a
-  /// scalar with gradient. With `per_row`, the [N] losses (no gradient). Only for LM heads.
+  /// scalar with gradient. With `per_row`, the [N] losses (no gradient). Labels are smoothed as
+  /// ops/cross_entropy.h says. Only for LM heads.
   virtual at::Tensor lm_loss(const at::Tensor& rows, const at::Tensor& labels,
-                             const Context& context, at::Tensor* per_row = nullptr) = 0;
+                             const Context& context, at::Tensor* per_row = nullptr,
+                             double label_smoothing = 0) = 0;
   /// Position in each row whose hidden state a sequence classification reads: [B] (0 for encoders,
   /// the last token for decoders).
   virtual at::Tensor pooled_position(const Sequence& input) const = 0;

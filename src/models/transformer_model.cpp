@@ -154,10 +154,11 @@ at::Tensor TransformerModel::head(const at::Tensor& rows, const Context& context
 }
 
 at::Tensor TransformerModel::lm_loss(const at::Tensor& rows, const at::Tensor& labels,
-                                     const Context& context, at::Tensor* per_row) {
+                                     const Context& context, at::Tensor* per_row,
+                                     double label_smoothing) {
   require(lm_ != nullptr, ErrorCode::kInternal, plan_.facts.architecture,
           " has no language model's head");
-  return lm_->loss(rows, body_->words(), labels, context, per_row);
+  return lm_->loss(rows, body_->words(), labels, context, per_row, label_smoothing);
 }
 
 at::Tensor TransformerModel::pooled_position(const Sequence& input) const {

@@ -37,7 +37,7 @@ class TransformerModel : public Model {
   at::Tensor hidden(const Sequence& input, const Context& context) override;
   at::Tensor head(const at::Tensor& rows, const Context& context) override;
   at::Tensor lm_loss(const at::Tensor& rows, const at::Tensor& labels, const Context& context,
-                     at::Tensor* per_row) override;
+                     at::Tensor* per_row, double label_smoothing) override;
   at::Tensor pooled_position(const Sequence& input) const override;
   std::vector<std::pair<std::string, at::Tensor>> parameters() const override;
   /// What the plan's rules stand for, in their order: parameters and constants.

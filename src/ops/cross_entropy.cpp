@@ -21,7 +21,8 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 /// Losses [n] of logits [n, V] fp32 or fp64; with `differentiate` the logits become the gradient.
-at::Tensor softmax_losses(at::Tensor& logits, const at::Tensor& labels, bool differentiate) {
+at::Tensor softmax_losses(at::Tensor& logits, const at::Tensor& labels, bool differentiate,
+                          double smoothing) {
   const std::int64_t rows = logits.size(0), columns = logits.size(1);
   if (logits.is_cpu() && logits.scalar_type() == at::kFloat) {
     at::Tensor losses = at::empty({rows}, logits.options());
@@ -29,17 +30,20 @@ at::Tensor softmax_losses(at::Tensor& logits, const at::Tensor& labels, bool dif
     float* const out = losses.mutable_data_ptr<float>();
     const std::int64_t* const wanted = labels.const_data_ptr<std::int64_t>();
     at::parallel_for(0, rows, row_grain(columns), [&](std::int64_t begin, std::int64_t end) {
-      kernels::softmax_losses(data + begin * columns, wanted + begin, out + begin, end - begin,
-                              columns, differentiate);
+      kernels::softmax_losses({data + begin * columns, wanted + begin, end - begin, columns},
+                              out + begin, differentiate, static_cast<float>(smoothing));
     });
     return losses;
   }
   const at::Tensor sums = at::logsumexp(logits, {1}, /*keepdim=*/true);
   const at::Tensor index = labels.unsqueeze(1);
-  at::Tensor losses = (sums - logits.gather(1, index)).squeeze(1);
+  at::Tensor wanted = logits.gather(1, index);
+  if (smoothing > 0) wanted = wanted * (1 - smoothing) + logits.mean(1, true) * smoothing;
+  at::Tensor losses = (sums - wanted).squeeze(1);
   if (differentiate) {
     logits.sub_(sums).exp_();
-    logits.scatter_add_(1, index, at::zeros_like(sums).sub_(1));
+    if (smoothing > 0) logits.sub_(smoothing / static_cast<double>(columns));
+    logits.scatter_add_(1, index, at::zeros_like(sums).sub_(1 - smoothing));
   }
   return losses;
 }
@@ -63,7 +67,9 @@ struct Wanted {
 };
 
 Pieces compute_chunks(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias,
-                      const at::Tensor& labels, at::ScalarType compute, const Wanted& want) {
+                      const at::Tensor& labels, const CrossEntropyOptions& options,
+                      const Wanted& want) {
+  const at::ScalarType compute = options.compute;
   const at::ScalarType exact = compute == at::kDouble ? at::kDouble : at::kFloat;
   const std::int64_t count = rows.size(0), vocabulary = weight.size(0);
   // What the logits' product reads is there once, not once for each chunk.
@@ -84,7 +90,8 @@ Pieces compute_chunks(const at::Tensor& rows, const at::Tensor& weight, const at
     at::Tensor logits = gemm_exact(chunk, exact_weight, compute);
     if (wide_bias.defined()) logits.add_(wide_bias);
     pieces.losses.narrow(0, begin, size)
-        .copy_(softmax_losses(logits, labels.narrow(0, begin, size), differentiate));
+        .copy_(softmax_losses(logits, labels.narrow(0, begin, size), differentiate,
+                              options.label_smoothing));
     if (want.bias) pieces.bias_gradient.add_(logits.sum(0));
     if (!want.rows && !want.weight) continue;
     // The gradient's products are in `compute`, as all others.
@@ -117,10 +124,10 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
   static variable_list forward(AutogradContext* context, const at::Tensor& rows,
                                const at::Tensor& weight,
                                const std::optional<at::Tensor>& given_bias,
-                               const at::Tensor& labels, at::ScalarType compute) {
+                               const at::Tensor& labels, at::ScalarType compute, double smoothing) {
     const at::Tensor bias = given_bias.value_or(at::Tensor());
     Pieces pieces = compute_chunks(
-        rows, weight, bias, labels, compute,
+        rows, weight, bias, labels, {compute, smoothing},
         {rows.requires_grad(), weight.requires_grad(), bias.defined() && bias.requires_grad()});
     context->saved_data["gradients"] =
         std::vector<at::Tensor>{pieces.rows_gradient, pieces.weight_gradient, pieces.bias_gradient};
@@ -134,7 +141,7 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
     context->saved_data.clear();
     const at::Tensor& factor = gradients[0];
     const bool scale = !factor.is_cpu() || factor.item<double>() != 1.0;
-    variable_list result(5);
+    variable_list result(6);
     for (std::size_t i = 0; i < made.size(); ++i) {
       if (made[i].defined()) result[i] = scale ? made[i].mul_(factor) : made[i];
     }
@@ -146,7 +153,7 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
 
 at::Tensor linear_cross_entropy(const at::Tensor& rows, const at::Tensor& weight,
                                 const at::Tensor& bias, const at::Tensor& labels,
-                                at::ScalarType compute, at::Tensor* per_row) {
+                                const CrossEntropyOptions& options, at::Tensor* per_row) {
   const at::Tensor wanted = labels.contiguous();
   if (wanted.is_cpu()) check_labels(wanted, weight.size(0));
   if (c10::GradMode::is_enabled() && (rows.requires_grad() || weight.requires_grad() ||
@@ -154,12 +161,13 @@ at::Tensor linear_cross_entropy(const at::Tensor& rows, const at::Tensor& weight
     // An undefined tensor among the inputs must be an optional one.
     const std::optional<at::Tensor> given =
         bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
-    const variable_list outputs = LinearCrossEntropy::apply(rows, weight, given, wanted, compute);
+    const variable_list outputs = LinearCrossEntropy::apply(
+        rows, weight, given, wanted, options.compute, options.label_smoothing);
     if (per_row) *per_row = outputs[1];
     return outputs[0];
   }
   const c10::AutoGradMode no_grad(false);
-  const Pieces pieces = compute_chunks(rows, weight, bias, wanted, compute, {});
+  const Pieces pieces = compute_chunks(rows, weight, bias, wanted, options, {});
   if (per_row) *per_row = pieces.losses;
   return pieces.losses.sum();
 }
@@ -177,7 +185,8 @@ at::Tensor stored_cross_entropy(const at::Tensor& rows, const Weight& weight,
     const std::int64_t size = std::min(step, count - begin);
     at::Tensor logits = multiply(rows.narrow(0, begin, size), weight, bias);
     losses.narrow(0, begin, size)
-        .copy_(softmax_losses(logits, wanted.narrow(0, begin, size), /*differentiate=*/false));
+        .copy_(softmax_losses(logits, wanted.narrow(0, begin, size), /*differentiate=*/false,
+                              /*smoothing=*/0));
   }
   if (per_row) *per_row = losses;
   return losses.sum();

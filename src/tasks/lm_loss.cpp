@@ -24,7 +24,7 @@ std::int64_t count_labels(const Batch& batch) {
 
 class LmLoss : public Loss {
  public:
-  explicit LmLoss(Model& model) : model_(model) {}
+  LmLoss(Model& model, double label_smoothing) : model_(model), label_smoothing_(label_smoothing) {}
 
   std::vector<std::pair<std::string, double>> counts(const Batch& batch) const override {
     return {{"loss", static_cast<double>(count_labels(batch))}};
@@ -38,12 +38,14 @@ class LmLoss : public Loss {
     term.name = "loss";
     term.count = static_cast<double>(rows.labels.numel());
     // Without a label the sum is zero, but still a function of the parameters.
-    term.sum = rows.labels.numel() > 0 ? model_.lm_loss(rows.hidden, rows.labels, context)
-                                       : rows.hidden.sum();
+    term.sum = rows.labels.numel() > 0
+                   ? model_.lm_loss(rows.hidden, rows.labels, context, nullptr, label_smoothing_)
+                   : rows.hidden.sum();
     return {term};
   }
 
   double tokens(const Batch& batch) const override {
+    if (batch.target.ids.defined()) return static_cast<double>(count_labels(batch));
     const at::Tensor& documents = batch.input.documents;
     if (!documents.defined()) return static_cast<double>(batch.input.ids.numel());
     const at::Tensor host = documents.contiguous();
@@ -54,12 +56,22 @@ class LmLoss : public Loss {
 
  private:
   Model& model_;
+  double label_smoothing_;
 };
+
+/// Of an encoder-decoder the decoder's, over the encoded input.
+at::Tensor hidden_of(Model& model, const Batch& batch, const Context& context) {
+  if (!model.facts().encoder_decoder) return model.hidden(batch.input, context);
+  const Memory memory{model.encode(batch.input, context), batch.input.documents};
+  Context over_memory = context;
+  over_memory.memory = &memory;
+  return model.hidden(batch.target, over_memory);
+}
 
 }  // namespace
 
 LabelledRows labelled_rows(Model& model, const Batch& batch, const Context& context) {
-  const at::Tensor hidden = model.hidden(batch.input, context);
+  const at::Tensor hidden = hidden_of(model, batch, context);
   const at::Tensor all = hidden.reshape({-1, hidden.size(-1)});  // [B, T, D] → [B·T, D]
   const at::Tensor labels = batch.labels.reshape({-1});          // [B, T] → [B·T]
   const auto found = batch.extras.find(kLabelRows);
@@ -70,8 +82,8 @@ LabelledRows labelled_rows(Model& model, const Batch& batch, const Context& cont
   return {gather_rows(all, rows), at::index_select(labels, 0, rows)};
 }
 
-std::unique_ptr<Loss> make_lm_loss(Model& model) {
-  return std::make_unique<LmLoss>(model);
+std::unique_ptr<Loss> make_lm_loss(Model& model, double label_smoothing) {
+  return std::make_unique<LmLoss>(model, label_smoothing);
 }
 
 }  // namespace llmctl

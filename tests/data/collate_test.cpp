@@ -57,6 +57,21 @@ TEST(Collate, PackedRowsBringPositionsAndDocuments) {
   EXPECT_TRUE(batch.extras.empty());
 }
 
+TEST(Collate, PairsAreTwoSequencesWithTheTargetsLabels) {
+  const std::vector<TokenRow> sources{{.ids = {1, 2, 3}}, {.ids = {4}}};
+  const std::vector<TokenRow> targets{{.ids = {9}, .labels = {5}},
+                                      {.ids = {9, 6}, .labels = {6, 7}}};
+  const Batch batch = collate_pairs(sources, targets, 0);
+  EXPECT_EQ(flat(batch.input.ids), (Numbers{1, 2, 3, 4, 0, 0}));
+  EXPECT_EQ(flat(batch.input.documents), (Numbers{0, 0, 0, 0, -1, -1}));
+  EXPECT_EQ(flat(batch.target.ids), (Numbers{9, 0, 9, 6}));
+  EXPECT_FALSE(batch.target.documents.defined());
+  EXPECT_EQ(flat(batch.labels), (Numbers{5, kIgnoreLabel, 6, 7}));
+  EXPECT_EQ(flat(batch.extras.at(kLabelRows)), (Numbers{0, 2, 3}));
+  expect_error(ErrorCode::kInternal, {"2 sources and 1 targets"},
+               [&] { collate_pairs(sources, std::span(targets).first(1), 0); });
+}
+
 TEST(Collate, OnTheDeviceEverythingIsTheSame) {
   const std::vector<TokenRow> rows{
       {.ids = {1, 2, 3}, .labels = {7, 8, 9}, .positions = {0, 1, 0}, .documents = {0, 0, 1}},

@@ -3,6 +3,7 @@
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/isnan.h>
 #include <ATen/ops/log_softmax.h>
@@ -33,6 +34,8 @@ namespace llmctl {
 namespace {
 
 using test::check_gradients;
+
+constexpr std::int64_t kIgnoreNothing = -100;  // no label has it
 using test::distance;
 using Tensors = std::vector<at::Tensor>;
 
@@ -359,10 +362,10 @@ TEST_P(Operations, LinearOfFrozenWeight) {
   EXPECT_FALSE(w.grad().defined());
 }
 
-at::Tensor reference_loss(const Tensors& in, const at::Tensor& labels) {
+at::Tensor reference_loss(const Tensors& in, const at::Tensor& labels, double smoothing = 0) {
   at::Tensor logits = in[0].matmul(in[1].t());
   if (in.size() > 2) logits = logits + in[2];
-  return -at::log_softmax(logits, -1).gather(1, labels.unsqueeze(1)).sum();
+  return at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum, kIgnoreNothing, smoothing);
 }
 
 TEST_P(Operations, LinearCrossEntropy) {
@@ -371,26 +374,33 @@ TEST_P(Operations, LinearCrossEntropy) {
        {std::pair<std::int64_t, std::int64_t>{5, 37}, {200, 40000}}) {
     const at::Tensor labels = at::randint(0, vocabulary, {rows}, options(at::kLong));
     for (bool bias : {false, true}) {
-      Tensors inputs{at::randn({rows, 6}, options(at::kFloat)),
-                     at::randn({vocabulary, 6}, options(at::kFloat))};
-      if (bias) inputs.push_back(at::randn({vocabulary}, options(at::kFloat)));
-      compare(
-          [&](const Tensors& in) {
-            return linear_cross_entropy(in[0], in[1], in.size() > 2 ? in[2] : at::Tensor(), labels,
-                                        at::kFloat) /
-                   static_cast<double>(rows);
-          },
-          [&](const Tensors& in) { return reference_loss(in, labels) / static_cast<double>(rows); },
-          inputs, 2e-5);
+      // Smoothed as torch's own cross-entropy does it.
+      for (double smoothing : {0.0, 0.1}) {
+        Tensors inputs{at::randn({rows, 6}, options(at::kFloat)),
+                       at::randn({vocabulary, 6}, options(at::kFloat))};
+        if (bias) inputs.push_back(at::randn({vocabulary}, options(at::kFloat)));
+        compare(
+            [&](const Tensors& in) {
+              return linear_cross_entropy(in[0], in[1], in.size() > 2 ? in[2] : at::Tensor(),
+                                          labels, {at::kFloat, smoothing}) /
+                     static_cast<double>(rows);
+            },
+            [&](const Tensors& in) {
+              return reference_loss(in, labels, smoothing) / static_cast<double>(rows);
+            },
+            inputs, 2e-5);
+      }
     }
   }
   const at::Tensor labels = at::randint(0, 7, {3}, options(at::kLong));
-  check_gradients(
-      [&](const Tensors& in) {
-        return linear_cross_entropy(in[0], in[1], in[2], labels, at::kDouble);
-      },
-      {at::randn({3, 4}, options(at::kDouble)), at::randn({7, 4}, options(at::kDouble)),
-       at::randn({7}, options(at::kDouble))});
+  for (double smoothing : {0.0, 0.2}) {
+    check_gradients(
+        [&](const Tensors& in) {
+          return linear_cross_entropy(in[0], in[1], in[2], labels, {at::kDouble, smoothing});
+        },
+        {at::randn({3, 4}, options(at::kDouble)), at::randn({7, 4}, options(at::kDouble)),
+         at::randn({7}, options(at::kDouble))});
+  }
 }
 
 TEST_P(Operations, LinearCrossEntropyByRow) {

@@ -61,7 +61,8 @@ class FakeModel : public Model {
   }
   at::Tensor head(const at::Tensor& rows, const Context&) override { return rows; }
   at::Tensor lm_loss(const at::Tensor& rows, const at::Tensor& labels, const Context&,
-                     at::Tensor* per_row = nullptr) override {
+                     at::Tensor* per_row = nullptr, double label_smoothing = 0) override {
+    require(label_smoothing == 0, ErrorCode::kInternal, "the fake model smooths no labels");
     const at::Tensor losses =
         -at::log_softmax(rows, -1).gather(-1, labels.unsqueeze(-1)).squeeze(-1);
     if (per_row) *per_row = losses.detach();

@@ -25,11 +25,19 @@ HWY_INLINE HWY_ATTR float largest_of(const float* x, std::int64_t n) {
   return largest;
 }
 
-HWY_ATTR void run(float* logits, const std::int64_t* labels, float* losses, std::int64_t rows,
-                  std::int64_t columns, bool differentiate) {
-  for (std::int64_t row = 0; row < rows; ++row, logits += columns) {
+HWY_ATTR void run(const LabelledLogits& work, float* losses, bool differentiate, float smoothing) {
+  const std::int64_t columns = work.columns;
+  float* logits = work.logits;
+  const float each = smoothing / static_cast<float>(columns);  // share of a column
+  for (std::int64_t row = 0; row < work.rows; ++row, logits += columns) {
     const float largest = largest_of(logits, columns);
-    const float wanted = logits[labels[row]];
+    float& label = logits[work.labels[row]];
+    float wanted = label;
+    if (smoothing > 0) {
+      const float all = sum_of(
+          columns, [&](auto d, std::int64_t i) HWY_ATTR { return hn::LoadU(d, logits + i); });
+      wanted = (1.0f - smoothing) * label + each * all;
+    }
     const auto power = [&](auto d, std::int64_t i) HWY_ATTR {
       return exponential(d, hn::Sub(hn::LoadU(d, logits + i), hn::Set(d, largest)));
     };
@@ -47,9 +55,10 @@ HWY_ATTR void run(float* logits, const std::int64_t* labels, float* losses, std:
     if (differentiate) {
       const float scale = 1.0f / sum;
       for_each(columns, [&](auto d, std::int64_t i) HWY_ATTR {
-        hn::StoreU(hn::Mul(hn::LoadU(d, logits + i), hn::Set(d, scale)), d, logits + i);
+        hn::StoreU(hn::MulSub(hn::LoadU(d, logits + i), hn::Set(d, scale), hn::Set(d, each)), d,
+                   logits + i);
       });
-      logits[labels[row]] -= 1.0f;
+      label -= 1.0f - smoothing;
     }
   }
 }
@@ -62,9 +71,9 @@ namespace llmctl::kernels {
 
 HWY_EXPORT(run);
 
-void softmax_losses(float* logits, const std::int64_t* labels, float* losses, std::int64_t rows,
-                    std::int64_t columns, bool differentiate) {
-  HWY_DYNAMIC_DISPATCH(run)(logits, labels, losses, rows, columns, differentiate);
+void softmax_losses(const LabelledLogits& rows, float* losses, bool differentiate,
+                    float smoothing) {
+  HWY_DYNAMIC_DISPATCH(run)(rows, losses, differentiate, smoothing);
 }
 
 }  // namespace llmctl::kernels

@@ -5,9 +5,16 @@
 
 namespace llmctl::kernels {
 
-/// For each row of logits [rows, columns]: losses[row] = -log softmax(logits)[label], and, with
-/// `differentiate`, the logits replaced by its gradient, softmax - onehot(label).
-void softmax_losses(float* logits, const std::int64_t* labels, float* losses, std::int64_t rows,
-                    std::int64_t columns, bool differentiate);
+/// Rows of logits [rows, columns] with the label of each.
+struct LabelledLogits {
+  float* logits;
+  const std::int64_t* labels;
+  std::int64_t rows, columns;
+};
+
+/// For each row losses[row] = -log softmax(logits)[label], and, with `differentiate`, the logits
+/// replaced by its gradient, softmax - onehot(label). With `smoothing` e the label has a share of
+/// 1 - e + e / columns and each other column e / columns.
+void softmax_losses(const LabelledLogits& rows, float* losses, bool differentiate, float smoothing);
 
 }  // namespace llmctl::kernels
