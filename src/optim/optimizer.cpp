@@ -14,6 +14,7 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "optim/average.h"
 #include "optim/muon.h"
 
 namespace llmctl {
@@ -132,8 +133,10 @@ std::unique_ptr<Optimizer> make_adam(const OptimConfig& config, const NamedTenso
 
 std::unique_ptr<Optimizer> make_optimizer(const OptimConfig& config, const NamedTensors& parameters,
                                           const std::vector<ParameterPlan>& plans) {
-  return config.type == "muon" ? make_muon(config, parameters, plans)
-                               : make_adam(config, parameters, plans);
+  auto optimizer = config.type == "muon" ? make_muon(config, parameters, plans)
+                                         : make_adam(config, parameters, plans);
+  if (config.ema > 0) return with_average(std::move(optimizer), parameters, config.ema);
+  return optimizer;
 }
 
 double gradient_square_sum(const NamedTensors& parameters) {

@@ -32,6 +32,7 @@ struct OptimConfig {
   std::vector<std::string> freeze;
   double layer_decay = 1;
   std::int64_t unfreeze_steps = 0;
+  double ema = 0;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
@@ -76,6 +77,10 @@ struct OptimConfig {
           "Gradual unfreezing: at first only heads are trained, and after each so many steps the "
           "next block below; 0: all from the beginning.",
           Range<std::int64_t>{0, 1'000'000'000}, Change::kOnRequest);
+    visit("ema", self.ema,
+          "Decay of a moving average of the weights, such as 0.999: it is what validation scores "
+          "and what checkpoints hold as the model, the weights in training beside it; 0: none.",
+          Range<double>{0, 0.999999});
   }
 };
 
@@ -99,9 +104,13 @@ class Optimizer {
   /// State as tensors "STATE.PARAMETER" ("exp_avg.model.norm.weight", …) and the step count.
   virtual NamedTensors state() const = 0;
   virtual void load_state(const NamedTensors& state, std::int64_t steps) = 0;
+  /// Exchanges the parameters and the average that is kept of them (optim/average.h); nothing where
+  /// none is.
+  virtual void exchange_average() {}
 };
 
-/// For parameters that are not frozen, with the plan of each.
+/// For parameters that are not frozen, with the plan of each; with an average of them where
+/// config.ema asks for it.
 std::unique_ptr<Optimizer> make_optimizer(const OptimConfig& config, const NamedTensors& parameters,
                                           const std::vector<ParameterPlan>& plans);
 

@@ -20,6 +20,7 @@
 #include "base/signals.h"
 #include "base/terminal.h"
 #include "ops/backend.h"
+#include "optim/average.h"
 #include "optim/parameter_plan.h"
 #include "train/checkpoint.h"
 #include "train/meters.h"
@@ -149,7 +150,7 @@ Trainer::Trainer(const TrainingRun& run)
           "train.patience: early stop needs validation data (data.valid)");
   const std::int64_t rows =
       run.train.micro_batch_size > 0 ? run.train.micro_batch_size * world_.size() : world_.size();
-  require(run.train.batch_size % rows == 0, ErrorCode::kConfig,
+  require(run.train.batch_tokens > 0 || run.train.batch_size % rows == 0, ErrorCode::kConfig,
           "train.batch_size: ", run.train.batch_size,
           " is not micro_batch_size × accumulation × processes, expected a ", "multiple of ", rows);
 }
@@ -432,6 +433,7 @@ bool Trainer::validate() {
   ValidationResult result;
   {
     at::NoGradGuard no_grad;
+    const AveragedWeights average(*optimizer_);
     result = run_.validator->validate(context);
   }
   const Score* score = result.scores.find(best_key_);
@@ -483,6 +485,7 @@ void Trainer::save(bool last) {
   std::string reason;
   if (main_) {
     try {
+      const AveragedWeights average(*optimizer_);
       save_checkpoint(run_.directory, run_.model, *optimizer_, state_, run_.save_extras);
       link_checkpoints(run_.directory, state_.step, state_.best_step);
       prune_checkpoints(run_.directory, run_.checkpoint.keep_last);
@@ -558,6 +561,16 @@ std::string best_score_of(const CheckpointConfig& checkpoint, const std::string&
 void TrainConfig::validate(const ConfigNode& node) const {
   if (steps && epochs) node.fail("epochs", "steps is given too, expected exactly one of them");
   if (!steps && !epochs) node.fail("", "expected one of steps and epochs, got neither");
+  if (batch_tokens > 0) {
+    // A resolved configuration has every key, with its default.
+    const bool sized = batch_size != TrainConfig().batch_size;
+    if (sized || micro_batch_size > 0) {
+      node.fail(sized ? "batch_size" : "micro_batch_size",
+                "batch_tokens is given too, expected one of them");
+    }
+  } else if (micro_batch_tokens > 0) {
+    node.fail("micro_batch_tokens", "without batch_tokens it divides nothing");
+  }
   if (micro_batch_size > 0 && batch_size % micro_batch_size != 0) {
     node.fail("micro_batch_size",
               concat("does not divide batch_size ", batch_size, ", got ", micro_batch_size));

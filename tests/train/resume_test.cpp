@@ -116,6 +116,25 @@ TEST_F(Resume, EqualsAnUninterruptedRunWhenKilledOverAndOver) {
   expect_same_as_straight(run);
 }
 
+TEST_F(Resume, AnAverageOfTheWeightsGoesOnToo) {
+  const auto with_ema = [](ToyRun& toy) { toy.optim.ema = 0.8; };
+  const auto whole = dir / "whole", cut = dir / "cut";
+  ASSERT_EQ(in_child([&] { return train_fully(whole, with_ema); }), 0);
+  EXPECT_NE(final_weights(whole), weights_) << "the model of a checkpoint is the average";
+  EXPECT_NE(timeless_records(whole), records_) << "and so is the one that is validated";
+  for (int n = 2; n <= 14; n += 4) {
+    EXPECT_EQ(in_child([&] {
+                setenv("LLMCTL_FAULT", concat("step:", n).c_str(), 1);
+                return train_fully(cut, with_ema);
+              }),
+              1000 + SIGKILL);
+    ASSERT_EQ(in_child([&] { return train_fully(cut, with_ema); }), 0);
+    EXPECT_EQ(final_weights(cut), final_weights(whole));
+    EXPECT_EQ(timeless_records(cut), timeless_records(whole));
+    std::filesystem::remove_all(cut);
+  }
+}
+
 TEST_F(Resume, ASignalFinishesTheStepAndSaves) {
   for (const int signal : {SIGTERM, SIGINT}) {
     const auto run = dir / ("signal" + std::to_string(signal));
