@@ -1,17 +1,20 @@
 #include "runs/export.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "base/files.h"
 #include "base/output.h"
+#include "models/average.h"
 #include "models/gguf_export.h"
 #include "models/lora.h"
 #include "models/model.h"
 #include "runs/assembly.h"
 #include "runs/resolve.h"
 #include "text/template/chat_template.h"
+#include "train/checkpoint.h"
 
 namespace llmctl {
 
@@ -180,6 +183,48 @@ void write_gguf_file(const ExportOptions& options, const Model& model, const Tok
   }
 }
 
+/// The checkpoints whose mean is asked for, oldest first; none: it is not.
+std::vector<fs::path> checkpoints_to_average(const ExportOptions& options) {
+  if (options.average == 0) return {};
+  const fs::path run = expand_home(options.model);
+  std::error_code ignored;
+  require(fs::exists(run / "run.json", ignored), ErrorCode::kUsage, "--average: ", options.model,
+          " is no run directory, whose checkpoints could be averaged");
+  struct Candidate {
+    std::int64_t step;
+    fs::path directory;
+    Scores scores;
+    std::string decides;
+  };
+  std::vector<Candidate> candidates;
+  const bool best = options.average_of == "best";
+  for (const auto& [step, directory] : list_checkpoints(run)) {
+    const TrainerState state = read_trainer_state(directory);
+    // A checkpoint may be of a step without a validation.
+    if (best && state.validated_step != step) continue;
+    candidates.push_back({step, directory, Scores::from_json(state.scores), state.best_score});
+  }
+  const auto wanted = static_cast<std::size_t>(options.average);
+  require(candidates.size() >= wanted, ErrorCode::kUsage, "--average: ", options.model, " has ",
+          candidates.size(), best ? " checkpoints with scores" : " checkpoints", ", not ", wanted,
+          "; a run keeps checkpoint.keep_last of them, made every checkpoint.every steps");
+  if (best) {
+    std::stable_sort(candidates.begin(), candidates.end(),
+                     [](const Candidate& a, const Candidate& b) {
+                       return compare(a.scores, b.scores, b.decides) == Standing::kBetter;
+                     });
+    candidates.resize(wanted);
+    std::sort(candidates.begin(), candidates.end(),
+              [](const Candidate& a, const Candidate& b) { return a.step < b.step; });
+  }
+  std::vector<fs::path> chosen;
+  for (auto it = candidates.end() - static_cast<std::ptrdiff_t>(wanted); it != candidates.end();
+       ++it) {
+    chosen.push_back(it->directory);
+  }
+  return chosen;
+}
+
 }  // namespace
 
 const std::vector<std::string>& gguf_type_names() {
@@ -189,15 +234,21 @@ const std::vector<std::string>& gguf_type_names() {
 
 ExportReport run_export(const ExportOptions& options) {
   check_place_of(options);
+  require(options.average != 1, ErrorCode::kUsage,
+          "--average: expected 2 checkpoints or more; leave it out to export one");
   ExportReport report;
-  report.source = resolve_model_directory(options.model);
+  const std::vector<fs::path> averaged = checkpoints_to_average(options);
+  report.source = averaged.empty() ? resolve_model_directory(options.model) : averaged.back();
+  for (const fs::path& checkpoint : averaged)
+    report.averaged.push_back(checkpoint.filename().string());
   report.directory = options.directory;
   check_replaced(options, report.source);
   const auto tokenizer = load_tokenizer_of(report.source);
   ModelRequest request;
-  request.mapped = true;
   request.find_base = resolve_model_directory;
+  request.mapped = averaged.empty();
   const auto loaded = load_model(report.source, request);
+  if (!averaged.empty()) average_weights(*loaded, averaged);
   if (!options.quantize.empty()) loaded->quantize(*parse_quantization(options.quantize));
   require(!is_gguf(options) || !loaded->quantization(), ErrorCode::kData, options.model,
           ": quantised weights do not become a GGUF file; export the model that they were made "
@@ -216,6 +267,7 @@ Json ExportReport::to_json() const {
                {"parameters", parameters},
                {"dtype", dtype},
                {"bytes", bytes}};
+  if (!averaged.empty()) json["averaged"] = averaged;
   if (!gguf.empty()) json["tensors"] = gguf;
   if (!gguf.empty() || !notes.empty()) json["notes"] = notes;
   return json;

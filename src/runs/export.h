@@ -18,7 +18,8 @@ struct ExportReport {
   std::uint64_t bytes = 0;  ///< of the weights
   std::string dtype;        ///< of most of them: "fp32", "bf16", "fp16", "int8"; of GGUF its type
   std::string gguf;         ///< how many tensors are of which type: "15 Q8_0, 5 F32"; else empty
-  std::vector<std::string> notes;  ///< for users of other programs
+  std::vector<std::string> averaged;  ///< the checkpoints whose mean it is, oldest first
+  std::vector<std::string> notes;     ///< for users of other programs
   Json to_json() const;
 };
 
@@ -31,7 +32,9 @@ struct ExportOptions {
   /// the model's files.
   std::string quantize = {};
   std::uint64_t max_shard_bytes = kMaxShardBytes;  ///< of a file of weights
-  bool overwrite = false;                          ///< another model's directory is replaced
+  std::int64_t average = 0;         ///< the mean of so many checkpoints of a run; 0: one model
+  std::string average_of = "last";  ///< "last" or "best": which ones
+  bool overwrite = false;           ///< another model's directory is replaced
   bool dry_run = false;
 };
 
@@ -43,7 +46,9 @@ const std::vector<std::string>& gguf_type_names();
 /// appears whole or not at all. kCannotCreate, kMissing, kIo; kUsage for the name of a file; kData
 /// for weights beyond the range of the dtype. With `gguf` it is one file that is made, likewise, of
 /// a causal language model; kData too for what llama.cpp would not compute the same way. A dry run
-/// refuses the same and writes nothing.
+/// refuses the same and writes nothing. An average (`average`) is of the weights of checkpoints
+/// that a run directory holds, tensor by tensor: the newest, or those whose validation scored best.
+/// kUsage for what is no run, for adapters, and for fewer checkpoints than asked for.
 ExportReport run_export(const ExportOptions& options);
 
 }  // namespace llmctl

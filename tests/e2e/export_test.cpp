@@ -57,6 +57,48 @@ TEST(Export, KeepsWhatItGot) {
   EXPECT_FALSE(fs::exists(bench / "m.gguf"));
 }
 
+/// A tensor's values as fp32.
+std::vector<float> values_of(const fs::path& directory, const std::string& name) {
+  const SafetensorsFile file(directory / "model.safetensors");
+  const auto bytes = file.bytes(name);
+  std::vector<float> values(bytes.size() / sizeof(float));
+  std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+TEST(Export, TheMeanOfARunsCheckpoints) {
+  Workbench bench;
+  bench.pretrain("causal", "run", 15);  // checkpoints of steps 5, 10 and 15, scores of 10 and 15
+  const json report =
+      json::parse(bench.run({"export", "-m", "run", "--average", "3", "-o", "mean", "--json"}).out);
+  EXPECT_EQ(report["averaged"], (json{"step-00000005", "step-00000010", "step-00000015"}));
+  const std::string name = "model.layers.0.mlp.up_proj.weight";
+  const auto mean = values_of(bench / "mean", name);
+  std::vector<std::vector<float>> each;
+  for (const json& step : report["averaged"])
+    each.push_back(values_of(bench / "run/checkpoints" / step.get<std::string>(), name));
+  ASSERT_FALSE(mean.empty());
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    const double sum = static_cast<double>(each[0][i]) + each[1][i] + each[2][i];
+    ASSERT_NEAR(mean[i], sum / 3, 1e-6);
+  }
+  EXPECT_NE(mean, each[2]);
+  bench.run({"generate", "-m", "mean", "-p", "The", "--max-new-tokens", "2"});
+  EXPECT_EQ(json::parse(bench
+                            .run({"export", "-m", "run", "--average", "2", "--average-of", "best",
+                                  "-o", "best", "--json"})
+                            .out)["averaged"],
+            (json{"step-00000010", "step-00000015"}));
+  const auto refuse = [&](std::vector<std::string> more, std::vector<std::string> parts) {
+    more.insert(more.begin(), {"export", "-o", "x"});
+    expect_one_line_error(bench.run(more, 64), parts);
+    EXPECT_FALSE(fs::exists(bench / "x"));
+  };
+  refuse({"-m", "run", "--average", "4"}, {"--average", "3 checkpoints", "keep_last"});
+  refuse({"-m", "run", "--average", "3", "--average-of", "best"}, {"2 checkpoints with scores"});
+  refuse({"-m", "mean", "--average", "2"}, {"no run directory"});
+}
+
 TEST(Export, ADryRunRefusesWhatTheExportRefuses) {
   Workbench bench;
   bench.run({"export", "-m", golden("llama"), "-o", "wide", "--dtype", "fp32"});
