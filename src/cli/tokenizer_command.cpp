@@ -24,7 +24,7 @@ namespace {
 
 struct TrainOptions {
   ConfigOptions config;
-  InputOptions inputs;
+  InputOptions inputs, targets;
   std::string output, recipe, model_type;
   std::optional<std::int64_t> vocab_size;
   bool overwrite = false;
@@ -35,6 +35,8 @@ int run_train(const CommonOptions& common, TrainOptions options) {
   if (!options.recipe.empty()) set_string(overrides, "recipe", options.recipe);
   if (!options.model_type.empty()) set_string(overrides, "model_type", options.model_type);
   if (options.vocab_size) overrides.sets.push_back(concat("vocab_size=", *options.vocab_size));
+  options.targets.split = options.inputs.split;
+  options.targets.format = options.inputs.format;
   const JsonDocument document = load_document(overrides, "tokenizer");
   TokenizerTrainConfig config;
   read_config(root_node(document), config);
@@ -48,8 +50,8 @@ int run_train(const CommonOptions& common, TrainOptions options) {
     print_result(common, config_to_json(config), dump_json(config_to_json(config), 2) + "\n");
     return 0;
   }
-  const auto report =
-      train_tokenizer_on_files(config, options.inputs, options.output, options.overwrite);
+  const auto report = train_tokenizer_on_files(config, options.inputs, options.output,
+                                               options.overwrite, options.targets);
   const Json json = {{"directory", options.output},
                      {"pieces", report.pieces},
                      {"bytes", report.bytes},
@@ -353,7 +355,9 @@ void add_tokenizer_command(CommandContext context) {
       add_command(*tokenizer, context.common, "train", "Train a SentencePiece model on text",
                   "  llmctl tokenizer train corpus/*.txt -o tokenizers/16k --vocab-size 16000\n"
                   "  llmctl tokenizer train corpus/*.txt -o tokenizers/masked --recipe masked "
-                  "--set model_type=unigram");
+                  "--set model_type=unigram\n"
+                  "  llmctl tokenizer train train.en train.de -o tokenizers/en-de --recipe "
+                  "translation");
   train_command
       ->add_option("input", train->inputs.inputs,
                    "Files, folders or globs: text, .jsonl, .json, .csv, .tsv, .html, .xml "
@@ -367,9 +371,20 @@ void add_tokenizer_command(CommandContext context) {
       ->option_text("N")
       ->check(between(8, 1'000'000));
   train_command
-      ->add_option("--recipe", train->recipe, "causal or masked: the special tokens (recipe)")
+      ->add_option("--recipe", train->recipe,
+                   "causal, masked or translation: the special tokens (recipe)")
       ->option_text("NAME")
-      ->check(one_of({"causal", "masked"}));
+      ->check(one_of({"causal", "masked", "translation"}));
+  train_command
+      ->add_option("--target", train->targets.inputs,
+                   "Recipe translation: texts of the target language, which gets a model of its "
+                   "own; may be repeated")
+      ->option_text("FILE")
+      ->allow_extra_args(false);
+  train_command
+      ->add_option("--target-fields", train->targets.fields,
+                   "Fields of their records, as --fields names them")
+      ->option_text("NAME,…");
   train_command->add_option("--type", train->model_type, "bpe, unigram, char or word (model_type)")
       ->option_text("TYPE")
       ->check(one_of({"bpe", "unigram", "char", "word"}));

@@ -38,20 +38,26 @@ void check_tokenizer_directory(const fs::path& directory, bool overwrite) {
 
 TokenizerTrainReport train_tokenizer_on_files(const TokenizerTrainConfig& config,
                                               const InputOptions& inputs, const fs::path& directory,
-                                              bool overwrite) {
+                                              bool overwrite, const InputOptions& targets) {
   check_tokenizer_directory(directory, overwrite);
-  const auto files = source_files(sources_of(inputs));
-  const auto documents = [&](const std::function<bool(std::string_view)>& use) {
-    ReadingNotes notes;
-    bool more = true;
-    for (const SourceFile& file : files) {
-      for_each_source_document(
-          file, [&](const SourceDocument& document) { return more = use(document.text); }, &notes);
-      if (!more) break;
-    }
-    notes.log();
+  const auto documents_of = [&](InputOptions texts) {
+    // What is translated is a line, which begins as a text does.
+    if (texts.split.empty() && config.recipe == "translation") texts.split = "line";
+    return [files =
+                source_files(sources_of(texts))](const std::function<bool(std::string_view)>& use) {
+      ReadingNotes notes;
+      bool more = true;
+      for (const SourceFile& file : files) {
+        for_each_source_document(
+            file, [&](const SourceDocument& document) { return more = use(document.text); },
+            &notes);
+        if (!more) break;
+      }
+      notes.log();
+    };
   };
-  return train_tokenizer(config, documents, directory, overwrite);
+  return train_tokenizer(config, documents_of(inputs), directory, overwrite,
+                         targets.inputs.empty() ? DocumentReader() : documents_of(targets));
 }
 
 void for_each_input_text(const std::string& file,

@@ -25,10 +25,11 @@ void check_tokenizer_directory(const std::filesystem::path& directory, bool over
 /// Trains on texts in the formats that `data prepare` reads and writes a tokenizer directory.
 /// `overwrite` replaces one that is there, which stays whole until the new one is. kMissing, kData,
 /// kConfig, kCannotCreate.
+/// `targets`: texts of a target language with a model of its own (recipe translation), or nothing.
 TokenizerTrainReport train_tokenizer_on_files(const TokenizerTrainConfig& config,
                                               const InputOptions& inputs,
                                               const std::filesystem::path& directory,
-                                              bool overwrite);
+                                              bool overwrite, const InputOptions& targets = {});
 
 /// Each line of `file` ("-": standard input), or the text of each record of a file of records.
 /// Invalid UTF-8 is kData with the line.

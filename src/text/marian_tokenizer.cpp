@@ -1,5 +1,7 @@
 #include "text/marian_tokenizer.h"
 
+#include <unordered_set>
+
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
@@ -88,6 +90,11 @@ bool MarianTokenizer::is_special(TokenId id) const {
   return id == files_->special.eos || id == files_->special.pad || id == files_->special.unk;
 }
 
+bool MarianTokenizer::is_byte(TokenId id) const {
+  const auto piece = pieces_.find(at(id));
+  return piece && pieces_.is_byte(*piece);
+}
+
 bool MarianTokenizer::begins_word(TokenId id) const {
   return is_special(id) || at(id).starts_with(kSpaceMark);
 }
@@ -98,6 +105,10 @@ std::string MarianTokenizer::decode_next(TokenId id, DecodeState& state, bool ke
     if (!keep_special) return "";
     state.at_start = false;
     return std::string(name);
+  }
+  if (is_byte(id)) {
+    state.at_start = false;
+    return std::string(1, static_cast<char>(byte_of_piece(name)));
   }
   std::string text;
   while (!name.empty()) {
@@ -114,7 +125,7 @@ std::string MarianTokenizer::decode(std::span<const TokenId> ids, bool keep_spec
   DecodeState state;
   std::string text;
   for (const TokenId id : ids) text += decode_next(id, state, keep_special);
-  return text;
+  return replace_invalid_utf8(text);
 }
 
 std::string MarianTokenizer::token_bytes(TokenId id) const {
@@ -158,6 +169,34 @@ std::string MarianTokenizer::fingerprint() const {
 std::string MarianTokenizer::description() const {
   return concat("Marian, ", vocab_size(), " tokens, source ", files_->source->description(),
                 ", target ", files_->target->description());
+}
+
+std::shared_ptr<const Tokenizer> make_marian_tokenizer(const SentencePieceModel& source,
+                                                       const SentencePieceModel& target,
+                                                       const std::vector<std::string>& languages) {
+  auto files = std::make_shared<MarianTokenizer::Files>();
+  std::vector<std::string> names = {"</s>", "<unk>"};
+  for (const std::string& language : languages) names.push_back(">>" + language + "<<");
+  std::unordered_set<std::string> known(names.begin(), names.end());
+  known.insert("<pad>");
+  for (const SentencePieceModel* model : {&source, &target}) {
+    for (const SentencePieceModel::Piece& piece : model->pieces) {
+      const bool in_texts = piece.type != SentencePieceModel::PieceType::kControl &&
+                            piece.type != SentencePieceModel::PieceType::kUnknown;
+      if (in_texts && known.insert(piece.text).second) names.push_back(piece.text);
+    }
+  }
+  names.push_back("<pad>");
+  Json vocab = Json::object();
+  auto& members = vocab.get_ref<Json::object_t&>();
+  // Added behind the others: a look-up by name would walk over all of them.
+  for (std::size_t id = 0; id < names.size(); ++id) members.emplace_back(names[id], id);
+  files->vocab_bytes = dump_json(vocab, 2) + "\n";
+  read_vocabulary(JsonAccess(vocab, "the vocabulary"), files->vocabulary);
+  files->source = std::make_unique<SentencePieceTokenizer>(source, "source.spm");
+  files->target = std::make_unique<SentencePieceTokenizer>(target, "target.spm");
+  find_special_tokens(*files, "the vocabulary");
+  return std::make_shared<MarianTokenizer>(std::move(files), false);
 }
 
 std::shared_ptr<const Tokenizer> load_marian_directory(const std::filesystem::path& directory,

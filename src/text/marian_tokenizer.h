@@ -38,6 +38,7 @@ class MarianTokenizer : public Tokenizer {
   std::string piece(TokenId id) const override { return at(id); }
   std::optional<TokenId> find(std::string_view piece) const override;
   bool is_special(TokenId id) const override;
+  bool is_byte(TokenId id) const override;
   const SpecialTokens& special() const override { return files_->special; }
   bool begins_word(TokenId id) const override;
   std::vector<TokenId> with_special(std::span<const TokenId> a,
@@ -56,6 +57,13 @@ class MarianTokenizer : public Tokenizer {
   std::unique_ptr<MarianTokenizer> target_;  // of a source tokenizer
   SpecialTemplate layout_;
 };
+
+/// Of two SentencePiece models (perhaps the same one twice), in a vocabulary of their pieces as
+/// Marian's are: </s> 0, <unk> 1, the marks ">>de<<" of `languages`, the pieces of both models,
+/// <pad>.
+std::shared_ptr<const Tokenizer> make_marian_tokenizer(const SentencePieceModel& source,
+                                                       const SentencePieceModel& target,
+                                                       const std::vector<std::string>& languages);
 
 /// From source.spm, target.spm and vocab.json; kMissing, kData.
 std::shared_ptr<const Tokenizer> load_marian_directory(const std::filesystem::path& directory,

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/utf8.h"
+#include "text/marian_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
 #include "text/training_sample.h"
 
@@ -70,6 +71,9 @@ class Trainer {
   void add_chunk(std::string_view chunk, bool first);
   void add_training_text(std::string_view chunk, std::string& text);
   std::string train_once(const std::string& model_type, std::int64_t vocab_size) const;
+  /// White space at the ends of a sentence, and between words more than one space, is no part of
+  /// it, as Marian's and most translation models have it.
+  bool is_translation() const { return config_.recipe == "translation"; }
 
   const TokenizerTrainConfig& config_;
   bool is_char_, is_word_, byte_fallback_, add_dummy_prefix_, split_cjk_;
@@ -104,6 +108,9 @@ void Trainer::check_symbols() const {
   };
   check("user_symbols", config_.user_symbols);
   check("chat_symbols", config_.chat_symbols);
+  check("languages", config_.languages);
+  require(config_.languages.empty() || is_translation(), ErrorCode::kConfig,
+          "languages: their marks are for the recipe translation");
 }
 
 void Trainer::read(const DocumentReader& documents, TokenizerTrainReport& report) {
@@ -117,7 +124,7 @@ void Trainer::read(const DocumentReader& documents, TokenizerTrainReport& report
                  [&](std::string_view chunk, bool first) { add_chunk(chunk, first); });
     return true;
   });
-  report.sampled_bytes = sample_.bytes();
+  report.sampled_bytes += sample_.bytes();
   chunks_ = sample_.take();
 }
 
@@ -195,7 +202,7 @@ std::string Trainer::train_once(const std::string& model_type, std::int64_t voca
       {"split_digits", flag(config_.split_digits)},
       {"normalization_rule_name", config_.normalization},
       {"add_dummy_prefix", flag(add_dummy_prefix_)},
-      {"remove_extra_whitespaces", "false"},
+      {"remove_extra_whitespaces", flag(is_translation())},
       {"allow_whitespace_only_pieces", "true"},
       {"max_sentence_length", std::to_string(16 * kTrainingChunkBytes)},
       {"num_threads", std::to_string(config_.threads)},
@@ -296,19 +303,30 @@ TrainingEstimate estimate_training(const TokenizerTrainConfig& config, std::uint
 
 TokenizerTrainReport train_tokenizer(const TokenizerTrainConfig& config,
                                      const DocumentReader& documents,
-                                     const std::filesystem::path& directory, bool overwrite) {
+                                     const std::filesystem::path& directory, bool overwrite,
+                                     const DocumentReader& targets) {
   const auto start = std::chrono::steady_clock::now();
   if (!overwrite && std::filesystem::exists(directory) &&
       !(std::filesystem::is_directory(directory) && std::filesystem::is_empty(directory))) {
     fail(ErrorCode::kCannotCreate, directory, ": already there and not an empty directory");
   }
+  require(!targets || config.recipe == "translation", ErrorCode::kConfig,
+          "recipe: texts of a target language are for the recipe translation");
   TokenizerTrainReport report;
-  Trainer trainer(config);
-  trainer.read(documents, report);
-  const SentencePieceTokenizer tokenizer(trainer.train(), kTrained);
-  report.pieces = tokenizer.vocab_size();
+  const auto train = [&](const DocumentReader& texts) {
+    Trainer trainer(config);
+    trainer.read(texts, report);
+    return std::make_unique<SentencePieceTokenizer>(trainer.train(), kTrained);
+  };
+  std::shared_ptr<const Tokenizer> tokenizer = train(documents);
+  if (config.recipe == "translation") {
+    const auto& source = dynamic_cast<const SentencePieceTokenizer&>(*tokenizer);
+    tokenizer = make_marian_tokenizer(
+        source.model(), targets ? train(targets)->model() : source.model(), config.languages);
+  }
+  report.pieces = tokenizer->vocab_size();
   AtomicDirectory output(directory);
-  tokenizer.save(output.path(), 0);
+  tokenizer->save(output.path(), 0);
   output.commit(overwrite);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;

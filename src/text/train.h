@@ -15,7 +15,7 @@ namespace llmctl {
 
 /// The configuration and the flags of `llmctl tokenizer train`.
 struct TokenizerTrainConfig {
-  std::string recipe = "causal";  ///< "causal" or "masked": which special tokens, at which ids
+  std::string recipe = "causal";  ///< which special tokens, at which ids
   std::string model_type = "bpe";
   std::int64_t vocab_size = 8000;
   bool hard_vocab_limit = true;
@@ -26,7 +26,7 @@ struct TokenizerTrainConfig {
   std::string normalization = "identity";
   std::optional<bool> add_dummy_prefix;
   std::vector<std::string> user_symbols;
-  std::vector<std::string> chat_symbols;
+  std::vector<std::string> chat_symbols, languages;
   std::int64_t sample_bytes = 20'000'000;  ///< reservoir sample beyond this
   std::int64_t seed = 1234;
   std::int64_t threads = 1;  ///< unigram results depend on it
@@ -34,8 +34,10 @@ struct TokenizerTrainConfig {
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("recipe", self.recipe,
-          "causal: <unk> 0, <s> 1, </s> 2; masked: [PAD] 0, [UNK] 1, [CLS] 2, [SEP] 3, [MASK] 4.",
-          OneOf{{"causal", "masked"}});
+          "causal: <unk> 0, <s> 1, </s> 2; masked: [PAD] 0, [UNK] 1, [CLS] 2, [SEP] 3, [MASK] 4; "
+          "translation: Marian's source.spm, target.spm and vocab.json, </s> 0, <unk> 1, <pad> "
+          "last, of one model for both languages or (--target) of one for each.",
+          OneOf{{"causal", "masked", "translation"}});
     visit("model_type", self.model_type, "Kind of segmentation.",
           OneOf{{"bpe", "unigram", "char", "word"}});
     visit("vocab_size", self.vocab_size, "Number of pieces, special and byte pieces included.",
@@ -62,6 +64,9 @@ struct TokenizerTrainConfig {
         "chat_symbols", self.chat_symbols,
         "Special tokens besides the recipe's, such as <|im_start|>: a piece of their own that only "
         "chat templates make, never text.");
+    visit("languages", self.languages,
+          "Recipe translation: target languages of a model for several, whose marks \">>de<<\" are "
+          "tokens.");
     visit("sample_bytes", self.sample_bytes, "Train on a random sample of at most this many bytes.",
           Range<std::int64_t>{1000, std::int64_t{1} << 40});
     visit("seed", self.seed, "Seed of the sample.", Range<std::int64_t>{0, std::int64_t{1} << 53});
@@ -100,9 +105,11 @@ using DocumentReader = std::function<void(const std::function<bool(std::string_v
 /// their neighbours) they and tabs get pieces of their own. kConfig: a vocabulary too small for the
 /// alphabet or larger than the text gives, naming the size that works. kData: invalid UTF-8, no
 /// text. kCannotCreate: something is in `directory` and no `overwrite` replaces it.
+/// With the recipe translation `targets`, where there is one, reads the texts of the target
+/// language, which then has a model of its own; other recipes take none (kConfig).
 TokenizerTrainReport train_tokenizer(const TokenizerTrainConfig& config,
                                      const DocumentReader& documents,
-                                     const std::filesystem::path& directory,
-                                     bool overwrite = false);
+                                     const std::filesystem::path& directory, bool overwrite = false,
+                                     const DocumentReader& targets = {});
 
 }  // namespace llmctl
