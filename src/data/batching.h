@@ -21,6 +21,9 @@ struct Batching {
   /// before it took rows_before rows, which are not dealt again.
   std::int64_t first_step = 0;
   std::uint64_t rows_before = 0;
+  /// Tokens per optimiser step and per forward pass, padding included, where steps are measured in
+  /// them instead of rows; 0 and 0: rows are. 0 of the second: all of a step.
+  std::int64_t batch_tokens = 0, micro_batch_tokens = 0;
 };
 
 /// [begin, end) of this rank's micro-batches within the rows of a step: as many on every rank where

@@ -89,6 +89,33 @@ std::filesystem::path tokenizer_directory(const ConfigNode& root, const Tokenize
   return fs::is_directory(section.path) ? fs::path(section.path) : fs::path();
 }
 
+namespace {
+
+/// The section of a new encoder-decoder with the tokenizer's ids where it has none of its own: by
+/// default its targets begin with the one of padding. Other types get them when they are made.
+Json with_special_ids(const ConfigNode& section, const Tokenizer& tokenizer) {
+  Json filled = section.value();
+  const Json& type = section.child("model_type").value();
+  const Adapter* adapter = type.is_string() ? find_adapter(type.get<std::string>()) : nullptr;
+  if (adapter == nullptr || adapter->classes().front().head != HeadKind::kSeq2SeqLm) return filled;
+  const SpecialTokens& special = tokenizer.special();
+  if (!special.pad && !section.has("pad_token_id")) {
+    section.fail("pad_token_id",
+                 "missing, and the tokenizer has no token of padding, with which an "
+                 "encoder-decoder's targets begin; make one by llmctl tokenizer train --recipe "
+                 "translation, or name an id of its that is in no text");
+  }
+  const auto fill = [&](const char* key, const std::optional<TokenId>& id) {
+    if (id && !section.has(key)) filled[key] = *id;
+  };
+  fill("bos_token_id", special.bos);
+  fill("eos_token_id", special.eos);
+  fill("pad_token_id", special.pad);
+  return filled;
+}
+
+}  // namespace
+
 std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer& tokenizer,
                                       const ModelHead& head, std::uint64_t seed, bool plan_only) {
   ModelRequest request;
@@ -114,7 +141,8 @@ std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer
                  ") and cannot be trained; start from the model that they were made from"));
     }
   } else {
-    model = create_model(section, tokenizer.vocab_size(), request);
+    const Json filled = with_special_ids(section, tokenizer);
+    model = create_model(section.with_value(&filled), tokenizer.vocab_size(), request);
     Json& config = model->config();
     const auto fill = [&](const char* key, const std::optional<TokenId>& id) {
       if (id && !section.has(key)) config[key] = *id;
@@ -128,25 +156,55 @@ std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer
   return model;
 }
 
-std::int64_t model_positions(const ConfigNode& section, const Tokenizer& tokenizer, HeadKind head) {
-  constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
-  const auto adapter_of = [](const ConfigNode& config) {
-    const Json& type = config.child("model_type").value();
-    return type.is_string() ? find_adapter(type.get<std::string>()) : nullptr;
-  };
-  // Where there is no such type, making the model says what is wrong.
-  if (!section.has("init_from")) {
-    const Adapter* adapter = adapter_of(section);
-    if (adapter == nullptr) return kUnlimited;
-    const Json config = adapter->complete(section, tokenizer.vocab_size());
-    return adapter->plan(section.with_value(&config), head, 2).facts.max_positions;
-  }
+namespace {
+
+/// The type of a configuration's model; null where it is not known.
+const Adapter* adapter_of(const ConfigNode& config) {
+  const Json& type = config.child("model_type").value();
+  return type.is_string() ? find_adapter(type.get<std::string>()) : nullptr;
+}
+
+/// config.json of the directory that model.init_from names.
+JsonDocument initial_config(const ConfigNode& section) {
   const auto directory =
       resolve_model_directory(section.child("init_from").value().get<std::string>());
-  const JsonDocument document = read_model_config(config_directory(directory));
+  return read_model_config(config_directory(directory));
+}
+
+}  // namespace
+
+HeadKind choose_head(const ConfigNode& section, const std::vector<HeadKind>& heads) {
+  const Adapter* adapter = nullptr;
+  if (section.has("init_from")) {
+    const JsonDocument document = initial_config(section);
+    adapter = adapter_of(ConfigNode(&document.value, "", &document, ErrorCode::kData));
+  } else {
+    adapter = adapter_of(section);
+  }
+  if (adapter == nullptr) return heads.front();
+  const auto& classes = adapter->classes();
+  const auto has = [&](HeadKind head) {
+    return std::any_of(classes.begin(), classes.end(),
+                       [&](const HeadClass& one) { return one.head == head; });
+  };
+  const auto found = std::find_if(heads.begin(), heads.end(), has);
+  return found != heads.end() ? *found : heads.front();
+}
+
+std::optional<ModelFacts> planned_facts(const ConfigNode& section, const Tokenizer& tokenizer,
+                                        HeadKind head) {
+  if (!section.has("init_from")) {
+    const Adapter* adapter = adapter_of(section);
+    if (adapter == nullptr) return std::nullopt;
+    const Json filled = with_special_ids(section, tokenizer);
+    const Json config = adapter->complete(section.with_value(&filled), tokenizer.vocab_size());
+    return adapter->plan(section.with_value(&config), head, 2).facts;
+  }
+  const JsonDocument document = initial_config(section);
   const ConfigNode config(&document.value, "", &document, ErrorCode::kData);
   const Adapter* adapter = adapter_of(config);
-  return adapter == nullptr ? kUnlimited : adapter->plan(config, head, 2).facts.max_positions;
+  if (adapter == nullptr) return std::nullopt;
+  return adapter->plan(config, head, 2).facts;
 }
 
 void begin_with_vectors(Model& model, const Tokenizer& tokenizer, const ConfigNode& root,

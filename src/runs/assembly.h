@@ -41,9 +41,15 @@ std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer
                                       const ModelHead& head, std::uint64_t seed,
                                       bool plan_only = false);
 
-/// Positions of the model that section "model" describes, without making it: what a task needs
-/// before the names of its classes are known. kConfig, kData.
-std::int64_t model_positions(const ConfigNode& section, const Tokenizer& tokenizer, HeadKind head);
+/// The first of `heads` that the type of the model of section "model" has; where none fits, or the
+/// type is not known, the first: making the model says what is wrong.
+HeadKind choose_head(const ConfigNode& section, const std::vector<HeadKind>& heads);
+
+/// Facts of the model that section "model" describes, without making it: what a task needs before
+/// the names of its classes are known. Nothing where the type is not known: making the model says
+/// what is wrong. kConfig, kData.
+std::optional<ModelFacts> planned_facts(const ConfigNode& section, const Tokenizer& tokenizer,
+                                        HeadKind head);
 
 /// Puts the vectors of tokenizer.vectors, where the section names a file, into the model's token
 /// embedding: all of them scaled so that they spread as the fresh rows do, whose place they take;

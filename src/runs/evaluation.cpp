@@ -191,7 +191,7 @@ class Evaluation {
         node.fail(key, "unknown key of the task " + kind.type + did_you_mean(key, known));
     }
     // Before the task asks for what a tokenizer of other models lacks.
-    require(from_file || loaded().model->facts().head == kind.head, ErrorCode::kUsage, "a ",
+    require(from_file || kind.serves(loaded().model->facts().head), ErrorCode::kUsage, "a ",
             from_file ? "" : loaded().model->facts().architecture, " cannot do ", kind.type);
     // A run's own options of the task come first, the entry's over them.
     Json section = from_file ? named : run_section(common.type);

@@ -56,6 +56,8 @@ class TrainingSetup {
     batching_.seed = static_cast<std::uint64_t>(config.run.seed);
     batching_.batch_size = train_.batch_size;
     batching_.micro_batch_size = train_.micro_batch_size;
+    batching_.batch_tokens = train_.batch_tokens;
+    batching_.micro_batch_tokens = train_.micro_batch_tokens;
     batching_.rank = world_->rank();
     batching_.world = world_->size();
     place_batches(batching_, plan.record.changes);
@@ -220,6 +222,19 @@ void check_parameter_plan(const OptimConfig& config, const Model& model) {
   plan_parameters(config, names, model.decayed());
 }
 
+std::string batch_plan(const TrainConfig& train, std::int64_t sequence_length) {
+  if (train.batch_tokens == 0) {
+    return concat(train.batch_size, " sequences of at most ", sequence_length, " tokens, ",
+                  train.batch_size / train.micro_batch_size, " forward passes of ",
+                  train.micro_batch_size);
+  }
+  const std::string passes = train.micro_batch_tokens > 0
+                                 ? concat(", forward passes of about ", train.micro_batch_tokens)
+                                 : std::string();
+  return concat("sequences of at most ", sequence_length, " tokens, as many as have ",
+                train.batch_tokens, passes);
+}
+
 /// The lines of a dry run that need no data.
 std::vector<std::pair<std::string, std::string>> plan_of(const TrainingReport& report,
                                                          const TrainingSetup& setup,
@@ -228,6 +243,8 @@ std::vector<std::pair<std::string, std::string>> plan_of(const TrainingReport& r
   const TrainConfig& train = setup.train();
   const auto bytes = static_cast<std::uint64_t>(report.parameters);
   const ModelFacts& facts = report.facts;
+  const std::int64_t most =
+      train.batch_tokens > 0 ? train.batch_tokens : train.batch_size * sequence_length;
   return {
       {"run directory", report.directory.string()},
       {"model",
@@ -236,11 +253,8 @@ std::vector<std::pair<std::string, std::string>> plan_of(const TrainingReport& r
               facts.heads, " heads")},
       {"tokenizer", tokenizer.description()},
       {"length", train.steps ? concat(*train.steps, " steps") : concat(*train.epochs, " epochs")},
-      {"batch", concat(train.batch_size, " sequences of at most ", sequence_length, " tokens, ",
-                       train.batch_size / train.micro_batch_size, " forward passes of ",
-                       train.micro_batch_size)},
-      {"tokens per step",
-       concat("at most ", format_count(static_cast<double>(train.batch_size * sequence_length)))},
+      {"batch", batch_plan(train, sequence_length)},
+      {"tokens per step", concat("at most ", format_count(static_cast<double>(most)))},
       {"device", concat(setup.compute().device.str(), ", ", precision_name(setup.compute().dtype),
                         ", ", setup.compute().threads, " threads")},
       {"memory", concat(format_bytes(bytes * 16),
@@ -329,8 +343,17 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   const auto task = make_task(task_node, tokenizer);
   if (!data.train_only.empty() && dynamic_cast<const Teacher*>(task.get()) == nullptr)
     root.fail("data.train_only", concat("is for sequence_classification, not for ", task->type()));
-  data.sequence_length = row_length(root, data, config.data, raw_text,
-                                    model_positions(model_node, *tokenizer, task->head()));
+  if (raw_text && config.train.batch_tokens > 0) {
+    root.fail("train.batch_tokens",
+              "is for labelled records; rows of raw text have data.sequence_length tokens each: "
+              "use batch_size");
+  }
+  const HeadKind head = choose_head(model_node, task_kind_of(task_node).heads);
+  const std::optional<ModelFacts> planned = planned_facts(model_node, *tokenizer, head);
+  if (planned) {
+    data.sequence_length = row_length(root, data, config.data, raw_text, planned->max_positions);
+    if (planned->encoder_decoder) data.decoder_start = planned->decoder_start;
+  }
   // The classes of a task are those of its data; text becomes shards when the run begins.
   data.directory = tokenizer_directory(root, config.tokenizer);
   if (model_node.has("init_from"))
@@ -343,10 +366,9 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
     task->read(data);
   }
   const auto seed = static_cast<std::uint64_t>(config.run.seed);
-  auto model =
-      assemble_model(model_node, *tokenizer, {task->head(), task->labels(), task->problem_type()},
-                     seed, options.dry_run);
-  if (task->head() == HeadKind::kSpan && model->facts().causal) {
+  auto model = assemble_model(model_node, *tokenizer, {head, task->labels(), task->problem_type()},
+                              seed, options.dry_run);
+  if (head == HeadKind::kSpan && model->facts().causal) {
     log_warning(
         model->facts().architecture,
         ": a decoder reads from left to right and judges each word of a passage without what "

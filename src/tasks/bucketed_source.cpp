@@ -24,16 +24,22 @@ void sort_longest_first(std::vector<std::int64_t>& rows, std::span<const std::in
 
 }  // namespace
 
-BucketedSource::BucketedSource(std::vector<std::int64_t> rows, std::vector<std::int32_t> lengths,
+BucketedSource::BucketedSource(std::vector<std::int64_t> rows, RowLengths lengths,
                                const Batching& batching, Collate collate, Fingerprints fingerprints)
     : rows_(not_empty(std::move(rows))),
       lengths_(std::move(lengths)),
       batching_(batching),
       order_(rows_.size(), batching),
       collate_(std::move(collate)),
-      fingerprints_(std::move(fingerprints)) {}
+      fingerprints_(std::move(fingerprints)) {
+  if (batching.batch_tokens > 0) {
+    by_tokens_ =
+        std::make_unique<TokenBatches>(rows_, lengths_, batching.batch_tokens, batching.seed);
+  }
+}
 
-std::vector<std::vector<std::int64_t>> BucketedSource::micro_batches(std::int64_t step) const {
+std::vector<std::int64_t> BucketedSource::rows_of(std::int64_t step) const {
+  if (by_tokens_) return by_tokens_->rows(step);
   // No longer than an epoch: sorting would bring the uses of one row together.
   const std::int64_t whole = static_cast<std::int64_t>(rows_.size()) / batching_.batch_size;
   const std::int64_t steps = std::clamp<std::int64_t>(whole, 1, kWindow);
@@ -44,24 +50,39 @@ std::vector<std::vector<std::int64_t>> BucketedSource::micro_batches(std::int64_
     for (const RowUse& use : order_.step(batching_.first_step + s))
       sorted.push_back(rows_[use.row]);
   }
-  sort_longest_first(sorted, lengths_);
+  sort_longest_first(sorted, lengths_.first);
   const Permutation batches(
       static_cast<std::uint64_t>(steps),
       random_key(batching_.seed, "batches", static_cast<std::uint64_t>(window)));
   const std::uint64_t batch = batches(static_cast<std::uint64_t>(step % steps));
   const auto first =
-      static_cast<std::size_t>(batch) * static_cast<std::size_t>(batching_.batch_size);
+      static_cast<std::ptrdiff_t>(batch) * static_cast<std::ptrdiff_t>(batching_.batch_size);
+  return {sorted.begin() + first, sorted.begin() + first + batching_.batch_size};
+}
+
+std::vector<std::vector<std::int64_t>> BucketedSource::micro_batches(std::int64_t step) const {
+  const std::vector<std::int64_t> rows = rows_of(step);
+  Batching parts = batching_;
+  if (by_tokens_) {
+    parts.batch_size = std::ssize(rows);
+    const std::int64_t most = batching_.micro_batch_tokens;
+    parts.micro_batch_size =
+        most > 0 ? std::max<std::int64_t>(1, parts.batch_size * most / batching_.batch_tokens) : 0;
+    require(parts.batch_size >= parts.world, ErrorCode::kConfig,
+            "train.batch_tokens: ", batching_.batch_tokens, " tokens make steps of ",
+            parts.batch_size, " rows, too few for ", parts.world, " processes");
+  }
   std::vector<std::vector<std::int64_t>> micro;
-  for (const auto& [begin, end] : micro_batch_ranges(batching_)) {
-    micro.emplace_back(sorted.begin() + static_cast<std::ptrdiff_t>(first + begin),
-                       sorted.begin() + static_cast<std::ptrdiff_t>(first + end));
+  for (const auto& [begin, end] : micro_batch_ranges(parts)) {
+    micro.emplace_back(rows.begin() + static_cast<std::ptrdiff_t>(begin),
+                       rows.begin() + static_cast<std::ptrdiff_t>(end));
   }
   return micro;
 }
 
 std::vector<Batch> BucketedSource::batches(std::int64_t step) const {
   std::vector<Batch> batches;
-  for (const auto& rows : micro_batches(step)) batches.push_back(collate_(rows));
+  for (const auto& rows : micro_batches(step)) batches.push_back(collate_(rows, step));
   return batches;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "data/batching.h"
 #include "data/collate.h"
 #include "models/model.h"
+#include "tasks/token_batches.h"
 #include "text/tokenizer.h"
 #include "train/interfaces.h"
 
@@ -19,10 +21,12 @@ namespace llmctl {
 /// The order of RowOrder, in windows of 50 batches (of one epoch, where that is less): inside a
 /// window the rows are sorted by length and cut into batches, whose order is permuted again. So
 /// padding is small, and all of it is a function of (seed, step) at the cost of sorting one window.
+/// Where steps are measured in tokens (Batching::batch_tokens) it is the order of TokenBatches.
 class BucketedSource : public Source {
  public:
-  /// Makes the batch of some rows, by their indices into `lengths`.
-  using Collate = std::function<Batch(std::span<const std::int64_t> rows)>;
+  /// Makes the batch of some rows, by their indices into `lengths`, in a step, by which it keys
+  /// what it draws.
+  using Collate = std::function<Batch(std::span<const std::int64_t> rows, std::int64_t step)>;
 
   /// Of the rows as they are used, and of all that the data holds.
   struct Fingerprints {
@@ -31,10 +35,12 @@ class BucketedSource : public Source {
 
   /// `rows`: what one epoch visits, indices into `lengths` (tokens of each row), one more often
   /// where it weighs more; kData when there are none. kConfig as RowOrder.
-  BucketedSource(std::vector<std::int64_t> rows, std::vector<std::int32_t> lengths,
-                 const Batching& batching, Collate collate, Fingerprints fingerprints);
+  BucketedSource(std::vector<std::int64_t> rows, RowLengths lengths, const Batching& batching,
+                 Collate collate, Fingerprints fingerprints);
 
-  std::int64_t steps_per_epoch() const override { return order_.steps_per_epoch(); }
+  std::int64_t steps_per_epoch() const override {
+    return by_tokens_ ? by_tokens_->steps_per_epoch() : order_.steps_per_epoch();
+  }
   std::vector<Batch> batches(std::int64_t step) const override;
   std::string fingerprint() const override { return fingerprints_.used; }
   std::string content() const override { return fingerprints_.content; }
@@ -43,10 +49,14 @@ class BucketedSource : public Source {
   std::vector<std::vector<std::int64_t>> micro_batches(std::int64_t step) const;
 
  private:
+  /// The rows of a step, over all ranks.
+  std::vector<std::int64_t> rows_of(std::int64_t step) const;
+
   std::vector<std::int64_t> rows_;
-  std::vector<std::int32_t> lengths_;
+  RowLengths lengths_;
   Batching batching_;
   RowOrder order_;
+  std::unique_ptr<TokenBatches> by_tokens_;
   Collate collate_;
   Fingerprints fingerprints_;
 };

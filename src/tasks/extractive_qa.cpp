@@ -200,7 +200,7 @@ std::unique_ptr<Source> ExtractiveQa::source(const Batching& batching) const {
   digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
   return std::make_unique<BucketedSource>(
       rows_, std::move(lengths), batching,
-      [this](std::span<const std::int64_t> rows) {
+      [this](std::span<const std::int64_t> rows, std::int64_t) {
         return collate_windows(*train_features_, rows);
       },
       BucketedSource::Fingerprints{digest.hex(), content.hex()});

@@ -101,7 +101,7 @@ std::string task_of(const Model& model) {
   const HeadKind head = model.facts().head;
   std::string type;
   for (const TaskKind& kind : kinds()) {
-    if (kind.head != head) continue;
+    if (!kind.serves(head)) continue;
     if (!described(model.config(), kind.type).is_null()) return kind.type;
     if (type.empty()) type = kind.type;
   }
@@ -110,14 +110,14 @@ std::string task_of(const Model& model) {
 
 std::unique_ptr<Responder> make_responder(Model& model, std::shared_ptr<const Tokenizer> tokenizer,
                                           const AnswerOptions& options) {
-  if (model.facts().head == HeadKind::kSeq2SeqLm) {
+  const std::string type = task_of(model);
+  Json section = described(model.config(), type);
+  if (model.facts().head == HeadKind::kSeq2SeqLm && !section.is_object()) {
     auto form = choose_form(model, tokenizer, options);
     return std::make_unique<TextResponder>(model, std::move(tokenizer), std::move(form), options);
   }
-  const std::string type = task_of(model);
   require(!type.empty(), ErrorCode::kUsage, options.directory.string(), ": a ",
           model.facts().architecture, " gives no answers");
-  Json section = described(model.config(), type);
   if (!section.is_object()) section = Json::object();
   section["type"] = type;
   const JsonDocument document{section, {}};

@@ -281,7 +281,7 @@ std::unique_ptr<Source> SequenceClassification::source(const Batching& batching)
   digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
   return std::make_unique<BucketedSource>(
       rows_, train_rows_.lengths(), batching,
-      [this](std::span<const std::int64_t> rows) { return collate(rows); },
+      [this](std::span<const std::int64_t> rows, std::int64_t) { return collate(rows); },
       BucketedSource::Fingerprints{digest.hex(), content.hex()});
 }
 

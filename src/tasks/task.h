@@ -3,6 +3,7 @@
 // for training, scores files for `eval`, and answers inputs for `generate`.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -61,6 +62,7 @@ class Task {
  public:
   virtual ~Task() = default;
   virtual const std::string& type() const = 0;
+  /// Of the models that are made for it where their type leaves the choice.
   virtual HeadKind head() const = 0;
   /// True when the labels come from raw text itself.
   virtual bool learns_from_text() const { return false; }
@@ -119,19 +121,24 @@ class Task {
 /// A kind of task, as the registry knows it.
 struct TaskKind {
   std::string type;
-  HeadKind head;  ///< of the models that are made for it
+  /// Of the models that are made for it: the first that a model's type has.
+  std::vector<HeadKind> heads;
   bool raw_text;  ///< learns_from_text()
   std::function<std::unique_ptr<Task>(const ConfigNode&, std::shared_ptr<const Tokenizer>)> make;
   std::function<Json(const ConfigNode&)> resolve;  ///< checks a section, gives all of its keys
   std::function<Json()> schema;
   std::function<std::vector<FieldDoc>()> describe;
+
+  bool serves(HeadKind head) const {
+    return std::find(heads.begin(), heads.end(), head) != heads.end();
+  }
 };
 
 /// The entry of a task whose section is a struct with fields(), made by make(config, tokenizer).
 template <class Config, class Make>
-TaskKind task_kind(HeadKind head, bool raw_text, Make make) {
+TaskKind task_kind(std::vector<HeadKind> heads, bool raw_text, Make make) {
   return {Config().type,
-          head,
+          std::move(heads),
           raw_text,
           [make](const ConfigNode& section, std::shared_ptr<const Tokenizer> tokenizer) {
             Config config;
@@ -141,6 +148,10 @@ TaskKind task_kind(HeadKind head, bool raw_text, Make make) {
           [](const ConfigNode& section) { return resolve_section<Config>(section); },
           [] { return config_schema<Config>(); },
           [] { return describe_config<Config>(); }};
+}
+template <class Config, class Make>
+TaskKind task_kind(HeadKind head, bool raw_text, Make make) {
+  return task_kind<Config>(std::vector{head}, raw_text, make);
 }
 
 /// Adds a kind beside the built-in ones; for programs with tasks of their own. Not thread-safe.
@@ -163,8 +174,9 @@ std::unique_ptr<Task> make_task(const ConfigNode& section,
 /// (task_specific_params), else the first of its head. Empty where there is none.
 std::string task_of(const Model& model);
 
-/// Who answers with a model: its task, or for encoder-decoders, which translate or rewrite, the
-/// generation of text alone. kUsage for a model that gives no answers.
+/// Who answers with a model: its task, or for encoder-decoders that do not say what they are for
+/// (they translate, rewrite, summarise) the generation of text alone. kUsage for a model that gives
+/// no answers.
 std::unique_ptr<Responder> make_responder(Model& model, std::shared_ptr<const Tokenizer> tokenizer,
                                           const AnswerOptions& options);
 

@@ -129,6 +129,8 @@ struct TaskData {
   std::filesystem::path initial_model = {};  ///< that a training goes on with; empty: a new one
   /// The directory of the model that somebody calls so; absent: that of this path.
   std::function<std::filesystem::path(const std::string&)> find_model = {};
+  /// Of an encoder-decoder that is trained: the id that its targets begin with.
+  std::optional<std::int64_t> decoder_start;
   PackingOptions packing() const { return {packing_name, sequence_length}; }
 
   // Of raw text.

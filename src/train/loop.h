@@ -23,6 +23,7 @@ struct TrainConfig {
   std::optional<std::int64_t> epochs;
   std::int64_t batch_size = 32;
   std::int64_t micro_batch_size = 0;
+  std::int64_t batch_tokens = 0, micro_batch_tokens = 0;
   std::string precision = "auto";
   std::string device = "auto";
   bool deterministic = true;
@@ -42,6 +43,13 @@ struct TrainConfig {
     visit("micro_batch_size", self.micro_batch_size,
           "Sequences per forward pass; 0: batch_size. Lower it when memory runs out.",
           Range<std::int64_t>{0, 1'000'000}, Change::kFree);
+    visit("batch_tokens", self.batch_tokens,
+          "Labelled records: in place of batch_size, sequences of like length, as many as have "
+          "this many tokens with their padding (of pairs those of the longer side); 0: batch_size.",
+          Range<std::int64_t>{0, 100'000'000});
+    visit("micro_batch_tokens", self.micro_batch_tokens,
+          "Of batch_tokens in a forward pass; 0: all. Lower it when memory runs out.",
+          Range<std::int64_t>{0, 100'000'000}, Change::kFree);
     visit("activation_checkpointing", self.activation_checkpointing,
           "Keep only what enters each block and compute the rest again in the backward pass: less "
           "memory, a third more work.",

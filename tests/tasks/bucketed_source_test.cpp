@@ -30,7 +30,7 @@ BucketedSource make_source(std::size_t rows, const Batching& batching) {
   return {order,
           random_lengths(rows),
           batching,
-          [](std::span<const std::int64_t> chosen) {
+          [](std::span<const std::int64_t> chosen, std::int64_t) {
             std::vector<TokenRow> out;
             for (std::int64_t row : chosen) out.push_back({{row}});
             return collate(out, 0);
@@ -128,6 +128,42 @@ TEST(BucketedSource, MicroBatchesAndRanksShareTheSameRows) {
     }
     EXPECT_EQ(sorted(together), sorted(rows_of(whole, step)));
   }
+}
+
+TEST(BucketedSource, StepsOfTokensAreSharedByMicroBatchesAndRanks) {
+  Batching batching{.seed = 7, .batch_tokens = 900};
+  const BucketedSource whole = make_source(400, batching);
+  const auto lengths = random_lengths(400);
+  batching.micro_batch_tokens = 300;
+  const BucketedSource cut = make_source(400, batching);
+  std::set<std::int64_t> seen;
+  std::size_t most = 0;
+  for (std::int64_t step = 0; step < whole.steps_per_epoch(); ++step) {
+    const auto rows = rows_of(whole, step);
+    EXPECT_EQ(whole.micro_batches(step).size(), 1u);
+    EXPECT_EQ(rows, rows_of(cut, step));
+    most = std::max(most, cut.micro_batches(step).size());
+    std::int64_t longest = 0;
+    for (const std::int64_t row : rows)
+      longest = std::max<std::int64_t>(longest, lengths[static_cast<std::size_t>(row)]);
+    EXPECT_LE(std::ssize(rows) * longest, 900);
+    seen.insert(rows.begin(), rows.end());
+    std::vector<std::int64_t> together;
+    for (int rank = 0; rank < 2; ++rank) {
+      batching.rank = rank;
+      batching.world = 2;
+      const auto share = rows_of(make_source(400, batching), step);
+      together.insert(together.end(), share.begin(), share.end());
+    }
+    std::sort(together.begin(), together.end());
+    auto sorted = rows;
+    std::sort(sorted.begin(), sorted.end());
+    EXPECT_EQ(together, sorted);
+    batching.rank = 0;
+    batching.world = 1;
+  }
+  EXPECT_EQ(seen.size(), 400u);
+  EXPECT_GE(most, 3u);
 }
 
 TEST(BucketedSource, FewerRowsThanABatch) {

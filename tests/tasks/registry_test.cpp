@@ -27,7 +27,7 @@ TEST(TaskRegistry, MakesEachType) {
   for (const TaskKind& kind : task_kinds()) {
     const auto task = make("{\"type\": \"" + kind.type + "\"}");
     EXPECT_EQ(task->type(), kind.type);
-    EXPECT_EQ(task->head(), kind.head);
+    EXPECT_EQ(task->head(), kind.heads.front());
     EXPECT_EQ(task->learns_from_text(), kind.raw_text);
     EXPECT_NE(find_kind(task->validation_scores(), task->best_score()), nullptr);
     EXPECT_NE(find_kind(task->validation_scores(), kLossName), nullptr);

@@ -547,6 +547,13 @@ TEST_F(Loop, ReadsItsSection) {
               HasSubstr("train.epochs"));
   const Error uneven =
       error_of([&] { read(R"({"steps": 1, "batch_size": 8, "micro_batch_size": 3})"); });
+  EXPECT_EQ(read(R"({"steps": 1, "batch_tokens": 900, "batch_size": 32})").batch_tokens, 900)
+      << "as a resolved configuration has it";
+  for (const char* both : {R"({"steps": 1, "batch_tokens": 900, "batch_size": 8})",
+                           R"({"steps": 1, "batch_tokens": 900, "micro_batch_size": 8})",
+                           R"({"steps": 1, "micro_batch_tokens": 900})"}) {
+    EXPECT_THAT(error_of([&] { read(both); }).what(), HasSubstr("batch_tokens")) << both;
+  }
   EXPECT_EQ(uneven.code(), ErrorCode::kConfig);
   EXPECT_THAT(uneven.what(), HasSubstr("train.micro_batch_size"));
 }
