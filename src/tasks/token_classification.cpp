@@ -283,7 +283,7 @@ std::unique_ptr<Source> TokenClassification::source(const Batching& batching) co
   digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
   return std::make_unique<BucketedSource>(
       rows_, train_rows_->lengths(), batching,
-      [this](std::span<const std::int64_t> rows) {
+      [this](std::span<const std::int64_t> rows, std::int64_t) {
         return train_rows_->batch(rows, train_labels_);
       },
       BucketedSource::Fingerprints{digest.hex(), content.hex()});
