@@ -30,10 +30,10 @@ struct GenerateOptions {
   std::optional<std::int64_t> beams, prompt_lookup;
   std::vector<std::string> force_words;
   std::string prefix;
-  std::string chat_template, system, too_long;
+  std::string chat_template, system, too_long, to;
   std::optional<std::int64_t> logprobs;
   bool raw = false, greedy = false, chat = false, overwrite = false, echo = false, stream = false,
-       deterministic = false, no_history = false;
+       deterministic = false, no_history = false, document = false;
 };
 
 /// Lines from standard input, answers to standard output.
@@ -171,6 +171,8 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   if (!options.file.empty()) set_string(config, "input.file", options.file);
   if (!options.question.empty()) set_string(config, "input.question", options.question);
   if (!options.context.empty()) set_string(config, "input.context", options.context);
+  if (!options.to.empty()) set_string(config, "input.to", options.to);
+  if (options.document) config.sets.push_back("input.document=true");
   if (!options.output.empty()) set_string(config, "output.file", options.output);
   if (!options.adapters.empty()) config.sets.push_back("adapter=" + Json(options.adapters).dump());
   if (!options.device.empty()) set_string(config, "compute.device", options.device);
@@ -284,6 +286,13 @@ void add_generate_command(CommandContext context) {
       ->add_option("--context", options->context,
                    "Passage that holds the answer; @FILE reads it (input.context)")
       ->option_text("TEXT");
+  command
+      ->add_option("--to", options->to,
+                   "Language to translate to, of a model for several (input.to)")
+      ->option_text("LANGUAGE");
+  command->add_flag("--document", options->document,
+                    "Translate a text, or a file as a whole, sentence by sentence; line breaks stay "
+                    "(input.document)");
   command
       ->add_option("-o,--output", options->output,
                    "JSONL file for the answers; goes on after an interruption; - is standard "

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <iterator>
 #include <optional>
 #include <span>
 
@@ -33,10 +34,33 @@ void check_utf8(const std::string& text, const std::string& what) {
   }
 }
 
-std::vector<AnswerInput> file_inputs(const std::string& file, const Responder& responder) {
+/// All of a text file, its lines joined by line breaks.
+std::string whole_text(const std::string& file) {
+  std::string text;
+  if (file == "-") {
+    text.assign(std::istreambuf_iterator<char>(std::cin), {});
+    check_utf8(text, "standard input");
+    std::erase(text, '\r');
+    return text;
+  }
+  for_each_text_line(file, [&](std::uint64_t, std::string_view line) {
+    text.append(line) += '\n';
+    return true;
+  });
+  return text;
+}
+
+std::vector<AnswerInput> file_inputs(const std::string& file, bool whole,
+                                     const Responder& responder) {
   std::vector<AnswerInput> inputs;
   const std::string name = file == "-" ? "standard input" : file;
   std::size_t blank = 0;
+  if (whole && (file == "-" || text_format(file) == "text")) {
+    std::string text = whole_text(file);
+    while (text.ends_with('\n')) text.pop_back();
+    require(!trim(text).empty(), ErrorCode::kData, name, ": holds no text");
+    return {{responder.input_of(text), name}};
+  }
   const auto add_line = [&](std::uint64_t number, std::string_view line) {
     if (trim(line).empty()) {
       ++blank;
@@ -90,7 +114,8 @@ void check_one_input(const GenerateConfig& config) {
 }
 
 std::vector<AnswerInput> all_inputs(const GenerateConfig& config, const Responder& responder) {
-  if (!config.input.file.empty()) return file_inputs(config.input.file, responder);
+  if (!config.input.file.empty()) 
+    return file_inputs(config.input.file, config.input.document, responder);
   if (!config.input.question.empty()) {
     return {{{{"question", config.input.question}, {"context", context_text(config.input.context)}},
              "the question"}};
@@ -129,6 +154,8 @@ AnswerOptions answer_options(const GenerateConfig& config, const GenerationFlags
   options.chat = flags.chat;
   options.chat_template = config.chat.chat_template;
   options.system = config.chat.system;
+  options.to = config.input.to;
+  options.document = config.input.document;
   return options;
 }
 

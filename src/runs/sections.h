@@ -151,6 +151,8 @@ struct InputSection {
   std::string file;
   std::string question, context;
   std::int64_t sequence_length = 0;
+  std::string to;
+  bool document = false;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("prompt", self.prompt,
@@ -165,6 +167,12 @@ struct InputSection {
     visit("sequence_length", self.sequence_length,
           "Longest row in tokens for questions and classification; 0: the model's limit.",
           Range<std::int64_t>{0, 1'000'000});
+    visit("to", self.to,
+          "Translation: the language to translate to, of a model for several; a record's member "
+          "target_language stands in place of it.");
+    visit("document", self.document,
+          "Translation: each text, and a file as a whole, is translated sentence by sentence; line "
+          "breaks stay where they are.");
   }
 };
 

@@ -73,6 +73,7 @@ std::string pretrain_starter(const std::string& kind) {
 /// What is bundled for a task of labelled files, and what learns it.
 struct LabelledTask {
   std::string init_from, run, train, valid;
+  std::string options = "";  // further keys of the task, each behind a comma
 };
 
 const std::map<std::string, LabelledTask>& labelled_tasks() {
@@ -85,7 +86,10 @@ const std::map<std::string, LabelledTask>& labelled_tasks() {
        {"my-encoder", "my-classifier", "data/classification/sentiment-train.jsonl",
         "data/classification/sentiment-valid.jsonl"}},
       {"token_classification",
-       {"my-encoder", "my-entities", "data/entities/*-train.*", "data/entities/*-valid.*"}}};
+       {"my-encoder", "my-entities", "data/entities/*-train.*", "data/entities/*-valid.*"}},
+      {"translation",
+       {"my-model", "my-translator", "data/translation/en-zh-train.tsv",
+        "data/translation/en-zh-valid.tsv", R"(, "source": "en", "target": "zh")"}}};
   return tasks;
 }
 
@@ -103,7 +107,7 @@ std::string finetune_starter(const std::string& kind) {
   "data": {"train": [")",
                 task.train, R"("], "valid": [")", task.valid, R"("], "sequence_length": 256},
   "task": {"type": ")",
-                type, R"("},
+                type, "\"", task.options, R"(},
   "optim": {"lr": 5e-4, "warmup_steps": 50, "schedule": "linear"},
   "train": {"epochs": 3, "batch_size": 32}
 }
@@ -118,6 +122,7 @@ std::string eval_starter(const std::string& kind) {
     data = found->second.valid;
     bound = type == "sequence_classification" ? R"("accuracy": 50)"
             : type == "token_classification"  ? R"("f1": 50)"
+            : type == "translation"           ? R"("bleu": 10)"
                                               : R"("exact_match": 50)";
   } else {
     run = type == "masked_lm" ? "my-encoder" : "my-model";

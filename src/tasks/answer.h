@@ -56,6 +56,8 @@ struct AnswerOptions {
   bool chat = false;          ///< prompts are a user's messages
   std::string chat_template;  ///< a built-in one or a file; empty: the model's own
   std::string system;         ///< message before a conversation
+  std::string to;             ///< language to translate to, of a model for several
+  bool document = false;      ///< texts are translated sentence by sentence
 };
 
 /// What an answer's text grows by, in whole characters.

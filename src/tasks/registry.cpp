@@ -13,6 +13,7 @@
 #include "tasks/text_answers.h"
 #include "tasks/text_generation.h"
 #include "tasks/token_classification.h"
+#include "tasks/translation.h"
 
 namespace llmctl {
 namespace {
@@ -29,6 +30,8 @@ std::vector<TaskKind>& kinds() {
                                            make_token_classification),
       task_kind<TextGenerationConfig>(HeadKind::kCausalLm, false, make_text_generation),
       task_kind<DpoConfig>(HeadKind::kCausalLm, false, make_dpo),
+      task_kind<TranslationConfig>({HeadKind::kSeq2SeqLm, HeadKind::kCausalLm}, false,
+                                   make_translation),
   };
   return list;
 }
@@ -112,10 +115,14 @@ std::unique_ptr<Responder> make_responder(Model& model, std::shared_ptr<const To
                                           const AnswerOptions& options) {
   const std::string type = task_of(model);
   Json section = described(model.config(), type);
-  if (model.facts().head == HeadKind::kSeq2SeqLm && !section.is_object()) {
+  const bool translates = !options.to.empty() || options.document;
+  if (model.facts().head == HeadKind::kSeq2SeqLm && !section.is_object() && !translates) {
     auto form = choose_form(model, tokenizer, options);
     return std::make_unique<TextResponder>(model, std::move(tokenizer), std::move(form), options);
   }
+  require(!translates || type == TranslationConfig().type, ErrorCode::kUsage,
+          options.document ? "--document" : "--to", ": is for models of the task translation; ",
+          options.directory.string(), " is one of ", type.empty() ? "no task" : type);
   require(!type.empty(), ErrorCode::kUsage, options.directory.string(), ": a ",
           model.facts().architecture, " gives no answers");
   if (!section.is_object()) section = Json::object();

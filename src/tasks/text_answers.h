@@ -112,6 +112,8 @@ class TextResponder : public Responder {
   std::vector<std::string> notes() const override;
 
   const PromptForm& form() const { return *form_; }
+  /// Texts that each prompt gets.
+  std::int64_t samples() const { return generation_->samples; }
   /// What is left out of an input's prompt where generation.too_long is to truncate.
   PromptCut cut_of(const AnswerInput& input) const { return encode(input).cut; }
   /// Tokens that a conversation may have before an answer.

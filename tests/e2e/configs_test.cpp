@@ -24,6 +24,7 @@ TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
   Workbench bench;
   bench.pretrain("causal", "causal", 2);
   bench.pretrain("masked", "masked", 2);
+  bench.train_tokenizer("translation");
   bench.write("questions.json", R"([{"context": "Ada lives in Oakford.", "question": "Where?",
     "answers": [{"text": "Oakford", "answer_start": 13}]}])");
   bench.write("qa.json", R"({"run": {"dir": "qa"}, "model": {"init_from": "masked"},
@@ -56,6 +57,10 @@ TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
       } else {
         add({"--set", std::string("tokenizer.path=tokenizer-") + (masked ? "masked" : "causal")});
       }
+    } else if (command == "finetune" && file.find("translation") != std::string::npos) {
+      const auto pairs = (source_dir() / "data/translation/en-zh-valid.tsv").string();
+      add({"--set", "tokenizer.path=tokenizer-translation", "--set", "task.target=zh", "--set",
+           "data.train=" + pairs, "--set", "data.valid=" + pairs});
     } else if (command == "finetune") {
       add({"-m", masked ? "masked" : "causal"});
       if (file.ends_with("/qa.json"))

@@ -52,6 +52,9 @@ const std::map<std::string, Example>& examples() {
         "{\"prompt\": \"a\", \"answer\": \"b\"}\n{\"prompt\": \"c\", \"answer\": \"d\"}\n"
         "{\"prompt\": \"e\", \"answer\": \"f\"}\n",
         ByteTokenizer::Kind::kCausal, Json{{"prompt", "a"}}, "generated_text"}},
+      {"translation",
+       {"a.tsv", "source\ttarget\na b\tb a\nc\td\ne f\tf e\n", ByteTokenizer::Kind::kCausal,
+        Json{{"text", "a b"}}, "generated_text"}},
   };
   return list;
 }
@@ -78,7 +81,7 @@ TEST_P(EveryTask, TrainsIsScoredAndAnswers) {
   // Learning.
   task->read(data);
   const auto model = example.tokenizer == ByteTokenizer::Kind::kCausal
-                         ? test::tiny_llama(*tokenizer, task->head(), task->labels())
+                         ? test::tiny_llama(*tokenizer, HeadKind::kCausalLm, task->labels())
                          : test::tiny_bert(*tokenizer, task->head(), task->labels());
   task->describe(model->config());
   test::train_briefly(*model, *task, 2, 2, 1e-3);

@@ -22,7 +22,8 @@ TEST(TaskRegistry, MakesEachType) {
                                           "extractive_qa",
                                           "sequence_classification",
                                           "token_classification",
-                                          "text_generation"};
+                                          "text_generation",
+                                          "translation"};
   EXPECT_EQ(task_types(), types);
   for (const TaskKind& kind : task_kinds()) {
     const auto task = make("{\"type\": \"" + kind.type + "\"}");
@@ -46,6 +47,10 @@ TEST(TaskRegistry, TheTaskOfAModel) {
   EXPECT_EQ(task_of(bare), "");
   causal.config()["task_specific_params"]["text_generation"] = {{"template", "{prompt}"}};
   EXPECT_EQ(task_of(causal), "text_generation") << "what its configuration describes";
+  const test::FakeModel pairs(258, HeadKind::kSeq2SeqLm);
+  EXPECT_EQ(task_of(pairs), "translation");
+  causal.config()["task_specific_params"] = {{"translation", {{"target", "de"}}}};
+  EXPECT_EQ(task_of(causal), "translation");
   test::expect_error(ErrorCode::kUsage, {"gives no answers"},
                      [&] { make_responder(bare, std::make_shared<test::ByteTokenizer>(), {}); });
 }

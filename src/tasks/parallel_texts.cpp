@@ -1,0 +1,420 @@
+#include "tasks/parallel_texts.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "base/white_space.h"
+#include "io/text_format.h"
+#include "io/text_source.h"
+#include "io/tmx.h"
+#include "tasks/predictions.h"
+#include "tasks/records.h"
+
+namespace llmctl {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::vector<std::string> kSourceFields = {"source", "src",   "source_text", "source_sentence",
+                                                "text",   "input", "prompt"};
+const std::vector<std::string> kTargetFields = {
+    "target", "tgt", "target_text", "target_sentence", "translation", "output", "reference"};
+const std::vector<std::string> kSourceLanguage = {"source_language", "source_lang", "src_lang",
+                                                  "from"};
+const std::vector<std::string> kTargetLanguage = {"target_language", "target_lang", "tgt_lang",
+                                                  "to"};
+
+/// "en" of "en-US" and "en_US".
+std::string_view base_language(std::string_view language) {
+  return language.substr(0, std::min(language.find_first_of("-_"), language.size()));
+}
+
+/// Whether a file's language is the one that is meant: "en-US" is an "en", "en" no "en-GB".
+bool is_language(std::string_view of_file, std::string_view meant) {
+  return equal_ignoring_case(of_file, meant) || equal_ignoring_case(base_language(of_file), meant);
+}
+
+class PairReader {
+ public:
+  PairReader(const TranslationConfig& config, BadRows& bad)
+      : config_(config), directions_(config.all_directions()), bad_(bad) {}
+
+  std::vector<TextPair> read(const std::vector<fs::path>& files) {
+    for (file_ = 0; file_ < files.size(); ++file_) read_file(files[file_]);
+    if (blank_ > 0)
+      log_info("translation: ", blank_, " lines are blank on both sides and passed over");
+    if (without_languages_ > 0) {
+      log_info("translation: ", without_languages_,
+               " units of TMX have not both languages and are passed over");
+    }
+    return std::move(pairs_);
+  }
+
+  /// The text of the side of a direction; nothing where the record lacks it.
+  std::optional<std::string> side(const Record& record, const TranslationDirection& direction,
+                                  bool target) const {
+    const std::string& language = target ? direction.target : direction.source;
+    const TranslationDirection& first = directions_.front();
+    std::optional<std::string> field;
+    // The fields of the configuration hold the languages of the first direction.
+    const bool forward = direction == first;
+    if (forward || (direction.source == first.target && direction.target == first.source))
+      field = target == forward ? config_.target_field : config_.source_field;
+    if (field) return record.has(*field) ? std::optional(record.text(*field)) : std::nullopt;
+    if (!language.empty()) {
+      const auto translation = record.value.find("translation");
+      if (translation != record.value.end() && translation->is_object()) {
+        const Record inner{record.place, *translation, record.number};
+        return text_of(inner, {language});
+      }
+      if (auto text = text_of(record, {language})) return text;
+    }
+    if (directions_.size() > 1 && !says(record, direction)) return std::nullopt;
+    return text_of(record, target ? kTargetFields : kSourceFields);
+  }
+
+  /// Whether the record's own members say that it is of this direction.
+  bool says(const Record& record, const TranslationDirection& direction) const {
+    const auto source = text_of(record, kSourceLanguage), target = text_of(record, kTargetLanguage);
+    return target && is_language(*target, direction.target) &&
+           (!source || is_language(*source, direction.source));
+  }
+
+ private:
+  static std::optional<std::string> text_of(const Record& record,
+                                            const std::vector<std::string>& names) {
+    const auto field = find_field(record, std::nullopt, names);
+    if (!field || !record.has(*field) || record.value.at(*field).is_object()) return std::nullopt;
+    return record.text(*field);
+  }
+
+  void read_file(const fs::path& file) {
+    if (text_extension(file) == ".tmx") return read_tmx(file);
+    const std::string format = text_format(file);
+    if (format == "text") return read_text(file);
+    if (format == "tsv" && !tsv_has_header(file)) return read_columns(file);
+    bool first = true;
+    for_each_labelled_record(
+        file,
+        [&](const Record& record) {
+          if (std::exchange(first, false)) tell_fields(file, record);
+          add(record);
+        },
+        bad_);
+  }
+
+  void tell_fields(const fs::path& file, const Record& record) const {
+    std::vector<std::string> used = {"translation"};
+    for (const auto* names : {&kSourceFields, &kTargetFields, &kSourceLanguage, &kTargetLanguage}) {
+      used.insert(used.end(), names->begin(), names->end());
+    }
+    for (const TranslationDirection& direction : directions_) {
+      used.push_back(direction.source);
+      used.push_back(direction.target);
+    }
+    for (const auto& field : {config_.source_field, config_.target_field})
+      if (field) used.push_back(*field);
+    tell_unused_fields(file, record, used);
+  }
+
+  /// The pairs of a record. kData where it has none.
+  void add(const Record& record) {
+    std::size_t found = 0;
+    std::string missing;
+    for (std::size_t d = 0; d < directions_.size(); ++d) {
+      const auto source = side(record, directions_[d], false),
+                 target = side(record, directions_[d], true);
+      if (!source || !target) {
+        if (missing.empty()) missing = source ? "translation" : "source text";
+        continue;
+      }
+      ++found;
+      add(record, d, *source, *target);
+    }
+    if (found > 0) return;
+    record.fail(concat(
+        "no field with the ", missing, " (it has ", record.fields(), ")",
+        missing == "translation" ? field_remedy("target_field") : field_remedy("source_field"),
+        languages_known() ? "" : ", or the languages in task.source and task.target"));
+  }
+
+  void add(const Record& record, std::size_t direction, std::string_view source,
+           std::string_view target) {
+    source = trim_white_space(source);
+    target = trim_white_space(target);
+    if (source.empty() && target.empty()) {
+      ++blank_;
+      return;
+    }
+    if (source.empty() || target.empty())
+      record.fail(source.empty() ? "the source text is empty" : "the translation is empty");
+    TextPair& pair = pairs_.emplace_back();
+    pair.id = record.has("id") ? record.value.at("id") : Json(pairs_.size() - 1);
+    // A record is a pair in each direction.
+    if (record.has("id") && directions_.size() > 1) {
+      const TranslationDirection& of = directions_[direction];
+      pair.id = concat(id_text(pair.id), ":", of.source, "-", of.target);
+    }
+    pair.source = source;
+    pair.target = target;
+    pair.direction = direction;
+    pair.file = file_;
+  }
+
+  bool languages_known() const {
+    return std::all_of(directions_.begin(), directions_.end(),
+                       [](const TranslationDirection& direction) {
+                         return !direction.source.empty() && !direction.target.empty();
+                       });
+  }
+
+  void require_languages(const fs::path& file) const {
+    require(languages_known(), ErrorCode::kConfig,
+            "task.source: name the languages (task.source, task.target) by which ", file.string(),
+            " tells its sides apart");
+  }
+
+  /// A text file with its counterpart in each language that it is translated to or from.
+  void read_text(const fs::path& file) {
+    require_languages(file);
+    std::set<std::pair<std::string, std::string>> languages;
+    for (const TranslationDirection& direction : directions_) {
+      languages.insert(std::minmax(direction.source, direction.target));
+    }
+    std::string looked_for;
+    bool found = false, named = false;
+    for (const auto& [one, other] : languages) {
+      for (const auto& [own, wanted] : {std::pair{one, other}, {other, one}}) {
+        const auto counterpart = renamed(file, own, wanted);
+        if (!counterpart) continue;
+        named = true;
+        looked_for += concat(looked_for.empty() ? "" : " or ", counterpart->string());
+        if (!fs::exists(*counterpart)) continue;
+        found = true;
+        // Each couple once, whichever of the two comes first.
+        if (!read_texts_.insert(std::minmax(file.string(), counterpart->string())).second) continue;
+        read_couple({file, own}, {*counterpart, wanted});
+      }
+    }
+    require(named, ErrorCode::kData, file,
+            ": the name of a text file tells its language, as in 'train.",
+            directions_.front().source, "' beside 'train.", directions_.front().target,
+            "'; or give pairs as .tsv, .csv, .jsonl or .tmx");
+    require(found, ErrorCode::kMissing, file, ": there is no counterpart, expected ", looked_for);
+  }
+
+  /// The path with its language, the last part of the name that is one, replaced.
+  static std::optional<fs::path> renamed(const fs::path& file, const std::string& language,
+                                         const std::string& wanted) {
+    const std::string name = file.filename().string(), part = "." + language;
+    for (std::size_t at = name.size(); at > 0 && (at = name.rfind(part, at - 1)) != name.npos;) {
+      const std::size_t end = at + part.size();
+      if (end < name.size() && name[end] != '.') continue;
+      return file.parent_path() / (name.substr(0, at + 1) + wanted + name.substr(end));
+    }
+    return std::nullopt;
+  }
+
+  struct LanguageFile {
+    fs::path path;
+    std::string language;
+  };
+
+  void read_couple(const LanguageFile& one, const LanguageFile& other) {
+    std::vector<std::optional<std::string>> lines;  // of the other; nothing: noted as bad
+    for_each_checked_line(
+        other.path, [&](std::uint64_t, std::string_view line, const Error* error) {
+          if (error != nullptr) bad_.add(error->what());
+          lines.push_back(error != nullptr ? std::nullopt : std::optional<std::string>(line));
+          return true;
+        });
+    std::uint64_t count = 0, beyond = 0;  // lines; of those without a counterpart the last written
+    for_each_checked_line(
+        one.path, [&](std::uint64_t number, std::string_view line, const Error* error) {
+          count = number;
+          if (error != nullptr) bad_.add(error->what());
+          if (number > lines.size()) {
+            if (error != nullptr || !is_blank(line)) beyond = number;
+            return true;
+          }
+          const auto& counterpart = lines[number - 1];
+          if (error != nullptr || !counterpart) return true;
+          const std::string place = concat(one.path.string(), ":", number);
+          const Json value = {{one.language, line}, {other.language, *counterpart}};
+          bad_.attempt([&] { add_couple({place, value, number}, one.language, other.language); });
+          return true;
+        });
+    if (beyond > 0) tell_unequal(one.path, lines.size(), beyond, other.path);
+    std::uint64_t last = 0;
+    for (std::uint64_t i = count; i < lines.size(); ++i)
+      if (!lines[i] || !is_blank(*lines[i])) last = i + 1;
+    if (last > 0) tell_unequal(other.path, count, last, one.path);
+  }
+
+  void tell_unequal(const fs::path& longer, std::uint64_t common, std::uint64_t last,
+                    const fs::path& shorter) {
+    bad_.add(concat(longer.string(), ":", common + 1,
+                    ": has no counterpart, nor have the lines up "
+                    "to ",
+                    last, ": ", shorter.string(), " has only ", common,
+                    " lines; line N of one file is the translation of line N of the other"));
+  }
+
+  void add_couple(const Record& record, const std::string& one, const std::string& other) {
+    for (std::size_t d = 0; d < directions_.size(); ++d) {
+      const TranslationDirection& direction = directions_[d];
+      if (std::minmax(direction.source, direction.target) != std::minmax(one, other)) continue;
+      add(record, d, record.value.at(direction.source).get_ref<const std::string&>(),
+          record.value.at(direction.target).get_ref<const std::string&>());
+    }
+  }
+
+  static std::vector<std::string> columns(std::string_view line) {
+    std::vector<std::string> fields;
+    for (std::size_t begin = 0; begin <= line.size();) {
+      const std::size_t end = std::min(line.find('\t', begin), line.size());
+      fields.emplace_back(line.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    return fields;
+  }
+
+  /// Whether the first row names columns that a direction needs.
+  bool tsv_has_header(const fs::path& file) const {
+    bool header = false;
+    for_each_checked_line(file, [&](std::uint64_t, std::string_view line, const Error* error) {
+      if (error != nullptr) return false;
+      Json names = Json::object();
+      for (const std::string& name : columns(line)) names[std::string(trim_white_space(name))] = "";
+      const std::string place = file.string();
+      const Record record{place, names, 1};
+      header = std::any_of(directions_.begin(), directions_.end(),
+                           [&](const TranslationDirection& direction) {
+                             return side(record, direction, false) && side(record, direction, true);
+                           });
+      // Rows of several directions say theirs.
+      header = header || (find_field(record, std::nullopt, kTargetLanguage) &&
+                          find_field(record, std::nullopt, kTargetFields));
+      return false;
+    });
+    return header;
+  }
+
+  void read_columns(const fs::path& file) {
+    const TranslationDirection& first = directions_.front();
+    log_info(file.string(),
+             ": no header names languages; its first two columns are source and target");
+    for_each_checked_line(file,
+                          [&](std::uint64_t number, std::string_view line, const Error* error) {
+                            if (error != nullptr) {
+                              bad_.add(error->what());
+                              return true;
+                            }
+                            if (line.empty()) return true;
+                            const std::vector<std::string> fields = columns(line);
+                            const std::string place = concat(file.string(), ":", number);
+                            const bool named = !first.source.empty() && !first.target.empty();
+                            Json value = Json::object();
+                            value[named ? first.source : "source"] = fields[0];
+                            if (fields.size() > 1)
+                              value[named ? first.target : "target"] = fields[1];
+                            const Record record{place, value, number};
+                            bad_.attempt([&] {
+                              if (fields.size() < 2)
+                                record.fail("one column, expected a text and its translation");
+                              add(record);
+                            });
+                            return true;
+                          });
+  }
+
+  void read_tmx(const fs::path& file) {
+    require_languages(file);
+    const auto use = [&](std::uint64_t line, const TranslationUnit& unit) {
+      const std::string place = concat(file.string(), ":", line);
+      const Json value = Json::object();
+      const Record record{place, value, line};
+      const auto segment = [&](const std::string& language) -> const std::string* {
+        const auto found = std::find_if(unit.begin(), unit.end(), [&](const auto& entry) {
+          return is_language(entry.first, language);
+        });
+        return found != unit.end() ? &found->second : nullptr;
+      };
+      bool any = false;
+      bad_.attempt([&] {
+        for (std::size_t d = 0; d < directions_.size(); ++d) {
+          const std::string* const source = segment(directions_[d].source);
+          const std::string* const target = segment(directions_[d].target);
+          if (source == nullptr || target == nullptr) continue;
+          any = true;
+          add(record, d, *source, *target);
+        }
+      });
+      without_languages_ += any ? 0 : 1;
+      return true;
+    };
+    for_each_translation_unit(file, use, [&](const Error& error) { bad_.add(error.what()); });
+  }
+
+  const TranslationConfig& config_;
+  const std::vector<TranslationDirection> directions_;
+  BadRows& bad_;
+  std::size_t file_ = 0, blank_ = 0, without_languages_ = 0;
+  std::set<std::pair<std::string, std::string>> read_texts_;
+  std::vector<TextPair> pairs_;
+};
+
+}  // namespace
+
+std::vector<TextPair> read_pairs(const std::vector<fs::path>& files,
+                                 const TranslationConfig& config, BadRows& bad) {
+  return PairReader(config, bad).read(files);
+}
+
+SourceText read_source(const AnswerInput& input, const TranslationConfig& config,
+                       const std::string& to) {
+  BadRows none(false);
+  const PairReader reader(config, none);
+  const std::vector<TranslationDirection> directions = config.all_directions();
+  if (!input.record.is_object()) input.fail("expected an object with a text");
+  Json said = input.record;
+  if (!to.empty() && !said.contains(kTargetLanguage.front())) said[kTargetLanguage.front()] = to;
+  const Record record{input.place, said};
+  std::size_t direction = directions.size() == 1 ? 0 : directions.size();
+  for (std::size_t d = 0; d < directions.size() && direction == directions.size(); ++d)
+    if (reader.says(record, directions[d])) direction = d;
+  const auto find_text = [&](const TranslationDirection& of) {
+    return reader.side(record, of, false);
+  };
+  std::optional<std::string> text;
+  if (direction < directions.size()) {
+    text = find_text(directions[direction]);
+  } else {
+    // A text may begin with the mark of its direction.
+    const auto field = find_field(record, config.source_field, kSourceFields);
+    if (field && record.has(*field)) text = record.text(*field);
+    for (std::size_t d = 0; d < directions.size() && text; ++d) {
+      const std::string prefix(trim_white_space(config.prefix_of(directions[d])));
+      if (prefix.empty() || !text->starts_with(prefix)) continue;
+      return {std::string(trim_white_space(std::string_view(*text).substr(prefix.size()))), d};
+    }
+    if (text) {
+      std::vector<std::string> names;
+      for (const TranslationDirection& known : directions) names.push_back(known.target);
+      record.fail("into which language? name it with --to, in a member target_language, or by '" +
+                  config.prefix_of(directions.front()) + "' before the text (one of " +
+                  join(names) + ")");
+    }
+  }
+  if (!text)
+    record.fail("no field with the source text (it has " + record.fields() + ")" +
+                field_remedy("source_field"));
+  return {std::string(trim_white_space(*text)), direction};
+}
+
+}  // namespace llmctl

@@ -1,0 +1,338 @@
+#include "tasks/translation.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/signals.h"
+#include "base/strings.h"
+#include "metrics/perplexity.h"
+#include "tasks/bucketed_source.h"
+#include "tasks/lm_loss.h"
+#include "tasks/parallel_texts.h"
+#include "tasks/predictions.h"
+#include "tasks/r_drop.h"
+#include "tasks/record_names.h"
+#include "tasks/records.h"
+#include "tasks/translation_answers.h"
+#include "tasks/translation_rows.h"
+#include "tasks/translation_scores.h"
+
+namespace llmctl {
+namespace {
+
+constexpr std::size_t kSamples = 4;
+
+std::vector<bool> held_out_pairs(const std::vector<TextPair>& pairs, HeldOutShare share) {
+  std::vector<std::string_view> units;
+  for (const TextPair& pair : pairs) units.push_back(pair.source);
+  return held_out(units, share);
+}
+
+/// Replaces every NAME in braces.
+void fill_in(std::string& text, const std::string& name, const std::string& value) {
+  const std::string mark = "{" + name + "}";
+  for (std::size_t at = 0; (at = text.find(mark, at)) != text.npos; at += value.size())
+    text.replace(at, mark.size(), value);
+}
+
+TranslationDirection parse_direction(const std::string& text) {
+  const std::size_t arrow = text.find('>'), dash = text.find('-');
+  const std::size_t at = arrow != text.npos ? arrow : dash;
+  const bool whole = at != text.npos && at > 0 && at + 1 < text.size() &&
+                     (arrow != text.npos || text.find('-', at + 1) == text.npos);
+  return whole ? TranslationDirection{text.substr(0, at), text.substr(at + 1)}
+               : TranslationDirection{};
+}
+
+/// What a trained model's config.json says of the task; null where it says nothing.
+Json described_by(const Json& config, const std::string& type) {
+  const Json::json_pointer place("/task_specific_params/" + type);
+  return config.contains(place) ? config.at(place) : Json();
+}
+
+/// The section, with what it leaves open as the model's configuration says it.
+TranslationConfig completed(TranslationConfig config, const Json& described) {
+  if (!described.is_object()) return config;
+  TranslationConfig known;
+  const JsonDocument document{described, {}};
+  read_config(
+      ConfigNode(&document.value, "task_specific_params.translation", &document, ErrorCode::kData),
+      known, {"type"});
+  if (config.source.empty() && config.target.empty() && config.directions.empty()) {
+    config.source = known.source;
+    config.target = known.target;
+    config.directions = known.directions;
+  }
+  if (!config.prefix) config.prefix = known.prefix;
+  if (!config.prompt_template) config.prompt_template = known.prompt_template;
+  return config;
+}
+
+class Translation : public Task {
+ public:
+  Translation(const TranslationConfig& config, std::shared_ptr<const Tokenizer> tokenizer)
+      : config_(config), tokenizer_(std::move(tokenizer)) {}
+
+  const std::string& type() const override { return config_.type; }
+  HeadKind head() const override { return HeadKind::kSeq2SeqLm; }
+  std::vector<ScoreKind> validation_scores() const override { return score_kinds(); }
+  std::vector<ScoreKind> evaluation_scores() const override { return score_kinds(); }
+  std::string best_score() const override {
+    return config_.validation_samples > 0 ? "bleu" : kLossName;
+  }
+  void describe(Json& config) const override;
+
+  void read(const TaskData& data) override;
+  std::unique_ptr<Source> source(const Batching& batching) const override;
+  std::unique_ptr<Loss> loss(Model& model) const override {
+    return config_.r_drop > 0 ? make_r_drop_loss(model, config_.r_drop, config_.label_smoothing)
+                              : make_lm_loss(model, config_.label_smoothing);
+  }
+  std::unique_ptr<Validator> validator(Model& model, std::int64_t batch_size,
+                                       World& world) const override;
+  TaskEvaluation evaluate(Model& model, const TaskData& data,
+                          const EvaluateOptions& options) const override;
+  TaskEvaluation score(const std::filesystem::path& predictions,
+                       const std::vector<std::filesystem::path>& references) const override;
+  std::unique_ptr<Responder> responder(Model& model, const AnswerOptions& options) const override;
+
+ private:
+  friend class TranslationValidator;
+
+  std::vector<ScoreKind> score_kinds() const {
+    std::vector<ScoreKind> kinds = {loss_kind(kLossName), perplexity_kind("perplexity")};
+    for (ScoreKind& kind : TranslationScores::kinds(config_)) kinds.push_back(std::move(kind));
+    return kinds;
+  }
+  /// The form of a model that is asked or scored.
+  static TranslationForm form_of(const Model& model, const TranslationConfig& config,
+                                 const std::shared_ptr<const Tokenizer>& tokenizer);
+
+  TranslationConfig config_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::filesystem::path directory_;  // of the model that was begun from
+  std::vector<TextPair> valid_;
+  std::optional<TranslationForm> form_;  // of the training
+  std::optional<TranslationRows> train_rows_, valid_rows_;
+  std::vector<std::int64_t> rows_;  // pairs of one epoch
+};
+
+void Translation::describe(Json& config) const {
+  Json& all = config["task_specific_params"];
+  if (!all.is_object()) all = Json::object();
+  all.erase("text_generation");  // of what the model was before
+  Json& own = all[config_.type] = Json::object();
+  if (!config_.source.empty()) own["source"] = config_.source;
+  if (!config_.target.empty()) own["target"] = config_.target;
+  if (!config_.directions.empty()) own["directions"] = config_.directions;
+  if (config_.prefix) own["prefix"] = *config_.prefix;
+  if (form_ && form_->conversation()) own.update(form_->conversation()->described());
+}
+
+void Translation::read(const TaskData& files) {
+  directory_ = files.directory;
+  form_.emplace(files.decoder_start
+                    ? TranslationForm::of_pairs(config_, tokenizer_, *files.decoder_start)
+                    : TranslationForm::of_prompts(config_, tokenizer_, Json()));
+  require(form_->encoder_decoder() || (config_.source_noise == 0 && config_.target_noise == 0),
+          ErrorCode::kConfig, "task.", config_.source_noise > 0 ? "source_noise" : "target_noise",
+          ": is for encoder-decoders; the model is a causal one");
+  BadRows bad(files.skip_bad);
+  const std::vector<std::filesystem::path> train_files = files.train_files();
+  std::vector<TextPair> train = read_pairs(train_files, config_, bad);
+  valid_ = read_pairs(files.valid, config_, bad);
+  bad.settle();
+  require(!train.empty(), ErrorCode::kData,
+          train_files.empty() ? "data.train" : train_files[0].string(), ": no pair to train on");
+  if (files.valid.empty()) {
+    const std::vector<bool> out = held_out_pairs(train, files.held_out);
+    valid_ = flagged(train, out, true);
+    train = flagged(train, out, false);
+  }
+  train_rows_.emplace(*form_, train, files.sequence_length, false);
+  valid_rows_.emplace(*form_, valid_, files.sequence_length, true);
+  const std::vector<double> weights = files.train_weights();
+  rows_.clear();
+  for (std::size_t i = 0; i < train_rows_->size(); ++i) {
+    const TextPair& pair = train[train_rows_->kept()[i]];
+    const std::int64_t times = passes(pair.source, weights[pair.file]);
+    rows_.insert(rows_.end(), static_cast<std::size_t>(times), static_cast<std::int64_t>(i));
+  }
+  log_info("translation: ", train.size(), " pairs to train on, ", valid_.size(), " held out");
+  if (const std::size_t long_ones = train.size() - train_rows_->size(); long_ones > 0) {
+    log_info("translation: ", long_ones, " pairs have more than data.sequence_length (",
+             files.sequence_length, ") tokens and are left out of training");
+  }
+  require(!rows_.empty(), ErrorCode::kData, train_files[0].string(),
+          ": every pair has more than data.sequence_length (", files.sequence_length, ") tokens");
+}
+
+std::unique_ptr<Source> Translation::source(const Batching& batching) const {
+  Sha256 digest, content;
+  train_rows_->add_to([&](const void* data, std::size_t size) {
+    digest.update(data, size);
+    content.update(data, size);
+  });
+  digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
+  return std::make_unique<BucketedSource>(
+      rows_, train_rows_->lengths(), batching,
+      [this, seed = batching.seed](std::span<const std::int64_t> rows, std::int64_t step) {
+        return train_rows_->batch(rows, {config_.source_noise, config_.target_noise, seed,
+                                         static_cast<std::uint64_t>(step)});
+      },
+      BucketedSource::Fingerprints{digest.hex(), content.hex()});
+}
+
+TranslationForm Translation::form_of(const Model& model, const TranslationConfig& config,
+                                     const std::shared_ptr<const Tokenizer>& tokenizer) {
+  if (model.facts().encoder_decoder)
+    return TranslationForm::of_pairs(config, tokenizer, model.facts().decoder_start);
+  return TranslationForm::of_prompts(config, tokenizer, described_by(model.config(), config.type));
+}
+
+std::string sample_line(const TextPair& pair, const std::string& translation) {
+  return concat(pair.source, " → ", translation, "   [", pair.target, "]");
+}
+
+class TranslationValidator : public Validator {
+ public:
+  TranslationValidator(const Translation& task, Model& model, std::int64_t batch_size, World& world)
+      : task_(task), model_(model), batch_size_(batch_size), world_(world) {}
+
+  ValidationResult validate(const Context& context) override {
+    std::array<double, 2> loss =
+        held_out_loss(model_, task_.valid_rows_->held_out(), batch_size_, context, world_);
+    world_.sum(loss);
+    ValidationResult result;
+    result.scores = loss_and_perplexity(loss[0], loss[1]);
+    const std::size_t count =
+        std::min(task_.valid_.size(), static_cast<std::size_t>(task_.config_.validation_samples));
+    if (count == 0) return result;
+    std::vector<const TextPair*> all, own;
+    for (std::size_t i = 0; i < count; ++i) {
+      all.push_back(&task_.valid_[i * task_.valid_.size() / count]);
+      const auto rank = static_cast<std::int64_t>(i) % world_.size();
+      if (rank == world_.rank()) own.push_back(all.back());
+    }
+    const auto translations =
+        translate(model_, *task_.form_, own, {batch_size_, context, task_.directory_});
+    TranslationScores scores(task_.config_, all);
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      scores.add(own[i]->direction, translations[i].text, {own[i]->target});
+      if (result.samples.size() < kSamples)
+        result.samples.push_back(sample_line(*own[i], translations[i].text));
+    }
+    scores.sum(world_);
+    result.scores.add(scores.scores());
+    return result;
+  }
+
+ private:
+  const Translation& task_;
+  Model& model_;
+  std::int64_t batch_size_;
+  World& world_;
+};
+
+std::unique_ptr<Validator> Translation::validator(Model& model, std::int64_t batch_size,
+                                                  World& world) const {
+  if (valid_.empty()) return nullptr;
+  return std::make_unique<TranslationValidator>(*this, model, batch_size, world);
+}
+
+TaskEvaluation Translation::evaluate(Model& model, const TaskData& data,
+                                     const EvaluateOptions& options) const {
+  const TranslationConfig config = completed(config_, described_by(model.config(), config_.type));
+  BadRows bad(data.skip_bad);
+  std::vector<TextPair> pairs = read_pairs(data.scored_files(), config, bad);
+  bad.settle();
+  if (data.valid.empty()) pairs = flagged(pairs, held_out_pairs(pairs, data.held_out), true);
+  require(!pairs.empty(), ErrorCode::kData, data.scored_files().front().string(), ": no pairs");
+  const TranslationForm form = form_of(model, config, tokenizer_);
+  const TranslationRows rows(form, pairs, model_length(model, data.sequence_length), true);
+  const std::array<double, 2> loss = held_out_loss(model, rows.held_out(), options.batch_size,
+                                                   options.context, *make_local_world());
+  std::vector<const TextPair*> all;
+  for (const TextPair& pair : pairs) all.push_back(&pair);
+  const auto translations =
+      translate(model, form, all, {options.batch_size, options.context, data.directory});
+  TaskEvaluation evaluation;
+  TranslationScores scores(config, all);
+  std::size_t shortened = 0;
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const TextPair& pair = pairs[i];
+    scores.add(pair.direction, translations[i].text, {pair.target});
+    shortened += translations[i].shortened;
+    evaluation.predictions.push_back(
+        {{"id", pair.id}, {"source", pair.source}, {kGeneratedText, translations[i].text}});
+    if (i < kSamples) evaluation.samples.push_back(sample_line(pair, translations[i].text));
+  }
+  evaluation.scores = scores.scores();
+  evaluation.scores.add(loss_and_perplexity(loss[0], loss[1]));
+  evaluation.notes = scores.notes();
+  if (shortened > 0) {
+    evaluation.notes.push_back(concat(shortened, " of ", pairs.size(),
+                                      " source texts are longer than the model takes and were "
+                                      "translated without their end"));
+  }
+  return evaluation;
+}
+
+TaskEvaluation Translation::score(const std::filesystem::path& predictions,
+                                  const std::vector<std::filesystem::path>& references) const {
+  return score_translations(config_, predictions, references);
+}
+
+std::unique_ptr<Responder> Translation::responder(Model& model,
+                                                  const AnswerOptions& options) const {
+  const TranslationConfig config = completed(config_, described_by(model.config(), config_.type));
+  return make_translator(model, form_of(model, config, tokenizer_), options);
+}
+
+}  // namespace
+
+void TranslationConfig::validate(const ConfigNode& node) const {
+  if (!directions.empty() && (node.has("source") || node.has("target")))
+    node.fail("directions", "source and target are given too; give one direction or several");
+  for (std::size_t i = 0; i < directions.size(); ++i) {
+    if (parse_direction(directions[i]).source.empty()) {
+      node.fail("directions", concat("expected languages such as \"en-de\", got \"", directions[i],
+                                     "\" (with a dash in a name \"en>zh-Hans\")"));
+    }
+    if (std::count(directions.begin(), directions.end(), directions[i]) > 1)
+      node.fail("directions", concat("'", directions[i], "' stands there twice"));
+  }
+  if (source.empty() != target.empty())
+    node.fail(source.empty() ? "source" : "target", "missing; name both languages");
+  if (!source.empty() && source == target)
+    node.fail("target", concat("is the language '", source, "' that is translated"));
+  if (prompt_template && prompt_template->find("{prompt}") == std::string::npos)
+    node.fail("template", "has no {prompt}, where the source text goes");
+  if (directions.size() > 1 && prefix && prefix->find("{target}") == std::string::npos)
+    node.fail("prefix", "has no {target}: nothing would tell the directions apart");
+}
+
+std::vector<TranslationDirection> TranslationConfig::all_directions() const {
+  if (directions.empty()) return {{source, target}};
+  std::vector<TranslationDirection> all;
+  for (const std::string& text : directions) all.push_back(parse_direction(text));
+  return all;
+}
+
+std::string TranslationConfig::prefix_of(const TranslationDirection& direction) const {
+  std::string text = prefix.value_or(directions.size() > 1 ? ">>{target}<< " : "");
+  fill_in(text, "source", direction.source);
+  fill_in(text, "target", direction.target);
+  return text;
+}
+
+std::unique_ptr<Task> make_translation(const TranslationConfig& config,
+                                       std::shared_ptr<const Tokenizer> tokenizer) {
+  return std::make_unique<Translation>(config, std::move(tokenizer));
+}
+
+}  // namespace llmctl

@@ -1,0 +1,220 @@
+// Translation through the program: tokenizer, training, scores, translations.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "support/llmctl.h"
+#include "support/paths.h"
+
+namespace llmctl::test {
+namespace {
+
+using nlohmann::json;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+namespace fs = std::filesystem;
+
+/// Sentences of a language game: each word has one translation and keeps its place.
+class Translation : public Workbench {
+ public:
+  Translation() {
+    const std::vector<std::pair<std::string, std::string>> words = {
+        {"one", "eins"},  {"two", "zwei"},  {"red", "rot"},    {"dog", "hund"},
+        {"cat", "katze"}, {"sun", "sonne"}, {"sees", "sieht"}, {"old", "alt"}};
+    std::string english, german;
+    for (std::size_t i = 0; i < 64; ++i) {
+      const std::size_t chosen[] = {i % 8, (i / 8 + i) % 8, (3 * i + 1) % 8};
+      for (const std::size_t word : chosen) {
+        english += words[word].first + " ";
+        german += words[word].second + " ";
+      }
+      english.back() = '.';
+      german.back() = '.';
+      english += "\n";
+      german += "\n";
+    }
+    write("train.en", english);
+    write("train.de", german);
+    write("valid.tsv", "en\tde\none red dog.\teins rot hund.\nold cat sees.\talt katze sieht.\n");
+  }
+
+  void train_pieces(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> command = {"tokenizer",    "train",
+                                        "train.en",     "train.de",
+                                        "-o",           "pieces",
+                                        "--recipe",     "translation",
+                                        "--set",        "byte_fallback=false",
+                                        "--set",        "hard_vocab_limit=false",
+                                        "--vocab-size", "60"};
+    command.insert(command.end(), more.begin(), more.end());
+    run(command);
+  }
+
+  std::string config(const std::string& run, const std::string& task, int steps) const {
+    write(run + ".json", R"({"run": {"dir": ")" + run + R"(", "seed": 3},
+      "model": {"model_type": "marian", "d_model": 48, "encoder_layers": 1, "decoder_layers": 1,
+        "encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_ffn_dim": 96,
+        "decoder_ffn_dim": 96, "max_position_embeddings": 64, "scale_embedding": true, "dropout": 0.0},
+      "tokenizer": {"path": "pieces"},
+      "data": {"train": "train.en", "valid": "valid.tsv", "sequence_length": 32},
+      "task": {"type": "translation", )" +
+                             task + R"(},
+      "optim": {"lr": 0.005, "warmup_steps": 10, "schedule": "linear", "weight_decay": 0.0},
+      "train": {"steps": )" + std::to_string(steps) +
+                             R"(, "batch_tokens": 300, "threads": 1},
+      "eval": {"every": 50}})");
+    return run + ".json";
+  }
+};
+
+TEST(Translate, LearnsAndTranslatesLinesAndDocuments) {
+  Translation bench;
+  bench.train_pieces();
+  const std::string config =
+      bench.config("run", R"("source": "en", "target": "de", "label_smoothing": 0.1)", 150);
+  const json report = json::parse(bench.run({"finetune", "-c", config, "--json"}).out);
+  EXPECT_GT(report["scores"]["bleu"], 99) << report.dump(2);
+  EXPECT_EQ(report["best"]["score"], "valid/bleu");
+  const std::string log = slurp(bench / "run" / "log.txt");
+  EXPECT_THAT(log, HasSubstr("64 pairs to train on, 2 held out"));
+  EXPECT_THAT(log, HasSubstr("one red dog. → eins rot hund."));
+
+  // Lines, and beams with their scores.
+  EXPECT_EQ(bench.run({"generate", "-m", "run", "-p", "two old dog."}).out, "zwei alt hund.\n");
+  const json best = json::parse(bench
+                                    .run({"generate", "-m", "run", "-p", "two old dog.", "--beams",
+                                          "3", "--samples", "2", "--json"})
+                                    .out);
+  ASSERT_EQ(best["samples"].size(), 2u);
+  EXPECT_EQ(best["samples"][0]["generated_text"], "zwei alt hund.");
+  EXPECT_GT(best["samples"][0]["score"], best["samples"][1]["score"]);
+
+  // A document keeps its lines.
+  bench.write("text.txt", "one red dog! One cat.\n\n  old cat sees.\n");
+  const json document = json::parse(
+      bench.run({"generate", "-m", "run", "-f", "text.txt", "--document", "--json"}).out);
+  ASSERT_EQ(document.size(), 1u);
+  EXPECT_EQ(document[0]["sentences"].size(), 3u);
+  EXPECT_EQ(document[0]["sentences"][2]["source"], "old cat sees.");
+  EXPECT_THAT(document[0]["generated_text"].get<std::string>(),
+              HasSubstr("\n\n  alt katze sieht."));
+  expect_one_line_error(bench.run({"generate", "-m", "run", "-p", "one", "--to", "fr"}, 64),
+                        {"--to fr", "de"});
+  expect_one_line_error(bench.run({"generate", "-m", "run", "-p", "one", "--document", "--samples",
+                                   "2", "--beams", "2"},
+                                  64),
+                        {"--document", "--samples"});
+
+  // Scores of the model on files, of its predictions, of plain texts.
+  const json scores = json::parse(bench
+                                      .run({"eval", "-m", "run", "--data", "valid.tsv",
+                                            "--save-predictions", "p.jsonl", "--json"})
+                                      .out);
+  const json& mine = scores["tasks"][0]["scores"];
+  EXPECT_GT(mine["bleu"], 99) << scores.dump(2);
+  EXPECT_GT(mine["chrf"], 99);
+  EXPECT_LT(mine["ter"], 1);
+  const json again = json::parse(
+      bench
+          .run({"eval", "--task", "translation", "--predictions", "p.jsonl", "--references",
+                "valid.tsv", "--set", "tasks.0.source=en", "--set", "tasks.0.target=de", "--json"})
+          .out);
+  EXPECT_EQ(again["tasks"][0]["scores"]["bleu"], mine["bleu"]);
+  bench.write("hyp.txt", "eins rot hund.\nalt katze sieht.\n");
+  bench.write("ref.txt", "eins rot hund.\nalt hund sieht.\n");
+  bench.write("ref2.txt", "x\nalt katze sieht.\n");
+  const auto plain = [&](std::vector<std::string> references) {
+    std::vector<std::string> command = {"eval",          "--task",  "translation",
+                                        "--predictions", "hyp.txt", "--references"};
+    command.insert(command.end(), references.begin(), references.end());
+    command.push_back("--json");
+    return json::parse(bench.run(command).out)["tasks"][0]["scores"]["bleu"].get<double>();
+  };
+  EXPECT_LT(plain({"ref.txt"}), 90);
+  EXPECT_GT(plain({"ref.txt", "ref2.txt"}), 99);
+  bench.write("short.txt", "eins\n");
+  expect_one_line_error(bench.run({"eval", "--task", "translation", "--predictions", "hyp.txt",
+                                   "--references", "short.txt"},
+                                  65),
+                        {"hyp.txt", "2 translations", "short.txt", "1 references"});
+}
+
+TEST(Translate, SeveralDirectionsInOneModel) {
+  Translation bench;
+  bench.train_pieces({"--set", R"(languages=["de", "en"])"});
+  const std::string config =
+      bench.config("run", R"("directions": ["en-de", "de-en"], "label_smoothing": 0.1)", 200);
+  const json report = json::parse(bench.run({"finetune", "-c", config, "--json"}).out);
+  EXPECT_GT(report["scores"]["bleu"], 95) << report.dump(2);
+  EXPECT_GT(report["scores"]["de-en.bleu"], 90);
+  EXPECT_EQ(bench.run({"generate", "-m", "run", "--to", "de", "-p", "two old dog."}).out,
+            "zwei alt hund.\n");
+  EXPECT_EQ(bench.run({"generate", "-m", "run", "-p", ">>en<< zwei alt hund."}).out,
+            "two old dog.\n");
+  expect_one_line_error(bench.run({"generate", "-m", "run", "-p", "two old dog."}, 65),
+                        {"prompt 1", "--to"});
+  // A tokenizer without the marks is refused.
+  bench.train_pieces({"--overwrite"});
+  expect_one_line_error(bench.run({"finetune", "-c", config, "--set", "run.dir=other"}, 78),
+                        {"task.prefix", ">>de<<", "languages"});
+}
+
+TEST(Translate, CausalModelsAndT5) {
+  Translation bench;
+  bench.train_pieces();
+  const std::string config = bench.config("run", R"("source": "en", "target": "de")", 150);
+  const json t5 = json::parse(
+      bench
+          .run(
+              {"finetune", "-c", config, "--set", "run.dir=t5", "--set",
+               R"(model={"model_type": "t5", "d_model": 48, "d_kv": 12, "d_ff": 96, "num_layers": 1,
+                   "num_heads": 4, "dropout_rate": 0.0})",
+               "--json"})
+          .out);
+  EXPECT_GT(t5["scores"]["bleu"], 95) << t5.dump(2);
+  EXPECT_EQ(bench.run({"generate", "-m", "t5", "-p", "two old dog."}).out, "zwei alt hund.\n");
+  bench.run({"tokenizer", "train", "train.en", "train.de", "-o", "words", "--split", "line",
+             "--set", "byte_fallback=false", "--set", "hard_vocab_limit=false", "--vocab-size",
+             "60"});
+  const json causal = json::parse(
+      bench
+          .run({"finetune", "-c", config, "--set", "run.dir=llama", "--set", "tokenizer.path=words",
+                "--set",
+                R"(model={"model_type": "llama", "hidden_size": 64, "intermediate_size": 128,
+                   "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 64})",
+                "--set", "train.steps=250", "--json"})
+          .out);
+  EXPECT_GT(causal["scores"]["bleu"], 60) << causal.dump(2);
+  EXPECT_THAT(bench.run({"generate", "-m", "llama", "-p", "one red dog."}).out, HasSubstr("hund"));
+}
+
+TEST(Translate, RefusesWhatCannotBe) {
+  Translation bench;
+  bench.train_pieces();
+  const std::string config = bench.config("run", R"("source": "en", "target": "de")", 5);
+  bench.write("train.de", "eins\n");
+  expect_one_line_error(bench.run({"finetune", "-c", config}, 65),
+                        {"train.en:2", "train.de has only 1 lines"});
+  expect_one_line_error(bench.run({"finetune", "-c", config, "--set", "data.train=train.fr"}, 66),
+                        {"train.fr"});
+  expect_one_line_error(
+      bench.run({"finetune", "-c", config, "--skip-bad", "--set", "train.batch_tokens=4"}, 78),
+      {"train.batch_tokens", "4"});
+  bench.pretrain("causal", "causal", 2);
+  expect_one_line_error(
+      bench.run(
+          {"finetune", "-c", config, "--skip-bad", "--set", "tokenizer.path=tokenizer-causal"}, 78),
+      {"pad_token_id", "--recipe translation"});
+  expect_one_line_error(bench.run({"pretrain", "-c", "causal.json", "--set", "run.dir=x", "--set",
+                                   "train.batch_tokens=100", "--unset", "train.batch_size"},
+                                  78),
+                        {"train.batch_tokens", "labelled"});
+  expect_one_line_error(bench.run({"generate", "-m", "causal", "-p", "a", "--document"}, 64),
+                        {"--document", "translation"});
+}
+
+}  // namespace
+}  // namespace llmctl::test
