@@ -234,7 +234,9 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
           "--stream shows answers on standard output as they grow, --output writes whole ones");
   if (options.logprobs && !common.json && !to_file)
     log_warning("--logprobs shows in records alone: add --json or -o FILE");
-  AnswerPrinter printer(common.json, from_file, options.stream);
+  // A document is one text, printed as it is.
+  const bool whole = from_file && document.value["input"].value("document", false);
+  AnswerPrinter printer(common.json, from_file && !whole, options.stream);
   const GenerationReport report = run_generation(document, flags, printer.sink());
   printer.finish();
   if (report.file.empty() || is_standard_output(report.file)) return report.exit_status;
@@ -290,9 +292,10 @@ void add_generate_command(CommandContext context) {
       ->add_option("--to", options->to,
                    "Language to translate to, of a model for several (input.to)")
       ->option_text("LANGUAGE");
-  command->add_flag("--document", options->document,
-                    "Translate a text, or a file as a whole, sentence by sentence; line breaks stay "
-                    "(input.document)");
+  command->add_flag(
+      "--document", options->document,
+      "Translate a text, or a file as a whole, sentence by sentence; line breaks stay "
+      "(input.document)");
   command
       ->add_option("-o,--output", options->output,
                    "JSONL file for the answers; goes on after an interruption; - is standard "

@@ -119,7 +119,15 @@ class PairReader {
     }
     for (const auto& field : {config_.source_field, config_.target_field})
       if (field) used.push_back(*field);
-    tell_unused_fields(file, record, used);
+    // "EN" is read where "en" is meant.
+    std::vector<std::string> taken;
+    for (const auto& [name, value] : record.value.items()) {
+      if (std::any_of(used.begin(), used.end(),
+                      [&](const std::string& known) { return equal_ignoring_case(known, name); })) {
+        taken.push_back(name);
+      }
+    }
+    tell_unused_fields(file, record, taken);
   }
 
   /// The pairs of a record. kData where it has none.

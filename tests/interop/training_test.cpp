@@ -108,7 +108,9 @@ TEST(TrainingInterop, FiftyStepsOfEncoderDecodersAreTransformers) {
     config.weight_decay = how["weight_decay"];
     config.beta2 = how["beta2"];
     const NamedTensors parameters = model->parameters();
-    const auto optimizer = make_optimizer(config, parameters, model->decayed());
+    std::vector<ParameterPlan> plans;
+    for (const bool decayed : model->decayed()) plans.push_back({.decay = decayed});
+    const auto optimizer = make_optimizer(config, parameters, plans);
     const auto loss = make_lm_loss(*model, how["label_smoothing"]);
     Context context;
     context.train = true;

@@ -139,7 +139,7 @@ TEST(ParallelTexts, TablesAndRecords) {
 TEST(ParallelTexts, BadRecordsNameTheirPlace) {
   const TempDir work;
   const auto expect = [&](const char* name, const std::string& content,
-                          std::initializer_list<std::string> parts) {
+                          const std::vector<std::string>& parts) {
     test::expect_error(ErrorCode::kData, parts,
                        [&] { read({work.write(name, content)}, kEnglishGerman); });
   };
@@ -186,7 +186,7 @@ TEST(ParallelTexts, SourcesOfAUser) {
 }
 
 TEST(TranslationSection, RefusesWhatDoesNotFit) {
-  const auto expect = [](const Json& section, std::initializer_list<std::string> parts) {
+  const auto expect = [](const Json& section, const std::vector<std::string>& parts) {
     test::expect_error(ErrorCode::kConfig, parts, [&] { config_of(section); });
   };
   expect({{"source", "en"}}, {"task.target", "missing"});
