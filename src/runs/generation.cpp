@@ -114,7 +114,7 @@ void check_one_input(const GenerateConfig& config) {
 }
 
 std::vector<AnswerInput> all_inputs(const GenerateConfig& config, const Responder& responder) {
-  if (!config.input.file.empty()) 
+  if (!config.input.file.empty())
     return file_inputs(config.input.file, config.input.document, responder);
   if (!config.input.question.empty()) {
     return {{{{"question", config.input.question}, {"context", context_text(config.input.context)}},

@@ -215,7 +215,7 @@ std::unique_ptr<Source> Dpo::source(const Batching& batching) const {
   digest.update(reference.data(), reference.size());
   return std::make_unique<BucketedSource>(
       epoch_, pair_lengths(train_rows_), batching,
-      [this](std::span<const std::int64_t> pairs) {
+      [this](std::span<const std::int64_t> pairs, std::int64_t) {
         return collate_pairs(train_rows_, pairs, pad());
       },
       BucketedSource::Fingerprints{digest.hex(), content.hex()});

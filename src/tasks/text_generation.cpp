@@ -1,23 +1,20 @@
 #include "tasks/text_generation.h"
 
-#include <c10/core/GradMode.h>
-
 #include <algorithm>
 #include <limits>
 
 #include "base/hash.h"
 #include "base/log.h"
-#include "base/signals.h"
 #include "base/threads.h"
 #include "metrics/answers.h"
 #include "metrics/perplexity.h"
 #include "metrics/translation.h"
-#include "models/inputs.h"
 #include "prompt/generate.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/conversation_form.h"
 #include "tasks/dialogue_rows.h"
 #include "tasks/dialogues.h"
+#include "tasks/held_out_loss.h"
 #include "tasks/lm_loss.h"
 #include "tasks/predictions.h"
 #include "tasks/record_names.h"
@@ -36,24 +33,10 @@ std::vector<bool> held_out_dialogues(const std::vector<Dialogue>& dialogues, Hel
 
 constexpr std::size_t kSamples = 4;
 
-/// Sum of the answers' loss and number of their tokens over the rows of this rank.
-std::array<double, 2> total_loss(Model& model, const DialogueRows& rows, TokenId pad,
-                                 std::int64_t batch_size, const Context& context,
-                                 const World& world) {
-  const c10::NoGradGuard no_grad;
-  const std::unique_ptr<Loss> loss = make_lm_loss(model);
-  std::array<double, 2> total{};
-  const std::vector<std::int32_t> lengths = lengths_of(rows);
-  std::int64_t number = 0;
-  for (const auto& indices : batches_by_length(lengths, batch_size)) {
-    stop_if_asked();
-    if (number++ % world.size() != world.rank()) continue;
-    const Batch batch = to_model(collate_rows(rows, indices, pad), model);
-    const LossTerm term = loss->terms(batch, context).front();
-    total[0] += term.sum.item<double>();
-    total[1] += term.count;
-  }
-  return total;
+HeldOutRows held_out_rows(const DialogueRows& rows, TokenId pad) {
+  return {lengths_of(rows), [&rows, pad](std::span<const std::int64_t> indices) {
+            return collate_rows(rows, indices, pad);
+          }};
 }
 
 /// Prompts in the form that the model's fine-tuning gave them.
@@ -255,7 +238,9 @@ std::unique_ptr<Source> TextGeneration::source(const Batching& batching) const {
   digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
   return std::make_unique<BucketedSource>(
       rows_, lengths_of(train_rows_), batching,
-      [this](std::span<const std::int64_t> rows) { return collate_rows(train_rows_, rows, pad()); },
+      [this](std::span<const std::int64_t> rows, std::int64_t) {
+        return collate_rows(train_rows_, rows, pad());
+      },
       BucketedSource::Fingerprints{digest.hex(), content.hex()});
 }
 
@@ -297,8 +282,8 @@ class GenerationValidator : public Validator {
       : task_(task), model_(model), batch_size_(batch_size), world_(world) {}
 
   ValidationResult validate(const Context& context) override {
-    std::array<double, 2> loss =
-        total_loss(model_, task_.valid_rows_, task_.pad(), batch_size_, context, world_);
+    std::array<double, 2> loss = held_out_loss(
+        model_, held_out_rows(task_.valid_rows_, task_.pad()), batch_size_, context, world_);
     world_.sum(loss);
     ValidationResult result;
     result.scores = loss_and_perplexity(loss[0], loss[1]);
@@ -359,8 +344,8 @@ TaskEvaluation TextGeneration::evaluate(Model& model, const TaskData& data,
   const DialogueRows rows = encode(dialogues, form, length);
   const std::string long_prompts =
       long_prompts_note(dialogues, form, prompt_room(length, config_.max_new_tokens));
-  const std::array<double, 2> loss =
-      total_loss(model, rows, pad(), options.batch_size, options.context, *make_local_world());
+  const std::array<double, 2> loss = held_out_loss(
+      model, held_out_rows(rows, pad()), options.batch_size, options.context, *make_local_world());
   std::vector<const Dialogue*> all;
   for (const Dialogue& dialogue : dialogues) all.push_back(&dialogue);
   const std::vector<GeneratedText> answers = generate(model, form, all, length, options);

@@ -151,7 +151,7 @@ TranslationRows::TranslationRows(const TranslationForm& form, const std::vector<
 }
 
 RowLengths TranslationRows::lengths() const {
-  if (!form_.encoder_decoder()) return input_lengths(dialogues_);
+  if (!form_.encoder_decoder()) return lengths_of(dialogues_);
   RowLengths lengths({}, {});
   for (const PairRow& row : pairs_) {
     lengths.first.push_back(static_cast<std::int32_t>(row.target.size()));
@@ -161,7 +161,7 @@ RowLengths TranslationRows::lengths() const {
 }
 
 Batch TranslationRows::batch(std::span<const std::int64_t> indices, const TokenNoise& noise) const {
-  if (!form_.encoder_decoder()) return collate_dialogues(dialogues_, indices, form_.pad());
+  if (!form_.encoder_decoder()) return collate_rows(dialogues_, indices, form_.pad());
   std::vector<TokenRow> sources, targets;
   for (const std::int64_t index : indices) {
     const PairRow& row = pairs_[static_cast<std::size_t>(index)];

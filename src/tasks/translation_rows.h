@@ -11,6 +11,7 @@
 
 #include "tasks/conversation_form.h"
 #include "tasks/dialogue_rows.h"
+#include "tasks/held_out_loss.h"
 #include "tasks/parallel_texts.h"
 #include "tasks/token_batches.h"
 #include "text/tokenizer.h"

@@ -23,6 +23,7 @@ TEST(TaskRegistry, MakesEachType) {
                                           "sequence_classification",
                                           "token_classification",
                                           "text_generation",
+                                          "dpo",
                                           "translation"};
   EXPECT_EQ(task_types(), types);
   for (const TaskKind& kind : task_kinds()) {
