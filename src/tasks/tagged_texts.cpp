@@ -130,11 +130,12 @@ struct TaggedWords {
   Json id;
   std::vector<std::string> words;
   TagSequence tags;
-  std::vector<std::string> places;  ///< one for each word, or one for all
-  std::string fault;                ///< why it is a bad row; empty: nothing so far
+  std::string source;                ///< the file, or the place of the record
+  std::vector<std::uint64_t> lines;  ///< of the words; none of a record
+  std::string fault;                 ///< why it is a bad row; empty: nothing so far
 
-  const std::string& place(std::size_t word) const {
-    return places[std::min(word, places.size() - 1)];
+  std::string place(std::size_t word) const {
+    return lines.empty() ? source : concat(source, ":", lines[std::min(word, lines.size() - 1)]);
   }
 };
 
@@ -208,21 +209,23 @@ class ConllReader {
     const bool whole = columns.size() > 1 && columns.size() >= std::max(tag_column, word_column);
     // "# text = …"; a word "#" has its tag in its line.
     if (line.front() == '#' && (!whole || !normal_tag(columns[tag_column - 1]))) return;
-    const std::string place = concat(file_.string(), ":", number);
-    sentence_.places.push_back(place);
+    const auto note_here = [&](const auto&... parts) {
+      note(concat(file_.string(), ":", number, ": ", parts...));
+    };
+    sentence_.lines.push_back(number);
     sentence_.words.push_back(whole ? columns[word_column - 1] : std::string(line));
     sentence_.tags.emplace_back("O");
     if (width_ == 0) width_ = columns.size();
     if (!whole) {
-      note(concat(place, ": expected a word and its tag in columns between blanks or tabs, got ",
-                  columns.size(), columns.size() == 1 ? " column" : " columns"));
+      note_here("expected a word and its tag in columns between blanks or tabs, got ",
+                columns.size(), columns.size() == 1 ? " column" : " columns");
     } else if (columns.size() != width_) {
-      note(concat(place, ": ", columns.size(), " columns, the first line has ", width_));
-    } else if (const auto tag = normal_tag(columns[tag_column - 1])) {
-      sentence_.tags.back() = *tag;
+      note_here(columns.size(), " columns, the first line has ", width_);
+    } else if (auto tag = normal_tag(columns[tag_column - 1])) {
+      sentence_.tags.back() = std::move(*tag);
     } else {
-      note(concat(place, ": '", columns[tag_column - 1],
-                  "' is no tag (expected O, or B-, I-, E- or S- with a type behind it)"));
+      note_here("'", columns[tag_column - 1],
+                "' is no tag (expected O, or B-, I-, E- or S- with a type behind it)");
     }
   }
 
@@ -232,6 +235,7 @@ class ConllReader {
   }
 
   void end_sentence() {
+    sentence_.source = file_.string();
     if (!sentence_.words.empty() || !sentence_.fault.empty())
       sentences_.push_back(std::move(sentence_));
     sentence_ = {};
@@ -277,7 +281,7 @@ std::string tag_of(const Json& tag, const TokenClassificationConfig& config,
 TaggedWords read_tagged_words(const Record& record, const std::string& field,
                               const TokenClassificationConfig& config) {
   TaggedWords sentence;
-  sentence.places = {record.place};
+  sentence.source = record.place;
   if (record.has("id")) sentence.id = record.value.at("id");
   sentence.words = words_of_record(record, field);
   const auto tags_field = find_field(record, config.tags_field, kTagFields);
