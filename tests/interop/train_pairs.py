@@ -23,7 +23,10 @@ def train(directory):
         how = json.load(file)
     batches = load_file(os.path.join(directory, "batches.safetensors"))
     model = AutoModelForSeq2SeqLM.from_pretrained(directory, dtype=torch.float32).train()
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    # Sinusoids are no parameters; loading leaves them trainable where a directory has none.
+    parameters = [p for name, p in model.named_parameters() if "embed_positions" not in name]
+    for name, p in model.named_parameters():
+        p.requires_grad_("embed_positions" not in name)
     groups = [{"params": [p for p in parameters if p.ndim >= 2], "weight_decay": how["weight_decay"]},
               {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=how["lr"], betas=(how["beta1"], how["beta2"]), eps=how["eps"])
