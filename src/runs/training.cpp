@@ -102,6 +102,16 @@ class TrainingSetup {
     write_environment(directory_, environment);
   }
 
+  /// Lets a teacher say what it thinks of the task's texts.
+  void teach(Student& student, const TaskData& data) const {
+    const LoadedModel teacher = load_for_use(student.teacher(), compute_);
+    TeachOptions how;
+    how.batch_size = train_.micro_batch_size;
+    how.sequence_length = data.sequence_length;
+    how.context.compute = compute_.between_layers();
+    student.learn_from(*teacher.model, *teacher.tokenizer, how);
+  }
+
   /// Runs the loop with precision and device as they were resolved.
   TrainingOutcome run(const TrainingConfig& config, const Task& task, Model& model,
                       const Tokenizer& tokenizer) {
@@ -386,6 +396,9 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   report.facts = model->facts();
   report.parameters = model->parameter_count();
   report.generate_flags = task->generate_flags();
+  auto* const student = dynamic_cast<Student*>(task.get());
+  const bool taught = student != nullptr && !student->teacher().empty();
+  if (taught) resolve_model_directory(student->teacher());
   if (options.dry_run) {
     report.plan = plan_of(report, setup, *tokenizer, data.sequence_length);
     const auto start = plan_lines(run_plan);
@@ -394,6 +407,7 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   }
   setup.open_directory(look);
   if (raw_text) task->read(data);
+  if (taught) setup.teach(*student, data);
   report.outcome = setup.run(config, *task, *model, *tokenizer);
   return report;
 }

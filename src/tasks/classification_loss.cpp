@@ -1,13 +1,18 @@
 #include "tasks/classification_loss.h"
 
 #include <ATen/ops/binary_cross_entropy_with_logits.h>
+#include <ATen/ops/log_sigmoid.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/tensor.h>
 
+#include "base/log.h"
 #include "tasks/bucketed_source.h"
 
 namespace llmctl {
 namespace {
+
+/// Of a dropout seed, for the second view of a batch.
+constexpr std::uint64_t kOtherView = 0x9E3779B97F4A7C15;
 
 /// What a batch counts: its weights, or its rows where it has none.
 double batch_weight(const Batch& batch) {
@@ -61,9 +66,47 @@ at::Tensor several_labels(const at::Tensor& logits, const Batch& batch,
   return batch.weights.defined() ? losses.mul(batch.weights) : losses;
 }
 
+/// KL(p‖q) of the probabilities that two logits [B, K] give, of several labels their mean, of
+/// values the squared difference: [B].
+at::Tensor divergence(const at::Tensor& p, const at::Tensor& q, ProblemType problem) {
+  if (problem == ProblemType::kRegression) return (p.sub(q)).square().squeeze(-1);
+  if (problem == ProblemType::kSingleLabel) {
+    const at::Tensor log_p = at::log_softmax(p, -1), log_q = at::log_softmax(q, -1);
+    return log_p.exp().mul(log_p.sub(log_q)).sum(-1);
+  }
+  // Of each label present and absent: log σ(x) and log σ(−x).
+  const at::Tensor present = at::log_sigmoid(p), absent = at::log_sigmoid(p.neg());
+  return present.exp()
+      .mul(present.sub(at::log_sigmoid(q)))
+      .add(absent.exp().mul(absent.sub(at::log_sigmoid(q.neg()))))
+      .mean(-1);
+}
+
+at::Tensor teacher_divergence(const at::Tensor& logits, const Batch& batch,
+                              const ClassLossOptions& options) {
+  const double temperature =
+      options.problem == ProblemType::kRegression ? 1 : options.soft_temperature;
+  return divergence(batch.extras.at("teacher").div(temperature), logits.div(temperature),
+                    options.problem);
+}
+
 at::Tensor squared_error(const at::Tensor& logits, const Batch& batch) {
   const at::Tensor losses = logits.squeeze(-1).sub(batch.labels).square();
   return batch.weights.defined() ? losses.mul(batch.weights) : losses;
+}
+
+/// Of each row, times its weight: [B].
+at::Tensor losses_of(const at::Tensor& logits, const Batch& batch,
+                     const ClassLossOptions& options) {
+  switch (options.problem) {
+    case ProblemType::kSingleLabel:
+      return single_label(logits, batch, options);
+    case ProblemType::kMultiLabel:
+      return several_labels(logits, batch, options);
+    case ProblemType::kRegression:
+      break;
+  }
+  return squared_error(logits, batch);
 }
 
 }  // namespace
@@ -78,24 +121,45 @@ at::Tensor class_logits(Model& model, const Sequence& input, const Context& cont
 }
 
 std::vector<std::pair<std::string, double>> ClassificationLoss::counts(const Batch& batch) const {
-  return {{"loss", batch_weight(batch)}};
+  const auto rows = static_cast<double>(batch.input.rows());
+  std::vector<std::pair<std::string, double>> counts = {{"loss", batch_weight(batch)}};
+  if (options_.consistency > 0) counts.emplace_back("consistency", rows);
+  if (options_.soft_share) counts.emplace_back("distillation", rows);
+  return counts;
 }
 
 std::vector<LossTerm> ClassificationLoss::terms(const Batch& batch, const Context& context) {
+  const auto rows = static_cast<double>(batch.input.rows());
   const at::Tensor logits = class_logits(model_, batch.input, context);
-  at::Tensor losses;
-  switch (options_.problem) {
-    case ProblemType::kSingleLabel:
-      losses = single_label(logits, batch, options_);
-      break;
-    case ProblemType::kMultiLabel:
-      losses = several_labels(logits, batch, options_);
-      break;
-    case ProblemType::kRegression:
-      losses = squared_error(logits, batch);
-      break;
+  at::Tensor hard = losses_of(logits, batch, options_), soft;
+  if (options_.soft_share) soft = teacher_divergence(logits, batch, options_);
+  std::vector<LossTerm> terms;
+  if (options_.consistency > 0) {
+    Context other = context;
+    other.dropout_seed ^= kOtherView;
+    const at::Tensor second = class_logits(model_, batch.input, other);
+    hard = hard.add(losses_of(second, batch, options_)).mul(0.5);
+    if (soft.defined()) soft = soft.add(teacher_divergence(second, batch, options_)).mul(0.5);
+    const at::Tensor apart = divergence(logits, second, options_.problem)
+                                 .add(divergence(second, logits, options_.problem))
+                                 .mul(0.5)
+                                 .sum();
+    if (context.train && !warned_ && logits.equal(second)) {
+      warned_ = true;
+      log_warning(
+          "task.consistency has no effect: the model's dropout is 0, so both views are equal");
+    }
+    terms.push_back({"consistency", apart, rows, options_.consistency, {}});
   }
-  return {{"loss", losses.sum(), batch_weight(batch), 1.0, {}}};
+  const double share = options_.soft_share.value_or(0);
+  terms.insert(terms.begin(), {"loss", hard.sum(), batch_weight(batch), 1 - share, {}});
+  if (soft.defined()) {
+    const double square = options_.problem == ProblemType::kRegression
+                              ? 1
+                              : options_.soft_temperature * options_.soft_temperature;
+    terms.push_back({"distillation", soft.sum(), rows, share * square, {}});
+  }
+  return terms;
 }
 
 double ClassificationLoss::tokens(const Batch& batch) const {

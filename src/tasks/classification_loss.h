@@ -1,6 +1,7 @@
 // Losses of a classifier's outputs. B rows, K outputs.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "models/model.h"
@@ -16,15 +17,23 @@ struct ClassLossOptions {
   /// against its absence (PyTorch's pos_weight); of one label they are in the batch's weights
   /// already, which the mean divides by, and here for the smoothed part.
   std::vector<double> class_weights = {};
+  double consistency = 0;  ///< of a second term, the divergence of two views; 0: one view
+  /// Of a third term, the divergence from the teacher's logits, extra "teacher" [B, K]; the first
+  /// one has the rest. Nothing: no teacher.
+  std::optional<double> soft_share = {};
+  double soft_temperature = 1;
 };
 
 /// Logits [B, K] in fp32.
 at::Tensor class_logits(Model& model, const Sequence& input, const Context& context);
 
-/// One term "loss": the sum over rows of weight × loss, counted in weights. The loss of a row is
+/// The term "loss": the sum over rows of weight × loss, counted in weights. The loss of a row is
 /// what transformers computes for the problem_type: cross-entropy (labels [B] int64), the mean over
 /// the labels of binary cross-entropy (labels [B, K] of 0 and 1), or the squared error (labels [B]
-/// float).
+/// float). Rows of weight 0 have no label. The terms "consistency" and "distillation" are sums over
+/// all rows: half of KL(p‖q) + KL(q‖p) for two views p and q of a row, the mean of the labels'
+/// where each stands for itself, the squared difference of values; and KL(teacher‖p) at the
+/// temperature, whose square its coefficient has (of values again the squared difference).
 class ClassificationLoss : public Loss {
  public:
   explicit ClassificationLoss(Model& model, ClassLossOptions options = {})
@@ -36,6 +45,7 @@ class ClassificationLoss : public Loss {
  private:
   Model& model_;
   ClassLossOptions options_;
+  bool warned_ = false;  // that two views are equal
 };
 
 }  // namespace llmctl

@@ -19,7 +19,7 @@ struct LabelledText {
   std::optional<std::string> pair;
   std::vector<std::string> labels;   ///< as written; of one label a single one
   double value = 0;                  ///< of regression, instead of labels
-  double weight = 1;                 ///< weight × confidence
+  double weight = 1;                 ///< weight × confidence; 0: without a label
   std::vector<std::size_t> classes;  ///< ids of the labels, sorted; resolve_classes() fills them
   std::size_t file = 0;              ///< index of its file
   std::string place = {};            ///< "FILE:LINE"

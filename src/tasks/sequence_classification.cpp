@@ -9,8 +9,10 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "io/text_source.h"
 #include "models/labels.h"
 #include "tasks/bucketed_source.h"
+#include "tasks/class_responder.h"
 #include "tasks/classification_loss.h"
 #include "tasks/classification_report.h"
 #include "tasks/labelled_texts.h"
@@ -27,7 +29,7 @@ namespace {
 constexpr std::size_t kSamples = 4;
 const std::string kBalanced = "balanced";
 
-class SequenceClassification : public Task, public Teacher {
+class SequenceClassification : public Task, public Teacher, public Student {
  public:
   SequenceClassification(const SequenceClassificationConfig& config,
                          std::shared_ptr<const Tokenizer> tokenizer)
@@ -62,12 +64,18 @@ class SequenceClassification : public Task, public Teacher {
   TaughtRecords teach(Model& model, const std::vector<std::filesystem::path>& files,
                       const SelfTrainingConfig& section,
                       const TeachOptions& options) const override;
+  std::string teacher() const override {
+    return config_.distillation ? config_.distillation->teacher : std::string();
+  }
+  void learn_from(Model& teacher, const Tokenizer& tokenizer, const TeachOptions& options) override;
 
  private:
   TokenId pad() const { return pad_token(*tokenizer_); }
   /// Names of the classes, from the texts where the section has none; kData where they are too few.
   std::vector<std::string> choose_names(std::vector<LabelledText>& texts,
                                         const std::filesystem::path& file, BadRows& bad) const;
+  /// Appends the texts of task.unlabelled, as of a file of this number.
+  void add_unlabelled(std::size_t file, bool skip_bad);
   /// Fills class_weights_, and folds those of one label into the weights of the texts.
   void weigh_classes();
   void warn_of_held_out(const TaskData& files) const;
@@ -80,6 +88,7 @@ class SequenceClassification : public Task, public Teacher {
   std::vector<double> class_weights_;  // empty: all 1
   std::vector<LabelledText> train_, valid_;
   TextRows train_rows_, valid_rows_;
+  ClassLogits taught_;              // the teacher's, of train_; empty: no teacher
   std::vector<std::int64_t> rows_;  // texts of one epoch
 };
 
@@ -165,6 +174,8 @@ void SequenceClassification::read(const TaskData& files) {
   weights.push_back(1.0);
   warn_of_held_out(files);
   weigh_classes();
+  add_unlabelled(weights.size() - 1, files.skip_bad);
+  taught_.clear();
   train_rows_ = tokenize_texts(train_, *tokenizer_, files.sequence_length);
   valid_rows_ = tokenize_texts(valid_, *tokenizer_, files.sequence_length);
   rows_.clear();
@@ -219,6 +230,48 @@ void SequenceClassification::weigh_classes() {
   for (LabelledText& text : train_) text.weight *= class_weights_[text.classes.front()];
 }
 
+void SequenceClassification::add_unlabelled(std::size_t file, bool skip_bad) {
+  if (config_.unlabelled.empty()) return;
+  BadRows bad(skip_bad);
+  std::vector<LabelledText> texts =
+      read_unlabelled_texts(expand_paths(config_.unlabelled), config_, bad);
+  bad.settle();
+  for (LabelledText& text : texts) {
+    text.file = file;
+    text.weight = 0;
+    // Of one label some class has to stand there; its weight is 0.
+    if (problem_ == ProblemType::kSingleLabel) text.classes = {0};
+    train_.push_back(std::move(text));
+  }
+  log_info("classification: ", texts.size(), " texts without labels");
+}
+
+void SequenceClassification::learn_from(Model& teacher, const Tokenizer& tokenizer,
+                                        const TeachOptions& options) {
+  const ClassDecision decision = decision_of(teacher, {});
+  const std::string& name = config_.distillation->teacher;
+  require(decision.problem == problem_, ErrorCode::kConfig, "task.distillation.teacher: ", name,
+          " was trained for ", problem_type_name(decision.problem), ", the task is ",
+          problem_type_name(problem_));
+  std::vector<std::size_t> order;
+  for (const std::string& label : names_) {
+    const auto id = label_id(label, decision.names);
+    require(id.has_value(), ErrorCode::kConfig, "task.distillation.teacher: ", name,
+            " has no class '", label, "', it has ", join(decision.names));
+    order.push_back(*id);
+  }
+  const TextRows rows =
+      tokenize_texts(train_, tokenizer, model_length(teacher, options.sequence_length));
+  const ClassLogits logits =
+      predict_logits(teacher, rows, {pad_token(tokenizer), options.batch_size, options.context},
+                     *make_local_world());
+  taught_.assign(logits.size(), {});
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    for (const std::size_t id : order) taught_[i].push_back(logits[i][id]);
+  }
+  log_info("classification: ", name, " has given its probabilities of ", logits.size(), " texts");
+}
+
 Batch SequenceClassification::collate(std::span<const std::int64_t> rows) const {
   Batch batch = train_rows_.batch(rows, pad());
   std::vector<std::int64_t> classes;
@@ -251,13 +304,25 @@ Batch SequenceClassification::collate(std::span<const std::int64_t> rows) const 
   const bool weighted =
       std::any_of(weights.begin(), weights.end(), [](float weight) { return weight != 1.0f; });
   if (weighted) batch.weights = at::tensor(weights, at::kFloat);
+  if (!taught_.empty()) {
+    std::vector<float> soft;
+    for (const std::int64_t row : rows) {
+      const std::vector<float>& logits = taught_[static_cast<std::size_t>(row)];
+      soft.insert(soft.end(), logits.begin(), logits.end());
+    }
+    batch.extras["teacher"] = at::tensor(soft, at::kFloat).reshape({std::ssize(rows), -1});
+  }
   return batch;
 }
 
 std::unique_ptr<Loss> SequenceClassification::loss(Model& model) const {
-  return std::make_unique<ClassificationLoss>(
-      model,
-      ClassLossOptions{problem_, config_.label_smoothing, config_.focal_gamma, class_weights_});
+  ClassLossOptions options{problem_, config_.label_smoothing, config_.focal_gamma, class_weights_};
+  options.consistency = config_.consistency;
+  if (!taught_.empty()) {
+    options.soft_share = config_.distillation->weight;
+    options.soft_temperature = config_.distillation->temperature;
+  }
+  return std::make_unique<ClassificationLoss>(model, std::move(options));
 }
 
 std::unique_ptr<Source> SequenceClassification::source(const Batching& batching) const {
@@ -464,60 +529,9 @@ TaughtRecords SequenceClassification::teach(Model& model,
   return sure_labels(decision, texts, values, config_, section);
 }
 
-class ClassResponder : public Responder {
- public:
-  ClassResponder(const SequenceClassificationConfig& config,
-                 std::shared_ptr<const Tokenizer> tokenizer, Model& model,
-                 const AnswerOptions& options)
-      : config_(config),
-        tokenizer_(std::move(tokenizer)),
-        model_(model),
-        decision_(decision_of(model, config)),
-        sequence_length_(model_length(model, options.sequence_length > 0
-                                                 ? options.sequence_length
-                                                 : model.facts().max_positions)),
-        how_{pad_token(*tokenizer_), options.batch_size, options.context} {}
-
-  Json input_of(const std::string& text) const override { return {{"text", text}}; }
-  void check(std::span<const AnswerInput> inputs) const override { texts_of(inputs); }
-
-  AnswerList answer(std::span<const AnswerInput> inputs, std::size_t,
-                    const AnswerEvents&) override {
-    const TextRows rows = tokenize_texts(texts_of(inputs), *tokenizer_, sequence_length_);
-    auto logits = predict_logits(model_, rows, how_, *make_local_world());
-    AnswerList answers;
-    for (auto& row : logits) {
-      answers.push_back(std::make_unique<ClassAnswer>(decision_, decision_.values(std::move(row))));
-    }
-    return answers;
-  }
-
-  Json settings() const override {
-    Json settings = {{"sequence_length", sequence_length_}};
-    if (decision_.temperature != 1) settings["temperature"] = decision_.temperature;
-    if (!decision_.thresholds.empty()) settings["thresholds"] = decision_.thresholds;
-    return settings;
-  }
-  std::int64_t batch_size() const override { return how_.batch_size; }
-
- private:
-  std::vector<LabelledText> texts_of(std::span<const AnswerInput> inputs) const {
-    std::vector<LabelledText> texts;
-    for (const AnswerInput& input : inputs) texts.push_back(read_text_input(input, config_));
-    return texts;
-  }
-
-  SequenceClassificationConfig config_;
-  std::shared_ptr<const Tokenizer> tokenizer_;
-  Model& model_;
-  ClassDecision decision_;
-  std::int64_t sequence_length_;
-  PredictRows how_;
-};
-
 std::unique_ptr<Responder> SequenceClassification::responder(Model& model,
                                                              const AnswerOptions& options) const {
-  return std::make_unique<ClassResponder>(config_, tokenizer_, model, options);
+  return make_class_responder(config_, tokenizer_, model, options);
 }
 
 }  // namespace
@@ -540,6 +554,8 @@ void SequenceClassificationConfig::validate(const ConfigNode& node) const {
   }
   if (focal_gamma > 0 && label_smoothing > 0)
     node.fail("focal_gamma", "goes with hard targets; leave label_smoothing at 0");
+  if (!unlabelled.empty() && consistency == 0 && !distillation)
+    node.fail("unlabelled", "is learnt from by consistency and distillation; neither is asked for");
   if (!thresholds.empty() && problem() && problem() != ProblemType::kMultiLabel)
     node.fail("thresholds", "are of several labels (problem_type multi_label_classification)");
   if (problem() != ProblemType::kRegression) return;

@@ -7,6 +7,7 @@
 
 #include "tasks/class_decision.h"
 #include "tasks/task.h"
+#include "tasks/teacher.h"
 
 namespace llmctl {
 
@@ -19,6 +20,9 @@ struct SequenceClassificationConfig {
   std::string label_separator = ",";
   Json class_weights;
   double label_smoothing = 0, focal_gamma = 0;
+  double consistency = 0;
+  std::optional<DistillationConfig> distillation;
+  std::vector<std::string> unlabelled;
   bool calibrate = true;
   std::optional<double> temperature;
   std::map<std::string, double> thresholds;
@@ -61,6 +65,15 @@ struct SequenceClassificationConfig {
           "Focal loss: losses count (1 − p)^focal_gamma times, p being the probability of what is "
           "right; 0: as they are.",
           Range<double>{0, 20});
+    visit("consistency", self.consistency,
+          "Each text is read twice under different dropout, and the two predictions' divergence "
+          "counts so often in the loss (R-Drop, Wu et al., 2021); 0: once.",
+          Range<double>{0, 1000});
+    visit("distillation", self.distillation, "Learn from another model's probabilities, too.");
+    visit("unlabelled", self.unlabelled,
+          "Texts without labels (.jsonl, .json, .csv, .tsv, plain text by lines) that consistency "
+          "and distillation learn from, too.",
+          OneOrMore{}, PathKey{});
     visit("calibrate", self.calibrate,
           "Fit a temperature, and thresholds of several labels, on the held-out texts at each "
           "validation and leave them in config.json; generate and eval apply them.",

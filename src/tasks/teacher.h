@@ -10,6 +10,7 @@
 
 #include "config/fields.h"
 #include "models/model.h"
+#include "text/tokenizer.h"
 
 namespace llmctl {
 
@@ -73,6 +74,42 @@ class Teacher {
   virtual TaughtRecords teach(Model& model, const std::vector<std::filesystem::path>& files,
                               const SelfTrainingConfig& section,
                               const TeachOptions& options) const = 0;
+};
+
+/// Section "distillation" of a task: learning from the outputs of a larger model (Hinton et al.,
+/// "Distilling the Knowledge in a Neural Network", 2015).
+struct DistillationConfig {
+  std::string teacher;
+  double temperature = 2, weight = 0.5;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("teacher", self.teacher,
+          "A model trained for the same classes: a model, checkpoint or run directory; its "
+          "tokenizer may be another one.",
+          PathKey{.or_name = true});
+    visit("temperature", self.temperature,
+          "Both models' logits are divided by it for the soft targets; their loss counts its "
+          "square times.",
+          Range<double>{0.01, 100});
+    visit("weight", self.weight, "Share of the soft targets in the loss; the labels have the rest.",
+          Range<double>{0, 1});
+  }
+  void validate(const ConfigNode& node) const {
+    if (teacher.empty()) node.fail("teacher", "missing; name a model directory");
+  }
+};
+
+/// A task whose model can learn from another one's outputs.
+class Student {
+ public:
+  virtual ~Student() = default;
+  /// What the section calls the teacher; empty: it has none.
+  virtual std::string teacher() const = 0;
+  /// Keeps the teacher's outputs for what was read. kConfig for a model of other classes or of
+  /// another problem.
+  virtual void learn_from(Model& teacher, const Tokenizer& tokenizer,
+                          const TeachOptions& options) = 0;
 };
 
 }  // namespace llmctl

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "support/llmctl.h"
 #include "support/paths.h"
@@ -143,6 +144,54 @@ TEST_F(SelfTrainingTest, WhatCannotBeIsRefusedBeforeTheFirstStep) {
   auto dry = command();
   dry.back() = "--dry-run";
   EXPECT_THAT(bench_.run(dry).out, HasSubstr("at most 2 rounds"));
+}
+
+/// Whether the training records of a run have a term that is above 0.
+bool records_have(const fs::path& run, const std::string& term) {
+  std::istringstream lines(slurp(run / "metrics.jsonl"));
+  bool found = false;
+  for (std::string line; std::getline(lines, line);) {
+    const json record = json::parse(line);
+    if (record["split"] == "train" && record.contains(term)) found = record[term] > 0;
+  }
+  return found;
+}
+
+TEST_F(SelfTrainingTest, ATeacherAndTwoViewsOfTextsWithoutLabels) {
+  config_.erase("self_training");
+  config_["log"] = {{"every", 2}};
+  config_["run"]["dir"] = "teacher";
+  bench_.run(command());
+  config_["run"]["dir"] = "student";
+  config_["task"]["unlabelled"] = {"unlabelled.jsonl"};
+  expect_one_line_error(bench_.run(command(), 78), {"task.unlabelled", "neither is asked for"});
+  config_["task"]["distillation"] = {{"teacher", "teacher"}, {"weight", 0.7}};
+  config_["task"]["consistency"] = 1;
+  const auto ran = bench_.run(command());
+  EXPECT_THAT(ran.err, HasSubstr("teacher has given its probabilities of 54 texts"));
+  EXPECT_TRUE(records_have(bench_ / "student", "distillation"));
+  EXPECT_TRUE(records_have(bench_ / "student", "consistency"));
+  EXPECT_TRUE(records_have(bench_ / "student", "loss"));
+
+  // A run that was stopped goes on to the same weights.
+  const std::string hash = weights_hash(bench_ / "student");
+  config_["run"]["dir"] = "again";
+  config_["checkpoint"] = {{"every", 4}, {"keep_last", 9}};
+  bench_.run(command());
+  EXPECT_EQ(weights_hash(bench_ / "again"), hash);
+  for (const char* step : {"step-00000016", "step-00000012"})
+    fs::remove_all(bench_ / "again/checkpoints" / step);
+  bench_.run(command());
+  EXPECT_EQ(weights_hash(bench_ / "again"), hash);
+
+  config_["run"]["dir"] = "other";
+  config_["task"]["labels"] = {"red", "green", "blue"};
+  expect_one_line_error(bench_.run(command(), 78),
+                        {"task.distillation.teacher: teacher has no class 'blue'"});
+  config_["task"]["distillation"]["teacher"] = "nobody";
+  auto dry = command();
+  dry.push_back("--dry-run");
+  expect_one_line_error(bench_.run(dry, 66), {"nobody"});
 }
 
 TEST_F(SelfTrainingTest, LabelsOfRulesAreLearntBesideOthers) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <tuple>
 
 #include "support/fake_model.h"
 
@@ -12,6 +13,8 @@ namespace llmctl {
 namespace {
 
 using test::FakeModel;
+
+constexpr double kKl = 0.21114704012870789, kBernoulliKl = 0.057498205453157425;
 
 /// Four rows of one token each, whose logits are known.
 class ClassificationLossTest : public testing::Test {
@@ -66,6 +69,61 @@ TEST_F(ClassificationLossTest, ClassWeightsAndSmoothingAsTorchComputesThem) {
 TEST_F(ClassificationLossTest, FocalLossOfBothKinds) {
   EXPECT_NEAR(mean({ProblemType::kSingleLabel, 0, 2}, classes_), 0.6075863838195801, 1e-6);
   EXPECT_NEAR(mean({ProblemType::kMultiLabel, 0, 2}, sets_), 0.5722490549087524, 1e-6);
+}
+
+TEST_F(ClassificationLossTest, DistillationIsTheDivergenceFromTheTeacherAtItsTemperature) {
+  // torch 2.13: kl_div(log_softmax(x / 2), softmax(t / 2), "batchmean"), and the mean over the
+  // labels of the Bernoulli distributions' divergence.
+  const at::Tensor teacher =
+      at::tensor({1.0f, 0.0f, 0.0f, 0.5f, 0.5f, 2.0f, -1.0f, 0.0f, 1.0f, 3.0f, -1.0f, 0.0f})
+          .reshape({4, 3});
+  for (const auto& [problem, labels, expected] :
+       {std::tuple{ProblemType::kSingleLabel, classes_, kKl},
+        std::tuple{ProblemType::kMultiLabel, sets_, kBernoulliKl}}) {
+    FakeModel known = model(3);
+    ClassLossOptions options{problem};
+    options.soft_share = 0.25;
+    options.soft_temperature = 2;
+    ClassificationLoss loss(known, options);
+    Batch batch;
+    batch.input.ids = at::arange(4, at::kLong).unsqueeze(1);
+    batch.labels = labels;
+    batch.weights = at::tensor({1.0f, 0.0f, 0.0f, 1.0f});
+    batch.extras["teacher"] = teacher;
+    const auto terms = loss.terms(batch, Context{});
+    ASSERT_EQ(terms.size(), 2u);
+    EXPECT_EQ(terms[0].coefficient, 0.75);
+    EXPECT_EQ(terms[0].count, 2) << "rows without a label count for the teacher alone";
+    EXPECT_EQ(terms[1].name, "distillation");
+    EXPECT_EQ(terms[1].coefficient, 0.25 * 4);
+    EXPECT_EQ(terms[1].count, 4);
+    EXPECT_NEAR(terms[1].sum.item<double>() / 4, expected, 1e-6);
+    const auto counts = loss.counts(batch);
+    ASSERT_EQ(counts.size(), 2u);
+    EXPECT_EQ(counts[1].second, 4);
+  }
+}
+
+TEST_F(ClassificationLossTest, TwoViewsThatAreEqualDoNotDiverge) {
+  FakeModel known = model(3);
+  ClassLossOptions options;
+  options.consistency = 3;
+  ClassificationLoss loss(known, options);
+  Batch batch;
+  batch.input.ids = at::arange(4, at::kLong).unsqueeze(1);
+  batch.labels = classes_;
+  Context context;
+  context.train = true;
+  testing::internal::CaptureStderr();
+  const auto terms = loss.terms(batch, context);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("task.consistency has no effect"),
+            std::string::npos)
+      << "this model has no dropout";
+  ASSERT_EQ(terms.size(), 2u);
+  EXPECT_EQ(terms[1].name, "consistency");
+  EXPECT_EQ(terms[1].coefficient, 3);
+  EXPECT_EQ(terms[1].sum.item<double>(), 0);
+  EXPECT_NEAR(terms[0].sum.item<double>() / 4, 0.9088981747627258, 1e-6);
 }
 
 TEST_F(ClassificationLossTest, RowsCountByTheirWeights) {

@@ -133,6 +133,19 @@ TEST(QaData, Errors) {
   });
 }
 
+TEST(QaData, Drcd) {
+  const QaData data =
+      read(R"({"version": "1.3", "data": [{"title": "梵語", "id": "1147", "paragraphs": [
+    {"context": "在歐洲，梵語的學術研究，由德國學者陸特和漢斯雷頓開創。", "id": "1147-5", "qas": [
+      {"id": "1147-5-1", "question": "陸特和漢斯雷頓開創了哪一地區對梵語的學術研究？",
+       "answers": [{"id": "1", "text": "歐洲", "answer_start": 1}]}]}]}]})",
+           "DRCD_dev.json");
+  ASSERT_EQ(data.items.size(), 1u);
+  EXPECT_EQ(data.items[0].id, "1147-5-1");
+  EXPECT_EQ(spanned(data, 0), "歐洲");
+  EXPECT_EQ(data.moved, 0u);
+}
+
 TEST(QaData, BadItemsAreNotedAndTheOthersRead) {
   const TempDir directory;
   QaData data;
