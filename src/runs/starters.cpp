@@ -81,6 +81,9 @@ const std::map<std::string, LabelledTask>& labelled_tasks() {
       {"text_generation",
        {"my-model", "my-answers", "data/instructions/train.jsonl",
         "data/instructions/valid.jsonl"}},
+      {"dpo",
+       {"my-model", "my-preferences", "data/instructions/preferences-train.jsonl",
+        "data/instructions/preferences-valid.jsonl"}},
       {"extractive_qa", {"my-encoder", "my-qa", "data/qa/*-train.json", "data/qa/*-valid.json"}},
       {"sequence_classification",
        {"my-encoder", "my-classifier", "data/classification/sentiment-train.jsonl",
@@ -121,6 +124,7 @@ std::string eval_starter(const std::string& kind) {
     run = found->second.run;
     data = found->second.valid;
     bound = type == "sequence_classification" ? R"("accuracy": 50)"
+            : type == "dpo"                   ? R"("reward_accuracy": 60)"
             : type == "token_classification"  ? R"("f1": 50)"
             : type == "translation"           ? R"("bleu": 10)"
                                               : R"("exact_match": 50)";
