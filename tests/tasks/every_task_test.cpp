@@ -52,6 +52,12 @@ const std::map<std::string, Example>& examples() {
         "{\"prompt\": \"a\", \"answer\": \"b\"}\n{\"prompt\": \"c\", \"answer\": \"d\"}\n"
         "{\"prompt\": \"e\", \"answer\": \"f\"}\n",
         ByteTokenizer::Kind::kCausal, Json{{"prompt", "a"}}, "generated_text"}},
+      {"dpo",
+       {"a.jsonl",
+        "{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"c\"}\n"
+        "{\"prompt\": \"d\", \"chosen\": \"e\", \"rejected\": \"f\"}\n"
+        "{\"prompt\": \"g\", \"chosen\": \"h\", \"rejected\": \"i\"}\n",
+        ByteTokenizer::Kind::kCausal, Json{{"prompt", "a"}}, "generated_text"}},
       {"translation",
        {"a.tsv", "source\ttarget\na b\tb a\nc\td\ne f\tf e\n", ByteTokenizer::Kind::kCausal,
         Json{{"text", "a b"}}, "generated_text"}},
@@ -77,6 +83,10 @@ TEST_P(EveryTask, TrainsIsScoredAndAnswers) {
   TaskData data = test::scored({file}, 64);
   data.train = {{{file}, 1.0}};
   data.cache = directory / "cache";
+  if (GetParam() == "dpo") {
+    data.initial_model = directory / "reference";
+    test::tiny_llama(*tokenizer)->save(data.initial_model);
+  }
 
   // Learning.
   task->read(data);
@@ -116,7 +126,8 @@ TEST_P(EveryTask, TrainsIsScoredAndAnswers) {
   }
 
   // Answers, by the task that the model's configuration tells.
-  EXPECT_EQ(task_of(*model), GetParam());
+  // Preferred answers are answers to prompts.
+  EXPECT_EQ(task_of(*model), GetParam() == "dpo" ? "text_generation" : GetParam());
   const auto responder = make_responder(*model, tokenizer, {});
   const std::vector<AnswerInput> inputs = {{example.input, "input 1"}};
   responder->check(inputs);
