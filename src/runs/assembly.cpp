@@ -29,13 +29,19 @@ ConfigNode required_section(const ConfigNode& root, const std::string& name,
 
 namespace {
 
-/// model.init_from as a directory, or an empty path when the section has none.
-std::filesystem::path initial_directory(const ConfigNode& root) {
-  if (!root.has("model") || !root.child("model").has("init_from")) return {};
-  const ConfigNode node = root.child("model").child("init_from");
+std::filesystem::path named_directory(const ConfigNode& node) {
   if (!node.value().is_string()) node.fail("", "expected a path, got " + dump_json(node.value()));
   return resolve_model_directory(node.value().get<std::string>());
 }
+
+}  // namespace
+
+std::filesystem::path initial_directory(const ConfigNode& root) {
+  if (!root.has("model") || !root.child("model").has("init_from")) return {};
+  return named_directory(root.child("model").child("init_from"));
+}
+
+namespace {
 
 /// Whether the model has a row for every token of the tokenizer. Tokens added behind the model's,
 /// which texts seldom hold, are named in a warning, and texts with them refused when they come. An
@@ -128,8 +134,7 @@ std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer
   request.meta = plan_only;
   std::unique_ptr<Model> model;
   if (section.has("init_from")) {
-    const auto directory =
-        resolve_model_directory(section.child("init_from").value().get<std::string>());
+    const auto directory = named_directory(section.child("init_from"));
     Json overrides = section.value();
     overrides.erase("init_from");
     model = load_model(directory, request, overrides);
@@ -166,8 +171,7 @@ const Adapter* adapter_of(const ConfigNode& config) {
 
 /// config.json of the directory that model.init_from names.
 JsonDocument initial_config(const ConfigNode& section) {
-  const auto directory =
-      resolve_model_directory(section.child("init_from").value().get<std::string>());
+  const auto directory = named_directory(section.child("init_from"));
   return read_model_config(config_directory(directory));
 }
 

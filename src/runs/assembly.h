@@ -63,6 +63,10 @@ void begin_with_vectors(Model& model, const Tokenizer& tokenizer, const ConfigNo
 void adapt(Model& model, const ConfigNode& root, const std::optional<LoraConfig>& lora,
            std::uint64_t seed);
 
+/// model.init_from as a directory, or an empty path when the configuration has none. kConfig,
+/// kMissing.
+std::filesystem::path initial_directory(const ConfigNode& root);
+
 /// The tokenizer of a model directory or GGUF file, or any that load_tokenizer() knows; an
 /// adapter's may be its base's.
 std::shared_ptr<const Tokenizer> load_tokenizer_of(const std::filesystem::path& directory);

@@ -282,8 +282,8 @@ class Evaluation {
     data.directory = loaded().directory;
     data.find_model = resolve_model_directory;
     const Json::json_pointer begun("/model/init_from");
-    if (as_in_run && run_config_.contains(begun))
-      data.initial_model = resolve_model_directory(run_config_.at(begun).get<std::string>());
+    if (as_in_run && run_config_.contains(begun) && run_config_.at(begun).is_string())
+      data.initial_model = run_config_.at(begun).get<std::string>();
     return data;
   }
 

@@ -366,9 +366,7 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   }
   // The classes of a task are those of its data; text becomes shards when the run begins.
   data.directory = tokenizer_directory(root, config.tokenizer);
-  if (model_node.has("init_from"))
-    data.initial_model =
-        resolve_model_directory(model_node.child("init_from").value().get<std::string>());
+  data.initial_model = initial_directory(root).string();
   data.find_model = resolve_model_directory;
   if (raw_text) {
     task->check_data(data);

@@ -16,7 +16,6 @@
 #include "tasks/conversation_form.h"
 #include "tasks/dpo_loss.h"
 #include "tasks/preference_pairs.h"
-#include "tasks/text_generation.h"
 
 namespace llmctl {
 namespace {
@@ -39,6 +38,13 @@ TextGenerationConfig form_config(const DpoConfig& config) {
 Json described_form(const Json& config) {
   const Json::json_pointer place("/task_specific_params/" + TextGenerationConfig().type);
   return config.contains(place) ? config.at(place) : Json();
+}
+
+/// By their prompts: all pairs of a prompt are on one side.
+std::vector<bool> held_out_pairs(const Pairs& pairs, HeldOutShare share) {
+  std::vector<std::string_view> units;
+  for (const PreferencePair& pair : pairs) units.push_back(pair.chosen.turns.front().prompt);
+  return held_out(units, share);
 }
 
 class Dpo : public Task {
@@ -119,14 +125,11 @@ class Dpo : public Task {
 };
 
 std::filesystem::path Dpo::reference_directory(const TaskData& data) const {
-  if (!config_.reference.empty()) {
-    return data.find_model ? data.find_model(config_.reference)
-                           : std::filesystem::path(config_.reference);
-  }
-  require(!data.initial_model.empty(), ErrorCode::kConfig,
+  const std::string& name = config_.reference.empty() ? data.initial_model : config_.reference;
+  require(!name.empty(), ErrorCode::kConfig,
           "task.reference: preferences are measured against a model that stays as it is; name it "
           "here, or a model to begin with in model.init_from");
-  return data.initial_model;
+  return data.find_model ? data.find_model(name) : std::filesystem::path(name);
 }
 
 /// What tells that a directory holds other weights than before: a checkpoint's hashes, else names
@@ -175,14 +178,11 @@ void Dpo::read(const TaskData& files) {
   require(!train.empty(), ErrorCode::kData,
           train_files.empty() ? "data.train" : train_files[0].string(), ": no pair to train on");
   if (files.valid.empty() && files.held_out) {
-    // All pairs of a prompt are on one side.
-    std::vector<std::string_view> units;
-    for (const PreferencePair& pair : train) units.push_back(pair.chosen.turns.front().prompt);
-    const std::vector<bool> out = held_out(units, files.held_out);
+    const std::vector<bool> out = held_out_pairs(train, files.held_out);
     valid = flagged(train, out, true);
     train = flagged(train, out, false);
   }
-  const std::filesystem::path config = files.initial_model / "config.json";
+  const std::filesystem::path config = std::filesystem::path(files.initial_model) / "config.json";
   const Json described = !files.initial_model.empty() && std::filesystem::exists(config)
                              ? described_form(load_json(config))
                              : Json();
@@ -278,9 +278,7 @@ TaskEvaluation Dpo::evaluate(Model& model, const TaskData& data,
   Pairs pairs = read_files(data.scored_files(), bad);
   bad.settle();
   if (data.valid.empty() && data.held_out) {
-    std::vector<std::string_view> units;
-    for (const PreferencePair& pair : pairs) units.push_back(pair.chosen.turns.front().prompt);
-    pairs = flagged(pairs, held_out(units, data.held_out), true);
+    pairs = flagged(pairs, held_out_pairs(pairs, data.held_out), true);
   }
   require(!pairs.empty(), ErrorCode::kData, "dpo: no pair to score");
   const auto reference = reference_for(model, reference_directory(data));

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tasks/task.h"
+#include "tasks/text_generation.h"
 
 namespace llmctl {
 
@@ -44,17 +45,7 @@ struct DpoConfig {
           "Field of the prompt; absent: prompt, question or instruction, as the file has it.");
     visit("chosen_field", self.chosen_field, "Field of the better answer; absent: chosen.");
     visit("rejected_field", self.rejected_field, "Field of the worse answer; absent: rejected.");
-    visit("template", self.prompt_template,
-          "What the model reads before an answer, {prompt} standing for the prompt; absent: what "
-          "the model was trained with, else \"{prompt}\\n\".");
-    visit("chat_template", self.chat_template,
-          "Chat template of conversations: chatml, llama3, llama2, alpaca, vicuna, zephyr, gemma, "
-          "plain, or a file; empty: the model's own.",
-          PathKey{.or_name = true});
-    visit(
-        "conversations", self.conversations,
-        "Put every record into the chat template (true) or into \"template\" (false); absent: the "
-        "chat template where records are conversations and the model has one.");
+    visit_form_keys(self, visit);
   }
   void validate(const ConfigNode& node) const;
 };

@@ -125,8 +125,9 @@ struct TaskData {
   std::int64_t sequence_length = 512;
   std::filesystem::path directory;  ///< of the model, else of its tokenizer: its chat template
   std::vector<std::filesystem::path> train_only;  ///< learnt from, never held out
-  bool skip_bad = false;                     ///< of labelled records: what BadRows is made with
-  std::filesystem::path initial_model = {};  ///< that a training goes on with; empty: a new one
+  bool skip_bad = false;  ///< of labelled records: what BadRows is made with
+  /// What find_model calls the model that a training began with; empty: a new one.
+  std::string initial_model = {};
   /// The directory of the model that somebody calls so; absent: that of this path.
   std::function<std::filesystem::path(const std::string&)> find_model = {};
   /// Of an encoder-decoder that is trained: the id that its targets begin with.

@@ -7,6 +7,21 @@
 
 namespace llmctl {
 
+/// The keys of sections whose rows are prompts with answers: the form in which a model meets them.
+template <class Self, class Visitor>
+void visit_form_keys(Self& self, Visitor& visit) {
+  visit("template", self.prompt_template,
+        "What the model reads before an answer, {prompt} standing for the prompt; absent: what "
+        "the model was trained with, else \"{prompt}\\n\".");
+  visit("chat_template", self.chat_template,
+        "Chat template of conversations: chatml, llama3, llama2, alpaca, vicuna, zephyr, gemma, "
+        "plain, or a file; empty: the model's own.",
+        PathKey{.or_name = true});
+  visit("conversations", self.conversations,
+        "Put every record into the chat template (true) or into \"template\" (false); absent: the "
+        "chat template where records are conversations and the model has one.");
+}
+
 /// Section "task" of type text_generation.
 struct TextGenerationConfig {
   std::string type = "text_generation";
@@ -31,17 +46,7 @@ struct TextGenerationConfig {
     visit("messages_field", self.messages_field,
           "Field of a conversation [{role, content}]; absent: messages or conversations, where a "
           "record has one.");
-    visit("template", self.prompt_template,
-          "What the model reads before an answer, {prompt} standing for the prompt; absent: what "
-          "the model was trained with, else \"{prompt}\\n\".");
-    visit("chat_template", self.chat_template,
-          "Chat template of conversations: chatml, llama3, llama2, alpaca, vicuna, zephyr, gemma, "
-          "plain, or a file; empty: the model's own.",
-          PathKey{.or_name = true});
-    visit(
-        "conversations", self.conversations,
-        "Put every record into the chat template (true) or into \"template\" (false); absent: the "
-        "chat template where records are conversations and the model has one.");
+    visit_form_keys(self, visit);
     visit("max_new_tokens", self.max_new_tokens, "Longest answer that is generated for scores.",
           Range<std::int64_t>{1, 1'000'000}, Change::kFree);
     visit("validation_samples", self.validation_samples,

@@ -388,6 +388,14 @@ TEST(FineTuning, FreezesByPatternAndFromTheTopDown) {
   expect_one_line_error(tune("wrong", R"("freeze": ["bert.*"])", 78),
                         {"optim.freeze[0]", "no parameter matches 'bert.*'", "inspect"});
   EXPECT_FALSE(fs::exists(bench / "wrong"));
+  expect_one_line_error(bench.run({"finetune", "-c", "frozen.json", "--set", "model.init_from=5",
+                                   "--set", "run.dir=wrong", "--set", "tokenizer.path=base/last"},
+                                  78),
+                        {"model.init_from", "expected a path, got 5"});
+
+  // What a run began with is not needed to score it.
+  fs::remove_all(bench / "base");
+  bench.run({"eval", "-m", "frozen", "--data", "pairs.jsonl"});
 }
 
 TEST(Preferences, AreLearntAgainstTheModelThatTheRunBeganWith) {

@@ -84,7 +84,7 @@ TEST_P(EveryTask, TrainsIsScoredAndAnswers) {
   data.train = {{{file}, 1.0}};
   data.cache = directory / "cache";
   if (GetParam() == "dpo") {
-    data.initial_model = directory / "reference";
+    data.initial_model = (directory / "reference").string();
     test::tiny_llama(*tokenizer)->save(data.initial_model);
   }
 
