@@ -2,7 +2,6 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/dropout.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/ones.h>
@@ -19,6 +18,7 @@
 
 #include "base/cpu.h"
 #include "base/error.h"
+#include "nn/dropout.h"
 #include "ops/rotary.h"
 
 namespace llmctl {
@@ -183,9 +183,9 @@ at::Tensor Attention::mix(const at::Tensor& q, const at::Tensor& k, const at::Te
   if (context.tap) (*context.tap)(map_name, attention_map(q, k, scale_, mask));
   const double drop = context.train ? config_.dropout : 0.0;
   at::Tensor mixed;  // [B, H, T, K]
-  if (mask.bias.defined() && mask.bias.requires_grad()) {
-    // LibTorch's fused kernels give no gradient of a bias.
-    const at::Tensor seen = at::dropout(attention_map(q, k, scale_, mask), drop, context.train);
+  if ((mask.bias.defined() && mask.bias.requires_grad()) || (drop > 0 && q.is_cpu())) {
+    // LibTorch's fused kernels give no gradient of a bias, and on the CPU have no dropout.
+    const at::Tensor seen = dropout(attention_map(q, k, scale_, mask), config_.dropout, context);
     const std::int64_t group = config_.heads / config_.kv_heads;
     mixed =
         at::matmul(seen.to(v.scalar_type()), group > 1 ? at::repeat_interleave(v, group, 1) : v);

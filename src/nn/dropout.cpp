@@ -1,9 +1,8 @@
 #include "nn/dropout.h"
 
-#include <ATen/ops/dropout.h>
-
 #include "base/random.h"
 #include "ops/backend.h"
+#include "ops/dropout.h"
 
 namespace llmctl {
 
@@ -15,7 +14,7 @@ void seed_dropout(const Context& context, std::int64_t block, const at::Device& 
 
 at::Tensor dropout(const at::Tensor& x, double probability, const Context& context) {
   if (!context.train || probability == 0) return x;
-  return at::dropout(x, probability, /*train=*/true);
+  return drop_elements(x, probability);
 }
 
 }  // namespace llmctl
