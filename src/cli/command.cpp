@@ -118,7 +118,7 @@ CLI::App* add_command(CLI::App& parent, CommonOptions& common, const std::string
   return command;
 }
 
-void add_config_options(CLI::App& command, ConfigOptions& options) {
+void add_config_options(CLI::App& command, ConfigOptions& options, bool writes) {
   const std::string group = "Configuration";
   command
       .add_option("-c,--config", options.files,
@@ -137,6 +137,7 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
       ->option_text("KEY.PATH")
       ->allow_extra_args(false)
       ->group(group);
+  if (!writes) return;
   command.add_flag("--dry-run", options.dry_run, "Check everything, print the plan, write nothing")
       ->group(group);
 }

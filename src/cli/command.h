@@ -52,8 +52,8 @@ CLI::Validator one_of(std::vector<std::string> words);
 /// The value is a number from `low` to `high`.
 CLI::Validator between(double low, double high);
 
-/// -c, --set, --unset and --dry-run.
-void add_config_options(CLI::App& command, ConfigOptions& options);
+/// -c, --set and --unset, and --dry-run of commands that write.
+void add_config_options(CLI::App& command, ConfigOptions& options, bool writes = true);
 
 /// The configuration that -c, --set and --unset give. kConfig for an --unset of what is no key of
 /// `command` (as `llmctl config keys` takes it; empty: whose the

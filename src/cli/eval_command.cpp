@@ -19,8 +19,8 @@ namespace {
 
 struct EvalOptions {
   ConfigOptions config;
-  std::string model, task, predictions, save_predictions, save_nbest, output, page, device,
-      precision, quantize;
+  std::string model, task, predictions, save_predictions, save_nbest, save_null_odds, output, page,
+      device, precision, quantize;
   std::vector<std::string> data, references, baselines, bounds, train;
   std::optional<std::int64_t> batch_size, sequence_length;
   bool pseudo_perplexity = false, overwrite = false, skip_bad = false;
@@ -68,6 +68,7 @@ Json entry_of(const EvalOptions& options) {
   if (!options.references.empty()) entry["references"] = options.references;
   if (!options.save_predictions.empty()) entry["save_predictions"] = options.save_predictions;
   if (!options.save_nbest.empty()) entry["save_nbest"] = options.save_nbest;
+  if (!options.save_null_odds.empty()) entry["save_null_odds"] = options.save_null_odds;
   if (options.sequence_length) entry["sequence_length"] = *options.sequence_length;
   if (!options.train.empty()) entry["train"] = options.train;
   if (options.pseudo_perplexity) entry["pseudo_perplexity"] = true;
@@ -172,6 +173,11 @@ void add_eval_command(CommandContext context) {
   command
       ->add_option("--save-nbest", options->save_nbest,
                    "Questions: write the n best answers with probabilities (save_nbest)")
+      ->option_text("FILE");
+  command
+      ->add_option("--save-null-odds", options->save_null_odds,
+                   "Questions: write how likely each has no answer, as SQuAD 2.0's script reads it "
+                   "(save_null_odds)")
       ->option_text("FILE");
   command
       ->add_option("--baseline", options->baselines,

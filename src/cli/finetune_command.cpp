@@ -14,6 +14,12 @@ void add_finetune_command(CommandContext context) {
       "  llmctl finetune -m runs/masked-lm -c configs/finetune/toy-qa.json\n"
       "  llmctl finetune -m bert-base-uncased -c configs/finetune/qa.json --set train.epochs=3");
   add_training_options(*command, *options);
+  command
+      ->add_option("--learning-curve", options->shares,
+                   "Train on each of these shares of the labels, the same of each class, and "
+                   "compare their scores (learning_curve.shares)")
+      ->option_text("SHARE,SHARE,…")
+      ->delimiter(',');
   command->callback([options, context] {
     context.action = [options, context] { return run_training_command(context.common, *options); };
   });

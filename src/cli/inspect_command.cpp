@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/output.h"
 #include "cli/commands.h"
+#include "cli/inspect_rows.h"
 #include "report/table.h"
 #include "runs/inspect.h"
 #include "runs/probe.h"
@@ -177,11 +178,12 @@ void add_inspect_command(CommandContext context) {
   add_forward_command(*command, context);
   add_embed_command(*command, context);
   add_diff_command(*command, context);
+  add_rows_command(*command, context);
   command->callback([options, context, command] {
     if (!command->get_subcommands().empty()) return;
     context.action = [options, context] {
       require(!options->path.empty(), ErrorCode::kUsage,
-              "inspect: name a directory or file, or one of forward, embed and diff");
+              "inspect: name a directory or file, or one of forward, embed, diff and rows");
       const Listing listing = options->all    ? Listing::kTensors
                               : options->tree ? Listing::kTree
                                               : Listing::kGroups;

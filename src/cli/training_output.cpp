@@ -50,6 +50,27 @@ std::string same_command(const std::vector<std::string>& command_line) {
   return text;
 }
 
+/// A row for each share of a learning curve; empty where there is none.
+std::string curve_table(const Json& curve) {
+  if (!curve.is_object()) return "";
+  std::vector<TableColumn> columns = {
+      {"share", Align::kRight}, {"records", Align::kRight}, {"best step", Align::kRight}};
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& point : curve.at("shares")) {
+    std::vector<std::string>& row = rows.emplace_back();
+    for (const char* key : {"share", "records", "best_step"})
+      row.push_back(dump_json(point.at(key)));
+    for (const Score& score : Scores::from_json(point.at("scores"))) {
+      if (rows.size() == 1) columns.push_back({score.kind.name, Align::kRight});
+      row.push_back(format_score(score));
+    }
+    row.resize(columns.size());
+  }
+  Table table(std::move(columns));
+  for (std::vector<std::string>& row : rows) table.add_row(std::move(row));
+  return "\n" + table.render(STDOUT_FILENO);
+}
+
 }  // namespace
 
 std::string training_table(const TrainingReport& report,
@@ -87,7 +108,8 @@ std::string training_table(const TrainingReport& report,
                                 ? same_command(command_line)
                                 : "llmctl generate -m " + report.directory.string() + " " +
                                       report.generate_flags);
-  return render_facts(STDOUT_FILENO, report.command + ": " + report.directory.string(), rows);
+  return render_facts(STDOUT_FILENO, report.command + ": " + report.directory.string(), rows) +
+         curve_table(report.learning_curve);
 }
 
 int run_training_command(const CommonOptions& common, TrainingCommandOptions options) {
@@ -97,6 +119,8 @@ int run_training_command(const CommonOptions& common, TrainingCommandOptions opt
   if (!options.device.empty()) set_string(config, "train.device", options.device);
   if (common.threads > 0) config.sets.push_back(concat("train.threads=", common.threads));
   if (options.skip_bad) config.sets.push_back("data.skip_bad=true");
+  if (!options.shares.empty())
+    config.sets.push_back("learning_curve.shares=" + dump_json(options.shares));
   require(!config.files.empty() || !config.sets.empty(), ErrorCode::kUsage,
           "no configuration given: use -c FILE (llmctl config init writes one)");
   const JsonDocument document = load_document(config, options.command);

@@ -11,6 +11,7 @@ namespace llmctl {
 struct TrainingCommandOptions {
   ConfigOptions config;
   std::string command, model, run_dir, device;
+  std::vector<double> shares;  // of a learning curve
   bool overwrite = false, change = false, skip_bad = false;
 };
 

@@ -10,6 +10,24 @@
 
 namespace llmctl {
 
+std::vector<double> tempered_weights(std::vector<double> weights, const std::vector<double>& sizes,
+                                     double temperature) {
+  if (temperature == 1) return weights;
+  double before = 0, after = 0;
+  std::vector<double> raised(weights.size(), 0);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const double share = weights[i] * sizes[i];
+    if (share <= 0) continue;
+    raised[i] = std::pow(share, 1 / temperature);
+    before += share;
+    after += raised[i];
+  }
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (raised[i] > 0) weights[i] = before * raised[i] / (after * sizes[i]);
+  }
+  return weights;
+}
+
 Mixture::Mixture(std::vector<WeightedShards> corpora, const PackingOptions& packing,
                  const RowFormat& format, std::uint64_t seed, const std::filesystem::path& cache) {
   RowPlanOptions options;

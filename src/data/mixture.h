@@ -19,6 +19,13 @@ struct WeightedShards {
   double weight = 1.0;
 };
 
+/// The weights of sources with these sizes under temperature T (Arivazhagan et al., 2019): shares
+/// of weight · size, raised to 1 / T and scaled so that an epoch stays as long. 1 leaves them as
+/// they are; the higher, the more do small sources come up to large ones. Sources of size 0 keep
+/// theirs.
+std::vector<double> tempered_weights(std::vector<double> weights, const std::vector<double>& sizes,
+                                     double temperature);
+
 /// How documents are cut into rows of `sequence_length` tokens.
 struct PackingOptions {
   std::string packing = "best_fit";  ///< a name of packing_of()

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "config/fields.h"
+#include "data/best_fit.h"
 
 namespace llmctl {
 
@@ -33,59 +33,6 @@ bool takes_document(const RowPlanOptions& options, std::uint64_t document) {
   if (options.share >= 1) return true;
   const std::uint64_t hash = mix64(mix64(options.seed + 1) ^ document);
   return static_cast<double>(hash >> 11) * 0x1p-53 < options.share;
-}
-
-/// Rows with room left, by how much: the tightest that still fits is found by bits.
-class OpenRows {
- public:
-  explicit OpenRows(std::size_t capacity) : rows_(capacity + 1), bits_(capacity / 64 + 1) {}
-
-  /// Puts `row`, with `room` left, among the open ones.
-  void add(std::uint32_t row, std::size_t room) {
-    if (room == 0) return;
-    rows_[room].push_back(row);
-    bits_[room / 64] |= std::uint64_t{1} << (room % 64);
-  }
-
-  /// Takes out the row with the least room that is at least `size`; false when there is none.
-  bool take(std::size_t size, std::uint32_t& row, std::size_t& room) {
-    std::size_t word = size / 64;
-    std::uint64_t bits = bits_[word] & (~std::uint64_t{0} << (size % 64));
-    while (bits == 0) {
-      if (++word == bits_.size()) return false;
-      bits = bits_[word];
-    }
-    room = word * 64 + static_cast<std::size_t>(std::countr_zero(bits));
-    row = rows_[room].back();
-    rows_[room].pop_back();
-    if (rows_[room].empty()) bits_[word] &= ~(std::uint64_t{1} << (room % 64));
-    return true;
-  }
-
- private:
-  std::vector<std::vector<std::uint32_t>> rows_;  // by room
-  std::vector<std::uint64_t> bits_;               // which of them are not empty
-};
-
-/// Row of each piece, counted from 0: the longest first, each into the tightest row that fits.
-std::vector<std::uint32_t> best_fit(std::span<const std::uint32_t> lengths, std::size_t capacity,
-                                    std::size_t overhead, std::uint32_t& rows) {
-  std::vector<std::uint32_t> order(lengths.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::uint32_t>(i);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::uint32_t a, std::uint32_t b) { return lengths[a] > lengths[b]; });
-  std::vector<std::uint32_t> row_of(lengths.size());
-  OpenRows open(capacity);
-  rows = 0;
-  for (const std::uint32_t piece : order) {
-    const std::size_t size = lengths[piece] + overhead;
-    std::uint32_t row = 0;
-    std::size_t room = capacity;
-    if (!open.take(size, row, room)) row = rows++;
-    row_of[piece] = row;
-    open.add(row, room - size);
-  }
-  return row_of;
 }
 
 }  // namespace
@@ -148,10 +95,9 @@ class RowPlanBuilder {
 
   /// Deals the waiting pieces into rows.
   void pack() {
-    std::uint32_t rows = 0;
-    const std::vector<std::uint32_t> row_of =
+    const auto [row_of, rows] =
         best_fit(waiting_lengths_, static_cast<std::size_t>(options_.length),
-                 static_cast<std::size_t>(options_.overhead), rows);
+                 static_cast<std::size_t>(options_.overhead));
     // Counting sort by row; within a row the pieces keep the stream's order.
     std::vector<std::uint64_t> next(rows + 1, begins_.size());
     for (const std::uint32_t row : row_of) ++next[row + 1];

@@ -12,6 +12,7 @@
 #include "runs/resolve.h"
 #include "runs/run_directory.h"
 #include "runs/sections.h"
+#include "tasks/extractive_qa.h"
 #include "tasks/predictions.h"
 #include "tasks/record_names.h"
 #include "tasks/task.h"
@@ -26,7 +27,7 @@ struct EntryConfig {
   std::vector<std::string> data;
   std::string predictions;
   std::vector<std::string> references;
-  std::string save_predictions, save_nbest;
+  std::string save_predictions, save_nbest, save_null_odds;
   std::int64_t sequence_length = 0;
   bool skip_bad = false;
   template <class Self, class Visitor>
@@ -46,6 +47,11 @@ struct EntryConfig {
           "and logits: {\"id\": [{\"text\", \"probability\", \"start_logit\", "
           "\"end_logit\"}, …]}, as transformers' nbest_predictions.json.",
           PathKey{});
+    visit(
+        "save_null_odds", self.save_null_odds,
+        "Question answering: where the probability that there is no answer goes for each question, "
+        "{\"id\": 0.2}, as SQuAD 2.0's script reads it (--na-prob-file).",
+        PathKey{});
     visit("sequence_length", self.sequence_length,
           "Longest row in tokens; 0: the run's, else the model's limit.",
           Range<std::int64_t>{0, 1'000'000});
@@ -300,10 +306,12 @@ class Evaluation {
       const auto scored = data.scored_files();
       inputs_.insert(inputs_.end(), scored.begin(), scored.end());
       if (!common.save_predictions.empty()) outputs_.push_back(common.save_predictions);
-      if (!common.save_nbest.empty()) {
-        require(task.type() == "extractive_qa", ErrorCode::kUsage, "save_nbest: ", task.type(),
-                " gives no n best answers");
-        outputs_.push_back(common.save_nbest);
+      for (const auto& [key, file] : {std::pair("save_nbest", common.save_nbest),
+                                      std::pair("save_null_odds", common.save_null_odds)}) {
+        if (file.empty()) continue;
+        require(task.type() == ExtractiveQaConfig().type, ErrorCode::kUsage, key, ": is for ",
+                ExtractiveQaConfig().type, ", not for ", task.type());
+        outputs_.push_back(file);
       }
       promise(entry, task.evaluation_scores());
       if (const std::string rule = task.baseline_rule(); !rule.empty())
@@ -320,20 +328,25 @@ class Evaluation {
     options.context.compute = compute_.between_layers();
     options.baselines = config_.baselines;
     TaskEvaluation result = task.evaluate(*model.model, data, options);
-    if (!common.save_nbest.empty()) {
-      Json best = Json::object();
-      for (const Json& prediction : result.predictions)
-        best[id_text(prediction.at("id"))] = prediction.at(kNBest);
-      write_output(common.save_nbest, dump_json(best, 2) + "\n");
+    for (const auto& [member, file] : {std::pair(kNBest, common.save_nbest),
+                                       std::pair(kNoAnswerProbability, common.save_null_odds)}) {
+      if (!file.empty()) {
+        Json by_id = Json::object();
+        for (const Json& prediction : result.predictions)
+          by_id[id_text(prediction.at("id"))] = prediction.at(member);
+        write_output(file, dump_json(by_id, 2) + "\n");
+      }
+      for (Json& prediction : result.predictions) prediction.erase(member);
     }
-    for (Json& prediction : result.predictions) prediction.erase(kNBest);
     if (!common.save_predictions.empty()) save_predictions(task, result, common.save_predictions);
     take(std::move(result), entry);
   }
 
   void score_file(const Task& task, const EntryConfig& common, EvaluationEntry& entry) {
-    require(common.save_predictions.empty() && common.save_nbest.empty(), ErrorCode::kUsage,
-            "save_predictions, save_nbest: the predictions are in a file already");
+    require(common.save_predictions.empty() && common.save_nbest.empty() &&
+                common.save_null_odds.empty(),
+            ErrorCode::kUsage,
+            "save_predictions, save_nbest, save_null_odds: the predictions are in a file already");
     if (!common.data.empty()) note_idle("data", "predictions are scored against references");
     if (common.sequence_length > 0) note_idle("sequence_length", "predictions are in a file");
     if (common.skip_bad) note_idle("skip_bad", "every reference stands for a prediction");

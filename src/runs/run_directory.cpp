@@ -18,10 +18,19 @@ constexpr const char* kOverwriting = ".overwriting";
 
 /// Everything that a run writes at the top of its directory; run.json, which makes the directory a
 /// run's, goes last.
-constexpr std::array kRunContent = {
-    "environment.json", "log.txt", "metrics.jsonl",      "tensorboard", "checkpoints",
-    "rounds",           "taught",  "self_training.json", "best",        "last",
-    "run.json"};
+constexpr std::array kRunContent = {"environment.json",
+                                    "log.txt",
+                                    "metrics.jsonl",
+                                    "tensorboard",
+                                    "checkpoints",
+                                    "rounds",
+                                    "taught",
+                                    "self_training.json",
+                                    "shares",
+                                    "learning_curve.json",
+                                    "best",
+                                    "last",
+                                    "run.json"};
 
 bool is_there(const fs::path& path) {
   std::error_code ignored;

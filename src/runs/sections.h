@@ -52,6 +52,18 @@ struct TokenizerSection {
   }
 };
 
+/// Section "learning_curve" of `finetune`.
+struct LearningCurveConfig {
+  std::vector<double> shares = {0.01, 0.05, 0.1, 0.25, 1};
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("shares", self.shares,
+          "Shares of the labelled records, drawn as data.share draws them, each trained on by "
+          "itself.",
+          Range<double>{0, 1}, Change::kFree);
+  }
+};
+
 /// Root of `pretrain` and `finetune`. The task's section may be spelled "objective", too, as is
 /// usual where its labels come from raw text.
 struct TrainingConfig {
@@ -67,6 +79,7 @@ struct TrainingConfig {
   CheckpointConfig checkpoint;
   LogConfig log;
   std::optional<SelfTrainingConfig> self_training;
+  std::optional<LearningCurveConfig> learning_curve;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("run", self.run, "The run as a whole.");
@@ -91,6 +104,9 @@ struct TrainingConfig {
     visit("self_training", self.self_training,
           "Classification: rounds in which the best model so far labels texts for the next "
           "training.");
+    visit("learning_curve", self.learning_curve,
+          "Labelled records: the same training on growing shares of them, and their scores side by "
+          "side (--learning-curve).");
   }
 };
 

@@ -7,27 +7,12 @@
 #include "base/strings.h"
 #include "io/text_source.h"
 #include "runs/assembly.h"
-#include "runs/run_directory.h"
+#include "runs/staged_run.h"
 #include "tasks/task.h"
 #include "tasks/teacher.h"
-#include "train/run_lock.h"
 
 namespace llmctl {
 namespace {
-
-constexpr const char* kState = "self_training.json";
-
-/// Makes RUN/NAME a relative link to a directory in the run; replaces one that is there.
-void point(const std::filesystem::path& run, const char* name,
-           const std::filesystem::path& target) {
-  const std::filesystem::path fresh = run / concat(".", name, ".new");
-  std::filesystem::remove(fresh);
-  std::filesystem::create_directory_symlink(
-      std::filesystem::relative(std::filesystem::canonical(target),
-                                std::filesystem::canonical(run)),
-      fresh);
-  std::filesystem::rename(fresh, run / name);
-}
 
 class SelfTraining {
  public:
@@ -37,7 +22,8 @@ class SelfTraining {
         options_(options),
         config_(read_training_config(root_node(document_))),
         section_(*config_.self_training),
-        directory_(config_.run.dir) {}
+        directory_(config_.run.dir),
+        run_(directory_, "self-training", "self_training.json") {}
 
   TrainingReport run() {
     check();
@@ -50,7 +36,7 @@ class SelfTraining {
       if (report.outcome.exit_status != 0) return finished(std::move(report));
       if (!keep(round, report, best)) break;
     }
-    write_state();
+    run_.write_state();
     return finished(std::move(best));
   }
 
@@ -82,34 +68,9 @@ class SelfTraining {
   }
 
   void open() {
-    make_directories(directory_);
-    lock_ = std::make_unique<RunLock>(directory_);
-    JsonDocument document = document_;
-    const ConfigNode root = root_node(document);
-    const std::vector<FieldDoc> fields = training_fields(root);
-    const Json before = read_run_config(directory_);
-    const auto resolve = [&](const JsonDocument& read) {
-      const ConfigNode node = root_node(read);
-      Json resolved = resolved_training_config(node, read_training_config(node));
-      make_paths_absolute(resolved, fields);
-      return resolved;
-    };
-    const RunPlan plan =
-        plan_run(directory_, document, fields, resolve, {options_.overwrite, false, true});
-    require(!plan.goes_on, ErrorCode::kCannotCreate, directory_.string(),
-            ": holds a run without self-training; choose another run.dir, or start anew with "
-            "--overwrite");
-    if (!before.is_null() && !options_.overwrite) {
-      for (const std::string& key : differing_keys(before, plan.record.config)) {
-        require(change_of(fields, key) == Change::kFree, ErrorCode::kConfig, directory_.string(),
-                ": its self-training was started with another value of ", key,
-                "; choose another run.dir, or start anew with --overwrite");
-      }
-    }
-    open_run(directory_, plan, options_.overwrite);
+    run_.open(document_, options_);
     make_directories(directory_ / "taught");
-    if (std::filesystem::exists(directory_ / kState)) state_ = load_json(directory_ / kState);
-    if (!state_.contains("rounds")) state_ = {{"rounds", Json::array()}};
+    if (!run_.state().contains("rounds")) run_.state() = {{"rounds", Json::array()}};
   }
 
   std::filesystem::path taught_file(std::int64_t round) const {
@@ -156,13 +117,13 @@ class SelfTraining {
     facts["seen"] = taught.seen;
     facts["taught"] = taught.records.size();
     facts["counts"] = taught.counts;
-    write_state();
+    run_.write_state();
     std::vector<std::string> counts;
     for (const auto& [label, count] : taught.counts) counts.push_back(concat(label, " ", count));
     log_info("self-training, round ", round, ": ", taught.records.size(), " of ", taught.seen,
              " texts are sure enough (", join(counts), ")");
     if (!taught.records.empty()) return true;
-    state_["stopped"] = "no text was sure enough";
+    run_.state()["stopped"] = "no text was sure enough";
     return false;
   }
 
@@ -176,40 +137,39 @@ class SelfTraining {
     facts["scores"] = outcome.best_scores.to_json();
     const std::string name = outcome.best_score.starts_with("valid/") ? outcome.best_score.substr(6)
                                                                       : outcome.best_score;
-    point(directory_, "last", outcome.last_directory);
+    run_.point("last", outcome.last_directory);
     const bool better =
         round == 0 || compare(outcome.best_scores, best_scores_, name) == Standing::kBetter;
     if (better) {
       best_scores_ = outcome.best_scores;
-      state_["best_round"] = round;
-      point(directory_, "best",
-            outcome.best_directory.empty() ? outcome.last_directory : outcome.best_directory);
+      run_.state()["best_round"] = round;
+      run_.point("best",
+                 outcome.best_directory.empty() ? outcome.last_directory : outcome.best_directory);
       worse_ = 0;
       best = std::move(report);
     } else {
       ++worse_;
     }
     if (worse_ >= section_.patience) {
-      state_["stopped"] = concat("no better score in ", worse_, worse_ == 1 ? " round" : " rounds");
+      run_.state()["stopped"] =
+          concat("no better score in ", worse_, worse_ == 1 ? " round" : " rounds");
     } else if (round == section_.rounds) {
-      state_["stopped"] = "all rounds are done";
+      run_.state()["stopped"] = "all rounds are done";
     }
-    write_state();
+    run_.write_state();
     return worse_ < section_.patience;
   }
 
   Json& facts_of(std::int64_t round) {
-    Json& rounds = state_["rounds"];
+    Json& rounds = run_.state()["rounds"];
     while (rounds.size() <= static_cast<std::size_t>(round))
       rounds.push_back({{"round", rounds.size()}});
     return rounds[static_cast<std::size_t>(round)];
   }
 
-  void write_state() const { write_file(directory_ / kState, dump_json(state_, 2) + "\n"); }
-
-  TrainingReport finished(TrainingReport report) const {
+  TrainingReport finished(TrainingReport report) {
     report.directory = directory_;
-    report.self_training = state_;
+    report.self_training = run_.state();
     return report;
   }
 
@@ -219,8 +179,7 @@ class SelfTraining {
   TrainingConfig config_;
   SelfTrainingConfig section_;
   std::filesystem::path directory_;
-  std::unique_ptr<RunLock> lock_;
-  Json state_;
+  StagedRun run_;
   Scores best_scores_;
   std::int64_t worse_ = 0;  // rounds since the best
 };

@@ -14,10 +14,11 @@
 #include "optim/parameter_plan.h"
 #include "runs/assembly.h"
 #include "runs/build_facts.h"
+#include "runs/learning_curve.h"
 #include "runs/resolve.h"
 #include "runs/run_directory.h"
-#include "runs/sections.h"
 #include "runs/self_training.h"
+#include "runs/task_assembly.h"
 #include "tasks/task.h"
 #include "text/tokenizer_json.h"
 #include "train/run_lock.h"
@@ -273,18 +274,6 @@ std::vector<std::pair<std::string, std::string>> plan_of(const TrainingReport& r
   };
 }
 
-/// Tokens of a row: as asked for, at most what the model takes. Rows of raw text that shall be
-/// longer than that are an error, since their number would change without a word.
-std::int64_t row_length(const ConfigNode& root, const TaskData& data, const DataSection& section,
-                        bool raw_text, std::int64_t positions) {
-  if (data.sequence_length <= positions) return data.sequence_length;
-  if (raw_text && section.sequence_length) {
-    root.fail("data.sequence_length", concat(data.sequence_length, " is more than the model's ",
-                                             positions, " positions (max_position_embeddings)"));
-  }
-  return positions;
-}
-
 /// How the directory is met, and what changes there.
 std::vector<std::pair<std::string, std::string>> plan_lines(const RunPlan& plan) {
   std::vector<std::pair<std::string, std::string>> lines;
@@ -328,54 +317,26 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
                                  const RunOptions& options) {
   if (given.value.contains("self_training") && !given.value.at("self_training").is_null())
     return self_train(command, given, options);
+  if (given.value.contains("learning_curve") && !given.value.at("learning_curve").is_null())
+    return learning_curve(command, given, options);
   // What the run in the directory says where this document says nothing is added to it.
   JsonDocument document = given;
   const auto look = [&] { return plan_training(document, options); };
   const RunPlan run_plan = look();
   const ConfigNode root = root_node(document);
   const TrainingConfig config = read_training_config(root);
-  const std::string task_name = task_section_name(root);
-  const bool pretrains = command == "pretrain";
-  const ConfigNode task_node =
-      required_section(root, root.has(task_name) || !pretrains ? task_name : "objective",
-                       pretrains ? R"({"type": "causal_lm"})" : R"({"type": "extractive_qa"})");
-  const ConfigNode model_node = required_section(
-      root, "model",
-      pretrains ? R"({"model_type": "llama", "hidden_size": 256})" : R"({"init_from": "DIR"})");
-  if (config.data.train.empty()) root.fail("data.train", "missing; name what is to be learnt from");
-  const bool raw_text = task_kind_of(task_node).raw_text;
-  TaskData data =
-      find_task_data(root.child("data"), config.data, raw_text,
-                     raw_text ? cache_directory(config.data.cache) : std::filesystem::path());
-
+  const AssembledTask assembled = assemble_task(root, config, command);
+  const auto& [tokenizer, task, data, head, raw_text] = assembled;
   TrainingSetup setup(root, config, run_plan, options);
-  const auto tokenizer = assemble_tokenizer(root, config.tokenizer);
-  const auto task = make_task(task_node, tokenizer);
-  if (!data.train_only.empty() && dynamic_cast<const Teacher*>(task.get()) == nullptr)
-    root.fail("data.train_only", concat("is for sequence_classification, not for ", task->type()));
-  if (raw_text && config.train.batch_tokens > 0) {
-    root.fail("train.batch_tokens",
-              "is for labelled records; rows of raw text have data.sequence_length tokens each: "
-              "use batch_size");
-  }
-  const HeadKind head = choose_head(model_node, task_kind_of(task_node).heads);
-  const std::optional<ModelFacts> planned = planned_facts(model_node, *tokenizer, head);
-  if (planned) {
-    data.sequence_length = row_length(root, data, config.data, raw_text, planned->max_positions);
-    if (planned->encoder_decoder) data.decoder_start = planned->decoder_start;
-  }
   // The classes of a task are those of its data; text becomes shards when the run begins.
-  data.directory = tokenizer_directory(root, config.tokenizer);
-  data.initial_model = initial_directory(root).string();
-  data.find_model = resolve_model_directory;
   if (raw_text) {
     task->check_data(data);
   } else {
     task->read(data);
   }
   const auto seed = static_cast<std::uint64_t>(config.run.seed);
-  auto model = assemble_model(model_node, *tokenizer, {head, task->labels(), task->problem_type()},
-                              seed, options.dry_run);
+  auto model = assemble_model(root.child("model"), *tokenizer,
+                              {head, task->labels(), task->problem_type()}, seed, options.dry_run);
   if (head == HeadKind::kSpan && model->facts().causal) {
     log_warning(
         model->facts().architecture,
@@ -390,6 +351,7 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   TrainingReport report;
   report.command = command;
   report.kind = task->type();
+  report.records = task->training_records();
   report.directory = setup.directory();
   report.facts = model->facts();
   report.parameters = model->parameter_count();
@@ -422,6 +384,7 @@ Json TrainingReport::to_json() const {
     json["plan"] = lines;
     return json;
   }
+  if (records > 0) json["records"] = records;
   json["steps"] = outcome.steps;
   json["tokens"] = outcome.tokens;
   json["seconds"] = outcome.seconds;
@@ -435,6 +398,7 @@ Json TrainingReport::to_json() const {
   if (!outcome.best_directory.empty()) json["best_directory"] = outcome.best_directory.string();
   json["last_directory"] = outcome.last_directory.string();
   if (!self_training.is_null()) json["self_training"] = self_training;
+  if (!learning_curve.is_null()) json["learning_curve"] = learning_curve;
   if (!outcome.stopped.empty()) json["stopped"] = outcome.stopped;
   return json;
 }

@@ -32,6 +32,8 @@ struct TrainingReport {
       plan;                 ///< name and value, for people; only of a dry run
   TrainingOutcome outcome;  ///< of self-training that of the best round
   Json self_training;       ///< its rounds, as self_training.json has them; null without
+  Json learning_curve;      ///< its points, as learning_curve.json has them; null without
+  std::size_t records = 0;  ///< labelled ones that are learnt from; 0 of raw text
   Json to_json() const;
 };
 

@@ -1,9 +1,12 @@
 #include "tasks/chat_rows.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "base/error.h"
+#include "base/strings.h"
+#include "base/white_space.h"
 
 namespace llmctl {
 namespace {
@@ -38,13 +41,54 @@ void keep_end(DialogueRow& row, std::size_t length) {
   row.learned.erase(row.learned.begin(), row.learned.begin() + excess);
 }
 
+/// The marked contents, each with `end` where that follows at once.
+std::vector<ByteSpan> marked_spans(const RenderedChat& chat, const std::string& end) {
+  std::vector<ByteSpan> spans;
+  constexpr char kMark = RenderedChat::kMarkedContent;
+  for (std::size_t begin = chat.data.find(kMark); begin != chat.data.npos;
+       begin = chat.data.find(kMark, begin)) {
+    const std::size_t stop = std::min(chat.data.find_first_not_of(kMark, begin), chat.data.size());
+    const bool ends = !end.empty() && chat.text.compare(stop, end.size(), end) == 0;
+    spans.push_back({begin, ends ? stop + end.size() : stop});
+    begin = stop;
+  }
+  return spans;
+}
+
+/// Messages of the roles whose parts of the rendered text only their marks tell.
+std::vector<std::size_t> marked_messages(const Json& messages, const LearnedRoles& learned) {
+  std::vector<std::size_t> marked;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const std::string role = messages[i].at("role").get<std::string>();
+    if (role != "assistant" && learns(learned, role)) marked.push_back(i);
+  }
+  return marked;
+}
+
 }  // namespace
 
-ChatRows::ChatRows(const Tokenizer& tokenizer, ChatTemplate chat)
-    : tokenizer_(tokenizer), chat_(std::move(chat)), end_(chat_.turn_end(tokenizer)) {}
+ChatRows::ChatRows(const Tokenizer& tokenizer, ChatTemplate chat, LearnedRoles learned)
+    : tokenizer_(tokenizer),
+      chat_(std::move(chat)),
+      end_(chat_.turn_end(tokenizer)),
+      end_text_(end_.token ? tokenizer.piece(*end_.token) : end_.text),
+      learned_(std::move(learned)) {}
 
 DialogueRow ChatRows::encode(const Dialogue& dialogue, const Json& messages) const {
-  const RenderedChat whole = chat_.render(request_of(dialogue, messages, false));
+  ChatRequest request = request_of(dialogue, messages, false);
+  request.marked = marked_messages(messages, learned_);
+  RenderedChat whole = chat_.render(request);
+  const std::vector<ByteSpan> others = marked_spans(whole, end_text_);
+  require(!others.empty() || std::all_of(request.marked.begin(), request.marked.end(),
+                                         [&](std::size_t i) {
+                                           const Json& content = messages[i].at("content");
+                                           return !content.is_string() ||
+                                                  is_blank(content.get_ref<const std::string&>());
+                                         }),
+          ErrorCode::kData, dialogue.place,
+          ": the chat template does not write the messages of task.roles_to_train (",
+          join(learned_), ")");
+  const bool learns_answers = learns(learned_, "assistant");
   std::vector<ByteSpan> learned = whole.assistant;
   if (learned.empty()) {
     Json before = Json::array();
@@ -66,21 +110,28 @@ DialogueRow ChatRows::encode(const Dialogue& dialogue, const Json& messages) con
     }
   }
   // What follows the end of a turn (a line break) is the template's, not the model's, to write.
-  const std::string end = end_.token ? tokenizer_.piece(*end_.token) : end_.text;
   for (ByteSpan& span : learned) {
-    const std::size_t found = end.empty() ? std::string::npos : whole.text.rfind(end, span.end);
-    if (found != std::string::npos && found >= span.begin) span.end = found + end.size();
+    const std::size_t found =
+        end_text_.empty() ? std::string::npos : whole.text.rfind(end_text_, span.end);
+    if (found != std::string::npos && found >= span.begin) span.end = found + end_text_.size();
   }
+  // To the tokenizer all data are alike.
+  std::replace(whole.data.begin(), whole.data.end(), RenderedChat::kMarkedContent,
+               RenderedChat::kFromMessages);
   DialogueRow row;
-  const auto append = [&](std::size_t begin, std::size_t stop, bool is_learned) {
+  const auto append = [&](std::size_t begin, std::size_t stop, bool is_answer) {
     if (begin >= stop) return;
     const std::string_view text = std::string_view(whole.text).substr(begin, stop - begin);
     const std::string_view data = whole.data.empty()
                                       ? std::string_view()
                                       : std::string_view(whole.data).substr(begin, stop - begin);
-    const std::vector<TokenId> ids = tokenizer_.encode_marked(text, data).ids;
-    row.ids.insert(row.ids.end(), ids.begin(), ids.end());
-    row.learned.resize(row.ids.size(), is_learned);
+    const Encoding encoding = tokenizer_.encode_marked(text, data);
+    for (std::size_t i = 0; i < encoding.ids.size(); ++i) {
+      const ByteSpan span = encoding.offsets[i];
+      row.ids.push_back(encoding.ids[i]);
+      row.learned.push_back(is_answer ? learns_answers
+                                      : touches(others, {begin + span.begin, begin + span.end}));
+    }
   };
   std::size_t at = 0;
   for (const ByteSpan& span : learned) {

@@ -34,7 +34,7 @@ std::string as_chat_template(const DialogueEncoder& encoder) {
 ConversationForm ConversationForm::choose(const TextGenerationConfig& config,
                                           const Tokenizer& tokenizer, const FormSources& sources) {
   const auto plain = [&](const std::string& prompt_template) {
-    return ConversationForm(DialogueEncoder(tokenizer, prompt_template));
+    return ConversationForm(DialogueEncoder(tokenizer, prompt_template, config.roles_to_train));
   };
   const auto directory_template = [&] {
     return sources.directory.empty() ? std::nullopt
@@ -43,15 +43,15 @@ ConversationForm ConversationForm::choose(const TextGenerationConfig& config,
   if (config.prompt_template && !config.conversations.value_or(false))
     return plain(*config.prompt_template);
   if (!config.chat_template.empty())
-    return ConversationForm(
-        ChatRows(tokenizer, named_chat_template(config.chat_template, tokenizer)));
+    return ConversationForm(ChatRows(
+        tokenizer, named_chat_template(config.chat_template, tokenizer), config.roles_to_train));
   const bool described_chat =
       sources.described.is_object() && sources.described.value("conversations", Json()) == true;
   if (config.conversations.value_or(described_chat)) {
     std::optional<ChatTemplate> chat = directory_template();
     require(chat.has_value(), ErrorCode::kConfig,
             "task.conversations: the model has no chat template; name one in task.chat_template");
-    return ConversationForm(ChatRows(tokenizer, std::move(*chat)));
+    return ConversationForm(ChatRows(tokenizer, std::move(*chat), config.roles_to_train));
   }
   if (sources.described.is_object()) {
     const Json known = sources.described.value("template", Json());
@@ -59,7 +59,7 @@ ConversationForm ConversationForm::choose(const TextGenerationConfig& config,
   }
   if (sources.conversations && !config.conversations) {
     if (std::optional<ChatTemplate> chat = directory_template())
-      return ConversationForm(ChatRows(tokenizer, std::move(*chat)));
+      return ConversationForm(ChatRows(tokenizer, std::move(*chat), config.roles_to_train));
   }
   return plain(kDefaultTemplate);
 }

@@ -22,4 +22,19 @@ Batch collate_rows(const DialogueRows& rows, std::span<const std::int64_t> indic
 /// Tokens that the model sees of each row.
 std::vector<std::int32_t> lengths_of(const DialogueRows& rows);
 
+/// Rows that stand side by side in one sequence, by their indices.
+using RowPacks = std::vector<std::vector<std::int64_t>>;
+
+/// Puts rows (indices into `lengths`, some perhaps more often) into sequences of at most `length`
+/// tokens, in as few as data/best_fit.h finds.
+RowPacks pack_rows(std::span<const std::int64_t> rows, std::span<const std::int32_t> lengths,
+                   std::int64_t length);
+
+/// The batch of some packs: each row in them is a document of its own, whose positions begin at 0.
+Batch collate_packs(const DialogueRows& rows, const RowPacks& packs,
+                    std::span<const std::int64_t> indices, TokenId pad);
+
+/// Tokens of each pack.
+std::vector<std::int32_t> lengths_of(const RowPacks& packs, std::span<const std::int32_t> lengths);
+
 }  // namespace llmctl

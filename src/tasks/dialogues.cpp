@@ -222,6 +222,8 @@ void TextGenerationConfig::validate(const ConfigNode& node) const {
   if (prompt_template && prompt_template->find(kPlaceholder) == std::string::npos) {
     node.fail("template", "'" + *prompt_template + "' has no {prompt} in it");
   }
+  if (roles_to_train.empty())
+    node.fail("roles_to_train", "names no role, so that nothing would be learned");
 }
 
 Dialogue read_dialogue(const Record& record, const TextGenerationConfig& config,
@@ -258,8 +260,42 @@ void add_system_message(Dialogue& dialogue, const std::string& text) {
   prompt = prompt.empty() ? text : text + "\n" + prompt;
 }
 
-DialogueEncoder::DialogueEncoder(const Tokenizer& tokenizer, std::string prompt_template)
-    : tokenizer_(tokenizer) {
+std::vector<std::vector<ByteSpan>> spans_of_roles(const Dialogue& dialogue,
+                                                  const LearnedRoles& roles) {
+  std::vector<std::vector<ByteSpan>> spans(dialogue.turns.size());
+  std::size_t turn = 0, at = 0;
+  bool open = false;
+  // As fill_turns() joins them.
+  for (const Json& message : dialogue.messages) {
+    const std::string role = message.at("role").get<std::string>();
+    if (role == "assistant") {
+      ++turn;
+      at = 0;
+      open = false;
+      continue;
+    }
+    if (open) ++at;
+    open = true;
+    const Json& content = message.at("content");
+    const std::size_t begin = at;
+    if (content.is_string()) at += content.get_ref<const std::string&>().size();
+    if (turn < spans.size() && at > begin && learns(roles, role))
+      spans[turn].push_back({begin, at});
+  }
+  return spans;
+}
+
+bool touches(const std::vector<ByteSpan>& spans, ByteSpan token) {
+  return std::any_of(spans.begin(), spans.end(), [&](const ByteSpan& span) {
+    return token.begin < span.end && std::max(token.end, token.begin + 1) > span.begin;
+  });
+}
+
+DialogueEncoder::DialogueEncoder(const Tokenizer& tokenizer, std::string prompt_template,
+                                 LearnedRoles learned)
+    : tokenizer_(tokenizer),
+      learned_(std::move(learned)),
+      learns_answers_(learns(learned_, "assistant")) {
   const std::size_t at = prompt_template.find(kPlaceholder);
   require(at != std::string::npos, ErrorCode::kData, "template '", prompt_template,
           "' has no {prompt} in it");
@@ -287,16 +323,37 @@ void DialogueEncoder::append(const std::string& text, bool learned, DialogueRow&
   row.learned.resize(row.ids.size(), learned);
 }
 
+void DialogueEncoder::append_prompt(const std::string& text, const std::vector<ByteSpan>& learned,
+                                    DialogueRow& row) const {
+  const std::string whole = before_ + text + behind_;
+  if (learned.empty()) {
+    append(whole, false, row);
+    return;
+  }
+  std::vector<ByteSpan> spans = learned;
+  for (ByteSpan& span : spans)
+    span = {before_.size() + span.begin, before_.size() + std::min(span.end, text.size())};
+  const Encoding encoding = tokenizer_.encode_with_offsets(whole);
+  for (std::size_t i = 0; i < encoding.ids.size(); ++i) {
+    row.ids.push_back(encoding.ids[i]);
+    row.learned.push_back(touches(spans, encoding.offsets[i]));
+  }
+}
+
+void DialogueEncoder::append_answer(const std::string& text, DialogueRow& row) const {
+  append(text, learns_answers_, row);
+  row.ids.push_back(end_);
+  row.learned.push_back(learns_answers_);
+}
+
 DialogueRow DialogueEncoder::before_last_answer(const Dialogue& dialogue) const {
   require(dialogue.only_chat.empty(), ErrorCode::kData, dialogue.place, ": ", dialogue.only_chat,
           " need a chat template; name one in task.chat_template");
   DialogueRow row{opening_, std::vector<bool>(opening_.size(), false)};
+  const auto learned = spans_of_roles(dialogue, learned_);
   for (std::size_t t = 0; t < dialogue.turns.size(); ++t) {
-    append(before_ + dialogue.turns[t].prompt + behind_, false, row);
-    if (t + 1 == dialogue.turns.size()) break;
-    append(dialogue.turns[t].answer, true, row);
-    row.ids.push_back(end_);
-    row.learned.push_back(true);
+    append_prompt(dialogue.turns[t].prompt, learned[t], row);
+    if (t + 1 < dialogue.turns.size()) append_answer(dialogue.turns[t].answer, row);
   }
   return row;
 }
@@ -313,9 +370,7 @@ void DialogueEncoder::shorten(DialogueRow& row, std::size_t length) const {
 DialogueRow DialogueEncoder::row(const Dialogue& dialogue, std::size_t length) const {
   DialogueRow row = before_last_answer(dialogue);
   const std::size_t prompt = row.ids.size();
-  append(dialogue.last().answer, true, row);
-  row.ids.push_back(end_);
-  row.learned.push_back(true);
+  append_answer(dialogue.last().answer, row);
   // Of an answer that does not fit even alone the beginning is learned, behind a token of its
   // prompt.
   const std::size_t answer = row.ids.size() - prompt;

@@ -1,6 +1,7 @@
 // Prompts with answers as users bring them, and the rows that a causal model learns them from.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -51,7 +52,21 @@ Dialogue read_prompt_input(const AnswerInput& input, const TextGenerationConfig&
 /// Puts a system message before a conversation that begins without one.
 void add_system_message(Dialogue& dialogue, const std::string& text);
 
-/// Tokens of a row, and which of them are to be learned (answers and the ends behind them).
+/// Roles of messages whose texts are learned.
+using LearnedRoles = std::vector<std::string>;
+inline bool learns(const LearnedRoles& roles, const std::string& role) {
+  return std::find(roles.begin(), roles.end(), role) != roles.end();
+}
+
+/// In the prompt of each turn, what messages of these roles say.
+std::vector<std::vector<ByteSpan>> spans_of_roles(const Dialogue& dialogue,
+                                                  const LearnedRoles& roles);
+
+/// Whether a token has a byte of one of the spans; tokens of nothing count as where they stand.
+bool touches(const std::vector<ByteSpan>& spans, ByteSpan token);
+
+/// Tokens of a row, and which of them are to be learned (answers and the ends behind them, or what
+/// other roles say).
 struct DialogueRow {
   std::vector<TokenId> ids;
   std::vector<bool> learned;
@@ -64,7 +79,8 @@ class DialogueEncoder {
  public:
   /// kData when the tokenizer has no end token. Dialogues that only a chat template holds are
   /// refused (kData) where they are encoded.
-  DialogueEncoder(const Tokenizer& tokenizer, std::string prompt_template);
+  DialogueEncoder(const Tokenizer& tokenizer, std::string prompt_template,
+                  LearnedRoles learned = {"assistant"});
   TokenId end() const { return end_; }
   bool begins_with_bos() const {
     return opening_.size() == 1 && opening_.front() == tokenizer_.special().bos;
@@ -81,11 +97,16 @@ class DialogueEncoder {
 
  private:
   void append(const std::string& text, bool learned, DialogueRow& row) const;
+  void append_prompt(const std::string& text, const std::vector<ByteSpan>& learned,
+                     DialogueRow& row) const;
+  void append_answer(const std::string& text, DialogueRow& row) const;
   DialogueRow before_last_answer(const Dialogue& dialogue) const;
   void shorten(DialogueRow& row, std::size_t length) const;
 
   const Tokenizer& tokenizer_;
   std::string before_, behind_;
+  LearnedRoles learned_;
+  bool learns_answers_;
   std::vector<TokenId> opening_;  // what the tokenizer puts before a text
   TokenId end_ = 0;
 };

@@ -15,7 +15,9 @@
 #include "tasks/bucketed_source.h"
 #include "tasks/conversation_form.h"
 #include "tasks/dpo_loss.h"
+#include "tasks/labelled_row.h"
 #include "tasks/preference_pairs.h"
+#include "tasks/record_mixture.h"
 
 namespace llmctl {
 namespace {
@@ -40,10 +42,14 @@ Json described_form(const Json& config) {
   return config.contains(place) ? config.at(place) : Json();
 }
 
+std::string_view prompt_of_pair(const PreferencePair& pair) {
+  return pair.chosen.turns.front().prompt;
+}
+
 /// By their prompts: all pairs of a prompt are on one side.
 std::vector<bool> held_out_pairs(const Pairs& pairs, HeldOutShare share) {
   std::vector<std::string_view> units;
-  for (const PreferencePair& pair : pairs) units.push_back(pair.chosen.turns.front().prompt);
+  for (const PreferencePair& pair : pairs) units.push_back(prompt_of_pair(pair));
   return held_out(units, share);
 }
 
@@ -76,6 +82,8 @@ class Dpo : public Task {
   void check_data(const TaskData& data) const override { reference_directory(data); }
   void read(const TaskData& data) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
+  std::size_t training_records() const override { return train_rows_.size() / 2; }
+  std::vector<LabelledRow> labelled_rows(std::size_t first, std::size_t count) const override;
   std::unique_ptr<Loss> loss(Model& model) const override {
     return make_dpo_loss(model, reference_for(model, reference_), rule_);
   }
@@ -122,6 +130,7 @@ class Dpo : public Task {
   DialogueRows train_rows_, valid_rows_;   // two of each pair
   std::vector<std::int64_t> epoch_;        // pairs of one epoch
   std::optional<ConversationForm> form_;   // of the training
+  std::vector<std::string> places_;        // of the pairs, if asked for
 };
 
 std::filesystem::path Dpo::reference_directory(const TaskData& data) const {
@@ -170,7 +179,6 @@ void Dpo::read(const TaskData& files) {
   require(files.sequence_length >= 4, ErrorCode::kConfig,
           "data.sequence_length: ", files.sequence_length,
           " tokens leave no room for a prompt and its answer");
-  const std::vector<double> weights = files.train_weights();
   const std::vector<std::filesystem::path> train_files = files.train_files();
   BadRows bad(files.skip_bad);
   Pairs train = read_files(train_files, bad), valid = read_files(files.valid, bad);
@@ -182,6 +190,7 @@ void Dpo::read(const TaskData& files) {
     valid = flagged(train, out, true);
     train = flagged(train, out, false);
   }
+  keep_share(files, train, {}, prompt_of_pair);
   const std::filesystem::path config = std::filesystem::path(files.initial_model) / "config.json";
   const Json described = !files.initial_model.empty() && std::filesystem::exists(config)
                              ? described_form(load_json(config))
@@ -191,12 +200,15 @@ void Dpo::read(const TaskData& files) {
   const auto length = static_cast<std::size_t>(files.sequence_length) + 1;
   train_rows_ = encode_pairs(train, *form_, length);
   valid_rows_ = encode_pairs(valid, *form_, length);
-  epoch_.clear();
-  for (std::size_t i = 0; i < train.size(); ++i) {
-    const std::int64_t times =
-        passes(train[i].chosen.turns.front().prompt, weights[train[i].chosen.file]);
-    epoch_.insert(epoch_.end(), static_cast<std::size_t>(times), static_cast<std::int64_t>(i));
+  std::vector<std::string_view> units;
+  std::vector<std::size_t> from;
+  places_.clear();
+  for (const PreferencePair& pair : train) {
+    units.push_back(prompt_of_pair(pair));
+    from.push_back(pair.chosen.file);
+    if (files.keep_places) places_.push_back(pair.chosen.place);
   }
+  epoch_ = epoch_of(visits_of(files, units, from));
   log_info("dpo: ", train.size(), " pairs to train on, ", valid.size(),
            " held out; the reference is ", reference_.string());
 }
@@ -219,6 +231,19 @@ std::unique_ptr<Source> Dpo::source(const Batching& batching) const {
         return collate_pairs(train_rows_, pairs, pad());
       },
       BucketedSource::Fingerprints{digest.hex(), content.hex()});
+}
+
+std::vector<LabelledRow> Dpo::labelled_rows(std::size_t first, std::size_t count) const {
+  const auto part = [&](const char* name, const DialogueRow& row) {
+    return LabelledPart{name, labelled_tokens(*tokenizer_, row.ids, row.learned)};
+  };
+  std::vector<LabelledRow> rows;
+  for (std::size_t i = first; i < places_.size() && rows.size() < count; ++i) {
+    rows.push_back(
+        {places_[i],
+         {part("chosen", train_rows_[2 * i]), part("rejected", train_rows_[2 * i + 1])}});
+  }
+  return rows;
 }
 
 Scores Dpo::scores(Model& model, Model& reference, const DialogueRows& rows,

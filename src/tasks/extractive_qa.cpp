@@ -1,15 +1,16 @@
 #include "tasks/extractive_qa.h"
 
 #include <algorithm>
-#include <map>
 
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "metrics/squad.h"
 #include "tasks/bucketed_source.h"
+#include "tasks/labelled_row.h"
 #include "tasks/overlap_baseline.h"
 #include "tasks/predictions.h"
+#include "tasks/record_mixture.h"
 #include "tasks/record_names.h"
 #include "tasks/records.h"
 
@@ -89,6 +90,8 @@ class ExtractiveQa : public Task {
 
   void read(const TaskData& data) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
+  std::size_t training_records() const override { return train_.items.size(); }
+  std::vector<LabelledRow> labelled_rows(std::size_t first, std::size_t count) const override;
   std::unique_ptr<Loss> loss(Model& model) const override {
     return std::make_unique<SpanLoss>(model);
   }
@@ -130,24 +133,22 @@ class ExtractiveQa : public Task {
 void ExtractiveQa::read(const TaskData& files) {
   train_ = {};
   valid_ = {};
-  std::vector<double> weight;  // of each passage
+  std::vector<std::size_t> file_of;  // of each passage
   const std::vector<std::filesystem::path> train_files = files.train_files();
-  const std::vector<double> file_weights = files.train_weights();
   BadRows bad(files.skip_bad);
   for (std::size_t i = 0; i < train_files.size(); ++i) {
     read_qa_file(train_files[i], bad, train_);
-    weight.resize(train_.contexts.size(), file_weights[i]);
+    file_of.resize(train_.contexts.size(), i);
   }
   for (const auto& file : files.valid) read_qa_file(file, bad, valid_);
   if (files.valid.empty()) {
     std::vector<bool> out = held_out_passages(train_, files.held_out);
     valid_ = subset(train_, out);
-    std::vector<double> kept = flagged(weight, out, false);
+    file_of = flagged(file_of, out, false);
     out.flip();
     const std::size_t moved = train_.moved;
     train_ = subset(train_, out);
     train_.moved = moved;
-    weight = std::move(kept);
   }
   if (train_.moved > 0) {
     log_warning(
@@ -159,6 +160,10 @@ void ExtractiveQa::read(const TaskData& files) {
   require(!train_.items.empty(), ErrorCode::kData,
           train_files.empty() ? "data.train" : train_files[0].string(),
           ": no question to train on is left");
+  std::vector<std::string> answered;
+  for (const QaItem& item : train_.items) answered.push_back(item.span ? "yes" : "no");
+  keep_share(files, train_.items, answered,
+             [](const QaItem& item) { return std::string_view(item.question); });
 
   train_features_ =
       std::make_unique<QaFeatures>(train_, *tokenizer_, feature_options(files.sequence_length));
@@ -169,13 +174,18 @@ void ExtractiveQa::read(const TaskData& files) {
   }
   rows_.clear();
   const auto& windows = train_features_->windows();
-  std::map<std::size_t, std::int64_t> times;  // of each passage
+  std::vector<std::string_view> units;
+  std::vector<std::size_t> from;
+  for (const QaItem& item : train_.items) {
+    // All questions of a passage are visited equally often.
+    units.push_back(train_.contexts[item.context]);
+    from.push_back(file_of[item.context]);
+  }
+  const std::vector<std::int64_t> visits = visits_of(files, units, from);
   for (std::size_t i = 0; i < windows.size(); ++i) {
     const QaItem& item = train_.items[windows[i].item];
     if (!config_.train_on_empty_windows && item.span && windows[i].start == 0) continue;
-    const auto [found, is_new] = times.try_emplace(item.context, 0);
-    if (is_new) found->second = passes(train_.contexts[item.context], weight[item.context]);
-    rows_.insert(rows_.end(), static_cast<std::size_t>(found->second),
+    rows_.insert(rows_.end(), static_cast<std::size_t>(visits[windows[i].item]),
                  static_cast<std::int64_t>(i));
   }
   log_info("question answering: ", train_.items.size(), " questions in ", windows.size(),
@@ -204,6 +214,25 @@ std::unique_ptr<Source> ExtractiveQa::source(const Batching& batching) const {
         return collate_windows(*train_features_, rows);
       },
       BucketedSource::Fingerprints{digest.hex(), content.hex()});
+}
+
+std::vector<LabelledRow> ExtractiveQa::labelled_rows(std::size_t first, std::size_t count) const {
+  const QaFeatures& features = *train_features_;
+  std::vector<LabelledRow> rows;
+  for (std::size_t w = first; w < features.windows().size() && rows.size() < count; ++w) {
+    const QaWindow& window = features.windows()[w];
+    const QaItem& item = train_.items[window.item];
+    LabelledPart part{"", labelled_tokens(*tokenizer_, features.row(window, nullptr))};
+    const std::vector<ByteSpan> spans =
+        character_offsets(train_.contexts[item.context], features.offsets(window));
+    for (std::size_t i = 0; i < spans.size(); ++i) part.tokens[window.offset + i].span = spans[i];
+    for (std::size_t i = window.start; i <= window.end; ++i) part.tokens[i].learned = true;
+    rows.push_back(
+        {item.place,
+         {std::move(part)},
+         {{"id", item.id}, {"start_position", window.start}, {"end_position", window.end}}});
+  }
+  return rows;
 }
 
 SpanOptions ExtractiveQa::span_options(bool data_has_unanswerable, const Model& model) const {
@@ -333,10 +362,12 @@ TaskEvaluation ExtractiveQa::evaluate(Model& model, const TaskData& files,
   TaskEvaluation evaluation;
   evaluation.scores = totals(data, predictions.answers, *world).scores();
   for (std::size_t i = 0; i < data.items.size(); ++i) {
-    evaluation.predictions.push_back({{"id", data.items[i].id},
-                                      {kPrediction, predictions.answers[i].text},
-                                      {"score", predictions.answers[i].probability},
-                                      {kNBest, n_best_of(predictions.answers[i])}});
+    evaluation.predictions.push_back(
+        {{"id", data.items[i].id},
+         {kPrediction, predictions.answers[i].text},
+         {"score", predictions.answers[i].probability},
+         {kNBest, n_best_of(predictions.answers[i])},
+         {kNoAnswerProbability, predictions.answers[i].no_answer_probability()}});
   }
   evaluation.samples = sample_lines(data, predictions.answers);
   add_baseline(data, evaluation);

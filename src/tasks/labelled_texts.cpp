@@ -280,22 +280,23 @@ std::vector<std::string> tenths(const std::vector<LabelledText>& texts) {
 
 }  // namespace
 
+std::vector<std::string> class_groups(const std::vector<LabelledText>& texts, ProblemType problem) {
+  if (problem == ProblemType::kRegression) return tenths(texts);
+  std::vector<std::string> groups;
+  for (const LabelledText& text : texts) {
+    std::string group;
+    for (const std::size_t id : text.classes) group += concat(id, " ");
+    groups.push_back(std::move(group));
+  }
+  return groups;
+}
+
 std::vector<bool> held_out_texts(const std::vector<LabelledText>& texts, ProblemType problem,
                                  HeldOutShare share) {
   std::vector<std::string_view> units;
   for (const LabelledText& text : texts) units.push_back(text.text);
   if (share.stratified == 0) return held_out(units, share);
-  std::vector<std::string> groups;
-  if (problem == ProblemType::kRegression) {
-    groups = tenths(texts);
-  } else {
-    for (const LabelledText& text : texts) {
-      std::string group;
-      for (const std::size_t id : text.classes) group += concat(id, " ");
-      groups.push_back(std::move(group));
-    }
-  }
-  return held_out_of_groups(units, groups, share.stratified);
+  return held_out_of_groups(units, class_groups(texts, problem), share.stratified);
 }
 
 void review_labels(std::vector<LabelledText>& texts, BadRows& bad) {

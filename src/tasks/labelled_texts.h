@@ -76,6 +76,9 @@ void resolve_classes(std::vector<LabelledText>& texts, const std::vector<std::st
 /// out.
 void review_labels(std::vector<LabelledText>& texts, BadRows& bad);
 
+/// Of each text its class (the set of its labels; of values: their tenth), as a name of a group.
+std::vector<std::string> class_groups(const std::vector<LabelledText>& texts, ProblemType problem);
+
 /// Which texts are held out: by hash or tail, or so many of each class (of several labels: of each
 /// set of labels; of values: of each tenth of them).
 std::vector<bool> held_out_texts(const std::vector<LabelledText>& texts, ProblemType problem,

@@ -172,6 +172,7 @@ class PairReader {
     pair.target = target;
     pair.direction = direction;
     pair.file = file_;
+    pair.place = record.place;
   }
 
   bool languages_known() const {

@@ -19,6 +19,7 @@ struct TextPair {
   std::string source, target;
   std::size_t direction = 0;  ///< index into the task's
   std::size_t file = 0;       ///< index of its file in the list that was read
+  std::string place = {};     ///< "FILE:LINE"
 };
 
 /// The pairs of some files, each in every direction that it has both languages of:

@@ -6,7 +6,9 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "base/white_space.h"
+#include "io/text_format.h"
 #include "io/text_source.h"
+#include "tasks/qa_text.h"
 #include "tasks/records.h"
 #include "text/unicode.h"
 
@@ -192,9 +194,29 @@ void read_element(const Place& place, BadRows& bad, QaData& data) {
     bad.attempt([&] { read_passage(paragraphs.element(i), bad, data); });
 }
 
-bool is_json_lines(const std::filesystem::path& file) {
+void read_text_passage(const QaTextPassage& block, QaData& data) {
+  const std::size_t context = data.contexts.size();
+  data.contexts.push_back(block.context);
+  const Passage passage(data.contexts.back());
+  for (const QaTextQuestion& asked : block.questions) {
+    QaItem item;
+    item.id = std::to_string(data.items.size());
+    item.question = asked.question;
+    item.context = context;
+    item.place = asked.place;
+    std::vector<Answer> answers;
+    for (const std::string& answer : asked.answers) answers.push_back({answer, std::nullopt});
+    place_answers(answers, passage, data, item);
+    data.items.push_back(std::move(item));
+  }
+}
+
+/// What the file's name says of it, where its end says nothing to text_format().
+std::string qa_format(const std::filesystem::path& file) {
   const std::string name = file.filename().string();
-  return name.find(".jsonl") != std::string::npos || name.find(".ndjson") != std::string::npos;
+  if (name.find(".jsonl") != name.npos || name.find(".ndjson") != name.npos) return "jsonl";
+  if (text_extension(file) == ".json") return "json";
+  return text_format(file);
 }
 
 }  // namespace
@@ -205,7 +227,13 @@ bool QaData::has_unanswerable() const {
 }
 
 void read_qa_file(const std::filesystem::path& file, BadRows& bad, QaData& data) {
-  if (is_json_lines(file)) {
+  const std::string format = qa_format(file);
+  if (format == "text") {
+    for_each_qa_passage(
+        file, [&](QaTextPassage& block) { read_text_passage(block, data); }, bad);
+    return;
+  }
+  if (format != "json") {
     for_each_labelled_record(
         file,
         [&](const Record& record) {

@@ -1,5 +1,5 @@
-// Questions on passages as users bring them: SQuAD 1.1 and 2.0, CMRC 2018 in both of its forms, and
-// flat records.
+// Questions on passages as users bring them: SQuAD 1.1 and 2.0, CMRC 2018 in both of its forms,
+// flat records and plain text.
 #pragma once
 
 #include <cstddef>
@@ -47,6 +47,10 @@ struct QaData {
 ///   flat       .jsonl, or a list, of {"id", "question", "context", "answers"}, answers also in
 ///   columns {"text": [],
 ///              "answer_start": []}
+///   tables     .csv and .tsv, a row for each question: columns question, context and answer
+///   (empty:
+///              the passage does not answer it), perhaps id
+///   text       passages with "Q:" and "A:" lines below them (tasks/qa_text.h)
 /// An answer that does not stand at its answer_start is taken where it occurs nearest to it. Items
 /// and passages that cannot be read, or whose text is empty, are noted in `bad`; what spoils the
 /// file as a whole is kData.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "tasks/qa_data.h"
@@ -50,6 +51,11 @@ class QaFeatures {
   /// The passage's text from row position `first` to `last` (inclusive, both of the passage),
   /// without white space at its ends, in bytes of the passage.
   ByteSpan text_span(const QaWindow& window, std::size_t first, std::size_t last) const;
+  /// Where each of the window's tokens of the passage stands, in bytes of the passage.
+  std::span<const ByteSpan> offsets(const QaWindow& window) const {
+    return std::span(contexts_[data_.items[window.item].context].offsets)
+        .subspan(window.begin, window.count);
+  }
 
  private:
   void add_windows(std::size_t item, const QaFeatureOptions& options);

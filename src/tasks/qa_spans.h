@@ -2,6 +2,7 @@
 // B windows, T tokens, D model.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -59,6 +60,8 @@ struct SpanAnswer {
   /// span's text, which is given unless the difference is above the margin.
   double null_difference = 0;
   std::string best_text = {};
+  /// Share of "no answer" beside the best span alone, in [0, 1].
+  double no_answer_probability() const { return 1 / (1 + std::exp(-null_difference)); }
 };
 
 struct SpanPredictions {

@@ -14,6 +14,8 @@ inline constexpr const char* kGeneratedText = "generated_text";
 
 /// The n best answers to a question, best first: a list of {"text", "probability", …}.
 inline constexpr const char* kNBest = "n_best";
+/// How likely it is that a question has no answer, beside the best span alone.
+inline constexpr const char* kNoAnswerProbability = "no_answer_probability";
 
 /// Fields that are read as a prediction, the first that a record has.
 const std::vector<std::string>& prediction_fields();

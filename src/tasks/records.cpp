@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -14,7 +15,7 @@
 namespace llmctl {
 namespace {
 
-constexpr std::uint64_t kHoldOutSeed = 1, kWeightSeed = 2;
+constexpr std::uint64_t kHoldOutSeed = 1, kWeightSeed = 2, kShareSeed = 3;
 
 /// Reads the records of a file with their places.
 void read_records(const std::filesystem::path& file,
@@ -152,6 +153,36 @@ std::vector<bool> held_out_of_groups(const std::vector<std::string_view>& units,
     for (std::size_t i = 0; i < count; ++i) out[indices[i]] = true;
   }
   return out;
+}
+
+std::vector<bool> drawn_share(const std::vector<std::string_view>& units,
+                              const std::vector<std::string>& groups, double share) {
+  struct Unit {
+    std::size_t index;
+    double hash, rank;  // rank: where in its group, 0 to 1
+  };
+  std::map<std::string_view, std::vector<Unit>> members;
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    members[groups.empty() ? std::string_view() : groups[i]].push_back(
+        {i, hash_fraction(units[i], kShareSeed), 0});
+  }
+  std::vector<Unit> order;
+  for (auto& [group, list] : members) {
+    std::stable_sort(list.begin(), list.end(),
+                     [](const Unit& a, const Unit& b) { return a.hash < b.hash; });
+    for (std::size_t i = 0; i < list.size(); ++i)
+      list[i].rank = static_cast<double>(i) / static_cast<double>(list.size());
+    order.insert(order.end(), list.begin(), list.end());
+  }
+  std::sort(order.begin(), order.end(), [](const Unit& a, const Unit& b) {
+    return std::tie(a.rank, a.hash, a.index) < std::tie(b.rank, b.hash, b.index);
+  });
+  const auto wanted = std::llround(share * static_cast<double>(units.size()));
+  std::vector<bool> drawn(units.size(), false);
+  for (std::size_t i = 0; i < order.size() && i < static_cast<std::size_t>(std::max(wanted, 1LL));
+       ++i)
+    drawn[order[i].index] = true;
+  return drawn;
 }
 
 std::int64_t passes(std::string_view unit, double weight) {

@@ -78,6 +78,12 @@ std::vector<T> flagged(const std::vector<T>& elements, const std::vector<bool>& 
   return result;
 }
 
+/// Which units a share of them is, by hash: the larger share holds the smaller one. Of each group
+/// (empty: all are one) about the same share, one unit at least where the share has room for it;
+/// always one unit.
+std::vector<bool> drawn_share(const std::vector<std::string_view>& units,
+                              const std::vector<std::string>& groups, double share);
+
 /// How often a unit is visited per epoch when its file weighs `weight`: the whole part always, the
 /// fraction by hash.
 std::int64_t passes(std::string_view unit, double weight);

@@ -7,6 +7,7 @@
 #include "tasks/causal_lm.h"
 #include "tasks/dpo.h"
 #include "tasks/extractive_qa.h"
+#include "tasks/labelled_row.h"
 #include "tasks/masked_lm.h"
 #include "tasks/sequence_classification.h"
 #include "tasks/task.h"
@@ -52,6 +53,10 @@ Json described(const Json& config, const std::string& type) {
 void Task::check_baseline(const std::string& name, const TaskData&) const {
   fail(ErrorCode::kUsage, "baseline ", name, ": it compares with causal LMs only, not with ",
        type());
+}
+
+std::vector<LabelledRow> Task::labelled_rows(std::size_t, std::size_t) const {
+  fail(ErrorCode::kUsage, "the task ", type(), " has no labels of tokens that could be shown");
 }
 
 TaskEvaluation Task::score(const std::filesystem::path& predictions,

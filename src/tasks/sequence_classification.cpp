@@ -18,6 +18,7 @@
 #include "tasks/labelled_texts.h"
 #include "tasks/predictions.h"
 #include "tasks/pseudo_labels.h"
+#include "tasks/record_mixture.h"
 #include "tasks/record_names.h"
 #include "tasks/records.h"
 #include "tasks/teacher.h"
@@ -49,6 +50,7 @@ class SequenceClassification : public Task, public Teacher, public Student {
   std::vector<ScoreKind> evaluation_scores() const override;
   std::string baseline_rule() const override { return class_baseline_rule(problem_); }
   std::string best_score() const override { return best_class_score(problem_); }
+  std::size_t training_records() const override { return records_; }
   void describe(Json& config) const override;
 
   void read(const TaskData& data) override;
@@ -87,6 +89,7 @@ class SequenceClassification : public Task, public Teacher, public Student {
   std::vector<std::string> names_;
   std::vector<double> class_weights_;  // empty: all 1
   std::vector<LabelledText> train_, valid_;
+  std::size_t records_ = 0;  // of train_ with labels
   TextRows train_rows_, valid_rows_;
   ClassLogits taught_;              // the teacher's, of train_; empty: no teacher
   std::vector<std::int64_t> rows_;  // texts of one epoch
@@ -146,7 +149,6 @@ void SequenceClassification::describe(Json& config) const {
 
 void SequenceClassification::read(const TaskData& files) {
   const std::vector<std::filesystem::path> train_files = files.train_files();
-  std::vector<double> weights = files.train_weights();
   BadRows bad(files.skip_bad);
   const LabelledReading how{config_, problem_};
   train_ = read_files(train_files, how, bad);
@@ -163,27 +165,30 @@ void SequenceClassification::read(const TaskData& files) {
     valid_ = read_files(files.valid, how, bad);
     resolve_classes(valid_, names_, bad);
   }
+  keep_share(files, train_, class_groups(train_, problem_),
+             [](const LabelledText& text) { return std::string_view(text.text); });
   std::vector<LabelledText> only = read_files(files.train_only, how, bad);
   resolve_classes(only, names_, bad);
   bad.settle();
   require(!train_.empty(), ErrorCode::kData, first, ": no text to train on");
   for (LabelledText& text : only) {
-    text.file = weights.size();
+    text.file = train_files.size();
     train_.push_back(std::move(text));
   }
-  weights.push_back(1.0);
+  records_ = train_.size();
   warn_of_held_out(files);
   weigh_classes();
-  add_unlabelled(weights.size() - 1, files.skip_bad);
+  add_unlabelled(train_files.size(), files.skip_bad);
   taught_.clear();
   train_rows_ = tokenize_texts(train_, *tokenizer_, files.sequence_length);
   valid_rows_ = tokenize_texts(valid_, *tokenizer_, files.sequence_length);
-  rows_.clear();
-  for (std::size_t i = 0; i < train_.size(); ++i) {
-    const double weight = weights[train_[i].file];
-    rows_.insert(rows_.end(), static_cast<std::size_t>(passes(train_[i].text, weight)),
-                 static_cast<std::int64_t>(i));
+  std::vector<std::string_view> units;
+  std::vector<std::size_t> from;
+  for (const LabelledText& text : train_) {
+    units.push_back(text.text);
+    from.push_back(text.file);
   }
+  rows_ = epoch_of(visits_of(files, units, from));
   log_info("classification: ", train_.size(), " texts to train on, ", valid_.size(), " held out",
            problem_ == ProblemType::kRegression ? std::string()
                                                 : concat(", ", names_.size(), " classes"));

@@ -24,6 +24,8 @@
 
 namespace llmctl {
 
+struct LabelledRow;  // tasks/labelled_row.h
+
 /// How files are scored.
 struct EvaluateOptions {
   std::int64_t batch_size = 32;  ///< rows per forward pass
@@ -80,6 +82,12 @@ class Task {
   /// first and the task outlives what it gives.
   virtual std::unique_ptr<Source> source(const Batching& batching) const = 0;
   virtual std::unique_ptr<Loss> loss(Model& model) const = 0;
+  /// Labelled records that are learnt from; 0 of raw text.
+  virtual std::size_t training_records() const { return 0; }
+  /// What is learned of training rows (windows of long records count one by one) from number
+  /// `first` on, at most `count` of them, in the order of the files. kUsage for tasks whose labels
+  /// are not of tokens.
+  virtual std::vector<LabelledRow> labelled_rows(std::size_t first, std::size_t count) const;
   /// Scores on what was held out; null when that is nothing.
   virtual std::unique_ptr<Validator> validator(Model& model, std::int64_t batch_size,
                                                World& world) const = 0;

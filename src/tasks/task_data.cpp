@@ -9,7 +9,7 @@ namespace {
 
 constexpr const char* kRawTextKeys[] = {"split",   "format",       "fields",
                                         "packing", "valid_tokens", "cache"};
-constexpr const char* kLabelledKeys[] = {"skip_bad", "train_only"};
+constexpr const char* kLabelledKeys[] = {"skip_bad", "train_only", "share"};
 
 }  // namespace
 
@@ -33,12 +33,6 @@ std::vector<std::filesystem::path> TaskData::train_files() const {
   std::vector<std::filesystem::path> all;
   for (const WeightedFiles& entry : train)
     all.insert(all.end(), entry.files.begin(), entry.files.end());
-  return all;
-}
-
-std::vector<double> TaskData::train_weights() const {
-  std::vector<double> all;
-  for (const WeightedFiles& entry : train) all.insert(all.end(), entry.files.size(), entry.weight);
   return all;
 }
 
@@ -72,6 +66,9 @@ TaskData find_task_data(const ConfigNode& node, const DataSection& section, bool
   data.sequence_length = section.sequence_length.value_or(default_sequence_length(raw_text));
   data.split = document_split_of(section.split);
   data.skip_bad = section.skip_bad;
+  data.temperature = section.temperature;
+  if (section.share <= 0) node.fail("share", "expected a share above 0");
+  data.share = section.share;
   if (!section.train_only.empty()) data.train_only = expand_paths(section.train_only);
   data.format = section.format;
   data.fields_of_text = section.fields_of_text;

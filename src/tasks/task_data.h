@@ -62,6 +62,7 @@ struct DataSection {
   std::string cache;
   bool skip_bad = false;
   std::vector<std::string> train_only;
+  double temperature = 1, share = 1;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("train", self.train,
@@ -108,6 +109,14 @@ struct DataSection {
           "Labelled records of classification: files that are learnt from beside those of train, "
           "and of which a share in valid holds nothing out (weak labels).",
           OneOrMore{}, PathKey{}, Change::kFree);
+    visit("temperature", self.temperature,
+          "Of several entries in train: their parts of an epoch are raised to 1 / temperature, "
+          "which brings small ones up to large ones; 1: as their sizes and weights say.",
+          Range<double>{1, 1000}, Change::kOnRequest);
+    visit("share", self.share,
+          "Labelled records: train on this share of them, of each class alike, always the same "
+          "ones; what is held out stays whole.",
+          Range<double>{0, 1});
   }
 };
 
@@ -125,7 +134,10 @@ struct TaskData {
   std::int64_t sequence_length = 512;
   std::filesystem::path directory;  ///< of the model, else of its tokenizer: its chat template
   std::vector<std::filesystem::path> train_only;  ///< learnt from, never held out
-  bool skip_bad = false;  ///< of labelled records: what BadRows is made with
+  bool skip_bad = false;     ///< of labelled records: what BadRows is made with
+  bool keep_places = false;  ///< for Task::labelled_rows(): remember where records stand
+  double temperature = 1;    ///< of the entries of train
+  double share = 1;          ///< of labelled records, learnt from
   /// What find_model calls the model that a training began with; empty: a new one.
   std::string initial_model = {};
   /// The directory of the model that somebody calls so; absent: that of this path.
@@ -142,9 +154,8 @@ struct TaskData {
   std::int64_t valid_tokens = 0;  ///< scored at most; 0: all
   std::filesystem::path cache;    ///< directory of tokenized text
 
-  /// All files of train, and the weight of each.
+  /// All files of train.
   std::vector<std::filesystem::path> train_files() const;
-  std::vector<double> train_weights() const;
   /// The files that are scored: valid, else those of train, of which held_out is taken.
   std::vector<std::filesystem::path> scored_files() const;
   bool holds_out() const { return !valid.empty() || held_out; }

@@ -1,10 +1,13 @@
 #include "tasks/text_generation.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "base/threads.h"
 #include "metrics/answers.h"
 #include "metrics/perplexity.h"
@@ -15,8 +18,10 @@
 #include "tasks/dialogue_rows.h"
 #include "tasks/dialogues.h"
 #include "tasks/held_out_loss.h"
+#include "tasks/labelled_row.h"
 #include "tasks/lm_loss.h"
 #include "tasks/predictions.h"
+#include "tasks/record_mixture.h"
 #include "tasks/record_names.h"
 #include "tasks/records.h"
 #include "tasks/text_answers.h"
@@ -94,6 +99,8 @@ class TextGeneration : public Task {
 
   void read(const TaskData& data) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
+  std::size_t training_records() const override { return train_rows_.size(); }
+  std::vector<LabelledRow> labelled_rows(std::size_t first, std::size_t count) const override;
   std::unique_ptr<Loss> loss(Model& model) const override { return make_lm_loss(model); }
   std::unique_ptr<Validator> validator(Model& model, std::int64_t batch_size,
                                        World& world) const override;
@@ -117,6 +124,8 @@ class TextGeneration : public Task {
                            bool conversations) const;
   static DialogueRows encode(const std::vector<Dialogue>& dialogues, const ConversationForm& form,
                              std::int64_t sequence_length);
+  /// Puts the rows of an epoch side by side, where that is asked for.
+  void pack(std::int64_t length);
   /// Answers the last prompts of some dialogues.
   std::vector<GeneratedText> generate(Model& model, const ConversationForm& form,
                                       const std::vector<const Dialogue*>& dialogues,
@@ -134,7 +143,9 @@ class TextGeneration : public Task {
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::vector<Dialogue> valid_;
   DialogueRows train_rows_, valid_rows_;
-  std::vector<std::int64_t> rows_;  // dialogues of one epoch
+  std::vector<std::int64_t> rows_;   // dialogues of one epoch
+  RowPacks packs_;                   // the same side by side, if they are packed
+  std::vector<std::string> places_;  // of the dialogues, if asked for
   std::int64_t sequence_length_ = 0;
   std::optional<ConversationForm> form_;  // of the training
 };
@@ -184,7 +195,6 @@ std::string long_prompts_note(const std::vector<Dialogue>& dialogues, const Conv
 void TextGeneration::read(const TaskData& files) {
   sequence_length_ = files.sequence_length;
   const std::vector<std::filesystem::path> train_files = files.train_files();
-  const std::vector<double> weights = files.train_weights();
   std::vector<Dialogue> train;
   BadRows bad(files.skip_bad);
   for (std::size_t i = 0; i < train_files.size(); ++i)
@@ -200,15 +210,37 @@ void TextGeneration::read(const TaskData& files) {
     valid_ = flagged(train, out, true);
     train = flagged(train, out, false);
   }
+  const auto unit_of = [](const Dialogue& dialogue) {
+    return std::string_view(dialogue.turns.front().prompt);
+  };
+  keep_share(files, train, {}, unit_of);
   form_.emplace(ConversationForm::choose(config_, *tokenizer_,
                                          {files.directory, Json(), any_conversation(train)}));
   train_rows_ = encode(train, *form_, files.sequence_length);
   valid_rows_ = encode(valid_, *form_, files.sequence_length);
-  rows_.clear();
-  for (std::size_t i = 0; i < train.size(); ++i) {
-    const std::int64_t times = passes(train[i].turns.front().prompt, weights[train[i].file]);
-    rows_.insert(rows_.end(), static_cast<std::size_t>(times), static_cast<std::int64_t>(i));
+  std::vector<std::string_view> units;
+  std::vector<std::size_t> from;
+  places_.clear();
+  for (const Dialogue& dialogue : train) {
+    units.push_back(unit_of(dialogue));
+    from.push_back(dialogue.file);
+    if (files.keep_places) places_.push_back(dialogue.place);
   }
+  std::vector<std::int64_t> visits = visits_of(files, units, from);
+  std::size_t unlearned = 0;
+  for (std::size_t i = 0; i < train.size(); ++i) {
+    if (learned_count(train_rows_[i]) > 0) continue;
+    visits[i] = 0;
+    ++unlearned;
+  }
+  rows_ = epoch_of(visits);
+  require(unlearned < train.size(), ErrorCode::kConfig, "task.roles_to_train: no record has a ",
+          join(config_.roles_to_train, " or "), " message, so that nothing would be learned");
+  if (unlearned > 0)
+    log_warning("text generation: ", unlearned, " of ", train.size(), " records have no ",
+                join(config_.roles_to_train, " or "),
+                " message (task.roles_to_train) and are left out");
+  pack(files.sequence_length);
   const auto longest = static_cast<std::size_t>(files.sequence_length) + 1;
   const auto full =
       std::count_if(train_rows_.begin(), train_rows_.end(),
@@ -224,6 +256,28 @@ void TextGeneration::read(const TaskData& files) {
              " rows reach data.sequence_length; what is longer loses its beginning");
 }
 
+void TextGeneration::pack(std::int64_t length) {
+  packs_.clear();
+  if (!config_.packing) return;
+  const std::vector<std::int32_t> lengths = lengths_of(train_rows_);
+  packs_ = pack_rows(rows_, lengths, length);
+  double tokens = 0;
+  for (const std::int64_t row : rows_) tokens += lengths[static_cast<std::size_t>(row)];
+  const double room = static_cast<double>(packs_.size()) * static_cast<double>(length);
+  log_info("text generation: ", rows_.size(), " conversations packed into ", packs_.size(),
+           " rows of ", length, " tokens, ", std::lround(100 * tokens / room), " % full");
+}
+
+std::vector<LabelledRow> TextGeneration::labelled_rows(std::size_t first, std::size_t count) const {
+  std::vector<LabelledRow> rows;
+  for (std::size_t i = first; i < places_.size() && rows.size() < count; ++i) {
+    rows.push_back(
+        {places_[i],
+         {{"", labelled_tokens(*tokenizer_, train_rows_[i].ids, train_rows_[i].learned)}}});
+  }
+  return rows;
+}
+
 std::unique_ptr<Source> TextGeneration::source(const Batching& batching) const {
   Sha256 digest, content;
   const auto add = [&](const void* data, std::size_t size) {
@@ -236,8 +290,24 @@ std::unique_ptr<Source> TextGeneration::source(const Batching& batching) const {
     add(row.ids.data(), row.ids.size() * sizeof(TokenId));
   }
   digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
+  const std::vector<std::int32_t> lengths = lengths_of(train_rows_);
+  if (config_.packing) {
+    for (const std::vector<std::int64_t>& pack : packs_) {
+      const std::uint64_t size = pack.size();
+      digest.update(&size, sizeof size);
+      digest.update(pack.data(), pack.size() * sizeof pack[0]);
+    }
+    std::vector<std::int64_t> all(packs_.size());
+    std::iota(all.begin(), all.end(), 0);
+    return std::make_unique<BucketedSource>(
+        std::move(all), lengths_of(packs_, lengths), batching,
+        [this](std::span<const std::int64_t> packs, std::int64_t) {
+          return collate_packs(train_rows_, packs_, packs, pad());
+        },
+        BucketedSource::Fingerprints{digest.hex(), content.hex()});
+  }
   return std::make_unique<BucketedSource>(
-      rows_, lengths_of(train_rows_), batching,
+      rows_, lengths, batching,
       [this](std::span<const std::int64_t> rows, std::int64_t) {
         return collate_rows(train_rows_, rows, pad());
       },

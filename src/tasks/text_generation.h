@@ -29,6 +29,8 @@ struct TextGenerationConfig {
   std::optional<std::string> prompt_template;
   std::string chat_template;
   std::optional<bool> conversations;
+  std::vector<std::string> roles_to_train = {"assistant"};
+  bool packing = false;
   std::int64_t max_new_tokens = 64;
   std::int64_t validation_samples = 100;
   std::string metric = "auto";
@@ -47,6 +49,13 @@ struct TextGenerationConfig {
           "Field of a conversation [{role, content}]; absent: messages or conversations, where a "
           "record has one.");
     visit_form_keys(self, visit);
+    visit("roles_to_train", self.roles_to_train,
+          "Whose messages are learned: the assistant's answers, or others' too (a prompt is the "
+          "user's).",
+          OneOrMore{}, OneOf{{"system", "user", "assistant", "tool"}});
+    visit("packing", self.packing,
+          "Put several records into one row of data.sequence_length tokens, unseen by each other; "
+          "train.batch_size then counts such rows.");
     visit("max_new_tokens", self.max_new_tokens, "Longest answer that is generated for scores.",
           Range<std::int64_t>{1, 1'000'000}, Change::kFree);
     visit("validation_samples", self.validation_samples,

@@ -51,6 +51,13 @@ void TextTask::read(const TaskData& data) {
         {tokenize_to_shards(entry.files, *tokenizer_, selection(data, false), data.cache),
          entry.weight});
   }
+  std::vector<double> weights, sizes;
+  for (const WeightedShards& corpus : corpora_) {
+    weights.push_back(corpus.weight);
+    sizes.push_back(static_cast<double>(corpus.shards->tokens()));
+  }
+  weights = tempered_weights(std::move(weights), sizes, data.temperature);
+  for (std::size_t i = 0; i < corpora_.size(); ++i) corpora_[i].weight = weights[i];
   valid_ = held_out_shards(data);
 }
 

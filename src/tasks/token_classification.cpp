@@ -9,7 +9,9 @@
 #include "base/strings.h"
 #include "models/labels.h"
 #include "tasks/bucketed_source.h"
+#include "tasks/labelled_row.h"
 #include "tasks/predictions.h"
+#include "tasks/record_mixture.h"
 #include "tasks/record_names.h"
 #include "tasks/records.h"
 #include "tasks/span_errors.h"
@@ -106,6 +108,8 @@ class TokenClassification : public Task {
 
   void read(const TaskData& data) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
+  std::size_t training_records() const override { return train_.size(); }
+  std::vector<LabelledRow> labelled_rows(std::size_t first, std::size_t count) const override;
   std::unique_ptr<Loss> loss(Model& model) const override {
     return std::make_unique<TagLoss>(model);
   }
@@ -233,9 +237,19 @@ std::vector<bool> held_out_texts(const std::vector<TaggedText>& texts, HeldOutSh
   return held_out(units, share);
 }
 
+/// Of each text the types of its spans, as a name of a group.
+std::vector<std::string> type_groups(const std::vector<TaggedText>& texts) {
+  std::vector<std::string> groups;
+  for (const TaggedText& text : texts) {
+    std::set<std::string> types;
+    for (const Entity& entity : text.entities) types.insert(entity.type);
+    groups.push_back(join(types));
+  }
+  return groups;
+}
+
 void TokenClassification::read(const TaskData& files) {
   const std::vector<std::filesystem::path> train_files = files.train_files();
-  const std::vector<double> weights = files.train_weights();
   BadRows bad(files.skip_bad);
   TaggedTexts train = read_files(train_files, bad), valid = read_files(files.valid, bad);
   drop_unknown_labels(train.texts, bad);
@@ -249,16 +263,24 @@ void TokenClassification::read(const TaskData& files) {
   require(!train.texts.empty(), ErrorCode::kData,
           train_files.empty() ? "data.train" : train_files[0].string(), ": no text to train on");
   name_tags(train);
+  keep_share(files, train.texts, type_groups(train.texts),
+             [](const TaggedText& text) { return std::string_view(text.text); });
   train_ = std::move(train.texts);
   valid_ = std::move(valid.texts);
   train_rows_ = std::make_unique<TagRows>(rows_of(train_, files.sequence_length));
   valid_rows_ = std::make_unique<TagRows>(rows_of(valid_, files.sequence_length));
   train_labels_ = labels_of(train_, *train_rows_);
   valid_labels_ = labels_of(valid_, *valid_rows_);
+  std::vector<std::string_view> units;
+  std::vector<std::size_t> from;
+  for (const TaggedText& text : train_) {
+    units.push_back(text.text);
+    from.push_back(text.file);
+  }
+  const std::vector<std::int64_t> visits = visits_of(files, units, from);
   rows_.clear();
   for (std::size_t r = 0; r < train_rows_->rows().size(); ++r) {
-    const TaggedText& text = train_[train_rows_->rows()[r].text];
-    rows_.insert(rows_.end(), static_cast<std::size_t>(passes(text.text, weights[text.file])),
+    rows_.insert(rows_.end(), static_cast<std::size_t>(visits[train_rows_->rows()[r].text]),
                  static_cast<std::int64_t>(r));
   }
   log_info("token classification: ", train_.size(), " texts in ", train_rows_->rows().size(),
@@ -287,6 +309,27 @@ std::unique_ptr<Source> TokenClassification::source(const Batching& batching) co
         return train_rows_->batch(rows, train_labels_);
       },
       BucketedSource::Fingerprints{digest.hex(), content.hex()});
+}
+
+std::vector<LabelledRow> TokenClassification::labelled_rows(std::size_t first,
+                                                            std::size_t count) const {
+  std::vector<LabelledRow> rows;
+  for (std::size_t r = first; r < train_rows_->rows().size() && rows.size() < count; ++r) {
+    const TagRow& row = train_rows_->rows()[r];
+    LabelledPart part{"", labelled_tokens(*tokenizer_, train_rows_->ids(row, nullptr))};
+    const std::vector<ByteSpan> words =
+        character_offsets(train_[row.text].text, train_rows_->units(row.text).spans);
+    for (std::size_t unit = row.first; unit < row.last; ++unit) {
+      const std::int64_t label = train_labels_[row.text][unit];
+      if (label == kIgnoreLabel) continue;
+      LabelledToken& token = part.tokens[train_rows_->position(row, unit)];
+      token.learned = true;
+      token.tag = names_[static_cast<std::size_t>(label)];
+      token.span = words[unit];
+    }
+    rows.push_back({train_[row.text].place, {std::move(part)}});
+  }
+  return rows;
 }
 
 /// Held-out texts with their windows, the ids of their tags, and the names of all tags.

@@ -15,6 +15,7 @@
 #include "tasks/parallel_texts.h"
 #include "tasks/predictions.h"
 #include "tasks/r_drop.h"
+#include "tasks/record_mixture.h"
 #include "tasks/record_names.h"
 #include "tasks/records.h"
 #include "tasks/translation_answers.h"
@@ -88,6 +89,8 @@ class Translation : public Task {
 
   void read(const TaskData& data) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
+  std::size_t training_records() const override { return train_rows_ ? train_rows_->size() : 0; }
+  std::vector<LabelledRow> labelled_rows(std::size_t first, std::size_t count) const override;
   std::unique_ptr<Loss> loss(Model& model) const override {
     return config_.r_drop > 0 ? make_r_drop_loss(model, config_.r_drop, config_.label_smoothing)
                               : make_lm_loss(model, config_.label_smoothing);
@@ -118,7 +121,8 @@ class Translation : public Task {
   std::vector<TextPair> valid_;
   std::optional<TranslationForm> form_;  // of the training
   std::optional<TranslationRows> train_rows_, valid_rows_;
-  std::vector<std::int64_t> rows_;  // pairs of one epoch
+  std::vector<std::int64_t> rows_;   // pairs of one epoch
+  std::vector<std::string> places_;  // of the rows, if asked for
 };
 
 void Translation::describe(Json& config) const {
@@ -153,15 +157,21 @@ void Translation::read(const TaskData& files) {
     valid_ = flagged(train, out, true);
     train = flagged(train, out, false);
   }
+  std::vector<std::string> directions;
+  for (const TextPair& pair : train) directions.push_back(std::to_string(pair.direction));
+  keep_share(files, train, directions,
+             [](const TextPair& pair) { return std::string_view(pair.source); });
   train_rows_.emplace(*form_, train, files.sequence_length, false);
   valid_rows_.emplace(*form_, valid_, files.sequence_length, true);
-  const std::vector<double> weights = files.train_weights();
-  rows_.clear();
-  for (std::size_t i = 0; i < train_rows_->size(); ++i) {
-    const TextPair& pair = train[train_rows_->kept()[i]];
-    const std::int64_t times = passes(pair.source, weights[pair.file]);
-    rows_.insert(rows_.end(), static_cast<std::size_t>(times), static_cast<std::int64_t>(i));
+  std::vector<std::string_view> units;
+  std::vector<std::size_t> from;
+  places_.clear();
+  for (const std::size_t kept : train_rows_->kept()) {
+    units.push_back(train[kept].source);
+    from.push_back(train[kept].file);
+    if (files.keep_places) places_.push_back(train[kept].place);
   }
+  rows_ = epoch_of(visits_of(files, units, from));
   log_info("translation: ", train.size(), " pairs to train on, ", valid_.size(), " held out");
   if (const std::size_t long_ones = train.size() - train_rows_->size(); long_ones > 0) {
     log_info("translation: ", long_ones, " pairs have more than data.sequence_length (",
@@ -185,6 +195,13 @@ std::unique_ptr<Source> Translation::source(const Batching& batching) const {
                                          static_cast<std::uint64_t>(step)});
       },
       BucketedSource::Fingerprints{digest.hex(), content.hex()});
+}
+
+std::vector<LabelledRow> Translation::labelled_rows(std::size_t first, std::size_t count) const {
+  std::vector<LabelledRow> rows;
+  for (std::size_t i = first; i < places_.size() && rows.size() < count; ++i)
+    rows.push_back({places_[i], train_rows_->labelled_parts(i)});
+  return rows;
 }
 
 TranslationForm Translation::form_of(const Model& model, const TranslationConfig& config,

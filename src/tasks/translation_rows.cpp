@@ -187,6 +187,18 @@ HeldOutRows TranslationRows::held_out() const {
           [this](std::span<const std::int64_t> indices) { return batch(indices); }};
 }
 
+std::vector<LabelledPart> TranslationRows::labelled_parts(std::size_t row) const {
+  const Tokenizer& tokenizer = *form_.tokenizer();
+  if (!form_.encoder_decoder()) {
+    const DialogueRow& dialogue = dialogues_[row];
+    return {{"", labelled_tokens(tokenizer, dialogue.ids, dialogue.learned)}};
+  }
+  const PairRow& pair = pairs_[row];
+  LabelledPart target{"target", labelled_tokens(tokenizer.target(), pair.target)};
+  for (LabelledToken& token : target.tokens) token.learned = true;
+  return {{"source", labelled_tokens(tokenizer, pair.source)}, std::move(target)};
+}
+
 void TranslationRows::add_to(const std::function<void(const void*, std::size_t)>& digest) const {
   const auto add = [&](const std::vector<TokenId>& ids, std::size_t more) {
     const std::uint64_t head[] = {ids.size(), more};

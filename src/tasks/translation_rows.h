@@ -12,6 +12,7 @@
 #include "tasks/conversation_form.h"
 #include "tasks/dialogue_rows.h"
 #include "tasks/held_out_loss.h"
+#include "tasks/labelled_row.h"
 #include "tasks/parallel_texts.h"
 #include "tasks/token_batches.h"
 #include "text/tokenizer.h"
@@ -85,6 +86,8 @@ class TranslationRows {
   RowLengths lengths() const;
   Batch batch(std::span<const std::int64_t> rows, const TokenNoise& noise = {}) const;
   HeldOutRows held_out() const;
+  /// What is learned of a row: all of an encoder-decoder's target.
+  std::vector<LabelledPart> labelled_parts(std::size_t row) const;
   /// Adds what the rows hold to a digest.
   void add_to(const std::function<void(const void*, std::size_t)>& digest) const;
 

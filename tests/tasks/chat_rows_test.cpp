@@ -22,8 +22,8 @@ const std::string kTurns =
     "{% for m in messages %}{{ m.role[0] | upper }}:{{ m.content }}</s>\n{% endfor %}"
     "{% if add_generation_prompt %}A:{% endif %}";
 
-ChatRows rows_of(const std::string& source) {
-  return {kBytes, ChatTemplate(source, "<s>", "</s>")};
+ChatRows rows_of(const std::string& source, const LearnedRoles& learned = {"assistant"}) {
+  return {kBytes, ChatTemplate(source, "<s>", "</s>"), learned};
 }
 
 Dialogue dialogue(const std::string& record, const TextGenerationConfig& config = {}) {
@@ -74,6 +74,37 @@ TEST(ChatRows, MarkedGenerationsDecide) {
       "{% generation %}{{ m.content }}{{ eos_token }}{% endgeneration %}{% else %}"
       "{{ m.content }}\n{% endif %}{% endfor %}");
   EXPECT_EQ(shown(rows.row(dialogue(one_line(kTalk)), 100)), "<s|a|[b][>]c|[d][e][>]");
+}
+
+TEST(ChatRows, OtherRolesAreLearnedWithTheEndsOfTheirTurns) {
+  const Dialogue talk = dialogue(one_line(kTalk));
+  EXPECT_EQ(shown(rows_of(kTurns, {"user"}).row(talk, 100)), "S:s>|U:[a][>]|A:b>|U:[c][>]|A:de>|");
+  EXPECT_EQ(shown(rows_of(kTurns, {"system", "assistant"}).row(talk, 100)),
+            "S:[s][>]|U:a>|A:[b][>]|U:c>|A:[d][e][>]|");
+  // Whoever is learned, the tokens are the same, also where a template moves and trims texts.
+  for (const std::string& name : ChatTemplate::builtin_names()) {
+    const ChatTemplate chat = ChatTemplate::builtin(name, "<s>", "</s>");
+    const ChatRows answers(kBytes, chat), all(kBytes, chat, {"system", "user", "assistant"});
+    const DialogueRow some = answers.row(talk, 1000), more = all.row(talk, 1000);
+    EXPECT_EQ(some.ids, more.ids) << name;
+    std::string texts;
+    for (std::size_t i = 0; i < more.ids.size(); ++i) {
+      EXPECT_LE(some.learned[i], more.learned[i]) << name;
+      if (more.learned[i] && more.ids[i] < 256 && !some.learned[i])
+        texts += kBytes.piece(more.ids[i]);
+    }
+    for (const char* text : {"s", "a", "c"}) EXPECT_NE(texts.find(text), texts.npos) << name;
+  }
+}
+
+TEST(ChatRows, TemplatesThatDropWhatIsLearnedAreRefused) {
+  const std::string without_system =
+      "{% for m in messages %}{% if m.role != 'system' %}{{ m.content }}</s>{% endif %}"
+      "{% endfor %}";
+  const Dialogue talk = dialogue(one_line(kTalk));
+  EXPECT_EQ(shown(rows_of(without_system).row(talk, 100)), "a>[b][>]c>[d][e][>]");
+  expect_error(ErrorCode::kData, {"a.jsonl:1", "does not write", "task.roles_to_train (system)"},
+               [&] { rows_of(without_system, {"system"}).row(talk, 100); });
 }
 
 TEST(ChatRows, OldestExchangesAreLeftOutButNotTheSystemMessage) {

@@ -59,6 +59,40 @@ TEST(Dialogues, Messages) {
   EXPECT_EQ(share[0].last().answer, "b");
 }
 
+/// Learned bytes in brackets.
+std::string learned_of(const std::string& record, const LearnedRoles& roles,
+                       const std::string& prompt_template = "<{prompt}>") {
+  const DialogueRow row =
+      DialogueEncoder(kBytes, prompt_template, roles).row(read(record).front(), 100);
+  std::string out;
+  for (std::size_t i = 1; i < row.ids.size(); ++i) {
+    const std::string piece = row.ids[i] == kEos ? "$" : kBytes.piece(row.ids[i]);
+    if (row.learned[i] && !row.learned[i - 1]) out += "[";
+    out += piece;
+    if (row.learned[i] && (i + 1 == row.ids.size() || !row.learned[i + 1])) out += "]";
+  }
+  return out;
+}
+
+TEST(Dialogues, RolesAreLearnedInEveryForm) {
+  const std::string messages =
+      R"({"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "ab"},)"
+      R"({"role": "assistant", "content": "c"}, {"role": "user", "content": "d"},)"
+      R"({"role": "assistant", "content": "e"}]})";
+  EXPECT_EQ(learned_of(messages, {"assistant"}), "<S\nab>[c$]<d>[e$]");
+  EXPECT_EQ(learned_of(messages, {"user"}), "<S\n[ab]>c$<[d]>e$");
+  EXPECT_EQ(learned_of(messages, {"system"}), "<[S]\nab>c$<d>e$");
+  EXPECT_EQ(learned_of(messages, {"user", "assistant"}), "<S\n[ab]>[c$]<[d]>[e$]");
+  EXPECT_EQ(
+      learned_of(
+          R"({"system": "S", "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]})",
+          {"user"}),
+      "<S\n[a]>b$");
+  EXPECT_EQ(learned_of(R"({"instruction": "i", "input": "x", "output": "o"})", {"user"}),
+            "<[i\nx]>o$");
+  EXPECT_EQ(learned_of(R"({"prompt": "p", "response": "r"})", {"user", "assistant"}), "<[p]>[r$]");
+}
+
 TEST(Dialogues, ContextsStandBelowTheirPrompts) {
   const auto data = read(R"({"instruction": "i", "context": "c", "response": "r"}
 {"question": "q", "context": "c", "answer": "a"})");

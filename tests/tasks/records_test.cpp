@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 
@@ -86,6 +89,31 @@ TEST(Passes, WholePartAlwaysFractionByHash) {
   }
   EXPECT_NEAR(once, 500, 60);
   EXPECT_NEAR(twice, 250, 60);
+}
+
+TEST(Records, AShareIsTheSameOfEachGroupAndHoldsTheSmallerOnes) {
+  std::vector<std::string> names, groups;
+  for (int i = 0; i < 200; ++i) {
+    names.push_back("text " + std::to_string(i));
+    groups.push_back(i % 10 == 0 ? "rare" : "usual");
+  }
+  const std::vector<std::string_view> units(names.begin(), names.end());
+  std::vector<bool> before(units.size(), false);
+  for (const double share : {0.01, 0.1, 0.5, 1.0}) {
+    const std::vector<bool> drawn = drawn_share(units, groups, share);
+    EXPECT_EQ(std::count(drawn.begin(), drawn.end(), true), std::lround(200 * share));
+    double rare = 0;
+    for (std::size_t i = 0; i < units.size(); ++i) {
+      EXPECT_LE(before[i], drawn[i]) << "the smaller share is part of the larger";
+      rare += drawn[i] && groups[i] == "rare" ? 1 : 0;
+    }
+    EXPECT_NEAR(rare, 20 * share, 1) << share;
+    EXPECT_GE(rare, 1) << share;
+    before = drawn;
+  }
+  EXPECT_EQ(drawn_share(units, {}, 0.25), drawn_share(units, {}, 0.25));
+  const std::vector<bool> least = drawn_share(units, {}, 0.0001);
+  EXPECT_EQ(std::count(least.begin(), least.end(), true), 1);
 }
 
 }  // namespace

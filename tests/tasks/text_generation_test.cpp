@@ -1,5 +1,6 @@
 #include "tasks/text_generation.h"
 
+#include <ATen/TensorOperators.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,6 +10,7 @@
 #include "support/expect_error.h"
 #include "support/fake_model.h"
 #include "support/temp_dir.h"
+#include "tasks/brief_training.h"
 #include "text/template/chat_template.h"
 
 namespace llmctl {
@@ -104,6 +106,76 @@ TEST(TextGeneration, ConversationsTrainInTheModelsChatTemplate) {
   EXPECT_EQ(config.at("task_specific_params").at("text_generation").at("conversations"), true);
   EXPECT_EQ(ChatTemplate::of_directory(directory.path(), *bytes())->source(),
             task->chat_template());
+}
+
+/// Two turns of a talk, prompts and answers of many lengths.
+std::string talks() {
+  std::string lines;
+  for (int i = 0; i < 9; ++i) {
+    const std::string a(static_cast<std::size_t>(1 + i % 4), static_cast<char>('a' + i));
+    const std::string b(static_cast<std::size_t>(1 + i % 3), static_cast<char>('A' + i));
+    lines += dump_json(Json{{"messages",
+                             {{{"role", "user"}, {"content", a}},
+                              {{"role", "assistant"}, {"content", b}},
+                              {{"role", "user"}, {"content", b + a}},
+                              {{"role", "assistant"}, {"content", a + "."}}}}}) +
+             "\n";
+  }
+  return lines;
+}
+
+TEST(TextGeneration, PackedConversationsDoNotSeeOneAnother) {
+  const TempDir directory;
+  TaskData files;
+  files.train = {{{directory.write("a.jsonl", talks())}, 1.0}};
+  files.sequence_length = 64;
+  const auto tokenizer = bytes();
+  const auto model = test::tiny_llama(*tokenizer);
+  const auto loss_of = [&](bool packing, std::int64_t batch_size, std::int64_t& rows,
+                           at::Tensor& gradient) {
+    TextGenerationConfig config;
+    config.packing = packing;
+    const auto task = make_text_generation(config, tokenizer);
+    task->read(files);
+    const auto source = task->source({1, batch_size, batch_size, 0, 1});
+    EXPECT_EQ(source->steps_per_epoch(), 1);
+    const Batch batch = source->batches(0)[0];
+    rows = batch.input.rows();
+    EXPECT_EQ(batch.input.documents.defined(), true);
+    const auto loss = task->loss(*model);
+    const LossTerm term = loss->terms(batch, Context{})[0];
+    for (const auto& [name, parameter] : model->parameters())
+      parameter.mutable_grad() = at::Tensor();
+    term.sum.backward();
+    gradient = model->parameters().front().second.grad().clone();
+    return std::pair(term.sum.item<double>(), term.count);
+  };
+  std::int64_t separate_rows = 0, packed_rows = 0;
+  at::Tensor separate_gradient, packed_gradient;
+  const auto separate = loss_of(false, 9, separate_rows, separate_gradient);
+  const auto packed = loss_of(true, 3, packed_rows, packed_gradient);
+  EXPECT_EQ(separate_rows, 9);
+  EXPECT_EQ(packed_rows, 3);
+  EXPECT_EQ(packed.second, separate.second) << "learned tokens";
+  EXPECT_NEAR(packed.first, separate.first, 1e-4 * separate.first);
+  EXPECT_LT((packed_gradient - separate_gradient).abs().max().item<double>(),
+            1e-4 * separate_gradient.abs().max().item<double>());
+}
+
+TEST(TextGeneration, RecordsWithNothingToLearnAreLeftOut) {
+  const TempDir directory;
+  TaskData files;
+  const std::string with = R"({"system": "S", "prompt": "a", "answer": "b"})",
+                    without = R"({"prompt": "a", "answer": "b"})";
+  files.train = {{{directory.write("a.jsonl", with + "\n" + without + "\n")}, 1.0}};
+  TextGenerationConfig config;
+  config.roles_to_train = {"system"};
+  const auto task = make_text_generation(config, bytes());
+  task->read(files);
+  EXPECT_EQ(task->source({1, 1, 1, 0, 1})->steps_per_epoch(), 1);
+  files.train[0].files = {directory.write("b.jsonl", without + "\n")};
+  expect_error(ErrorCode::kConfig, {"task.roles_to_train: no record has a system message"},
+               [&] { task->read(files); });
 }
 
 TEST(TextGeneration, ValidationLoss) {

@@ -479,7 +479,7 @@ Value global(const std::string& name, Budget& budget) {
     return bound(name, [name](const Arguments& a) -> Value {
       Dict members;
       if (!a.positional.empty() && a.positional[0].is<DictRef>()) members = a.positional[0].dict();
-      for (const auto& [key, value] : a.named) members.emplace_back(Text(key, false), value);
+      for (const auto& [key, value] : a.named) members.emplace_back(Text(key, '\0'), value);
       return DictRef{std::make_shared<Dict>(std::move(members)), name == "namespace"};
     });
   }

@@ -1,5 +1,6 @@
 #include "text/template/chat_template.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
@@ -66,7 +67,25 @@ constexpr std::array kBuiltins = {
 };
 
 jinja::Text literal(const std::string& text) {
-  return jinja::Text(text, false);
+  return jinja::Text(text, '\0');
+}
+
+/// Messages as the template gets them, the contents of those numbered in `marked` by their mark.
+jinja::Value marked_messages(const Json& messages, const std::vector<std::size_t>& marked) {
+  if (marked.empty()) return jinja::from_json(messages, RenderedChat::kFromMessages);
+  jinja::List list;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    jinja::Dict dict;
+    for (const auto& [key, value] : messages[i].items()) {
+      const bool mark =
+          key == "content" && std::find(marked.begin(), marked.end(), i) != marked.end();
+      dict.emplace_back(jinja::Text(key, RenderedChat::kFromMessages),
+                        jinja::from_json(value, mark ? RenderedChat::kMarkedContent
+                                                     : RenderedChat::kFromMessages));
+    }
+    list.emplace_back(std::move(dict));
+  }
+  return list;
 }
 
 std::string name_of(const Tokenizer& tokenizer, const std::optional<TokenId>& id) {
@@ -176,10 +195,10 @@ RenderedChat ChatTemplate::render(const ChatRequest& request) const {
   put("bos_token", literal(bos_));
   put("eos_token", literal(eos_));
   for (const auto& [name, value] : request.variables.items()) {
-    variables.emplace_back(literal(name), jinja::from_json(value, false));
+    variables.emplace_back(literal(name), jinja::from_json(value, '\0'));
   }
-  put("messages", jinja::from_json(with_reasoning(request.messages), true));
-  put("tools", jinja::from_json(request.tools, true));
+  put("messages", marked_messages(with_reasoning(request.messages), request.marked));
+  put("tools", jinja::from_json(request.tools, RenderedChat::kFromMessages));
   put("documents", jinja::Value());
   put("add_generation_prompt", request.add_generation_prompt);
   jinja::Rendered rendered = jinja::render(*block_, variables);

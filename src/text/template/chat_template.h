@@ -19,14 +19,17 @@ struct ChatRequest {
   Json messages = Json::array();  ///< of {"role", "content", …}
   Json tools;                     ///< a list, or null
   bool add_generation_prompt = false;
-  Json variables = Json::object();  ///< others, such as enable_thinking
+  Json variables = Json::object();       ///< others, such as enable_thinking
+  std::vector<std::size_t> marked = {};  ///< messages whose contents are marked in the result
 };
 
 struct RenderedChat {
   std::string text;
   std::vector<ByteSpan> assistant;  ///< what {% generation %} blocks wrote, in bytes of the text
-  /// One byte for each of the text's, '\1' for what came from the messages; empty: nothing did.
+  /// One byte for each of the text's: kFromMessages for what came from the messages, of which
+  /// kMarkedContent for the contents of marked ones, else 0; empty: nothing did.
   std::string data;
+  static constexpr char kFromMessages = 1, kMarkedContent = 2;
 };
 
 /// A Jinja template under the rules of Hugging Face's transformers, in a bounded interpreter of our

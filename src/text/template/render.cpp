@@ -91,7 +91,7 @@ class Renderer {
   Flow write(const Statement& statement, Text& out) {
     switch (statement.kind) {
       case Statement::Kind::kText:
-        put(out, Text(statement.text, false));
+        put(out, Text(statement.text, '\0'));
         return Flow::kNext;
       case Statement::Kind::kPrint:
         put(out, value(*statement.expressions[0]).str());
@@ -186,7 +186,7 @@ class Renderer {
       }
     }
     budget_.bytes(sizeof(Value) * 2);
-    members.emplace_back(Text(statement.name, false), item);
+    members.emplace_back(Text(statement.name, '\0'), item);
   }
 
   Value loop_value(const List& items, std::size_t i) {

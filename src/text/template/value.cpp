@@ -320,7 +320,7 @@ int compare(const Value& a, const Value& b, bool& comparable) {
   return 0;
 }
 
-Value from_json(const Json& json, bool is_data) {
+Value from_json(const Json& json, char mark) {
   switch (json.type()) {
     case Json::value_t::boolean:
       return json.get<bool>();
@@ -334,16 +334,16 @@ Value from_json(const Json& json, bool is_data) {
     case Json::value_t::number_float:
       return json.get<double>();
     case Json::value_t::string:
-      return Text(json.get<std::string>(), is_data);
+      return Text(json.get<std::string>(), mark);
     case Json::value_t::array: {
       List list;
-      for (const Json& item : json) list.push_back(from_json(item, is_data));
+      for (const Json& item : json) list.push_back(from_json(item, mark));
       return list;
     }
     case Json::value_t::object: {
       Dict dict;
       for (const auto& [key, item] : json.items()) {
-        dict.emplace_back(Text(key, is_data), from_json(item, is_data));
+        dict.emplace_back(Text(key, mark), from_json(item, mark));
       }
       return dict;
     }

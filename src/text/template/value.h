@@ -18,18 +18,23 @@ namespace llmctl::jinja {
 class Text {
  public:
   Text() = default;
-  Text(std::string text, bool is_data) : text_(std::move(text)) {
-    if (is_data) data_.assign(text_.size(), '\1');
+  /// `mark`: what data() has for its bytes; 0 for the template's own.
+  Text(std::string text, char mark) : text_(std::move(text)) {
+    if (mark != 0) data_.assign(text_.size(), mark);
   }
   /// `like` says what all of it is: data if any byte of that is.
-  Text(std::string text, const Text& like) : Text(std::move(text), like.has_data()) {}
+  Text(std::string text, const Text& like) : Text(std::move(text), like.mark()) {}
 
   const std::string& text() const { return text_; }
   std::string_view view() const { return text_; }
   std::size_t size() const { return text_.size(); }
   bool empty() const { return text_.empty(); }
-  bool has_data() const { return data_.find('\1') != data_.npos; }
-  /// One byte for each of the text's, '\1' where it is data; empty where nothing is.
+  /// Of its first byte of data; 0 where it has none.
+  char mark() const {
+    const std::size_t found = data_.find_first_not_of('\0');
+    return found == data_.npos ? '\0' : data_[found];
+  }
+  /// One byte for each of the text's, its mark where it is data, else 0; empty where nothing is.
   const std::string& data() const { return data_; }
 
   void append(const Text& other);
@@ -81,7 +86,7 @@ class Value {
   Value(int value) : storage_(static_cast<std::int64_t>(value)) {}
   Value(double value) : storage_(value) {}
   Value(Text value) : storage_(std::move(value)) {}
-  Value(const char* literal) : storage_(Text(literal, false)) {}
+  Value(const char* literal) : storage_(Text(literal, '\0')) {}
   /// kData when they are nested deeper than kMaxDepth, or hold a namespace or function (so that no
   /// value ever holds itself).
   Value(List list);
@@ -123,8 +128,8 @@ bool equal(const Value& a, const Value& b);
 /// others.
 int compare(const Value& a, const Value& b, bool& comparable);
 
-/// A value of JSON; its texts are data when `is_data`.
-Value from_json(const Json& json, bool is_data);
+/// A value of JSON; its texts have the mark (0: they count as the template's own).
+Value from_json(const Json& json, char mark);
 /// As Python's json.dumps(ensure_ascii=False); `indent` < 0: on one line.
 Text to_json(const Value& value, int indent, bool sort_keys);
 
