@@ -8,7 +8,7 @@ import transformers
 from transformers import BertTokenizerFast
 
 HERE = pathlib.Path(__file__).resolve().parent
-CASES = [("wordpiece_cased_zh", 48, 12), ("wordpiece_uncased", 40, 16), ("wordpiece_uncased", 384, 128)]
+CASES = [("wordpiece_cased_zh", 48, 12), ("wordpiece_uncased", 40, 8), ("wordpiece_uncased", 384, 128)]
 
 
 def features(tokenizer, items, length, stride):
