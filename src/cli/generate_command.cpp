@@ -33,7 +33,7 @@ struct GenerateOptions {
   std::string chat_template, system, too_long, to;
   std::optional<std::int64_t> logprobs;
   bool raw = false, greedy = false, chat = false, overwrite = false, echo = false, stream = false,
-       deterministic = false, no_history = false, document = false;
+       deterministic = false, no_history = false, document = false, alignments = false;
 };
 
 /// Lines from standard input, answers to standard output.
@@ -80,18 +80,25 @@ std::string one_line(const std::string& text) {
   return escape_control(line);
 }
 
+struct PrinterOptions {
+  bool json = false, from_file = false, stream = false;
+  bool pieces = false;  ///< texts are shown as they grow
+};
+
 /// Answers on standard output. For people: the text of prompts as it is, as it grows; of a file's
 /// a line each. With --json: an object, or of several prompts or a file a list, record by record;
 /// where they are streamed a line for each piece and each record.
 class AnswerPrinter {
  public:
-  AnswerPrinter(bool json, bool from_file, bool stream)
-      : json_(json), from_file_(from_file), stream_(stream) {}
+  explicit AnswerPrinter(const PrinterOptions& options)
+      : json_(options.json),
+        from_file_(options.from_file),
+        stream_(options.stream),
+        pieces_(options.pieces) {}
 
   AnswerSink sink() {
     AnswerSink sink;
-    if (stream_ || (!json_ && !from_file_))
-      sink.text = [this](const AnswerPiece& piece) { add_piece(piece); };
+    if (pieces_) sink.text = [this](const AnswerPiece& piece) { add_piece(piece); };
     sink.answer = [this](const Json& record, const std::string& text) {
       json_ ? add_record(record) : add_text(record, text);
     };
@@ -136,15 +143,28 @@ class AnswerPrinter {
 
   void add_text(const Json& record, const std::string& text) {
     if (streamed_) return;
-    if (!from_file_) return write_stdout(escape_control(text) + "\n");
-    if (!record.contains("samples")) return write_stdout(one_line(text) + "\n");
+    if (!record.contains("samples")) return write_line(record, text);
     for (const Json& sample : record["samples"]) {
       const Json& written = sample["generated_text"];  // null of a prompt that was left out
-      write_stdout(one_line(written.is_string() ? written.get<std::string>() : "") + "\n");
+      write_line(sample, written.is_string() ? written.get<std::string>() : "");
     }
   }
 
-  const bool json_, from_file_, stream_;
+  /// An answer and, behind a tab, its alignment as Pharaoh's programs write it.
+  void write_line(const Json& answer, const std::string& text) {
+    std::string line = from_file_ ? one_line(text) : escape_control(text);
+    if (answer.contains("alignment")) {
+      const char* before = "\t";
+      for (const Json& link : answer["alignment"]) {
+        line += concat(before, link[0].get<std::int64_t>(), "-", link[1].get<std::int64_t>());
+        before = " ";
+      }
+      if (answer["alignment"].empty()) line += before;
+    }
+    write_stdout(line + "\n");
+  }
+
+  const bool json_, from_file_, stream_, pieces_;
   bool streamed_ = false;  // what is written is there already
   std::size_t count_ = 0;
   Json first_;
@@ -194,6 +214,7 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
   if (!options.force_words.empty())
     config.sets.push_back("generation.force_words=" + Json(options.force_words).dump());
   set_number("generation.logprobs", options.logprobs);
+  if (options.alignments) config.sets.push_back("generation.alignments=true");
   if (options.echo) config.sets.push_back("generation.echo=true");
   set_number("top", options.top);
   if (!options.too_long.empty()) set_string(config, "generation.too_long", options.too_long);
@@ -234,9 +255,22 @@ int run_generate(const CommonOptions& common, GenerateOptions options) {
           "--stream shows answers on standard output as they grow, --output writes whole ones");
   if (options.logprobs && !common.json && !to_file)
     log_warning("--logprobs shows in records alone: add --json or -o FILE");
+  const bool aligned = document.value.contains("generation") &&
+                       document.value["generation"].value("alignments", false);
+  require(
+      !aligned || !options.stream || common.json, ErrorCode::kUsage,
+      "--stream shows texts as they grow, --alignments what is known of whole ones; add --json");
   // A document is one text, printed as it is.
-  const bool whole = from_file && document.value["input"].value("document", false);
-  AnswerPrinter printer(common.json, from_file && !whole, options.stream);
+  const bool as_document =
+      document.value.contains("input") && document.value["input"].value("document", false);
+  if (aligned && as_document && !common.json && !to_file)
+    log_warning("of a document --alignments shows in records alone: add --json or -o FILE");
+  const bool lines = from_file && !as_document;
+  AnswerPrinter printer(
+      {.json = common.json,
+       .from_file = lines,
+       .stream = options.stream,
+       .pieces = options.stream || (!common.json && !lines && (!aligned || as_document))});
   const GenerationReport report = run_generation(document, flags, printer.sink());
   printer.finish();
   if (report.file.empty() || is_standard_output(report.file)) return report.exit_status;
@@ -392,6 +426,11 @@ void add_generate_command(CommandContext context) {
                    "Log-probabilities in records: of each token, and of the N likeliest (logprobs)")
       ->option_text("N")
       ->check(between(0, 1000))
+      ->group(group);
+  command
+      ->add_flag("--alignments", options->alignments,
+                 "Translations: behind each, after a tab, where its tokens come from, as "
+                 "source-target places from 0 (alignments)")
       ->group(group);
   command->add_flag("--echo", options->echo, "The prompt before the text that continues it (echo)")
       ->group(group);

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/signals.h"
+#include "infer/alignment.h"
 #include "models/adapters.h"
 #include "models/inputs.h"
 #include "ops/backend.h"
@@ -425,9 +426,23 @@ bool Engine::go_on(Job& job) {
   return true;
 }
 
+void Engine::add_alignments(const GenerationRequest& request,
+                            std::vector<GeneratedTokens>& answers) {
+  const auto selection = adapter_selection(model_);
+  for (const AdapterChoice& choice : request.adapters)
+    selection->uses.push_back({choice.adapter, choice.scale, {}});
+  for (GeneratedTokens& answer : answers) {
+    std::vector<TokenId> text = request.prompt;
+    text.insert(text.end(), answer.ids.begin(), answer.ids.end());
+    answer.alignment = align(model_, request.source, text, *request.alignment, context_);
+  }
+  if (selection) selection->uses.clear();
+}
+
 /// The answers. What a lone row was fed stays known, for a conversation's next turn.
 std::vector<GeneratedTokens> Engine::finish(Job& job) {
   std::vector<GeneratedTokens> answers = job.chooser->results();
+  if (job.request.alignment) add_alignments(job.request, answers);
   if (job.chooser->most_rows() == 1) {
     std::vector<TokenId> ids = job.request.prompt;
     ids.insert(ids.end(), answers.front().ids.begin(), answers.front().ids.end());

@@ -105,6 +105,7 @@ class Engine {
   void choose(const at::Tensor& logits, const std::vector<Job*>& jobs);
   bool waits_for_another(const Job& job) const;
   bool go_on(Job& job);
+  void add_alignments(const GenerationRequest& request, std::vector<GeneratedTokens>& answers);
   std::vector<GeneratedTokens> finish(Job& job);
   void release(Job& job);
 

@@ -21,6 +21,15 @@ struct AdapterChoice {
   auto operator<=>(const AdapterChoice&) const = default;
 };
 
+/// Which attention of an encoder-decoder says where its tokens come from (infer/alignment.h), and
+/// which tokens of the source may be meant.
+struct AlignmentOptions {
+  std::int64_t layer = -1;  ///< of the decoder: from 1, or from -1, the last one, backwards
+  /// What the tokenizer puts around a text stands for none of its words: so many tokens at the
+  /// beginning and end of the source are left out. Where nothing else is left they count.
+  std::size_t opening = 0, closing = 0;
+};
+
 struct GenerationRequest {
   /// At least one token; what is generated goes on behind it. Of an encoder-decoder the beginning
   /// of the decoder's text.
@@ -36,6 +45,7 @@ struct GenerationRequest {
   /// Log-probabilities wanted, under the model (before penalties, temperature and filters): absent
   /// none, 0 those of the answer's tokens, n the n likeliest tokens of each place, too.
   std::optional<std::int64_t> logprobs;
+  std::optional<AlignmentOptions> alignment;  ///< of encoder-decoders; absent: not wanted
 };
 
 struct TokenLogprob {
@@ -48,6 +58,8 @@ struct GeneratedTokens {
   std::vector<TokenId> ids;     ///< new tokens; an eos token is not included
   std::vector<float> logprobs;  ///< one per id, where asked for
   std::vector<std::vector<TokenLogprob>> top_logprobs;  ///< one list per id, best first, if wanted
+  /// Where asked for, of the prompt's tokens behind its first, then of ids: align() of them.
+  std::vector<std::int64_t> alignment;
   FinishReason reason = FinishReason::kLength;
   /// Of beam search: the sum of the tokens' scores (the eos token's, too) over their number to the
   /// power of length_penalty.

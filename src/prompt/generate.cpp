@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "infer/alignment.h"
 #include "prompt/beam_settings.h"
 #include "prompt/growing_text.h"
 
@@ -46,6 +47,15 @@ void add_logprobs(Json& json, const std::vector<ChosenToken>& tokens) {
   }
   json["logprob"] = sum;
   json["logprobs"] = std::move(list);
+}
+
+void add_alignment(Json& json, const TextAlignment& alignment) {
+  Json links = Json::array();
+  for (std::size_t t = 0; t < alignment.places.size(); ++t)
+    links.push_back({alignment.places[t], t});
+  json["alignment"] = std::move(links);
+  json["source_tokens"] = alignment.source;
+  json["target_tokens"] = alignment.target;
 }
 
 TokenText token_text(const Tokenizer& tokenizer, TokenId id, float logprob) {
@@ -106,6 +116,7 @@ Json generated_json(const GeneratedText& text) {
                {"finish_reason", text.finish_reason},
                {"tokens", text.ids.size()}};
   if (text.score) json["score"] = *text.score;
+  if (text.alignment) add_alignment(json, *text.alignment);
   if (text.finish_reason == "skipped") {
     json["generated_text"] = nullptr;
     json["note"] = text.note;
@@ -164,6 +175,7 @@ void check_prompts(const ModelFacts& facts, const std::vector<EncodedPrompt>& pr
   std::size_t count = 0;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const GenerationSettings& own = prompts[i].settings_or(settings);
+    if (own.alignment_layer) alignment_layer({*own.alignment_layer}, facts.layers);
     require(!facts.encoder_decoder || own.total_limit(facts.max_positions) > 1, ErrorCode::kData,
             place_of(prompts[i], i), ": max_length ", own.max_length.value_or(0),
             " leaves no room for an answer; raise it or set max_new_tokens");
@@ -191,6 +203,8 @@ GenerationRequest make_request(const ModelFacts& facts, const EncodedPrompt& pro
   request.adapters = prompt.adapters;
   request.samples = settings.samples;
   request.logprobs = settings.logprobs;
+  if (settings.alignment_layer)
+    request.alignment = {*settings.alignment_layer, prompt.opening, prompt.closing};
   request.options = settings.options(facts, std::ssize(request.prompt), std::ssize(request.source));
   request.options.constraint = request.options.constraint.at_start(prompt.continues);
   return request;
@@ -226,6 +240,8 @@ struct TextGenerator::Work {
   bool with_logprobs = false, shortened = false, continues = false;
   std::vector<std::string> stop;  // in beam search
   std::vector<TokenId> prefix;
+  std::optional<AlignmentOptions> alignment;
+  std::vector<TokenId> source;  // where alignments are wanted
 };
 
 TextGenerator::TextGenerator(Engine& engine, const ModelFacts& facts,
@@ -233,6 +249,7 @@ TextGenerator::TextGenerator(Engine& engine, const ModelFacts& facts,
                              const GenerationSettings& settings, TextProgress progress)
     : engine_(engine),
       facts_(facts),
+      source_(tokenizer),
       // What the model writes may be in other words than what it reads.
       target_(tokenizer, &tokenizer->target()),
       settings_(settings),
@@ -297,6 +314,8 @@ void TextGenerator::submit(EncodedPrompt prompt) {
   work->shortened = !reason.empty();
   work->continues = prompt.continues;
   work->prefix = prefix;
+  work->alignment = request.alignment;
+  if (request.alignment) work->source = request.source;
   const BeamOptions& beams = request.options.beams;
   if (beams.num_beams > 1 || !beams.force_words_ids.empty()) work->stop = settings.stop;
   for (std::size_t s = 0; s < samples; ++s) {
@@ -365,6 +384,7 @@ std::vector<GeneratedText> TextGenerator::finish(Work& work,
     text.text = work.texts[s].text();
     text.with_logprobs = work.with_logprobs;
     if (text.with_logprobs) text.logprobs = chosen_tokens(*target_, answer);
+    if (work.alignment) text.alignment = alignment_of(work, answer);
     text.ids = std::move(answer.ids);
     text.score = answer.score;
     text.finish_reason = answer.reason == FinishReason::kStop ? "stop" : "length";
@@ -372,6 +392,17 @@ std::vector<GeneratedText> TextGenerator::finish(Work& work,
     text.shortened = work.shortened;
   }
   return texts;
+}
+
+TextAlignment TextGenerator::alignment_of(const Work& work, const GeneratedTokens& answer) const {
+  TextAlignment alignment;
+  for (const TokenId id : own_tokens(work.source, *work.alignment))
+    alignment.source.push_back(source_->piece(id));
+  for (const auto* ids : {&work.prefix, &answer.ids}) {
+    for (const TokenId id : *ids) alignment.target.push_back(target_->piece(id));
+  }
+  alignment.places = answer.alignment;
+  return alignment;
 }
 
 std::vector<std::vector<GeneratedText>> generate_texts(

@@ -30,12 +30,19 @@ struct ChosenToken {
   std::vector<TokenText> likeliest;
 };
 
+/// Where a translation's tokens come from.
+struct TextAlignment {
+  std::vector<std::string> source, target;  ///< pieces of the tokenizer
+  std::vector<std::int64_t> places;         ///< for each of `target` its place in `source`
+};
+
 struct GeneratedText {
   std::string text;  ///< the continuation, stop string cut off
   std::vector<TokenId> ids;
-  bool with_logprobs = false;         ///< settings.logprobs asks for them
-  std::vector<ChosenToken> logprobs;  ///< one per id, where asked for
-  std::optional<double> score;        ///< of beam search
+  bool with_logprobs = false;              ///< settings.logprobs asks for them
+  std::vector<ChosenToken> logprobs;       ///< one per id, where asked for
+  std::optional<TextAlignment> alignment;  ///< where settings.alignment_layer asks for it
+  std::optional<double> score;             ///< of beam search
   std::string finish_reason;      ///< "stop", "length", or "skipped" (a prompt that was too long)
   std::string note;               ///< of one skipped, why
   bool shortened = false;         ///< its prompt was too long
@@ -44,7 +51,8 @@ struct GeneratedText {
 
 /// What `generate --json` says of it: generated_text (null for one skipped, with a "note"),
 /// finish_reason, tokens (how many); score, of beam search; where asked for, logprob (the sum of
-/// theirs) and logprobs (a list of {token, id, logprob, top_logprobs}).
+/// theirs) and logprobs (a list of {token, id, logprob, top_logprobs}), and alignment (a list of
+/// [source, target] places in the lists source_tokens and target_tokens).
 Json generated_json(const GeneratedText& text);
 
 /// Of all samples of a prompt: the only one's members, or a list "samples" of them.
@@ -143,10 +151,11 @@ class TextGenerator {
   void tell_guesses() const;
   void give(Work& work, std::size_t sample, bool last);
   std::vector<GeneratedText> finish(Work& work, std::vector<GeneratedTokens>& answers) const;
+  TextAlignment alignment_of(const Work& work, const GeneratedTokens& answer) const;
 
   Engine& engine_;
   const ModelFacts& facts_;
-  const std::shared_ptr<const Tokenizer> target_;
+  const std::shared_ptr<const Tokenizer> source_, target_;
   const GenerationSettings& settings_;
   const TextProgress progress_;
   const EngineCounts before_;

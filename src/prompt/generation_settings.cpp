@@ -81,6 +81,8 @@ void note_idle(const Json& own, const GenerationConfig& config, std::vector<std:
     notes.push_back("max_length has no effect: max_new_tokens goes before it");
   }
   note_idle_beams(own, config, notes);
+  if (own.contains("alignment_layer") && !config.alignments)
+    notes.push_back("alignment_layer has no effect: alignments are not asked for");
   if (config.do_sample) return;
   std::vector<std::string> idle;
   for (const std::string& key : keys_for_drawing()) {
@@ -343,6 +345,11 @@ GenerationSettings resolve_generation(const GenerationFiles& files, const Json& 
   settings.prefix = config.prefix;
   settings.too_long = parse_too_long(config.too_long);
   settings.logprobs = config.logprobs;
+  if (config.alignments) {
+    if (!sources.encoder_decoder)
+      node.fail("alignments", "the model has no encoder, whose text its own could be aligned to");
+    settings.alignment_layer = config.alignment_layer;
+  }
   settings.echo = config.echo;
   settings.samples = config.num_return_sequences;
   settings.batch_size = config.batch_size;

@@ -48,6 +48,8 @@ struct GenerationConfig {
   std::int64_t json_space = 20;
   bool finish_in_time = false;
   std::optional<std::int64_t> logprobs;
+  bool alignments = false;
+  std::int64_t alignment_layer = -1;
   bool echo = false;
   std::string too_long = "error";
   std::int64_t num_return_sequences = 1;
@@ -168,6 +170,15 @@ struct GenerationConfig {
           "Log-probabilities in the records, of each token and of so many likeliest ones in its "
           "place; absent: none.",
           Range<std::int64_t>{0, 1000});
+    visit(
+        "alignments", self.alignments,
+        "Of encoder-decoders: for each token of a text the token of its source that the attention "
+        "between the two names.");
+    visit(
+        "alignment_layer", self.alignment_layer,
+        "Layer of the decoder whose attention that is, the mean of its heads: from 1, or from -1, "
+        "the last one, backwards.",
+        Range<std::int64_t>{-4096, 4096});
     visit("echo", self.echo, "The prompt's text before a text that continues it.");
     visit("too_long", self.too_long,
           "What to do with a prompt that leaves the model no room for an answer: error; truncate "
@@ -242,6 +253,7 @@ struct GenerationSettings {
   std::optional<ConstraintSpec> constraint;
   TooLong too_long = TooLong::kError;
   std::optional<std::int64_t> logprobs;
+  std::optional<std::int64_t> alignment_layer;  ///< absent: no alignments
   bool echo = false;
   std::int64_t samples = 1;
   std::int64_t batch_size = 16;

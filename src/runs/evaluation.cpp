@@ -366,6 +366,11 @@ class Evaluation {
 
   void take(TaskEvaluation result, EvaluationEntry& entry) {
     for (const std::string& note : result.notes) warn_once(report_.notes, note);
+    for (const std::string& signature : result.signatures) {
+      if (std::ranges::find(report_.notes, signature) != report_.notes.end()) continue;
+      log_info(signature);
+      report_.notes.push_back(signature);
+    }
     entry.scores = std::move(result.scores);
     entry.samples = std::move(result.samples);
     entry.baselines = std::move(result.baselines);

@@ -28,7 +28,7 @@ struct EvaluationReport {
   std::vector<EvaluationEntry> entries;
   std::vector<std::string> missed;  ///< bounds of fail_under that were not met, in words
   /// What the user should know, a line each: settings without effect, doubtful bounds, prompts that
-  /// were shortened.
+  /// were shortened; and how scores were computed (sacreBLEU's signatures).
   std::vector<std::string> notes;
   /// Scores as bounds name them: "NAME.METRIC", and "METRIC" too when there is one entry; baselines
   /// as "NAME.RULE.METRIC" ("ngram5.loss").

@@ -57,6 +57,7 @@ struct TaskEvaluation {
   std::vector<Json> predictions;
   std::vector<std::string> samples;     ///< lines worth reading
   std::vector<std::string> notes;       ///< what the user should know of the scores
+  std::vector<std::string> signatures;  ///< how they were computed, for who compares them
   std::vector<EvaluationTable> tables;  ///< what explains the scores
 };
 

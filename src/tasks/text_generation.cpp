@@ -454,8 +454,7 @@ void TextGeneration::add_translation_scores(const std::vector<std::string>& answ
   TranslationTotals totals(options);
   totals.add(answers, references);
   evaluation.scores.add(totals.scores());
-  for (std::string& signature : totals.signatures())
-    evaluation.notes.push_back(std::move(signature));
+  evaluation.signatures = totals.signatures();
 }
 
 TaskEvaluation TextGeneration::score(const std::filesystem::path& predictions,

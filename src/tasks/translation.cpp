@@ -290,7 +290,7 @@ TaskEvaluation Translation::evaluate(Model& model, const TaskData& data,
   }
   evaluation.scores = scores.scores();
   evaluation.scores.add(loss_and_perplexity(loss[0], loss[1]));
-  evaluation.notes = scores.notes();
+  evaluation.signatures = scores.signatures();
   if (shortened > 0) {
     evaluation.notes.push_back(concat(shortened, " of ", pairs.size(),
                                       " source texts are longer than the model takes and were "

@@ -103,16 +103,16 @@ Scores TranslationScores::scores() const {
   return means;
 }
 
-std::vector<std::string> TranslationScores::notes() const {
-  std::vector<std::string> notes;
+std::vector<std::string> TranslationScores::signatures() const {
+  std::vector<std::string> signatures;
   for (const Part& part : parts_) {
     if (!part.any) continue;
     const std::string before = part.name.empty() ? "" : part.name + ": ";
-    notes.push_back(before + part.note);
+    signatures.push_back(before + part.note);
     for (const std::string& signature : part.totals.signatures())
-      notes.push_back(before + signature);
+      signatures.push_back(before + signature);
   }
-  return notes;
+  return signatures;
 }
 
 std::vector<ScoreKind> TranslationScores::kinds(const TranslationConfig& config) {
@@ -145,8 +145,8 @@ TaskEvaluation score_texts(const TranslationConfig& config, Scored scored) {
   totals.add(scored.translations, scored.references);
   TaskEvaluation evaluation;
   evaluation.scores = totals.scores();
-  evaluation.notes = totals.signatures();
-  evaluation.notes.insert(evaluation.notes.begin(), tokenizer_note(chosen));
+  evaluation.signatures = totals.signatures();
+  evaluation.signatures.insert(evaluation.signatures.begin(), tokenizer_note(chosen));
   for (std::size_t i = 0; i < scored.translations.size(); ++i) {
     evaluation.predictions.push_back({{"id", i}, {kGeneratedText, scored.translations[i]}});
     if (i < kSamples)
@@ -210,7 +210,7 @@ TaskEvaluation score_translations(const TranslationConfig& config,
     if (i < kSamples) evaluation.samples.push_back(concat(texts[i], "   [", pairs[i].target, "]"));
   }
   evaluation.scores = scores.scores();
-  evaluation.notes = scores.notes();
+  evaluation.signatures = scores.signatures();
   return evaluation;
 }
 

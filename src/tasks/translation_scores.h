@@ -26,7 +26,7 @@ class TranslationScores {
   void sum(World& world);
   Scores scores() const;
   /// Which tokenizer was taken and why, and sacreBLEU's signatures.
-  std::vector<std::string> notes() const;
+  std::vector<std::string> signatures() const;
   static std::vector<ScoreKind> kinds(const TranslationConfig& config);
 
  private:

@@ -15,6 +15,8 @@ namespace {
 using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::Not;
 namespace fs = std::filesystem;
 
 /// Sentences of a language game: each word has one translation and keeps its place.
@@ -92,6 +94,33 @@ TEST(Translate, LearnsAndTranslatesLinesAndDocuments) {
   EXPECT_EQ(best["samples"][0]["generated_text"], "zwei alt hund.");
   EXPECT_GT(best["samples"][0]["score"], best["samples"][1]["score"]);
 
+  // Where each token comes from: behind the text, and in its record.
+  const std::string aligned =
+      bench.run({"generate", "-m", "run", "-p", "two old dog.", "--alignments"}).out;
+  EXPECT_THAT(aligned, MatchesRegex("zwei alt hund\\.\t[0-9]+-0( [0-9]+-[0-9]+)+\n"));
+  const json record = json::parse(bench
+                                      .run({"generate", "-m", "run", "-p", "two old dog.", "--json",
+                                            "--set", "generation.alignments=true", "--beams", "2"})
+                                      .out);
+  const std::size_t pieces = record["target_tokens"].size();
+  EXPECT_EQ(record["tokens"], pieces);
+  ASSERT_EQ(record["alignment"].size(), pieces);
+  for (std::size_t t = 0; t < pieces; ++t) {
+    EXPECT_EQ(record["alignment"][t][1], t);
+    EXPECT_LT(record["alignment"][t][0], record["source_tokens"].size());
+  }
+  EXPECT_EQ(record["source_tokens"][0], "\u2581two");
+  bench.write("two.txt", "one red dog.\nold cat sees.\n");
+  EXPECT_THAT(bench.run({"generate", "-m", "run", "-f", "two.txt", "--alignments"}).out,
+              MatchesRegex("eins rot hund\\.\t[-0-9 ]+\nalt katze sieht\\.\t[-0-9 ]+\n"));
+  expect_one_line_error(
+      bench.run({"generate", "-m", "run", "-p", "one", "--alignments", "--stream"}, 64),
+      {"--stream", "--alignments"});
+  expect_one_line_error(bench.run({"generate", "-m", "run", "-p", "one", "--alignments", "--set",
+                                   "generation.alignment_layer=2"},
+                                  78),
+                        {"alignment_layer", "1 to 1"});
+
   // A document keeps its lines.
   bench.write("text.txt", "one red dog! One cat.\n\n  old cat sees.\n");
   const json document = json::parse(
@@ -109,10 +138,13 @@ TEST(Translate, LearnsAndTranslatesLinesAndDocuments) {
                         {"--document", "--samples"});
 
   // Scores of the model on files, of its predictions, of plain texts.
-  const json scores = json::parse(bench
-                                      .run({"eval", "-m", "run", "--data", "valid.tsv",
-                                            "--save-predictions", "p.jsonl", "--json"})
-                                      .out);
+  const ProcessResult eval = bench.run(
+      {"eval", "-m", "run", "--data", "valid.tsv", "--save-predictions", "p.jsonl", "--json"});
+  // How they were computed is information, no warning.
+  EXPECT_THAT(eval.err, HasSubstr("BLEU nrefs:1|case:mixed|eff:no|tok:13a"));
+  EXPECT_THAT(eval.err, Not(HasSubstr("warning")));
+  const json scores = json::parse(eval.out);
+  EXPECT_THAT(scores["notes"].dump(), HasSubstr("TER nrefs:1|case:lc|tok:tercom"));
   const json& mine = scores["results"][0]["scores"];
   EXPECT_GT(mine["bleu"], 99) << scores.dump(2);
   EXPECT_GT(mine["chrf"], 99);
@@ -212,6 +244,8 @@ TEST(Translate, RefusesWhatCannotBe) {
                                    "train.batch_tokens=100", "--unset", "train.batch_size"},
                                   78),
                         {"train.batch_tokens", "labelled"});
+  expect_one_line_error(bench.run({"generate", "-m", "causal", "-p", "a", "--alignments"}, 78),
+                        {"generation.alignments", "no encoder"});
   expect_one_line_error(bench.run({"generate", "-m", "causal", "-p", "a", "--document"}, 64),
                         {"--document", "translation"});
 }

@@ -237,7 +237,8 @@ TEST(TextGeneration, ScoresFiles) {
     EXPECT_TRUE(translated.scores.contains(kind.name)) << kind.name;
     EXPECT_NE(find_kind(translation->evaluation_scores(), kind.name), nullptr);
   }
-  EXPECT_EQ(translated.notes[0], "BLEU nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0");
+  EXPECT_EQ(translated.signatures[0],
+            "BLEU nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0");
   // What a reference is called is no prediction, also beside one.
   expect_error(ErrorCode::kData, {"t.jsonl:1: no prediction (looked for ", "it has answer)"}, [&] {
     task->score(directory.write("t.jsonl", "{\"answer\": \"fox\"}\n"), {references});
