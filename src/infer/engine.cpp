@@ -30,12 +30,12 @@ namespace {
 /// The cache begins with room for this many new tokens of each row.
 constexpr std::int64_t kFirstTokens = 128;
 
-void check_ids(const ModelFacts& facts, const std::vector<TokenId>& ids, std::size_t number) {
+void check_ids(std::int64_t vocab_size, const std::vector<TokenId>& ids, std::size_t number) {
   require(!ids.empty(), ErrorCode::kData, "prompt ", number,
           " has no tokens, expected at least one");
   for (const TokenId id : ids) {
-    require(id >= 0 && id < facts.vocab_size, ErrorCode::kData, "prompt ", number,
-            " holds token id ", id, ", the model's vocabulary has ", facts.vocab_size,
+    require(id >= 0 && id < vocab_size, ErrorCode::kData, "prompt ", number, " holds token id ", id,
+            ", the model's vocabulary has ", vocab_size,
             "; tokenizer and model do not belong together");
   }
 }
@@ -43,8 +43,8 @@ void check_ids(const ModelFacts& facts, const std::vector<TokenId>& ids, std::si
 }  // namespace
 
 void check_request(const ModelFacts& facts, const GenerationRequest& request, std::size_t number) {
-  check_ids(facts, request.prompt, number);
-  if (facts.encoder_decoder) check_ids(facts, request.source, number);
+  check_ids(facts.vocab_size, request.prompt, number);
+  if (facts.encoder_decoder) check_ids(facts.source_vocab_size(), request.source, number);
   require(std::ssize(request.source) <= facts.max_positions, ErrorCode::kData, "prompt ", number,
           " has ", request.source.size(), " tokens, the model takes ", facts.max_positions,
           "; shorten it");
@@ -248,7 +248,7 @@ at::Tensor Engine::encode(const std::vector<const std::vector<TokenId>*>& source
   input.documents = documents;
   Context context = context_;
   context.cache = context.memory_cache = nullptr;
-  const at::Tensor states = model_.encode(to_model(input, model_), context);  // [B, S, D]
+  const at::Tensor states = model_.encode(source_to_model(input, model_), context);  // [B, S, D]
   std::vector<at::Tensor> parts;
   for (std::int64_t b = 0; b < rows; ++b) {
     parts.push_back(states[b].narrow(0, 0, std::ssize(*sources[static_cast<std::size_t>(b)])));

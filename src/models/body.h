@@ -21,6 +21,8 @@ class Body : public torch::nn::Module {
   virtual at::Tensor forward(const Sequence& input, const Context& context) const = 0;
   /// The table of token embeddings [V, D]; tied heads use it.
   virtual Embedding& words() const = 0;
+  /// That of an encoder with one of its own; else null.
+  virtual Embedding* source_words() const { return nullptr; }
 };
 
 /// The positions of a sequence [B, T], or [T] when it has none of its own.

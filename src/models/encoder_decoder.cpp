@@ -93,14 +93,20 @@ EncoderDecoder::EncoderDecoder(const EncoderDecoderConfig& config, const at::Ten
   embedding_ = register_module("embedding",
                                std::make_shared<Embedding>(config.vocab_size, config.hidden_size,
                                                            config.padding_id, options));
+  if (config.source_vocab_size > 0) {
+    source_embedding_ =
+        register_module("source_embedding",
+                        std::make_shared<Embedding>(config.source_vocab_size, config.hidden_size,
+                                                    config.padding_id, options));
+  }
   encoder_ = register_module("encoder", std::make_shared<Stack>(config, false, options));
   decoder_ = register_module("decoder", std::make_shared<Stack>(config, true, options));
 }
 
-at::Tensor EncoderDecoder::embed(const Sequence& input, std::int64_t block,
+at::Tensor EncoderDecoder::embed(const Sequence& input, const Embedding& table, std::int64_t block,
                                  const Context& context) const {
-  check_ids(input.ids, config_.vocab_size, "token");
-  at::Tensor x = embedding_->forward(input.ids);
+  check_ids(input.ids, table.weight.size(0), "token");
+  at::Tensor x = table.forward(input.ids);
   if (config_.embedding_scale != 1) x = x * config_.embedding_scale;
   if (!config_.relative) {
     const at::Tensor positions = positions_of(input);
@@ -112,13 +118,15 @@ at::Tensor EncoderDecoder::embed(const Sequence& input, std::int64_t block,
 }
 
 at::Tensor EncoderDecoder::encode(const Sequence& source, const Context& context) const {
-  return encoder_->forward(embed(source, kEmbeddingBlock, context), source, context);
+  const Embedding& table = source_embedding_ ? *source_embedding_ : *embedding_;
+  return encoder_->forward(embed(source, table, kEmbeddingBlock, context), source, context);
 }
 
 at::Tensor EncoderDecoder::forward(const Sequence& input, const Context& context) const {
   require(context.memory != nullptr, ErrorCode::kInternal,
           "a decoder without its encoder's states");
-  return decoder_->forward(embed(input, kEmbeddingBlock - kDecoderBlocks, context), input, context);
+  const std::int64_t block = kEmbeddingBlock - kDecoderBlocks;
+  return decoder_->forward(embed(input, *embedding_, block, context), input, context);
 }
 
 }  // namespace llmctl

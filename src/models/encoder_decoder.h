@@ -17,6 +17,8 @@ namespace llmctl {
 struct EncoderDecoderConfig {
   std::int64_t vocab_size = 0, hidden_size = 0, encoder_layers = 0, decoder_layers = 0;
   std::int64_t max_positions = 0;
+  /// Rows of the encoder's token embeddings where they are not the decoder's; 0: they are.
+  std::int64_t source_vocab_size = 0;
   std::int64_t padding_id = -1;  ///< its embedding gets no gradient; -1: none
   BlockConfig encoder, decoder;
   double embedding_scale = 1;
@@ -52,13 +54,16 @@ class EncoderDecoder : public Body {
   /// The decoder's hidden states over context.memory.
   at::Tensor forward(const Sequence& input, const Context& context) const override;
   Embedding& words() const override { return *embedding_; }
+  Embedding* source_words() const override { return source_embedding_.get(); }
 
  private:
-  at::Tensor embed(const Sequence& input, std::int64_t block, const Context& context) const;
+  at::Tensor embed(const Sequence& input, const Embedding& table, std::int64_t block,
+                   const Context& context) const;
 
   EncoderDecoderConfig config_;
-  std::shared_ptr<Embedding> embedding_;
-  ConstantTable sinusoids_;  // [max_positions, D]
+  std::shared_ptr<Embedding> embedding_;  // of the decoder, and of the encoder without its own
+  std::shared_ptr<Embedding> source_embedding_;  // perhaps null
+  ConstantTable sinusoids_;                      // [max_positions, D]
   std::shared_ptr<Stack> encoder_, decoder_;
 };
 

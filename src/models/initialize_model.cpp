@@ -80,7 +80,8 @@ void initialize_parameter(const TensorRule& rule, at::Tensor& parameter, const M
   // The vector of padding starts as nothing, and stays so where it gets no gradient.
   const std::int64_t padding =
       std::visit([](const auto& body) { return body.padding_id; }, plan.body);
-  if (padding >= 0 && is_embedding(rule)) parameter.select(0, padding).zero_();
+  const bool words = is_embedding(rule) || rule.parameter == "body.source_embedding.weight";
+  if (padding >= 0 && words) parameter.select(0, padding).zero_();
 }
 
 }  // namespace llmctl

@@ -38,11 +38,14 @@ bool is_lm(HeadKind head) {
 Batch to_model(const Batch& batch, const Model& model) {
   const ModelFacts& facts = model.facts();
   Batch checked = batch;
-  for (Sequence* sequence : {&checked.input, &checked.target}) {
-    if (!sequence->ids.defined()) continue;
-    sequence->ids = with_known_padding(*sequence, facts.vocab_size);
-    check_ids(sequence->ids, facts.vocab_size, "token");
-  }
+  const auto check = [](Sequence& sequence, std::int64_t vocab_size) {
+    if (!sequence.ids.defined()) return;
+    sequence.ids = with_known_padding(sequence, vocab_size);
+    check_ids(sequence.ids, vocab_size, "token");
+  };
+  const bool pairs = batch.target.ids.defined();
+  check(checked.input, pairs ? facts.source_vocab_size() : facts.vocab_size);
+  check(checked.target, facts.vocab_size);
   const at::Tensor& labels = batch.labels;
   if (is_lm(facts.head) && labels.defined() && labels.is_cpu() &&
       labels.scalar_type() == at::kLong) {
@@ -55,6 +58,15 @@ Sequence to_model(const Sequence& sequence, const Model& model) {
   Batch batch;
   batch.input = sequence;
   return to_model(batch, model).input;
+}
+
+Sequence source_to_model(const Sequence& sequence, const Model& model) {
+  Sequence checked = sequence;
+  checked.ids = with_known_padding(sequence, model.facts().source_vocab_size());
+  check_ids(checked.ids, model.facts().source_vocab_size(), "token");
+  Batch batch;
+  batch.input = checked;
+  return to_device(batch, model.device()).input;
 }
 
 }  // namespace llmctl

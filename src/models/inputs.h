@@ -10,5 +10,7 @@ namespace llmctl {
 /// free: on a GPU one outside the vocabulary would end the process. kData.
 Batch to_model(const Batch& batch, const Model& model);
 Sequence to_model(const Sequence& sequence, const Model& model);
+/// The same of what an encoder-decoder's encoder reads.
+Sequence source_to_model(const Sequence& sequence, const Model& model);
 
 }  // namespace llmctl

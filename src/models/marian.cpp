@@ -18,6 +18,7 @@ struct MarianConfig : TokenConfig {
   std::string activation_function = "gelu";
   double dropout = 0.1, attention_dropout = 0, activation_dropout = 0, init_std = 0.02;
   bool scale_embedding = false, tie_word_embeddings = true;
+  bool share_encoder_decoder_embeddings = true;
   Json forced_eos_token_id;
 
   template <class Self, class Visitor>
@@ -37,7 +38,12 @@ struct MarianConfig : TokenConfig {
     visit("max_position_embeddings", self.max_position_embeddings, "Longest sequence.",
           Range<std::int64_t>{1, 1 << 24});
     token_fields(self, visit);
-    visit("decoder_vocab_size", self.decoder_vocab_size, "Has to be vocab_size.",
+    visit("share_encoder_decoder_embeddings", self.share_encoder_decoder_embeddings,
+          "Encoder and decoder have one table of embeddings; false where the target language has a "
+          "vocabulary of its own, which is the default with such a tokenizer.");
+    visit("decoder_vocab_size", self.decoder_vocab_size,
+          "Tokens of the target's vocabulary; vocab_size where the embeddings are shared, and by "
+          "default.",
           Range<std::int64_t>{1, 1 << 28});
     visit("decoder_start_token_id", self.decoder_start_token_id,
           "Id that a translation begins with; pad_token_id by default.",
@@ -57,7 +63,7 @@ struct MarianConfig : TokenConfig {
           Range<double>{0, 1});
     visit("scale_embedding", self.scale_embedding, "Embeddings are multiplied by the root of D.");
     visit("tie_word_embeddings", self.tie_word_embeddings,
-          "The output matrix is the embedding table.");
+          "The output matrix is the embedding table, the decoder's where there are two.");
   }
 
   static std::vector<HeadClass> classes() { return {{HeadKind::kSeq2SeqLm, "MarianMTModel"}}; }
@@ -70,15 +76,10 @@ struct MarianConfig : TokenConfig {
             "bos_token_id", "eos_token_id",      "forced_eos_token_id", "pad_token_id"};
   }
   static std::vector<std::pair<std::string, Json>> supported_values() {
-    return {{"is_encoder_decoder", true},
-            {"is_decoder", false},
-            {"share_encoder_decoder_embeddings", true},
-            {"static_position_embeddings", true},
-            {"normalize_before", false},
-            {"normalize_embedding", false},
-            {"add_final_layer_norm", false},
-            {"add_bias_logits", false},
-            {"extra_pos_embeddings", 0}};
+    return {{"is_encoder_decoder", true},         {"is_decoder", false},
+            {"static_position_embeddings", true}, {"normalize_before", false},
+            {"normalize_embedding", false},       {"add_final_layer_norm", false},
+            {"add_bias_logits", false},           {"extra_pos_embeddings", 0}};
   }
 
   void complete() {
@@ -103,7 +104,12 @@ std::vector<TensorRule> marian_tensors(const EncoderDecoderConfig& body, bool ti
     pair(file + ".out_proj", parameter + ".output");
     pair(file + "_layer_norm", parameter + "_norm");
   };
-  rules.push_back({"model.shared.weight", "body.embedding.weight"});
+  if (body.source_vocab_size == 0) {
+    rules.push_back({"model.shared.weight", "body.embedding.weight"});
+  } else {
+    rules.push_back({"model.encoder.embed_tokens.weight", "body.source_embedding.weight"});
+    rules.push_back({"model.decoder.embed_tokens.weight", "body.embedding.weight"});
+  }
   for (const std::string stack : {"encoder", "decoder"}) {
     const bool decoder = stack == "decoder";
     for (std::int64_t i = 0; i < (decoder ? body.decoder_layers : body.encoder_layers); ++i) {
@@ -123,19 +129,28 @@ std::vector<TensorRule> marian_tensors(const EncoderDecoderConfig& body, bool ti
 
 ModelPlan MarianConfig::plan(const ConfigNode& node, HeadKind head, std::int64_t) const {
   EncoderDecoderConfig body;
-  body.vocab_size = vocab_size.value_or(58101);
-  if (decoder_vocab_size && *decoder_vocab_size != body.vocab_size) {
+  const std::int64_t sources = vocab_size.value_or(58101);
+  body.vocab_size = decoder_vocab_size.value_or(sources);
+  if (!share_encoder_decoder_embeddings) {
+    body.source_vocab_size = sources;
+  } else if (body.vocab_size != sources) {
     node.fail("decoder_vocab_size",
-              concat(*decoder_vocab_size, " is not supported, only vocab_size ", body.vocab_size));
+              concat("must be vocab_size ", sources, ", got ", body.vocab_size,
+                     ", where share_encoder_decoder_embeddings is true"));
   }
-  const std::int64_t padding = pad_token_id.value_or(body.vocab_size - 1);
+  // One id of padding, which begins targets, too: both tables have it.
+  const std::int64_t padding = pad_token_id.value_or(sources - 1);
   const std::int64_t start = decoder_start_token_id.value_or(padding);
-  for (const auto& [key, id] :
-       {std::pair{"pad_token_id", padding}, {"decoder_start_token_id", start}}) {
-    if (id < 0 || id >= body.vocab_size) {
-      node.fail(key, concat("must be below vocab_size ", body.vocab_size, ", got ", id));
-    }
-  }
+  const auto check = [&](const char* key, std::int64_t id, const char* limit_key,
+                         std::int64_t limit) {
+    if (id < 0 || id >= limit)
+      node.fail(key, concat("must be below ", limit_key, " ", limit, ", got ", id));
+  };
+  const char* const targets_key =
+      share_encoder_decoder_embeddings ? "vocab_size" : "decoder_vocab_size";
+  check("pad_token_id", padding, "vocab_size", sources);
+  check("pad_token_id", padding, targets_key, body.vocab_size);
+  check("decoder_start_token_id", start, targets_key, body.vocab_size);
   body.hidden_size = d_model;
   body.encoder_layers = encoder_layers;
   body.decoder_layers = decoder_layers;
@@ -186,11 +201,13 @@ ModelPlan MarianConfig::plan(const ConfigNode& node, HeadKind head, std::int64_t
                 .labels = 0,
                 .causal = true,
                 .encoder_decoder = true,
-                .decoder_start = start};
+                .decoder_start = start,
+                .own_source_vocab_size = body.source_vocab_size};
   plan.prefix = "model.";
   plan.ignored = {"embed_positions.weight"};
-  for (const char* stack : {"model.encoder", "model.decoder"}) {
-    plan.copies.push_back({concat(stack, ".embed_tokens.weight"), "model.shared.weight"});
+  if (share_encoder_decoder_embeddings) {
+    for (const char* stack : {"model.encoder", "model.decoder"})
+      plan.copies.push_back({concat(stack, ".embed_tokens.weight"), "model.shared.weight"});
   }
   plan.output_matrix = "lm_head.weight";
   plan.initializer_range = init_std;

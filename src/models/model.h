@@ -52,6 +52,14 @@ struct ModelFacts {
   bool causal = false;             ///< decoders, those of encoder-decoders too
   bool encoder_decoder = false;    ///< prompts go to the encoder
   std::int64_t decoder_start = 0;  ///< the id that an encoder-decoder's text begins with
+  /// Of encoder-decoders whose two languages have embeddings of their own: the rows of the
+  /// encoder's, while vocab_size is what the decoder reads and writes; else 0.
+  std::int64_t own_source_vocab_size = 0;
+
+  /// Ids that the model reads; of encoder-decoders the encoder.
+  std::int64_t source_vocab_size() const {
+    return own_source_vocab_size > 0 ? own_source_vocab_size : vocab_size;
+  }
 };
 
 /// Reports of loading: names of tensors.
@@ -94,7 +102,7 @@ class Model {
   /// transposed and joined where it does that.
   virtual std::vector<std::pair<std::string, at::Tensor>> in_file_layout(
       const std::vector<at::Tensor>& values) const = 0;
-  /// The table of token embeddings [V, D].
+  /// The table of token embeddings [V, D]; of an encoder-decoder with two the decoder's.
   virtual at::Tensor word_embeddings() const = 0;
   /// Beside parameters(): false for those that weight decay spares (biases, norms).
   virtual std::vector<bool> decayed() const = 0;

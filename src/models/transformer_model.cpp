@@ -354,7 +354,8 @@ std::map<std::string, Matrix*> TransformerModel::matrices() const {
   std::map<std::string, Matrix*> matrices;
   for (const auto& item : body_->named_modules("", /*include_self=*/false)) {
     auto* const matrix = dynamic_cast<Matrix*>(item.value().get());
-    if (dynamic_cast<Linear*>(matrix) || (matrix && matrix == &body_->words())) {
+    const bool words = matrix == &body_->words() || matrix == body_->source_words();
+    if (dynamic_cast<Linear*>(matrix) || (matrix && words)) {
       matrices["body." + item.key() + ".weight"] = matrix;
     }
   }

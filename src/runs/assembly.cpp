@@ -43,14 +43,25 @@ std::filesystem::path initial_directory(const ConfigNode& root) {
 
 namespace {
 
+/// Whether the tokenizer numbers what is translated to in a vocabulary of its own.
+bool has_own_target_vocabulary(const Tokenizer& tokenizer) {
+  const Tokenizer& target = tokenizer.target();
+  if (&target == &tokenizer) return false;
+  if (target.vocab_size() != tokenizer.vocab_size()) return true;
+  for (TokenId id = 0; id < tokenizer.vocab_size(); ++id) {
+    if (target.piece(id) != tokenizer.piece(id)) return true;
+  }
+  return false;
+}
+
 /// Whether the model has a row for every token of the tokenizer. Tokens added behind the model's,
 /// which texts seldom hold, are named in a warning, and texts with them refused when they come. An
 /// error of `code`, with the remedy, for other tokens, and for those that the tokenizer puts into
 /// every text.
-void check_vocabulary(const Model& model, const Tokenizer& tokenizer, const std::string& name,
+void check_vocabulary(std::int64_t rows, const Tokenizer& tokenizer, const std::string& name,
                       ErrorCode code) {
   constexpr std::int64_t kMostAdded = 16;
-  const std::int64_t rows = model.facts().vocab_size, tokens = tokenizer.vocab_size();
+  const std::int64_t tokens = tokenizer.vocab_size();
   if (tokens <= rows) return;
   const char* const remedy =
       "resize the model's embeddings (transformers' resize_token_embeddings), or take the tokens "
@@ -75,6 +86,21 @@ void check_vocabulary(const Model& model, const Tokenizer& tokenizer, const std:
   }
   log_warning(name, ": the model has ", rows, " tokens and no embedding of its tokenizer's ", names,
               ": texts that hold one are refused; ", remedy);
+}
+
+/// The same for what the model reads and what it writes.
+void check_vocabularies(const Model& model, const Tokenizer& tokenizer, const std::string& name,
+                        ErrorCode code) {
+  const ModelFacts& facts = model.facts();
+  const bool apart = has_own_target_vocabulary(tokenizer);
+  require(
+      !apart || facts.own_source_vocab_size > 0, code, name,
+      ": the tokenizer has a vocabulary of its own for the target language, the model one table "
+      "of embeddings; train the tokenizer without separate_vocabs, or a marian with "
+      "share_encoder_decoder_embeddings false");
+  check_vocabulary(facts.source_vocab_size(), tokenizer, name, code);
+  if (facts.own_source_vocab_size > 0)
+    check_vocabulary(facts.vocab_size, tokenizer.target(), name, code);
 }
 
 }  // namespace
@@ -117,6 +143,12 @@ Json with_special_ids(const ConfigNode& section, const Tokenizer& tokenizer) {
   fill("bos_token_id", special.bos);
   fill("eos_token_id", special.eos);
   fill("pad_token_id", special.pad);
+  if (type == "marian" && has_own_target_vocabulary(tokenizer)) {
+    if (!section.has("share_encoder_decoder_embeddings"))
+      filled["share_encoder_decoder_embeddings"] = false;
+    if (filled["share_encoder_decoder_embeddings"] == false && !section.has("decoder_vocab_size"))
+      filled["decoder_vocab_size"] = tokenizer.target().vocab_size();
+  }
   return filled;
 }
 
@@ -157,7 +189,7 @@ std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer
     fill("eos_token_id", special.eos);
     fill("pad_token_id", special.pad);
   }
-  check_vocabulary(*model, tokenizer, "model.vocab_size", ErrorCode::kConfig);
+  check_vocabularies(*model, tokenizer, "model.vocab_size", ErrorCode::kConfig);
   return model;
 }
 
@@ -217,6 +249,10 @@ void begin_with_vectors(Model& model, const Tokenizer& tokenizer, const ConfigNo
   if (root.child("model").has("init_from")) {
     root.fail("tokenizer.vectors",
               "the model of model.init_from has trained embeddings; leave one of the two keys out");
+  }
+  if (model.facts().own_source_vocab_size > 0) {
+    root.fail("tokenizer.vectors",
+              "the model has two tables of embeddings; vectors are for models with one");
   }
   const WordVectors vectors = WordVectors::load(section.vectors);
   at::Tensor table = model.word_embeddings();
@@ -346,7 +382,7 @@ LoadedModel load_for_use(const std::string& init_from, const Compute& compute) {
   loaded.directory = resolve_model_directory(init_from);
   loaded.tokenizer = load_tokenizer_of(loaded.directory);
   loaded.model = load_model_for_use(loaded.directory, compute);
-  check_vocabulary(*loaded.model, *loaded.tokenizer, loaded.directory.string(), ErrorCode::kData);
+  check_vocabularies(*loaded.model, *loaded.tokenizer, loaded.directory.string(), ErrorCode::kData);
   return loaded;
 }
 

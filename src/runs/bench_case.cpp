@@ -34,7 +34,7 @@ std::vector<GenerationRequest> requests_of(const BenchCase& bench_case, const Mo
     Random random(random_key(1, "bench", i));
     std::vector<TokenId> ids(static_cast<std::size_t>(bench_case.prompt));
     for (TokenId& id : ids) {
-      id = static_cast<TokenId>(random.uniform() * static_cast<double>(facts.vocab_size));
+      id = static_cast<TokenId>(random.uniform() * static_cast<double>(facts.source_vocab_size()));
     }
     GenerationRequest& request = requests[i];
     request.stream = i;

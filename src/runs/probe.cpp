@@ -135,7 +135,7 @@ ForwardReport inspect_forward(const ForwardOptions& options) {
   if (!types.empty()) input.token_types = row_of(types);
   std::map<std::string, at::Tensor> tensors;
   tensors["input_ids"] = input.ids;
-  input = to_model(input, model);
+  input = facts.encoder_decoder ? source_to_model(input, model) : to_model(input, model);
   const Tap tap = [&](const std::string& name, const at::Tensor& value) {
     tensors[name] = value.to(at::kCPU, at::kFloat).contiguous();
   };

@@ -312,6 +312,8 @@ TokenizerTrainReport train_tokenizer(const TokenizerTrainConfig& config,
   }
   require(!targets || config.recipe == "translation", ErrorCode::kConfig,
           "recipe: texts of a target language are for the recipe translation");
+  require(targets || !config.separate_vocabs, ErrorCode::kConfig,
+          "separate_vocabs: the texts of the target language are missing; name them by --target");
   TokenizerTrainReport report;
   const auto train = [&](const DocumentReader& texts) {
     Trainer trainer(config);
@@ -321,8 +323,9 @@ TokenizerTrainReport train_tokenizer(const TokenizerTrainConfig& config,
   std::shared_ptr<const Tokenizer> tokenizer = train(documents);
   if (config.recipe == "translation") {
     const auto& source = dynamic_cast<const SentencePieceTokenizer&>(*tokenizer);
-    tokenizer = make_marian_tokenizer(
-        source.model(), targets ? train(targets)->model() : source.model(), config.languages);
+    tokenizer =
+        make_marian_tokenizer(source.model(), targets ? train(targets)->model() : source.model(),
+                              config.languages, config.separate_vocabs);
   }
   report.pieces = tokenizer->vocab_size();
   AtomicDirectory output(directory);

@@ -27,6 +27,7 @@ struct TokenizerTrainConfig {
   std::optional<bool> add_dummy_prefix;
   std::vector<std::string> user_symbols;
   std::vector<std::string> chat_symbols, languages;
+  bool separate_vocabs = false;
   std::int64_t sample_bytes = 20'000'000;  ///< reservoir sample beyond this
   std::int64_t seed = 1234;
   std::int64_t threads = 1;  ///< unigram results depend on it
@@ -67,6 +68,9 @@ struct TokenizerTrainConfig {
     visit("languages", self.languages,
           "Recipe translation: target languages of a model for several, whose marks \">>de<<\" are "
           "tokens.");
+    visit("separate_vocabs", self.separate_vocabs,
+          "Recipe translation with --target: a vocabulary for each language, whose embeddings the "
+          "model does not share, instead of one of both.");
     visit("sample_bytes", self.sample_bytes, "Train on a random sample of at most this many bytes.",
           Range<std::int64_t>{1000, std::int64_t{1} << 40});
     visit("seed", self.seed, "Seed of the sample.", Range<std::int64_t>{0, std::int64_t{1} << 53});

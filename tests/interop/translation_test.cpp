@@ -67,6 +67,22 @@ TEST(TranslationInterop, MarianWithOneModelOfPieces) {
           {"--fields", "en,zh"});
 }
 
+TEST(TranslationInterop, MarianWithAVocabularyForEachLanguage) {
+  LLMCTL_NEEDS_TRANSFORMERS();
+  for (const std::string tied : {"true", "false"}) {
+    Workbench bench;
+    compare(
+        bench,
+        R"({"model_type": "marian", "d_model": 64, "encoder_layers": 2, "decoder_layers": 2,
+    "encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_ffn_dim": 128,
+    "decoder_ffn_dim": 128, "max_position_embeddings": 128, "scale_embedding": true,
+    "tie_word_embeddings": )" +
+            tied + "}",
+        {"--fields", "en", "--target", (source_dir() / "data/translation/en-zh-train.tsv").string(),
+         "--target-fields", "zh", "--set", "separate_vocabs=true"});
+  }
+}
+
 TEST(TranslationInterop, T5WithAModelOfPiecesForEachLanguage) {
   LLMCTL_NEEDS_TRANSFORMERS();
   Workbench bench;

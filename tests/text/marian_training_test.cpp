@@ -79,6 +79,40 @@ TEST(TranslationTokenizer, AModelForEachLanguage) {
   EXPECT_EQ(load_tokenizer(work / "again")->fingerprint(), tokenizer->fingerprint());
 }
 
+TEST(TranslationTokenizer, AVocabularyForEachLanguage) {
+  const TempDir work;
+  TokenizerTrainConfig config = small();
+  config.separate_vocabs = true;
+  config.languages = {"de"};
+  test::expect_error(ErrorCode::kConfig, {"separate_vocabs", "--target"},
+                     [&] { train_tokenizer(config, lines(kEnglish), work / "t"); });
+  train_tokenizer(config, lines(kEnglish), work / "t", false, lines(kGerman));
+  const auto tokenizer = load_tokenizer(work / "t");
+  const Tokenizer& target = tokenizer->target();
+  for (const Tokenizer* one : {tokenizer.get(), &target}) {
+    EXPECT_EQ(one->special().eos, 0);
+    EXPECT_EQ(one->special().unk, 1);
+    EXPECT_EQ(one->special().pad, 2);
+    EXPECT_EQ(one->piece(2), "<pad>");
+  }
+  EXPECT_EQ(tokenizer->find(">>de<<"), 3);
+  EXPECT_FALSE(target.find(">>de<<"));
+  EXPECT_TRUE(tokenizer->find("\u2581house"));
+  EXPECT_FALSE(target.find("\u2581house"));
+  EXPECT_EQ(tokenizer->decode(tokenizer->encode("the old house")), "the old house");
+  EXPECT_EQ(target.decode(target.encode("das neue Haus")), "das neue Haus");
+  EXPECT_THAT(tokenizer->description(),
+              testing::HasSubstr(concat(tokenizer->vocab_size(), " and ", target.vocab_size())));
+  std::filesystem::create_directory(work / "again");
+  tokenizer->save(work / "again", 0);
+  const auto again = load_tokenizer(work / "again");
+  EXPECT_EQ(again->fingerprint(), tokenizer->fingerprint());
+  EXPECT_EQ(again->target().fingerprint(), target.fingerprint());
+  std::filesystem::remove(work / "again" / "target_vocab.json");
+  test::expect_error(ErrorCode::kMissing, {"target_vocab.json"},
+                     [&] { load_tokenizer(work / "again"); });
+}
+
 TEST(TranslationTokenizer, UnknownCharactersAreBytes) {
   const TempDir work;
   train_tokenizer(small(), lines(kEnglish), work / "t");
