@@ -9,9 +9,6 @@
 
 namespace llmctl {
 
-namespace {
-
-/// True for a piece of CJK ideographs and nothing else but a word mark.
 bool all_ideographs(const Tokenizer& tokenizer, TokenId id) {
   const std::string bytes = tokenizer.token_bytes(id);
   if (find_invalid_utf8(bytes)) return false;
@@ -24,8 +21,6 @@ bool all_ideographs(const Tokenizer& tokenizer, TokenId id) {
   }
   return found;
 }
-
-}  // namespace
 
 std::vector<std::vector<std::size_t>> groups_of_words(std::span<const ByteSpan> tokens,
                                                       std::span<const ByteSpan> words) {

@@ -14,6 +14,9 @@
 
 namespace llmctl {
 
+/// True for a token of CJK ideographs and nothing else but the mark of a word.
+bool all_ideographs(const Tokenizer& tokenizer, TokenId id);
+
 struct MaskingOptions {
   double probability = 0.15;  ///< share of the tokens that are to be predicted
   bool whole_word = false;    ///< choose words, not tokens (Cui et al., 2021, for Chinese)

@@ -180,7 +180,8 @@ at::Tensor Attention::mix_cached(const at::Tensor& q, const KvCache& cache, std:
 at::Tensor Attention::mix(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           const AttentionMask& mask, const std::string& map_name,
                           const Context& context) const {
-  if (context.tap) (*context.tap)(map_name, attention_map(q, k, scale_, mask));
+  if (context.tap && context.tap_attentions)
+    (*context.tap)(map_name, attention_map(q, k, scale_, mask));
   const double drop = context.train ? config_.dropout : 0.0;
   at::Tensor mixed;  // [B, H, T, K]
   if ((mask.bias.defined() && mask.bias.requires_grad()) || (drop > 0 && q.is_cpu())) {

@@ -41,6 +41,7 @@ struct Context {
   /// Dtype of matrix products; norms, softmax and losses stay in fp32.
   at::ScalarType compute = at::kFloat;
   const Tap* tap = nullptr;
+  bool tap_attentions = true;  ///< false: the tap gets hidden states alone, which cost nothing
   const char* tap_prefix = "";
 };
 

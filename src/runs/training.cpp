@@ -105,12 +105,12 @@ class TrainingSetup {
 
   /// Lets a teacher say what it thinks of the task's texts.
   void teach(Student& student, const TaskData& data) const {
-    const LoadedModel teacher = load_for_use(student.teacher(), compute_);
+    LoadedModel teacher = load_for_use(student.teacher(), compute_);
     TeachOptions how;
     how.batch_size = train_.micro_batch_size;
     how.sequence_length = data.sequence_length;
     how.context.compute = compute_.between_layers();
-    student.learn_from(*teacher.model, *teacher.tokenizer, how);
+    student.learn_from(std::move(teacher.model), *teacher.tokenizer, how);
   }
 
   /// Runs the loop with precision and device as they were resolved.

@@ -14,6 +14,23 @@ namespace {
 /// Of a dropout seed, for the second view of a batch.
 constexpr std::uint64_t kOtherView = 0x9E3779B97F4A7C15;
 
+constexpr const char *kSecondIds = "second_ids", *kSecondTypes = "second_types",
+                     *kSecondDocuments = "second_documents";
+
+/// What the second reading of a batch sees.
+Sequence second_view(const Batch& batch) {
+  if (!batch.extras.contains(kSecondIds)) return batch.input;
+  const auto extra = [&](const char* name) {
+    const auto found = batch.extras.find(name);
+    return found == batch.extras.end() ? at::Tensor() : found->second;
+  };
+  Sequence view;
+  view.ids = extra(kSecondIds);
+  view.token_types = extra(kSecondTypes);
+  view.documents = extra(kSecondDocuments);
+  return view;
+}
+
 /// What a batch counts: its weights, or its rows where it has none.
 double batch_weight(const Batch& batch) {
   return batch.weights.defined() ? batch.weights.sum().item<double>()
@@ -111,6 +128,12 @@ at::Tensor losses_of(const at::Tensor& logits, const Batch& batch,
 
 }  // namespace
 
+void add_second_view(const Batch& view, Batch& batch) {
+  batch.extras[kSecondIds] = view.input.ids;
+  if (view.input.token_types.defined()) batch.extras[kSecondTypes] = view.input.token_types;
+  if (view.input.documents.defined()) batch.extras[kSecondDocuments] = view.input.documents;
+}
+
 at::Tensor class_logits(Model& model, const Sequence& input, const Context& context) {
   const at::Tensor hidden = model.hidden(input, context);
   const at::Tensor position = model.pooled_position(input).to(hidden.device());
@@ -125,19 +148,27 @@ std::vector<std::pair<std::string, double>> ClassificationLoss::counts(const Bat
   std::vector<std::pair<std::string, double>> counts = {{"loss", batch_weight(batch)}};
   if (options_.consistency > 0) counts.emplace_back("consistency", rows);
   if (options_.soft_share) counts.emplace_back("distillation", rows);
+  if (options_.hidden) counts.emplace_back("hidden", real_tokens(batch.input));
   return counts;
 }
 
 std::vector<LossTerm> ClassificationLoss::terms(const Batch& batch, const Context& context) {
   const auto rows = static_cast<double>(batch.input.rows());
-  const at::Tensor logits = class_logits(model_, batch.input, context);
+  HiddenDistillation::States states;
+  const Tap tap = [&](const std::string& name, const at::Tensor& value) { states[name] = value; };
+  Context first = context;
+  if (options_.hidden) {
+    first.tap = &tap;
+    first.tap_attentions = false;
+  }
+  const at::Tensor logits = class_logits(model_, batch.input, first);
   at::Tensor hard = losses_of(logits, batch, options_), soft;
   if (options_.soft_share) soft = teacher_divergence(logits, batch, options_);
   std::vector<LossTerm> terms;
   if (options_.consistency > 0) {
     Context other = context;
     other.dropout_seed ^= kOtherView;
-    const at::Tensor second = class_logits(model_, batch.input, other);
+    const at::Tensor second = class_logits(model_, second_view(batch), other);
     hard = hard.add(losses_of(second, batch, options_)).mul(0.5);
     if (soft.defined()) soft = soft.add(teacher_divergence(second, batch, options_)).mul(0.5);
     const at::Tensor apart = divergence(logits, second, options_.problem)
@@ -159,7 +190,19 @@ std::vector<LossTerm> ClassificationLoss::terms(const Batch& batch, const Contex
                               : options_.soft_temperature * options_.soft_temperature;
     terms.push_back({"distillation", soft.sum(), rows, share * square, {}});
   }
+  if (options_.hidden) {
+    terms.push_back({"hidden",
+                     options_.hidden->sum(states, batch.input, context),
+                     real_tokens(batch.input),
+                     options_.hidden->weight(),
+                     {}});
+  }
   return terms;
+}
+
+std::vector<std::pair<std::string, at::Tensor>> ClassificationLoss::parameters() const {
+  if (!options_.hidden) return {};
+  return options_.hidden->parameters();
 }
 
 double ClassificationLoss::tokens(const Batch& batch) const {

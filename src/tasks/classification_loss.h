@@ -1,10 +1,13 @@
 // Losses of a classifier's outputs. B rows, K outputs.
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "models/model.h"
+#include "tasks/hidden_distillation.h"
 #include "train/interfaces.h"
 
 namespace llmctl {
@@ -22,7 +25,13 @@ struct ClassLossOptions {
   /// one has the rest. Nothing: no teacher.
   std::optional<double> soft_share = {};
   double soft_temperature = 1;
+  /// Of a fourth term, the distance from the teacher's hidden states; null: none.
+  std::shared_ptr<HiddenDistillation> hidden = {};
 };
+
+/// Puts what the second reading of consistency sees into the batch, where it is not what the first
+/// one does: `view` has the same rows.
+void add_second_view(const Batch& view, Batch& batch);
 
 /// Logits [B, K] in fp32.
 at::Tensor class_logits(Model& model, const Sequence& input, const Context& context);
@@ -33,13 +42,15 @@ at::Tensor class_logits(Model& model, const Sequence& input, const Context& cont
 /// float). Rows of weight 0 have no label. The terms "consistency" and "distillation" are sums over
 /// all rows: half of KL(p‖q) + KL(q‖p) for two views p and q of a row, the mean of the labels'
 /// where each stands for itself, the squared difference of values; and KL(teacher‖p) at the
-/// temperature, whose square its coefficient has (of values again the squared difference).
+/// temperature, whose square its coefficient has (of values again the squared difference). The term
+/// "hidden" is HiddenDistillation's, counted in tokens.
 class ClassificationLoss : public Loss {
  public:
   explicit ClassificationLoss(Model& model, ClassLossOptions options = {})
       : model_(model), options_(std::move(options)) {}
   std::vector<std::pair<std::string, double>> counts(const Batch& batch) const override;
   std::vector<LossTerm> terms(const Batch& batch, const Context& context) override;
+  std::vector<std::pair<std::string, at::Tensor>> parameters() const override;
   double tokens(const Batch& batch) const override;
 
  private:

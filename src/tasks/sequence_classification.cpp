@@ -69,7 +69,8 @@ class SequenceClassification : public Task, public Teacher, public Student {
   std::string teacher() const override {
     return config_.distillation ? config_.distillation->teacher : std::string();
   }
-  void learn_from(Model& teacher, const Tokenizer& tokenizer, const TeachOptions& options) override;
+  void learn_from(std::shared_ptr<Model> teacher, const Tokenizer& tokenizer,
+                  const TeachOptions& options) override;
 
  private:
   TokenId pad() const { return pad_token(*tokenizer_); }
@@ -91,8 +92,9 @@ class SequenceClassification : public Task, public Teacher, public Student {
   std::vector<LabelledText> train_, valid_;
   std::size_t records_ = 0;  // of train_ with labels
   TextRows train_rows_, valid_rows_;
-  ClassLogits taught_;              // the teacher's, of train_; empty: no teacher
-  std::vector<std::int64_t> rows_;  // texts of one epoch
+  ClassLogits taught_;                     // the teacher's, of train_; empty: no teacher
+  std::shared_ptr<Model> hidden_teacher_;  // null: its hidden states are not learnt
+  std::vector<std::int64_t> rows_;         // texts of one epoch
 };
 
 /// The texts of several files.
@@ -180,6 +182,7 @@ void SequenceClassification::read(const TaskData& files) {
   weigh_classes();
   add_unlabelled(train_files.size(), files.skip_bad);
   taught_.clear();
+  hidden_teacher_.reset();
   train_rows_ = tokenize_texts(train_, *tokenizer_, files.sequence_length);
   valid_rows_ = tokenize_texts(valid_, *tokenizer_, files.sequence_length);
   std::vector<std::string_view> units;
@@ -251,8 +254,9 @@ void SequenceClassification::add_unlabelled(std::size_t file, bool skip_bad) {
   log_info("classification: ", texts.size(), " texts without labels");
 }
 
-void SequenceClassification::learn_from(Model& teacher, const Tokenizer& tokenizer,
+void SequenceClassification::learn_from(std::shared_ptr<Model> shared, const Tokenizer& tokenizer,
                                         const TeachOptions& options) {
+  Model& teacher = *shared;
   const ClassDecision decision = decision_of(teacher, {});
   const std::string& name = config_.distillation->teacher;
   require(decision.problem == problem_, ErrorCode::kConfig, "task.distillation.teacher: ", name,
@@ -264,6 +268,13 @@ void SequenceClassification::learn_from(Model& teacher, const Tokenizer& tokeniz
     require(id.has_value(), ErrorCode::kConfig, "task.distillation.teacher: ", name,
             " has no class '", label, "', it has ", join(decision.names));
     order.push_back(*id);
+  }
+  if (config_.distillation->hidden_weight > 0) {
+    const std::vector<std::int32_t> lengths = train_rows_.lengths();
+    const std::string why = hidden_mismatch(teacher, tokenizer, *tokenizer_,
+                                            *std::max_element(lengths.begin(), lengths.end()));
+    require(why.empty(), ErrorCode::kConfig, "task.distillation.hidden_weight: ", name, why);
+    hidden_teacher_ = std::move(shared);
   }
   const TextRows rows =
       tokenize_texts(train_, tokenizer, model_length(teacher, options.sequence_length));
@@ -327,6 +338,10 @@ std::unique_ptr<Loss> SequenceClassification::loss(Model& model) const {
     options.soft_share = config_.distillation->weight;
     options.soft_temperature = config_.distillation->temperature;
   }
+  if (hidden_teacher_) {
+    options.hidden =
+        std::make_shared<HiddenDistillation>(hidden_teacher_, model, *config_.distillation);
+  }
   return std::make_unique<ClassificationLoss>(model, std::move(options));
 }
 
@@ -351,7 +366,15 @@ std::unique_ptr<Source> SequenceClassification::source(const Batching& batching)
   digest.update(rows_.data(), rows_.size() * sizeof rows_[0]);
   return std::make_unique<BucketedSource>(
       rows_, train_rows_.lengths(), batching,
-      [this](std::span<const std::int64_t> rows, std::int64_t) { return collate(rows); },
+      [this, seed = batching.seed](std::span<const std::int64_t> rows, std::int64_t step) {
+        Batch batch = collate(rows);
+        if (config_.word_noise > 0) {
+          const WordNoise noise{parse_word_noise(config_.word_noise_kind), config_.word_noise, seed,
+                                static_cast<std::uint64_t>(step)};
+          add_second_view(train_rows_.noisy(rows, *tokenizer_, noise).batch_of_all(pad()), batch);
+        }
+        return batch;
+      },
       BucketedSource::Fingerprints{digest.hex(), content.hex()});
 }
 
@@ -360,24 +383,6 @@ struct HeldOutTexts {
   const std::vector<LabelledText>& texts;
   const TextRows& rows;
 };
-
-/// Outputs of all rows on every rank.
-ClassLogits all_logits(Model& model, const TextRows& rows, const PredictRows& how, World& world) {
-  ClassLogits logits = predict_logits(model, rows, how, world);
-  if (world.size() == 1) return logits;
-  const auto width = static_cast<std::size_t>(model.facts().labels);
-  std::vector<double> flat(logits.size() * width);
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    std::copy(logits[i].begin(), logits[i].end(),
-              flat.begin() + static_cast<std::ptrdiff_t>(i * width));
-  }
-  world.sum(flat);
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    const auto begin = flat.begin() + static_cast<std::ptrdiff_t>(i * width);
-    logits[i].assign(begin, begin + static_cast<std::ptrdiff_t>(width));
-  }
-  return logits;
-}
 
 class ClassificationValidator : public Validator {
  public:
@@ -388,7 +393,7 @@ class ClassificationValidator : public Validator {
   ValidationResult validate(const Context& context) override {
     how_.context = context;
     const std::vector<LabelledText>& texts = held_.texts;
-    const ClassLogits logits = all_logits(model_, held_.rows, how_, world_);
+    const ClassLogits logits = predict_all_logits(model_, held_.rows, how_, world_);
     ClassDecision decision = decision_of(model_, config_);
     if (config_.calibrate) {
       // What was fitted at an earlier validation is no setting.
@@ -561,6 +566,8 @@ void SequenceClassificationConfig::validate(const ConfigNode& node) const {
     node.fail("focal_gamma", "goes with hard targets; leave label_smoothing at 0");
   if (!unlabelled.empty() && consistency == 0 && !distillation)
     node.fail("unlabelled", "is learnt from by consistency and distillation; neither is asked for");
+  if (word_noise > 0 && consistency == 0)
+    node.fail("word_noise", "is of the second reading of consistency, which is not asked for");
   if (!thresholds.empty() && problem() && problem() != ProblemType::kMultiLabel)
     node.fail("thresholds", "are of several labels (problem_type multi_label_classification)");
   if (problem() != ProblemType::kRegression) return;

@@ -8,6 +8,7 @@
 #include "tasks/class_decision.h"
 #include "tasks/task.h"
 #include "tasks/teacher.h"
+#include "tasks/word_noise.h"
 
 namespace llmctl {
 
@@ -20,7 +21,8 @@ struct SequenceClassificationConfig {
   std::string label_separator = ",";
   Json class_weights;
   double label_smoothing = 0, focal_gamma = 0;
-  double consistency = 0;
+  double consistency = 0, word_noise = 0;
+  std::string word_noise_kind = "mask";
   std::optional<DistillationConfig> distillation;
   std::vector<std::string> unlabelled;
   bool calibrate = true;
@@ -69,6 +71,14 @@ struct SequenceClassificationConfig {
           "Each text is read twice under different dropout, and the two predictions' divergence "
           "counts so often in the loss (R-Drop, Wu et al., 2021); 0: once.",
           Range<double>{0, 1000});
+    visit("word_noise", self.word_noise,
+          "Of consistency: so large a share of the words of the second reading is changed, too; 0: "
+          "none.",
+          Range<double>{0, 0.9});
+    visit("word_noise_kind", self.word_noise_kind,
+          "How: mask puts the token of masks (without one the unknown) in a word's place, drop "
+          "leaves it out, swap exchanges it with the next one.",
+          OneOf{word_noise_names()});
     visit("distillation", self.distillation, "Learn from another model's probabilities, too.");
     visit("unlabelled", self.unlabelled,
           "Texts without labels (.jsonl, .json, .csv, .tsv, plain text by lines) that consistency "

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -81,6 +82,9 @@ class Teacher {
 struct DistillationConfig {
   std::string teacher;
   double temperature = 2, weight = 0.5;
+  double hidden_weight = 0;
+  std::string hidden_loss = "mse";
+  std::vector<std::vector<std::int64_t>> hidden_layers;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
@@ -94,9 +98,27 @@ struct DistillationConfig {
           Range<double>{0.01, 100});
     visit("weight", self.weight, "Share of the soft targets in the loss; the labels have the rest.",
           Range<double>{0, 1});
+    visit("hidden_weight", self.hidden_weight,
+          "What the distance between the two models' hidden states counts in the loss beside the "
+          "rest (Jiao et al., 2020, TinyBERT); the teacher then needs the same tokenizer and reads "
+          "every batch. Where it is wider, learnt maps stand between. 0: nothing.",
+          Range<double>{0, 1000});
+    visit("hidden_loss", self.hidden_loss,
+          "That distance: mse, the mean square over the states' numbers, or cosine, one less their "
+          "cosine (Sanh et al., 2019, DistilBERT).",
+          OneOf{{"mse", "cosine"}});
+    visit(
+        "hidden_layers", self.hidden_layers,
+        "Which of them: pairs [layer, teacher's layer] from 0, the embeddings; empty: all layers, "
+        "each with the teacher's at the same share of its depth.");
   }
   void validate(const ConfigNode& node) const {
     if (teacher.empty()) node.fail("teacher", "missing; name a model directory");
+    for (const auto& pair : hidden_layers) {
+      if (pair.size() != 2)
+        node.fail("hidden_layers",
+                  concat("expected pairs [layer, teacher's layer], got a list of ", pair.size()));
+    }
   }
 };
 
@@ -106,9 +128,10 @@ class Student {
   virtual ~Student() = default;
   /// What the section calls the teacher; empty: it has none.
   virtual std::string teacher() const = 0;
-  /// Keeps the teacher's outputs for what was read. kConfig for a model of other classes or of
-  /// another problem.
-  virtual void learn_from(Model& teacher, const Tokenizer& tokenizer,
+  /// Keeps the teacher's outputs for what was read, and where hidden states are learnt the teacher
+  /// itself. kConfig for a model of other classes or of another problem; with hidden states for
+  /// one with another tokenizer or too few positions.
+  virtual void learn_from(std::shared_ptr<Model> teacher, const Tokenizer& tokenizer,
                           const TeachOptions& options) = 0;
 };
 

@@ -3,6 +3,8 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 #include "base/error.h"
 #include "base/signals.h"
@@ -29,6 +31,26 @@ Batch TextRows::batch(std::span<const std::int64_t> rows, TokenId pad) const {
         token_row(ids[static_cast<std::size_t>(row)], types[static_cast<std::size_t>(row)]));
   }
   return collate(some, pad);
+}
+
+Batch TextRows::batch_of_all(TokenId pad) const {
+  std::vector<std::int64_t> all(ids.size());
+  std::iota(all.begin(), all.end(), std::int64_t{0});
+  return batch(all, pad);
+}
+
+TextRows TextRows::noisy(std::span<const std::int64_t> rows, const Tokenizer& tokenizer,
+                         const WordNoise& noise) const {
+  TextRows changed;
+  for (const std::int64_t row : rows) {
+    const auto at = static_cast<std::size_t>(row);
+    const Random draws(
+        random_key(noise.seed, "word noise", noise.step, static_cast<std::uint64_t>(row)));
+    NoisyRow one = with_word_noise({ids[at], types[at]}, noise, tokenizer, draws);
+    changed.ids.push_back(std::move(one.ids));
+    changed.types.push_back(std::move(one.types));
+  }
+  return changed;
 }
 
 TextRows tokenize_texts(const std::vector<LabelledText>& texts, const Tokenizer& tokenizer,
@@ -81,6 +103,24 @@ std::vector<std::vector<float>> predict_logits(Model& model, const TextRows& row
     }
   }
   return predicted;
+}
+
+std::vector<std::vector<float>> predict_all_logits(Model& model, const TextRows& rows,
+                                                   const PredictRows& how, World& world) {
+  std::vector<std::vector<float>> logits = predict_logits(model, rows, how, world);
+  if (world.size() == 1) return logits;
+  const auto width = static_cast<std::size_t>(model.facts().labels);
+  std::vector<double> flat(logits.size() * width);
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    std::copy(logits[i].begin(), logits[i].end(),
+              flat.begin() + static_cast<std::ptrdiff_t>(i * width));
+  }
+  world.sum(flat);
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const auto begin = flat.begin() + static_cast<std::ptrdiff_t>(i * width);
+    logits[i].assign(begin, begin + static_cast<std::ptrdiff_t>(width));
+  }
+  return logits;
 }
 
 }  // namespace llmctl

@@ -9,6 +9,7 @@
 #include "base/world.h"
 #include "models/model.h"
 #include "tasks/labelled_texts.h"
+#include "tasks/word_noise.h"
 #include "text/tokenizer.h"
 
 namespace llmctl {
@@ -19,6 +20,10 @@ struct TextRows {
 
   std::vector<std::int32_t> lengths() const;
   Batch batch(std::span<const std::int64_t> rows, TokenId pad) const;
+  Batch batch_of_all(TokenId pad) const;
+  /// These rows with noise, which is drawn by the noise's seed and step and each row's number.
+  TextRows noisy(std::span<const std::int64_t> rows, const Tokenizer& tokenizer,
+                 const WordNoise& noise) const;
 };
 
 /// [CLS] text [SEP], or [CLS] text [SEP] pair [SEP]; what is too long loses tokens at the end of
@@ -36,5 +41,8 @@ struct PredictRows {
 /// Logits of the classes of each row i with i % world.size() == world.rank(), empty for the others.
 std::vector<std::vector<float>> predict_logits(Model& model, const TextRows& rows,
                                                const PredictRows& how, const World& world);
+/// Of all rows, on every rank.
+std::vector<std::vector<float>> predict_all_logits(Model& model, const TextRows& rows,
+                                                   const PredictRows& how, World& world);
 
 }  // namespace llmctl

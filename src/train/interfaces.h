@@ -52,6 +52,9 @@ class Loss {
   virtual std::vector<std::pair<std::string, double>> counts(const Batch& batch) const = 0;
   /// The terms, in the order of counts(). The batch is on the model's device.
   virtual std::vector<LossTerm> terms(const Batch& batch, const Context& context) = 0;
+  /// What is trained beside the model's parameters and is no part of it: maps that training alone
+  /// needs. A checkpoint keeps them beside the optimiser's state.
+  virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const { return {}; }
   /// Tokens of a batch for the throughput meter (padding not counted).
   virtual double tokens(const Batch& batch) const = 0;
 };

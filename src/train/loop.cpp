@@ -21,6 +21,7 @@
 #include "base/terminal.h"
 #include "ops/backend.h"
 #include "optim/average.h"
+#include "optim/kept_values.h"
 #include "optim/parameter_plan.h"
 #include "train/checkpoint.h"
 #include "train/meters.h"
@@ -144,6 +145,8 @@ Trainer::Trainer(const TrainingRun& run)
       total_(steps_of_run()) {
   choose_parameters();
   optimizer_ = make_optimizer(run.optim, parameters_, plans_);
+  if (const NamedTensors own = run.loss.parameters(); !own.empty())
+    optimizer_ = with_values(std::move(optimizer_), own);
 
   best_key_ = best_score_of(run.checkpoint, run.best_score);
   require(run.train.patience == 0 || run.validator, ErrorCode::kConfig,
@@ -170,6 +173,10 @@ void Trainer::choose_parameters() {
     }
     parameters_.push_back(all[i]);
     plans_.push_back(plans[i]);
+  }
+  for (const auto& parameter : run_.loss.parameters()) {
+    parameters_.push_back(parameter);
+    plans_.push_back({.decay = true});
   }
 }
 

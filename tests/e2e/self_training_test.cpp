@@ -194,6 +194,59 @@ TEST_F(SelfTrainingTest, ATeacherAndTwoViewsOfTextsWithoutLabels) {
   expect_one_line_error(bench_.run(dry, 66), {"nobody"});
 }
 
+TEST_F(SelfTrainingTest, HiddenStatesOfATeacherAndNoiseOfWords) {
+  config_.erase("self_training");
+  config_["log"] = {{"every", 2}};
+  config_["run"]["dir"] = "teacher";
+  config_["model"]["hidden_size"] = 48;
+  config_["model"]["num_hidden_layers"] = 2;
+  bench_.run(command());
+  config_["run"]["dir"] = "student";
+  config_["model"]["hidden_size"] = 32;
+  config_["model"]["num_hidden_layers"] = 1;
+  config_["task"]["word_noise"] = 0.2;
+  expect_one_line_error(bench_.run(command(), 78), {"task.word_noise", "consistency"});
+  config_["task"]["consistency"] = 1;
+  config_["task"]["word_noise_kind"] = "drop";
+  config_["task"]["distillation"] = {{"teacher", "teacher"}, {"hidden_weight", 2}};
+  config_["optim"]["ema"] = 0.9;
+  config_["checkpoint"] = {{"every", 4}, {"keep_last", 9}};
+  bench_.run(command());
+  for (const char* term : {"loss", "distillation", "hidden", "consistency"})
+    EXPECT_TRUE(records_have(bench_ / "student", term)) << term;
+  // The maps are kept for going on, and are no part of the model.
+  const fs::path last = bench_ / "student/last";
+  EXPECT_THAT(bench_.run({"inspect", (last / "optimizer.safetensors").string()}).out,
+              HasSubstr("value.distillation.map.1"));
+  EXPECT_THAT(bench_.run({"inspect", (last / "model.safetensors").string()}).out,
+              Not(HasSubstr("distillation")));
+
+  // A run that was stopped goes on to the same weights, of the maps too.
+  const std::string weights = slurp(last / "model.safetensors"),
+                    state = slurp(last / "optimizer.safetensors");
+  for (const char* step : {"step-00000016", "step-00000012"})
+    fs::remove_all(bench_ / "student/checkpoints" / step);
+  bench_.run(command());
+  EXPECT_EQ(slurp(last / "model.safetensors"), weights);
+  EXPECT_EQ(slurp(last / "optimizer.safetensors"), state);
+
+  config_["run"]["dir"] = "other";
+  config_["model"]["num_hidden_layers"] = 3;
+  expect_one_line_error(bench_.run(command(), 78),
+                        {"task.distillation.hidden_layers", "2 layers", "model's 3"});
+  config_["model"]["num_hidden_layers"] = 1;
+  config_["task"]["distillation"]["hidden_layers"] = {{1, 2, 3}};
+  expect_one_line_error(bench_.run(command(), 78), {"task.distillation.hidden_layers", "pairs"});
+  config_["task"]["distillation"].erase("hidden_layers");
+  // Another tokenizer has other tokens.
+  bench_.run({"tokenizer", "train", "unlabelled.jsonl", "-o", "letters", "--recipe", "masked",
+              "--set", "model_type=char", "--set", "hard_vocab_limit=false", "--vocab-size", "60"});
+  config_["tokenizer"]["path"] = "letters";
+  config_["run"]["dir"] = "letters-run";
+  expect_one_line_error(bench_.run(command(), 78), {"task.distillation.hidden_weight: teacher has",
+                                                    "another tokenizer", "tokenizer.path"});
+}
+
 TEST_F(SelfTrainingTest, LabelsOfRulesAreLearntBesideOthers) {
   bench_.write("rules.json", R"({"rules": [{"label": "red", "words": ["red"]},
     {"label": "red", "words": ["house"]}, {"label": "green", "regex": "tree", "unless": "101"}]})");
