@@ -75,9 +75,10 @@ BleuCounts sentence_counts(const std::string& translation, std::span<const std::
   return bleu_counts(words[0], std::span(words).subspan(1));
 }
 
-TerCounts sentence_edits(const std::string& translation, std::span<const std::string> references) {
-  std::vector<std::string> texts = {python_lower(translation)};
-  for (const std::string& reference : references) texts.push_back(python_lower(reference));
+TerCounts sentence_edits(const std::string& translation, std::span<const std::string> references,
+                         const TerOptions& options) {
+  std::vector<std::string> texts = {ter_text(translation, options)};
+  for (const std::string& reference : references) texts.push_back(ter_text(reference, options));
   const auto words = words_of(texts);
   return ter_counts(words[0], std::span(words).subspan(1));
 }
@@ -97,7 +98,7 @@ void add_sentence(const std::string& translation, std::span<const std::string> r
   const SentenceChrf chrf = sentence_characters(translation, references, options.lowercase);
   put(chrf.characters, numbers + kChrf);
   put(chrf.words, numbers + kChrfWords);
-  const TerCounts edits = sentence_edits(translation, references);
+  const TerCounts edits = sentence_edits(translation, references, options.ter);
   numbers[kTer] += edits.edits;
   numbers[kTer + 1] += edits.reference_length;
   numbers[kSentences] += 1;
@@ -198,6 +199,7 @@ Scores TranslationTotals::scores() const {
 
 std::vector<std::string> TranslationTotals::signatures() const {
   const std::string references = fewest_ == most_ ? std::to_string(most_) : "var";
+  const auto yes = [](bool set) { return set ? "yes" : "no"; };
   const char* letters = options_.lowercase ? "lc" : "mixed";
   const auto chrf = [&](int words) {
     return concat("nrefs:", references, "|case:", letters, "|eff:yes|nc:6|nw:", words,
@@ -206,8 +208,10 @@ std::vector<std::string> TranslationTotals::signatures() const {
   return {concat("BLEU nrefs:", references, "|case:", letters, "|eff:no|tok:",
                  bleu_tokenizer_name(options_.tokenizer), "|smooth:exp|version:", kVersion),
           "chrF2 " + chrf(0), "chrF2++ " + chrf(2),
-          concat("TER nrefs:", references,
-                 "|case:lc|tok:tercom|norm:no|punct:yes|asian:no|version:", kVersion)};
+          concat("TER nrefs:", references, "|case:", options_.ter.case_sensitive ? "mixed" : "lc",
+                 "|tok:tercom|norm:", yes(options_.ter.normalized),
+                 "|punct:", yes(!options_.ter.no_punct), "|asian:", yes(options_.ter.asian_support),
+                 "|version:", kVersion)};
 }
 
 double sentence_bleu(const std::string& translation, std::span<const std::string> references,

@@ -17,6 +17,7 @@ namespace llmctl {
 struct TranslationScoreOptions {
   BleuTokenizer tokenizer = BleuTokenizer::k13a;  ///< of BLEU; the other scores have none to choose
   bool lowercase = false;                         ///< BLEU and chrF of the texts in small letters
+  TerOptions ter = {};
 };
 
 /// BLEU's tokenizer for a target language ("zh", "zh-CN", "de_DE", "eng_Latn"): zh for Chinese,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -49,9 +50,10 @@ Text space_pairs(const Text& text, First first, Second second, PairSpace space) 
   return out;
 }
 
-/// The part of mteval-v13a for Western languages. Its characters are ASCII, and any byte of another
-/// character is neither digit nor sign, so bytes do as well as code points.
-std::string separate_western(std::string_view text) {
+/// The parts of mteval-v13a for Western languages: signs, then points, commas and dashes. Their
+/// characters are ASCII, and any byte of another character is neither digit nor sign, so bytes do
+/// as well as code points.
+std::string separate_signs(std::string_view text) {
   std::string signs;
   signs.reserve(2 * text.size());
   for (const char c : text) {
@@ -63,13 +65,21 @@ std::string separate_western(std::string_view text) {
       signs += c;
     }
   }
+  return signs;
+}
+
+std::string separate_stops(std::string text) {
   const auto digit = [](char c) { return c >= '0' && c <= '9'; };
   const auto other = [&](char c) { return !digit(c); };
   const auto stop = [](char c) { return c == '.' || c == ','; };
   const auto dash = [](char c) { return c == '-'; };
-  signs = space_pairs(signs, other, stop, PairSpace::kBehindSecond);
-  signs = space_pairs(signs, stop, other, PairSpace::kBeforeFirst);
-  return space_pairs(signs, digit, dash, PairSpace::kBehindSecond);
+  text = space_pairs(text, other, stop, PairSpace::kBehindSecond);
+  text = space_pairs(text, stop, other, PairSpace::kBeforeFirst);
+  return space_pairs(text, digit, dash, PairSpace::kBehindSecond);
+}
+
+std::string separate_western(std::string_view text) {
+  return separate_stops(separate_signs(text));
 }
 
 void replace_each(std::string& text, std::string_view what, std::string_view by) {
@@ -77,18 +87,62 @@ void replace_each(std::string& text, std::string_view what, std::string_view by)
     text.replace(at, what.size(), by);
 }
 
+/// The characters that XML escapes, in the order in which mteval takes them.
+void unescape_xml(std::string& line) {
+  if (line.find('&') == std::string::npos) return;
+  replace_each(line, "&quot;", "\"");
+  replace_each(line, "&amp;", "&");
+  replace_each(line, "&lt;", "<");
+  replace_each(line, "&gt;", ">");
+}
+
 std::string separate_13a(std::string_view text) {
   std::string line(text);
   replace_each(line, "<skipped>", "");
   replace_each(line, "-\n", "");
   replace_each(line, "\n", " ");
-  if (line.find('&') != std::string::npos) {
-    replace_each(line, "&quot;", "\"");
-    replace_each(line, "&amp;", "&");
-    replace_each(line, "&lt;", "<");
-    replace_each(line, "&gt;", ">");
-  }
+  unescape_xml(line);
   return separate_western(" " + line + " ");
+}
+
+bool among(char32_t c, std::span<const std::pair<char32_t, char32_t>> ranges) {
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [&](const auto& range) { return c >= range.first && c <= range.second; });
+}
+
+/// Punctuation of Asian texts, in sacreBLEU's copy of Tercom.
+bool asian_punctuation(char32_t c) {
+  static constexpr std::pair<char32_t, char32_t> kRanges[] = {
+      {0x3001, 0x3002}, {0x3008, 0x3011}, {0x3014, 0x301F}, {0xFF61, 0xFF65},
+      {0x30FB, 0x30FB}, {0xFF0E, 0xFF0E}, {0xFF0C, 0xFF0C}, {0xFF1F, 0xFF1F},
+      {0xFF1A, 0xFF1B}, {0xFF01, 0xFF02}, {0xFF08, 0xFF09}};
+  return among(c, kRanges);
+}
+
+/// What it takes apart there. U+3200 to U+3F22 is what its code says; the block of enclosed letters
+/// that it names ends at U+32FF.
+bool asian_character(char32_t c) {
+  static constexpr std::pair<char32_t, char32_t> kRanges[] = {
+      {0x4E00, 0x9FFF}, {0x3400, 0x4DBF}, {0x31C0, 0x31EF}, {0x2E80, 0x2EFF},
+      {0x3300, 0x33FF}, {0xF900, 0xFAFF}, {0xFE30, 0xFE4F}, {0x3200, 0x3F22}};
+  return among(c, kRanges) || asian_punctuation(c);
+}
+
+/// Each character that `chosen` holds for becomes what `by` makes of it.
+template <class Chosen, class By>
+std::string rewrite(std::string_view text, Chosen chosen, By by) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t begin = at;
+    const bool found = chosen(next_code_point(text, at));
+    const std::string_view character = text.substr(begin, at - begin);
+    if (found) {
+      by(out, character);
+    } else {
+      out += character;
+    }
+  }
+  return out;
 }
 
 /// The first letter of a code point's category: 'N', 'P', 'S', ….
@@ -243,6 +297,33 @@ std::vector<std::string_view> split_words(std::string_view text) {
   }
   end_word(text.size());
   return words;
+}
+
+std::string ter_text(std::string_view text, const TerOptions& options) {
+  text = trim_end(text);
+  if (text.empty()) return "";
+  std::string line = options.case_sensitive ? std::string(text) : python_lower(text);
+  if (options.normalized) {
+    replace_each(line, "\n-", "");
+    replace_each(line, "\n", " ");
+    unescape_xml(line);
+    line = separate_signs(" " + line + " ");
+    replace_each(line, "'s ", " 's ");
+    line = separate_stops(std::move(line));
+    if (options.asian_support) {
+      line = rewrite(line, asian_character, [](std::string& out, std::string_view character) {
+        out.append(" ").append(character).append(" ");
+      });
+    }
+  }
+  if (options.no_punct) {
+    const auto left_out = [&](char32_t c) {
+      return std::u32string_view(U".,?:;!\"()").find(c) != std::u32string_view::npos ||
+             (options.asian_support && asian_punctuation(c));
+    };
+    line = rewrite(line, left_out, [](std::string&, std::string_view) {});
+  }
+  return line;
 }
 
 std::string python_lower(std::string_view text) {

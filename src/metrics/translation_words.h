@@ -18,6 +18,18 @@ std::vector<std::string> bleu_tokenizer_names();
 /// The text with its words apart: split_words() of it gives them.
 std::string separate_words(std::string_view text, BleuTokenizer tokenizer);
 
+/// sacreBLEU's options of TER.
+struct TerOptions {
+  bool normalized = false;      ///< Western punctuation apart, XML's escapes as their characters
+  bool no_punct = false;        ///< punctuation left out
+  bool asian_support = false;   ///< both for Asian texts, too, whose ideographs stand apart then
+  bool case_sensitive = false;  ///< else all in small letters
+  bool operator==(const TerOptions&) const = default;
+};
+
+/// The text whose words (split_words()) TER counts, as Tercom's Normalizer makes it in sacreBLEU.
+std::string ter_text(std::string_view text, const TerOptions& options);
+
 /// What stands between white space, as Python's str.split() has it.
 std::vector<std::string_view> split_words(std::string_view text);
 

@@ -313,6 +313,10 @@ std::unique_ptr<Responder> Translation::responder(Model& model,
 }  // namespace
 
 void TranslationConfig::validate(const ConfigNode& node) const {
+  if (ter_asian_support && !ter_normalized && !ter_no_punct) {
+    node.fail("ter_asian_support",
+              "has no effect by itself; give ter_normalized or ter_no_punct, too");
+  }
   if (!directions.empty() && (node.has("source") || node.has("target")))
     node.fail("directions", "source and target are given too; give one direction or several");
   for (std::size_t i = 0; i < directions.size(); ++i) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "metrics/translation_words.h"
 #include "tasks/task.h"
 
 namespace llmctl {
@@ -29,6 +30,8 @@ struct TranslationConfig {
   std::int64_t validation_samples = 500;
   std::optional<std::int64_t> num_beams, max_new_tokens;
   std::string bleu_tokenizer = "auto";
+  bool ter_normalized = false, ter_no_punct = false, ter_asian_support = false,
+       ter_case_sensitive = false;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
@@ -80,9 +83,21 @@ struct TranslationConfig {
           "sacreBLEU's tokenizer for bleu; auto: by the target language (zh for Chinese, char for "
           "Japanese and Korean, else 13a).",
           OneOf{{"auto", "13a", "intl", "zh", "char", "none"}}, Change::kFree);
+    visit(
+        "ter_normalized", self.ter_normalized,
+        "sacreBLEU's options of ter: punctuation stands apart, XML's escapes are their characters.",
+        Change::kFree);
+    visit("ter_no_punct", self.ter_no_punct, "Punctuation is left out.", Change::kFree);
+    visit("ter_asian_support", self.ter_asian_support,
+          "Both of these for Asian texts, too, of which normalized takes ideographs apart.",
+          Change::kFree);
+    visit("ter_case_sensitive", self.ter_case_sensitive, "Capital letters count.", Change::kFree);
   }
   void validate(const ConfigNode& node) const;
 
+  TerOptions ter() const {
+    return {ter_normalized, ter_no_punct, ter_asian_support, ter_case_sensitive};
+  }
   /// One at least.
   std::vector<TranslationDirection> all_directions() const;
   /// What stands before a source text of this direction.

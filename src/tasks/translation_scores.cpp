@@ -61,8 +61,8 @@ TranslationScores::TranslationScores(const TranslationConfig& config,
       if (pair->direction == d) references.push_back(pair->target);
     const ChosenBleuTokenizer chosen = tokenizer_of(config, directions[d].target, references);
     parts_.push_back({directions.size() > 1 ? name_of(directions[d]) : "",
-                      TranslationTotals({.tokenizer = chosen.tokenizer}), tokenizer_note(chosen),
-                      !references.empty()});
+                      TranslationTotals({.tokenizer = chosen.tokenizer, .ter = config.ter()}),
+                      tokenizer_note(chosen), !references.empty()});
   }
 }
 
@@ -141,7 +141,7 @@ TaskEvaluation score_texts(const TranslationConfig& config, Scored scored) {
   for (const auto& alternatives : scored.references) first.push_back(alternatives.front());
   const ChosenBleuTokenizer chosen =
       tokenizer_of(config, config.all_directions().front().target, first);
-  TranslationTotals totals({.tokenizer = chosen.tokenizer});
+  TranslationTotals totals({.tokenizer = chosen.tokenizer, .ter = config.ter()});
   totals.add(scored.translations, scored.references);
   TaskEvaluation evaluation;
   evaluation.scores = totals.scores();
