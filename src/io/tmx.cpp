@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "base/utf8.h"
-#include "base/white_space.h"
 #include "io/text_format.h"
 #include "io/text_source.h"
 
@@ -20,17 +19,28 @@ struct Malformed {
   std::string what;
 };
 
+/// More than the longest reference to a character.
+constexpr std::size_t kLongestReference = 64;
+
+/// The text behind white space.
+std::string_view skip_space(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
+  return text;
+}
+
 /// "&amp;" and numbers of characters; others are as they stand.
 std::string without_references(std::string_view text) {
   static constexpr std::pair<std::string_view, std::string_view> kNamed[] = {
       {"lt", "<"}, {"gt", ">"}, {"amp", "&"}, {"quot", "\""}, {"apos", "'"}};
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
-    const std::size_t end = text[i] == '&' ? text.find(';', i) : text.npos;
-    if (end == text.npos) {
+    const std::size_t length =
+        text[i] == '&' ? text.substr(i, kLongestReference).find(';') : text.npos;
+    if (length == text.npos) {
       out += text[i++];
       continue;
     }
+    const std::size_t end = i + length;
     std::string_view name = text.substr(i + 1, end - i - 1);
     const auto named = std::find_if(std::begin(kNamed), std::end(kNamed),
                                     [&](const auto& entry) { return entry.first == name; });
@@ -97,9 +107,9 @@ std::optional<std::string> attribute(std::string_view attributes, std::string_vi
   for (std::size_t at = 0; (at = attributes.find(name, at)) != attributes.npos; ++at) {
     const bool begins = at > 0 && kSpace.find(attributes[at - 1]) != kSpace.npos;
     std::string_view rest = attributes.substr(at + name.size());
-    rest = trim_white_space(rest);
+    rest = skip_space(rest);
     if (!begins || !rest.starts_with('=')) continue;
-    rest = trim_white_space(rest.substr(1));
+    rest = skip_space(rest.substr(1));
     if (rest.empty() || (rest[0] != '"' && rest[0] != '\'')) return std::nullopt;
     const std::size_t end = rest.find(rest[0], 1);
     if (end == rest.npos) return std::nullopt;
@@ -175,8 +185,9 @@ void for_each_translation_unit(
   const std::string no_text = no_text_of(head);
   require(no_text.empty(), ErrorCode::kData, path, ": ", no_text);
   require(head.find("<tmx") != head.npos, ErrorCode::kData, path, ": has no <tmx>, expected TMX");
-  std::string text;         // from the beginning of a unit
-  std::uint64_t begin = 0;  // its line; 0: in no unit
+  std::string text;          // from the beginning of a unit
+  std::uint64_t begin = 0;   // its line; 0: in no unit
+  std::size_t searched = 0;  // of the text, for the end of the unit
   std::optional<Error> broken;
   // A unit is whole when the line that ends it is there.
   for_each_checked_line(path, [&](std::uint64_t number, std::string_view line, const Error* error) {
@@ -190,13 +201,15 @@ void for_each_translation_unit(
         at = find_unit(text, at);
         if (at == text.npos) return true;
         begin = number;
+        searched = at;
         broken.reset();
       }
       if (error != nullptr && !broken) broken = *error;
       constexpr std::string_view kEnd = "</tu>";
-      const std::size_t end = text.find(kEnd, at);
+      const std::size_t end = text.find(kEnd, searched);
       if (end == text.npos) {
         text.erase(0, at);
+        searched = text.size() - std::min(text.size(), kEnd.size() - 1);
         return true;
       }
       const std::uint64_t place = std::exchange(begin, 0);

@@ -84,6 +84,8 @@ class TranslationRows {
   const std::vector<std::size_t>& kept() const { return kept_; }
   /// Of a pair the target's tokens and the source's.
   RowLengths lengths() const;
+  /// Of an encoder-decoder's rows the one of this number.
+  const PairRow& pair(std::int64_t row) const { return pairs_[static_cast<std::size_t>(row)]; }
   Batch batch(std::span<const std::int64_t> rows, const TokenNoise& noise = {}) const;
   HeldOutRows held_out() const;
   /// What is learned of a row: all of an encoder-decoder's target.

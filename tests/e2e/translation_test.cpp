@@ -194,6 +194,41 @@ TEST(Translate, SeveralDirectionsInOneModel) {
                         {"task.prefix", ">>de<<", "languages"});
 }
 
+TEST(Translate, AVocabularyAndEmbeddingsForEachLanguage) {
+  Translation bench;
+  bench.run({"tokenizer", "train", "train.en", "--target", "train.de", "-o", "pieces", "--recipe",
+             "translation", "--set", "byte_fallback=false", "--set", "hard_vocab_limit=false",
+             "--set", "separate_vocabs=true", "--vocab-size", "60"});
+  const std::string config =
+      bench.config("run", R"("source": "en", "target": "de", "label_smoothing": 0.1)", 500);
+  const json report = json::parse(bench.run({"finetune", "-c", config, "--json"}).out);
+  EXPECT_GT(report["scores"]["bleu"], 99) << report.dump(2);
+  const json model = json::parse(slurp(bench / "run" / "last" / "config.json"));
+  EXPECT_EQ(model["share_encoder_decoder_embeddings"], false);
+  EXPECT_EQ(json::parse(slurp(bench / "run" / "last" / "target_vocab.json")).size(),
+            model["decoder_vocab_size"]);
+  for (const std::string beams : {"1", "3"}) {
+    EXPECT_EQ(bench.run({"generate", "-m", "run", "-p", "two old dog.", "--beams", beams}).out,
+              "zwei alt hund.\n");
+  }
+  bench.run({"generate", "-m", "run", "-p", "two old dog.", "--quantize", "int8"});
+  bench.run({"export", "-m", "run", "-o", "bf16", "--dtype", "bf16"});
+  EXPECT_EQ(bench.run({"generate", "-m", "bf16", "-p", "two old dog."}).out, "zwei alt hund.\n");
+  // A model with one table has no rows for a second vocabulary.
+  expect_one_line_error(
+      bench.run({"finetune", "-c", config, "--set", "run.dir=x", "--set",
+                 "model.share_encoder_decoder_embeddings=true"},
+                78),
+      {"model.vocab_size", "separate_vocabs", "share_encoder_decoder_embeddings"});
+  expect_one_line_error(
+      bench.run(
+          {"finetune", "-c", config, "--set", "run.dir=x", "--set",
+           R"(model={"model_type": "t5", "d_model": 48, "d_kv": 12, "d_ff": 96, "num_layers": 1,
+                   "num_heads": 4})"},
+          78),
+      {"model.vocab_size", "separate_vocabs"});
+}
+
 TEST(Translate, CausalModelsAndT5) {
   Translation bench;
   bench.train_pieces();
@@ -244,6 +279,13 @@ TEST(Translate, RefusesWhatCannotBe) {
                                    "train.batch_tokens=100", "--unset", "train.batch_size"},
                                   78),
                         {"train.batch_tokens", "labelled"});
+  expect_one_line_error(
+      bench.run({"finetune", "-c", config, "--skip-bad", "--set", "tokenizer.path=tokenizer-causal",
+                 "--set", "task.source_noise=0.1", "--set",
+                 R"(model={"model_type": "llama", "hidden_size": 16, "intermediate_size": 16,
+                    "num_hidden_layers": 1, "num_attention_heads": 2})"},
+                78),
+      {"task.source_noise", "encoder-decoder"});
   expect_one_line_error(bench.run({"generate", "-m", "causal", "-p", "a", "--alignments"}, 78),
                         {"generation.alignments", "no encoder"});
   expect_one_line_error(bench.run({"generate", "-m", "causal", "-p", "a", "--document"}, 64),

@@ -3,11 +3,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <stdexcept>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "config/json.h"
 #include "io/gguf.h"
 #include "io/safetensors.h"
+#include "io/tmx.h"
 #include "io/torch_file.h"
 #include "models/adapter.h"
 #include "models/gguf_file.h"
@@ -166,6 +169,22 @@ bool read_json_schema(const std::string& bytes) {
   });
 }
 
+/// What is told of single units is as good as refused.
+bool read_tmx(const std::string& bytes) {
+  bool good = true;
+  return accepts([&] {
+           for_each_translation_unit(
+               write_input("memory.tmx", bytes),
+               [](std::uint64_t, const TranslationUnit& unit) {
+                 for (const auto& [language, segment] : unit)
+                   if (find_invalid_utf8(segment)) throw std::logic_error("no text");
+                 return true;
+               },
+               [&](const Error&) { good = false; });
+         }) &&
+         good;
+}
+
 constexpr FuzzedReader kReaders[] = {{"safetensors", read_safetensors},
                                      {"torch_file", read_torch_file},
                                      {"gguf", read_gguf},
@@ -174,7 +193,8 @@ constexpr FuzzedReader kReaders[] = {{"safetensors", read_safetensors},
                                      {"json_config", read_json_config},
                                      {"gbnf", read_gbnf},
                                      {"regex", read_regex},
-                                     {"json_schema", read_json_schema}};
+                                     {"json_schema", read_json_schema},
+                                     {"tmx", read_tmx}};
 
 }  // namespace
 

@@ -20,7 +20,7 @@ inline void PrintTo(const FuzzedReader& reader, std::ostream* out) {
 }
 
 /// safetensors, torch_file, gguf, tokenizer_json, sentencepiece_model, json_config, gbnf, regex,
-/// json_schema.
+/// json_schema, tmx.
 std::span<const FuzzedReader> fuzzed_readers();
 
 }  // namespace llmctl::test

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/random.h"
+#include "base/utf8.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 
@@ -75,6 +77,70 @@ TEST(Tmx, BadUnitsAreToldAndReadingGoesOn) {
   EXPECT_THAT(found.bad[1], HasSubstr("a.tmx:7: a <tuv> says no language"));
   EXPECT_THAT(found.bad[2], HasSubstr("a.tmx:9"));
   EXPECT_THAT(found.bad[3], HasSubstr("a.tmx:11: '<' begins no tag"));
+}
+
+TEST(Tmx, ALongUnitIsReadOnce) {
+  // Were its beginning looked at again with each line, or what follows with each "&", this would
+  // take hours.
+  std::string lines, marks(300'000, '&');
+  for (int i = 0; i < 300'000; ++i) lines += "a\n";
+  const Read found = read(kHead + unit(lines, marks) + unit("two", "zwei"));
+  EXPECT_THAT(found.bad, ElementsAre());
+  ASSERT_EQ(found.units.size(), 2u);
+  EXPECT_EQ(found.units[0].second[0].second, lines);
+  EXPECT_EQ(found.units[0].second[1].second, marks);
+  EXPECT_EQ(found.units[1].first, 4u + 300'000u + 3u);
+}
+
+/// Whatever is done to a file, it is read or refused as data, and what is read is text.
+TEST(Tmx, DamagedFilesAreReadOrRefused) {
+  const std::string whole =
+      kHead + unit("A &lt;b&gt; <hi>c</hi> <ph x=\"1>2\"/>", "\u00e4 &#8364;") +
+      "<tu><!-- x --><tuv lang=\"en\"><seg><![CDATA[1 < 2]]></seg></tuv>\n<?p i?><tuv lang='zh'>"
+      "<seg><bpt>q</bpt>\u4f60\u597d</seg></tuv></tu>\n" +
+      unit("last", "letzte") + "</body></tmx>\n";
+  const std::string_view signs = "<>&;\"'/!-[]?#x1 \n\t\xff\x00utvseg";
+  int taken = 0, refused = 0, told = 0;
+  for (std::uint64_t n = 0; n < 4000; ++n) {
+    Random draws(random_key(5, "damage", n));
+    std::string text = whole;
+    for (std::uint64_t i = 0, count = 1 + draws.below(4); i < count && !text.empty(); ++i) {
+      const std::size_t at = draws.below(text.size()), length = draws.below(30);
+      switch (draws.below(5)) {
+        case 0:
+          text[at] = signs[draws.below(signs.size())];
+          break;
+        case 1:
+          text.erase(at, length);
+          break;
+        case 2:
+          text.insert(at, text.substr(draws.below(text.size()), length));
+          break;
+        case 3:
+          text.insert(at, 1, signs[draws.below(signs.size())]);
+          break;
+        default:
+          text.resize(at);
+      }
+    }
+    try {
+      const Read found = read(text);
+      ++taken;
+      told += !found.bad.empty();
+      EXPECT_LE(found.units.size() + found.bad.size(), 20u);
+      for (const auto& [line, unit] : found.units) {
+        EXPECT_GE(line, 1u);
+        for (const auto& [language, segment] : unit) EXPECT_FALSE(find_invalid_utf8(segment));
+      }
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kData) << error.what();
+      EXPECT_THAT(error.what(), HasSubstr("a.tmx"));
+      ++refused;
+    }
+  }
+  EXPECT_GT(taken, 500);
+  EXPECT_GT(refused, 500);
+  EXPECT_GT(told, 200);
 }
 
 TEST(Tmx, RefusesWhatIsNoTmx) {
