@@ -130,6 +130,31 @@ void add_changes(std::vector<ConfigChange>& history, std::int64_t step,
   std::erase_if(history, [](const ConfigChange& change) { return change.from == change.to; });
 }
 
+std::string other_run_remedy(const fs::path& directory) {
+  return concat("; go on with its model as a new run (-m ", directory.string(),
+                " -o NEW), or start anew with --overwrite");
+}
+
+/// Refuses another task or type of model than the run's: its keys would not be understood.
+void require_same_kind(const fs::path& directory, const Json& document, const Json& then,
+                       const Json& now) {
+  struct Kind {
+    const char *section, *key, *what;
+  };
+  static constexpr Kind kKinds[] = {{"task", "task.type", "task"},
+                                    {"objective", "objective.type", "objective"},
+                                    {"model", "model.model_type", "type of model"}};
+  for (const Kind& kind : kKinds) {
+    const Json* const before = value_at(then, kind.key);
+    const Json* const after = value_at(now, kind.key);
+    if (before != nullptr && after != nullptr ? *before == *after : before == after) continue;
+    if (after == nullptr && !gives(document, kind.section)) continue;  // it stays as it is
+    fail(ErrorCode::kConfig, directory.string(), ": its run was started with another ", kind.what,
+         " (", list_of({kind.key}, then, now), "), which cannot change",
+         other_run_remedy(directory));
+  }
+}
+
 /// The two ways to give a run's length; one of them excludes the other.
 bool other_length_is_given(const Json& document, const std::string& key) {
   return (key == "train.steps" && gives(document, "train.epochs")) ||
@@ -184,6 +209,7 @@ RunPlan plan_run(const fs::path& directory, JsonDocument& document,
   JsonDocument old;
   old.value = before->config;
   const Json then = resolve(old);
+  require_same_kind(directory, document.value, then, plan.record.config);
   bool completed = false;
   for (const std::string& key : changed_keys(then, plan.record.config)) {
     if (change_of(fields, key) == Change::kFree || gives(document.value, key) ||
@@ -204,9 +230,8 @@ RunPlan plan_run(const fs::path& directory, JsonDocument& document,
   }
   const Json& now = plan.record.config;
   require(never.empty(), ErrorCode::kConfig, directory.string(),
-          ": its run was started with other ", "values of ", list_of(never, then, now),
-          ", which cannot change; go on with its model as a ", "new run (-m ", directory.string(),
-          " -o NEW), or start anew with --overwrite");
+          ": its run was started with other values of ", list_of(never, then, now),
+          ", which cannot change", other_run_remedy(directory));
   require(on_request.empty() || options.change, ErrorCode::kConfig, directory.string(),
           ": its run was started with other values of ", list_of(on_request, then, now),
           "; --change lets it go on with the new ones");

@@ -61,6 +61,61 @@ TEST(Changes, OnRequestOnlyKeptAndShown) {
   }
 }
 
+/// Keys of another task, and of another type of model, are not held against the run's.
+TEST(Changes, AnotherTaskOrTypeOfModelIsNamed) {
+  Workbench bench;
+  bench.train_tokenizer("masked");
+  bench.write("train.jsonl",
+              R"({"text": "a red house", "label": "red", "tokens": ["a"], "tags": ["O"]})"
+              "\n"
+              R"({"text": "a green tree", "label": "green", "tokens": ["b"], "tags": ["O"]})"
+              "\n");
+  json config = {{"run", {{"dir", "run"}}},
+                 {"model",
+                  {{"model_type", "bert"},
+                   {"hidden_size", 16},
+                   {"intermediate_size", 16},
+                   {"num_hidden_layers", 1},
+                   {"num_attention_heads", 2}}},
+                 {"tokenizer", {{"path", "tokenizer-masked"}}},
+                 {"data", {{"train", {"train.jsonl"}}, {"sequence_length", 32}}},
+                 {"task", {{"type", "sequence_classification"}, {"calibrate", false}}},
+                 {"train", {{"steps", 2}, {"batch_size", 2}, {"device", "cpu"}}}};
+  const auto run = [&](const std::string& command, int status) {
+    bench.write("c.json", config.dump());
+    return bench.run({command, "-c", "c.json"}, status);
+  };
+  run("finetune", 0);
+  const json good = config;
+  config["task"] = {{"type", "token_classification"}};
+  expect_one_line_error(
+      run("finetune", 78),
+      {"run: its run was started with another task (task.type (\"sequence_classification\", now "
+       "\"token_classification\")), which cannot change",
+       "-m run -o NEW", "--overwrite"});
+  config.erase("task");
+  config["objective"] = {{"type", "masked_lm"}};
+  expect_one_line_error(run("pretrain", 78),
+                        {"started with another task", "now absent", "--overwrite"});
+  config = good;
+  config["model"] = {{"model_type", "gpt2"}, {"n_embd", 16}, {"n_layer", 1}, {"n_head", 2}};
+  expect_one_line_error(run("finetune", 78), {"started with another type of model",
+                                              "model.model_type (\"bert\", now \"gpt2\")"});
+  config = good;
+  config["model"] = {{"init_from", "run"}};
+  expect_one_line_error(run("finetune", 78), {"started with another type of model", "now absent"});
+  // Another kind of tokenizer at the same place.
+  config = good;
+  bench.run({"tokenizer", "train", "train.jsonl", "-o", "tokenizer-masked", "--overwrite",
+             "--recipe", "masked", "--set", "model_type=char", "--set", "hard_vocab_limit=false",
+             "--vocab-size", "60"});
+  expect_one_line_error(run("finetune", 78), {"run", "another tokenizer", "--overwrite"});
+  run("finetune", 78);
+  config = good;
+  config["run"]["dir"] = "new";
+  run("finetune", 0);
+}
+
 TEST(Changes, ARunMadeLongerEqualsOneOfThatLength) {
   Workbench bench;
   bench.train_tokenizer();
