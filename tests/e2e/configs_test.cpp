@@ -59,8 +59,10 @@ TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
       }
     } else if (command == "finetune" && file.find("translation") != std::string::npos) {
       const auto pairs = (source_dir() / "data/translation/en-zh-valid.tsv").string();
-      add({"--set", "tokenizer.path=tokenizer-translation", "--set", "task.target=zh", "--set",
-           "data.train=" + pairs, "--set", "data.valid=" + pairs});
+      add({"--set", "tokenizer.path=tokenizer-translation", "--set", "data.train=" + pairs, "--set",
+           "data.valid=" + pairs});
+      if (file.ends_with("/translation.json")) add({"--set", "task.target=zh"});
+      if (file.ends_with("both.json")) add({"--set", "task.prefix={target}: "});
     } else if (command == "finetune") {
       add({"-m", masked ? "masked" : "causal"});
       if (file.ends_with("/qa.json"))

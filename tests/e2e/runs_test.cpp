@@ -95,8 +95,11 @@ TEST(Changes, AnotherTaskOrTypeOfModelIsNamed) {
        "-m run -o NEW", "--overwrite"});
   config.erase("task");
   config["objective"] = {{"type", "masked_lm"}};
-  expect_one_line_error(run("pretrain", 78),
-                        {"started with another task", "now absent", "--overwrite"});
+  expect_one_line_error(
+      run("pretrain", 78),
+      {"started with another objective (objective.type (\"sequence_classification\", now "
+       "\"masked_lm\"))",
+       "--overwrite"});
   config = good;
   config["model"] = {{"model_type", "gpt2"}, {"n_embd", 16}, {"n_layer", 1}, {"n_head", 2}};
   expect_one_line_error(run("finetune", 78), {"started with another type of model",

@@ -217,7 +217,7 @@ TEST_F(SelfTrainingTest, HiddenStatesOfATeacherAndNoiseOfWords) {
   // The maps are kept for going on, and are no part of the model.
   const fs::path last = bench_ / "student/last";
   EXPECT_THAT(bench_.run({"inspect", (last / "optimizer.safetensors").string()}).out,
-              HasSubstr("value.distillation.map.1"));
+              HasSubstr("value.distillation.map."));
   EXPECT_THAT(bench_.run({"inspect", (last / "model.safetensors").string()}).out,
               Not(HasSubstr("distillation")));
 

@@ -101,7 +101,7 @@ TEST(Tmx, DamagedFilesAreReadOrRefused) {
       unit("last", "letzte") + "</body></tmx>\n";
   const std::string_view signs = "<>&;\"'/!-[]?#x1 \n\t\xff\x00utvseg";
   int taken = 0, refused = 0, told = 0;
-  for (std::uint64_t n = 0; n < 4000; ++n) {
+  for (std::uint64_t n = 0; n < 1000; ++n) {
     Random draws(random_key(5, "damage", n));
     std::string text = whole;
     for (std::uint64_t i = 0, count = 1 + draws.below(4); i < count && !text.empty(); ++i) {
@@ -138,9 +138,9 @@ TEST(Tmx, DamagedFilesAreReadOrRefused) {
       ++refused;
     }
   }
-  EXPECT_GT(taken, 500);
-  EXPECT_GT(refused, 500);
-  EXPECT_GT(told, 200);
+  EXPECT_GT(taken, 150);
+  EXPECT_GT(refused, 150);
+  EXPECT_GT(told, 50);
 }
 
 TEST(Tmx, RefusesWhatIsNoTmx) {

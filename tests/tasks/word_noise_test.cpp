@@ -20,7 +20,8 @@ class WordNoiseTest : public testing::Test {
   WordNoiseTest() {
     write_file(directory_ / "vocab.txt",
                "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nsmall\nhouse\n##s\n\u5c0f\n\u8def\n");
-    write_file(directory_ / "tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer"})");
+    write_file(directory_ / "tokenizer_config.json",
+               R"({"tokenizer_class": "BertTokenizer", "mask_token": "[MASK]"})");
     tokenizer_ = load_tokenizer(directory_.path());
     row_ = {ids({"[CLS]", "the", "small", "house", "##s", "[SEP]", "\u5c0f", "\u8def", "[SEP]"}),
             {0, 0, 0, 0, 0, 0, 1, 1, 1}};
@@ -43,7 +44,7 @@ TEST_F(WordNoiseTest, MasksWholeWords) {
   const TokenId mask = *tokenizer_->special().mask;
   std::set<std::vector<bool>> seen;
   int masked = 0;
-  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+  for (std::uint64_t seed = 0; seed < 4000; ++seed) {
     const NoisyRow noisy = this->noisy(WordNoiseKind::kMask, 0.3, seed);
     ASSERT_EQ(noisy.ids.size(), row_.ids.size());
     EXPECT_EQ(noisy.types, row_.types);
@@ -57,7 +58,7 @@ TEST_F(WordNoiseTest, MasksWholeWords) {
     for (const std::size_t word : {1, 2, 3, 6, 7}) masked += places[word];
     seen.insert(places);
   }
-  EXPECT_NEAR(masked / 2000.0, 0.3, 0.04);
+  EXPECT_NEAR(masked / 20000.0, 0.3, 0.01);
   EXPECT_EQ(seen.size(), 32u) << "each word by itself";
 }
 
