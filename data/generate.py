@@ -14,7 +14,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from generator import classify, docs_en, entities, instructions, qa_en, qa_zh, tales_zh, translation  # noqa: E402
+from generator import classify, docs_en, entities, instructions, pairs, qa_en, qa_zh, tales_zh, translation  # noqa: E402
 from generator import quiz as quizzes  # noqa: E402
 from generator.core import Grammar  # noqa: E402
 
@@ -117,6 +117,9 @@ def build(seed):
     g, seen = Grammar(f"{seed}/classify/aspects"), set(SHOWN_REVIEWS)
     for part, count in (("train", 1200), ("valid", 200)):
         files[f"classification/aspects-{part}.jsonl"] = jsonl(classify.aspect_rows(g, count, seen))
+    g, seen = Grammar(f"{seed}/pairs"), set()
+    for part, count in (("train", 2000), ("valid", 200)):
+        files[f"classification/pairs-{part}.jsonl"] = jsonl(pairs.rows(g, count, seen))
     g, seen = Grammar(f"{seed}/translation"), set()
     for part, count in (("train", 3000), ("valid", 200)):
         files[f"translation/en-zh-{part}.tsv"] = "en\tzh\n" + "".join(f"{e}\t{z}\n" for e, z in translation.pairs(g, count, seen))

@@ -178,10 +178,11 @@ class TrainingSetup {
 
   /// Whether the weights of the data change where this part begins.
   bool source_changed() const {
-    return std::any_of(plan_.record.changes.begin(), plan_.record.changes.end(),
-                       [&](const ConfigChange& change) {
-                         return change.step == plan_.step && change.key.starts_with("data.train.");
-                       });
+    return std::any_of(
+        plan_.record.changes.begin(), plan_.record.changes.end(), [&](const ConfigChange& change) {
+          return change.step == plan_.step &&
+                 (change.key.starts_with("data.train.") || change.key == "data.temperature");
+        });
   }
 
   TrainConfig train_;

@@ -63,6 +63,9 @@ TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
            "data.valid=" + pairs});
       if (file.ends_with("/translation.json")) add({"--set", "task.target=zh"});
       if (file.ends_with("both.json")) add({"--set", "task.prefix={target}: "});
+    } else if (file.find("distilled") != std::string::npos) {
+      add({"--set", "tokenizer.path=tokenizer-masked", "--set",
+           "task.distillation.teacher=masked"});
     } else if (command == "finetune") {
       add({"-m", masked ? "masked" : "causal"});
       if (file.ends_with("/qa.json"))

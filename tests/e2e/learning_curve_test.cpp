@@ -104,9 +104,11 @@ TEST_F(LearningCurve, EntriesOfSeveralFilesAreTold) {
   const std::string told = run({}).err;
   EXPECT_THAT(told, HasSubstr("data.train: red.jsonl: 10 records, weight 1.0: 10 visits an epoch"));
   EXPECT_THAT(told, HasSubstr("data.train: green.jsonl: 10 records, weight 0.25: "));
-  config["run"]["dir"] = "tempered";
+  // A run goes on under another temperature when it is asked to.
   config["data"]["temperature"] = 100;
-  EXPECT_THAT(run({}).err, HasSubstr("red.jsonl: 10 records, weight 0.6"));
+  config["train"]["steps"] = 6;
+  expect_one_line_error(run({}, 78), {"data.temperature", "--change"});
+  EXPECT_THAT(run({"--change"}).err, HasSubstr("red.jsonl: 10 records, weight 0.6"));
 }
 
 }  // namespace
