@@ -191,7 +191,14 @@ std::unique_ptr<KvCache> TransformerModel::make_cache(std::int64_t tokens,
   require(plan_.facts.causal, ErrorCode::kInternal, plan_.facts.architecture, " has no cache");
   const ModelFacts& facts = plan_.facts;
   const KvCacheShape shape = {facts.layers, facts.kv_heads, facts.head_size};
-  return std::make_unique<KvCache>(shape, context.compute, device(), tokens);
+  // Beside matrices of less than fp32 keys and values in bf16 add less than those err by.
+  const auto layers = linear_layers();
+  const bool narrow =
+      quantization_ || std::any_of(layers.begin(), layers.end(), [](const auto& layer) {
+        return layer.second->weight.scalar_type() == at::kBFloat16;
+      });
+  return std::make_unique<KvCache>(shape, narrow ? at::kBFloat16 : context.compute, device(),
+                                   tokens);
 }
 
 namespace {

@@ -6,12 +6,18 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/util/Exception.h>
 #include <c10/util/Logging.h>
+#include <link.h>
+#include <malloc.h>
+#include <sys/mman.h>
 #include <torch/headeronly/version.h>
+#include <unistd.h>
 
 #include <charconv>
+#include <cstdint>
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <string_view>
 
 #include "base/cpu.h"
 #include "base/error.h"
@@ -49,6 +55,21 @@ bool says_out_of_memory(const std::string& text) {
   fail(ErrorCode::kInternal, "out of memory", detail.empty() ? "" : ": ", detail,
        "; lower train.micro_batch_size, generation.batch_size or data.sequence_length, set "
        "train.activation_checkpointing, or take a smaller model");
+}
+
+/// Registering its operators leads LibTorch through 64 MB of its code, which then count as this
+/// process's memory though little of it runs again. What is needed comes back by itself.
+int forget_code_of_start(dl_phdr_info* library, std::size_t /*size*/, void* /*data*/) {
+  if (std::string_view(library->dlpi_name).find("libtorch") == std::string_view::npos) return 0;
+  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  for (int i = 0; i < library->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& part = library->dlpi_phdr[i];
+    if (part.p_type != PT_LOAD || (part.p_flags & PF_W) != 0) continue;
+    const std::uintptr_t begin = (library->dlpi_addr + part.p_vaddr) / page * page;
+    const std::uintptr_t end = library->dlpi_addr + part.p_vaddr + part.p_memsz;
+    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  }
+  return 0;
 }
 
 }  // namespace
@@ -91,6 +112,8 @@ void initialize_backend(int threads) {
   static std::once_flag once;
   std::call_once(once, [] {
     cache_cpu_memory();
+    malloc_trim(0);  // what the registration of operators has left
+    dl_iterate_phdr(forget_code_of_start, nullptr);
     static DebugLogWarnings warnings;
     c10::WarningUtils::set_warning_handler(&warnings);
   });

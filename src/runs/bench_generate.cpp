@@ -51,9 +51,11 @@ const std::map<std::string, const char*>& shapes() {
 
 struct Form {
   const char* name;
-  double bytes;  // of a weight
+  double bytes;         // of a weight
+  double cached_bytes;  // of a number of a key or value (Model::make_cache)
 };
-constexpr Form kForms[] = {{"fp32", 4}, {"bf16", 2}, {"int8", 1}, {"int4", 0.5 + 2.0 / 32}};
+constexpr Form kForms[] = {
+    {"fp32", 4, 4}, {"bf16", 2, 2}, {"int8", 1, 2}, {"int4", 0.5 + 2.0 / 32, 2}};
 
 const Form& form_named(const std::string& name) {
   const auto* const found = std::find_if(std::begin(kForms), std::end(kForms),
@@ -181,10 +183,10 @@ Limit decoding_limit(const Subject& subject, const BenchCase& one, const Roofs& 
   const double source = subject.facts.encoder_decoder ? prompt : 0;
   const double context = subject.facts.encoder_decoder ? grown : prompt + grown;
   const double cached = context * work.cache_numbers + source * work.source_numbers;
-  constexpr double cache_bytes = 4;
-  return limit_of(
-      static_cast<double>(one.batch), form.bytes * work.step_weights + rows * cached * cache_bytes,
-      rows * (2 * work.step_weights + 4 * work.layers_width * (context + source)), roofs, one.form);
+  return limit_of(static_cast<double>(one.batch),
+                  form.bytes * work.step_weights + rows * cached * form.cached_bytes,
+                  rows * (2 * work.step_weights + 4 * work.layers_width * (context + source)),
+                  roofs, one.form);
 }
 
 Limit prompt_limit(const Subject& subject, const BenchCase& one, const Roofs& roofs) {
@@ -200,8 +202,9 @@ Limit prompt_limit(const Subject& subject, const BenchCase& one, const Roofs& ro
 /// What weights and cache take, in bytes.
 double weights_and_cache(const Subject& subject, const BenchCase& one) {
   const auto tokens = static_cast<double>(one.batch * (one.prompt + one.beams * one.new_tokens));
-  return form_named(one.form).bytes * static_cast<double>(subject.parameters) +
-         4 * tokens * subject.work.cache_numbers;
+  const Form& form = form_named(one.form);
+  return form.bytes * static_cast<double>(subject.parameters) +
+         form.cached_bytes * tokens * subject.work.cache_numbers;
 }
 
 Json measure(BenchCase one) {

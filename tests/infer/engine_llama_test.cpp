@@ -1,5 +1,7 @@
 // Generation with a small random Llama: what batching, caching and stopping must not change.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
@@ -16,12 +18,13 @@ namespace {
 
 constexpr std::int64_t kVocab = 97;
 
-std::unique_ptr<Model> small_llama() {
-  const JsonDocument document = parse_json_document(R"({
+std::unique_ptr<Model> small_llama(double range = 0.3) {
+  JsonDocument document = parse_json_document(R"({
     "model_type": "llama", "hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 3,
     "num_attention_heads": 6, "num_key_value_heads": 2, "vocab_size": 97,
-    "max_position_embeddings": 64, "tie_word_embeddings": false, "initializer_range": 0.3})",
-                                                    "model.json");
+    "max_position_embeddings": 64, "tie_word_embeddings": false})",
+                                              "model.json");
+  document.value["initializer_range"] = range;
   ModelRequest request;
   request.head = HeadKind::kCausalLm;
   request.seed = 5;
@@ -140,6 +143,74 @@ TEST_F(EngineLlama, DeterministicAnswersAreTheSameInAnyCompany) {
     }
   }
   set_deterministic(false);
+}
+
+/// Log-probabilities [T, V] behind each of the tokens, fed one by one through a cache.
+at::Tensor step_by_step(Model& model, KvCache& cache, const std::vector<TokenId>& ids) {
+  const at::NoGradGuard no_grad;
+  Context context;
+  context.cache = &cache;
+  const KvCache::Row row = cache.open();
+  std::vector<at::Tensor> logits;
+  for (std::size_t t = 0; t < ids.size(); ++t) {
+    const auto whole = [&](std::int64_t value) {
+      return at::tensor(value, at::kLong).view({1, 1}).to(model.device());
+    };
+    Sequence input;
+    input.ids = whole(ids[t]);
+    input.positions = whole(static_cast<std::int64_t>(t));
+    input.documents = whole(row);
+    cache.plan(row, 1);
+    logits.push_back(model.head(model.hidden(input, context)[0], context));
+    cache.end();
+  }
+  cache.close(row);
+  return at::log_softmax(at::cat(logits), -1).cpu();
+}
+
+/// Integers keep their keys and values in bf16: half the memory, and an error below their own.
+TEST_F(EngineLlama, TheCacheOfNarrowWeightsIsHalfAndRoundsLittle) {
+  std::vector<TokenId> ids;
+  for (TokenId t = 0; t < 60; ++t)
+    ids.push_back(static_cast<TokenId>((13 * t * t + 5 * t) % kVocab));
+  model = small_llama(0.1);  // scores of attention as trained models have them, no lottery
+  const ModelFacts facts = model->facts();
+  const KvCacheShape shape = {facts.layers, facts.kv_heads, facts.head_size};
+  KvCache of_fp32(shape, at::kFloat, model->device(), 64);
+  const auto own = model->make_cache(64, context);
+  EXPECT_EQ(own->bytes(), of_fp32.bytes());
+  const at::Tensor dense = step_by_step(*model, of_fp32, ids);
+  for (const std::string form : {"int8", "int4"}) {
+    SCOPED_TRACE(form);
+    model = small_llama(0.1);
+    model->quantize(*parse_quantization(form));
+    const auto narrow = model->make_cache(64, context);
+    EXPECT_EQ(2 * narrow->bytes(), of_fp32.bytes());
+    const at::Tensor wide = step_by_step(*model, of_fp32, ids);
+    const at::Tensor error = (step_by_step(*model, *narrow, ids) - wide).abs();
+    const at::Tensor of_integers = (wide - dense).abs();
+    EXPECT_GT(error.max().item<float>(), 0);
+    EXPECT_LT(error.max().item<float>(), of_integers.max().item<float>());
+    EXPECT_LT(error.mean().item<float>(), of_integers.mean().item<float>());
+  }
+}
+
+TEST_F(EngineLlama, ASharedBeginningIsTheSameToTheLastBit) {
+  for (const std::string form : {"fp32", "int8"}) {
+    SCOPED_TRACE(form);
+    if (const auto quantization = parse_quantization(form)) model->quantize(*quantization);
+    GenerationRequest request = requests[5];
+    request.options = options;
+    request.logprobs = 0;
+    set_deterministic(true);
+    Engine shared(*model, engine, context);
+    const auto first = generate_tokens(shared, model->facts(), {request});
+    const auto second = generate_tokens(shared, model->facts(), {request});
+    set_deterministic(false);
+    EXPECT_EQ(shared.counts().shared, 16);
+    EXPECT_EQ(second[0][0].ids, first[0][0].ids);
+    EXPECT_EQ(second[0][0].logprobs, first[0][0].logprobs);
+  }
 }
 
 TEST_F(EngineLlama, FillsTheContextToItsEnd) {

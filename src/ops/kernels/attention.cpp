@@ -1,7 +1,6 @@
 #include "ops/kernels/attention.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -392,49 +391,66 @@ HWY_ATTR void attend(const PagedAttention& args, const float* q, const PagedQuer
   }
 }
 
+/// One number of each lane, rounded to the nearest, ties to even; what is not a number stays so.
+template <class D>
+HWY_INLINE HWY_ATTR void put(D d, hn::Vec<D> x, float* to) {
+  hn::StoreU(x, d, to);
+}
+template <class D>
+HWY_INLINE HWY_ATTR void put(D /*d*/, hn::Vec<D> x, std::uint16_t* to) {
+  const hn::RebindToUnsigned<D> wide;
+  const hn::Rebind<std::uint16_t, D> half;
+  const auto bits = hn::BitCast(wide, x);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(wide, 1));
+  const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(wide, 0x7fff)));
+  const auto kept = hn::Or(bits, hn::Set(wide, 0x400000));
+  const auto nan = hn::RebindMask(wide, hn::IsNaN(x));
+  hn::StoreU(hn::TruncateTo(half, hn::ShiftRight<16>(hn::IfThenElse(nan, kept, rounded))), half,
+             to);
+}
+
+template <class T>
+HWY_ATTR void store_heads(const PagedCache& cache, const float* keys, const float* values,
+                          const PagedSlot* slots, std::int64_t n, std::int64_t first_head,
+                          std::int64_t last_head) {
+  const std::int64_t size = cache.head_size;
+  std::vector<T> key(static_cast<std::size_t>(size));
+  for (std::int64_t head = first_head; head < last_head; ++head) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::int64_t from = (i * cache.kv_heads + head) * size;
+      const std::int64_t page = (slots[i].page * cache.kv_heads + head) * kPage * size;
+      T* const value = static_cast<T*>(cache.values) + page + slots[i].offset * size;
+      for_each(size, [&](auto d, std::int64_t k) HWY_ATTR {
+        put(d, hn::LoadU(d, keys + from + k), key.data() + k);
+        put(d, hn::LoadU(d, values + from + k), value + k);
+      });
+      T* const column = static_cast<T*>(cache.keys) + page + slots[i].offset;
+      for (std::int64_t k = 0; k < size; ++k) column[k * kPage] = key[static_cast<std::size_t>(k)];
+    }
+  }
+}
+
+HWY_ATTR void store(const PagedCache& cache, const float* keys, const float* values,
+                    const PagedSlot* slots, std::int64_t n, std::int64_t first_head,
+                    std::int64_t last_head) {
+  if (cache.bf16) {
+    store_heads<std::uint16_t>(cache, keys, values, slots, n, first_head, last_head);
+  } else {
+    store_heads<float>(cache, keys, values, slots, n, first_head, last_head);
+  }
+}
+
 }  // namespace llmctl::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace llmctl::kernels {
-namespace {
-
-/// To the nearest, ties to even; what is not a number stays so.
-std::uint16_t rounded_to(std::uint16_t /*type*/, float x) {
-  const auto bits = std::bit_cast<std::uint32_t>(x);
-  if (std::isnan(x)) return static_cast<std::uint16_t>(bits >> 16 | 0x40);
-  return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-float rounded_to(float /*type*/, float x) {
-  return x;
-}
-
-template <class T>
-void store(const PagedCache& cache, const float* keys, const float* values, const PagedSlot& slot,
-           std::int64_t head) {
-  const std::int64_t size = cache.head_size;
-  const std::int64_t page = (slot.page * cache.kv_heads + head) * kPage * size;
-  T* const key = static_cast<T*>(cache.keys) + page + slot.offset;
-  T* const value = static_cast<T*>(cache.values) + page + slot.offset * size;
-  for (std::int64_t k = 0; k < size; ++k) key[k * kPage] = rounded_to(T(), keys[k]);
-  for (std::int64_t k = 0; k < size; ++k) value[k] = rounded_to(T(), values[k]);
-}
-
-}  // namespace
+HWY_EXPORT(store);
 
 void store_paged(const PagedCache& cache, const float* keys, const float* values,
                  const PagedSlot* slots, std::int64_t n, std::int64_t first_head,
                  std::int64_t last_head) {
-  for (std::int64_t head = first_head; head < last_head; ++head) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      const std::int64_t from = (i * cache.kv_heads + head) * cache.head_size;
-      if (cache.bf16) {
-        store<std::uint16_t>(cache, keys + from, values + from, slots[i], head);
-      } else {
-        store<float>(cache, keys + from, values + from, slots[i], head);
-      }
-    }
-  }
+  HWY_DYNAMIC_DISPATCH(store)(cache, keys, values, slots, n, first_head, last_head);
 }
 
 HWY_EXPORT(attend);
