@@ -317,7 +317,7 @@ void TranslationConfig::validate(const ConfigNode& node) const {
     node.fail("ter_asian_support",
               "has no effect by itself; give ter_normalized or ter_no_punct, too");
   }
-  if (!directions.empty() && (node.has("source") || node.has("target")))
+  if (!directions.empty() && !(source.empty() && target.empty()))
     node.fail("directions", "source and target are given too; give one direction or several");
   for (std::size_t i = 0; i < directions.size(); ++i) {
     if (parse_direction(directions[i]).source.empty()) {

@@ -188,6 +188,12 @@ TEST(Translate, SeveralDirectionsInOneModel) {
             "two old dog.\n");
   expect_one_line_error(bench.run({"generate", "-m", "run", "-p", "two old dog."}, 65),
                         {"prompt 1", "--to"});
+  // The run's own task has source and target as empty texts: no direction beside the others.
+  const json scores = json::parse(bench.run({"eval", "-m", "run", "--json"}).out);
+  EXPECT_EQ(scores["results"][0]["scores"]["de-en.bleu"], report["scores"]["de-en.bleu"]);
+  expect_one_line_error(
+      bench.run({"finetune", "-c", config, "--set", "task.target=de", "--dry-run"}, 78),
+      {"task.directions", "source and target"});
   // A tokenizer without the marks is refused.
   bench.train_pieces({"--overwrite"});
   expect_one_line_error(bench.run({"finetune", "-c", config, "--set", "run.dir=other"}, 78),
