@@ -33,6 +33,10 @@ void KvCache::grow(std::int64_t pages) {
   const at::Tensor larger = at::empty(sizes, pool_.options());
   if (held > 0) larger.narrow(2, 0, held).copy_(pool_);
   pool_ = larger;
+  layers_.clear();
+  for (std::int64_t layer = 0; layer < shape_.layers; ++layer) {
+    layers_.push_back({pool_[layer][0], pool_[layer][1]});
+  }
   pages_.resize(static_cast<std::size_t>(pages));
   for (std::int64_t page = pages; page-- > held;) free_.push_back(static_cast<std::int32_t>(page));
 }
@@ -203,31 +207,41 @@ void KvCache::look(Row row) {
   looks_.push_back({row, end - 1, end});
 }
 
-PagedKeysValues KvCache::layer_cache(std::int64_t layer) const {
-  const at::Tensor own = pool_[layer];
-  return {own[0], own[1]};
-}
-
 void KvCache::store(std::int64_t layer, const at::Tensor& k, const at::Tensor& v) {
   require(k.size(0) == planned_ && v.size(0) == planned_, ErrorCode::kInternal,
           "the cache expects ", planned_, " tokens, got ", k.size(0));
   if (planned_ == 0) return;
-  store_paged(layer_cache(layer), k, v, slots_);
+  const PagedKeysValues& own = layers_[static_cast<std::size_t>(layer)];
+  if (pool_.is_cpu()) return store_paged(own, k, v, slots_);
+  if (!slot_indices_) slot_indices_.emplace(slots_, pool_.device());
+  store_paged_by_tensors(own, k, v, *slot_indices_);
 }
 
 at::Tensor KvCache::attend(std::int64_t layer, const at::Tensor& q,
                            const CacheAttention& how) const {
   require(static_cast<std::size_t>(q.size(0)) == looks_.size(), ErrorCode::kInternal,
           "the cache expects ", looks_.size(), " queries, got ", q.size(0));
+  const PagedKeysValues& own = layers_[static_cast<std::size_t>(layer)];
+  const PagedAttentionOptions options = {how.scale, how.distance_bias};
+  if (pool_.is_cpu()) return paged_attention(q, own, queries(how.window), options);
+  auto known = query_indices_.find(how.window);
+  if (known == query_indices_.end()) {
+    known =
+        query_indices_.emplace(how.window, PagedQueryIndices(queries(how.window), pool_.device()))
+            .first;
+  }
+  return paged_attention_by_tensors(q, own, known->second, options);
+}
+
+std::vector<PagedQuery> KvCache::queries(std::int64_t window) const {
   std::vector<PagedQuery> queries;
   queries.reserve(looks_.size());
   for (const Look& look : looks_) {
-    const std::int64_t first =
-        how.window > 0 ? std::max<std::int64_t>(0, look.end - how.window) : 0;
+    const std::int64_t first = window > 0 ? std::max<std::int64_t>(0, look.end - window) : 0;
     const Tokens& tokens = rows_[static_cast<std::size_t>(look.row)];
     queries.push_back({tokens.pages.data(), look.position, first, look.end});
   }
-  return paged_attention(q, layer_cache(layer), queries, {how.scale, how.distance_bias});
+  return queries;
 }
 
 std::int64_t KvCache::reach() const {
@@ -244,6 +258,8 @@ void KvCache::end() {
   planned_ = 0;
   slots_.clear();
   looks_.clear();
+  slot_indices_.reset();
+  query_indices_.clear();
 }
 
 std::int64_t KvCache::rows() const {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <list>
 #include <map>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -108,10 +109,12 @@ class KvCache {
   void forget(std::int32_t page);
   void own_last_page(Tokens& tokens);
   void grow(std::int64_t pages);
-  PagedKeysValues layer_cache(std::int64_t layer) const;
+  /// What each token of the forward pass sees; with a window > 0 so many tokens.
+  std::vector<PagedQuery> queries(std::int64_t window) const;
 
   KvCacheShape shape_;
-  at::Tensor pool_;  // [L, 2, pages, G, 16, K]
+  at::Tensor pool_;                      // [L, 2, pages, G, 16, K]
+  std::vector<PagedKeysValues> layers_;  // its parts
   std::vector<Page> pages_;
   std::vector<std::int32_t> free_;
   std::list<std::int32_t> kept_;  // known pages that nobody uses, the oldest first
@@ -122,6 +125,9 @@ class KvCache {
   std::int64_t planned_ = 0;
   std::vector<PagedSlot> slots_;  // of the planned tokens
   std::vector<Look> looks_;       // what each token of the forward pass sees
+  // The same on a device that is not the CPU, once a layer has asked: of queries by their window.
+  std::optional<PagedSlotIndices> slot_indices_;
+  mutable std::map<std::int64_t, PagedQueryIndices> query_indices_;
 };
 
 }  // namespace llmctl

@@ -52,118 +52,115 @@ at::Tensor index_tensor(const std::vector<std::int64_t>& numbers, at::IntArrayRe
 
 }  // namespace
 
-namespace detail {
+PagedSlotIndices::PagedSlotIndices(std::span<const PagedSlot> slots, at::Device device) {
+  std::vector<std::int64_t> page, offset;
+  for (const PagedSlot& slot : slots) {
+    page.push_back(slot.page);
+    offset.push_back(slot.offset);
+  }
+  pages = index_tensor(page, {std::ssize(slots)}, device);
+  offsets = index_tensor(offset, {std::ssize(slots)}, device);
+}
 
-at::Tensor paged_attention_reference(const at::Tensor& q, const PagedKeysValues& cache,
-                                     std::span<const PagedQuery> queries,
-                                     const PagedAttentionOptions& options) {
-  const std::int64_t heads = q.size(1), size = q.size(2), kv_heads = cache.keys.size(1);
-  const at::Device device = q.device();
-  // Rows of queries that share a page table, padded to T queries and S keys.
+PagedQueryIndices::PagedQueryIndices(std::span<const PagedQuery> queries, at::Device device) {
   std::vector<std::int64_t> firsts;
-  std::int64_t t = 0, pages = 1;
   for (std::size_t i = 0; i < queries.size(); ++i) {
     if (i == 0 || queries[i].pages != queries[i - 1].pages) {
       firsts.push_back(static_cast<std::int64_t>(i));
     }
-    t = std::max(t, static_cast<std::int64_t>(i) + 1 - firsts.back());
+    length = std::max(length, static_cast<std::int64_t>(i) + 1 - firsts.back());
     if (queries[i].begin < queries[i].end) {
       pages = std::max(pages, (queries[i].end + kPage - 1) / kPage);
     }
   }
-  const auto b = std::ssize(firsts);
-  std::vector<std::int64_t> places, begins, ends, positions;
-  std::vector<std::int64_t> table(static_cast<std::size_t>(b * pages), 0);
+  rows = std::ssize(firsts);
+  std::vector<std::int64_t> at, begins, ends, positions;
+  std::vector<std::int64_t> all(static_cast<std::size_t>(rows * pages), 0);
   std::int64_t row = -1;
   for (std::size_t i = 0; i < queries.size(); ++i) {
     const PagedQuery& query = queries[i];
-    if (row + 1 < b && firsts[static_cast<std::size_t>(row + 1)] == static_cast<std::int64_t>(i)) {
-      ++row;
-    }
-    places.push_back(row * t + static_cast<std::int64_t>(i) -
-                     firsts[static_cast<std::size_t>(row)]);
+    const auto n = static_cast<std::int64_t>(i);
+    if (row + 1 < rows && firsts[static_cast<std::size_t>(row + 1)] == n) ++row;
+    at.push_back(row * length + n - firsts[static_cast<std::size_t>(row)]);
     begins.push_back(query.begin);
     ends.push_back(query.end);
     positions.push_back(query.position);
     if (query.begin >= query.end) continue;
     for (std::int64_t p = query.begin / kPage; p <= (query.end - 1) / kPage; ++p) {
-      table[static_cast<std::size_t>(row * pages + p)] = query.pages[p];
+      all[static_cast<std::size_t>(row * pages + p)] = query.pages[p];
     }
   }
   const std::int64_t n = std::ssize(queries), s = pages * kPage;
-  const at::Tensor place = index_tensor(places, {n}, device);
+  places = index_tensor(at, {n}, device);
+  table = index_tensor(all, {rows * pages}, device);
   // [N] of one number for each query → [B, 1, T, 1]
   const auto padded = [&](const std::vector<std::int64_t>& numbers) {
-    return at::zeros({b * t}, place.options())
-        .index_copy(0, place, index_tensor(numbers, {n}, device))
-        .view({b, 1, t, 1});
+    return at::zeros({rows * length}, places.options())
+        .index_copy(0, places, index_tensor(numbers, {n}, device))
+        .view({rows, 1, length, 1});
   };
-  const at::Tensor slots = at::arange(s, place.options());
-  const at::Tensor seen =
-      (slots >= padded(begins)).logical_and(slots < padded(ends));  // [B, 1, T, S]
-  const at::Tensor gathered = index_tensor(table, {b * pages}, device);
+  const at::Tensor slots = at::arange(s, places.options());
+  seen = (slots >= padded(begins)).logical_and(slots < padded(ends));
+  any = seen.any(-1, /*keepdim=*/true);
+  used = seen.any(2).view({rows, 1, s, 1});
+  back = padded(positions) - slots;
+}
+
+at::Tensor paged_attention_by_tensors(const at::Tensor& q, const PagedKeysValues& cache,
+                                      const PagedQueryIndices& queries,
+                                      const PagedAttentionOptions& options) {
+  const std::int64_t heads = q.size(1), size = q.size(2), kv_heads = cache.keys.size(1);
+  const std::int64_t b = queries.rows, t = queries.length, s = queries.pages * kPage;
   // pages [B·P, G, K, 16] or [B·P, G, 16, K] → [B, H, S, K], what nobody sees as 0
-  const at::Tensor used = seen.any(2).view({b, 1, s, 1});
   const auto padded_rows = [&](const at::Tensor& all, bool transposed) {
-    at::Tensor x = all.index_select(0, gathered);
-    x = transposed ? x.view({b, pages, kv_heads, size, kPage}).transpose(3, 4)
-                   : x.view({b, pages, kv_heads, kPage, size});
+    at::Tensor x = all.index_select(0, queries.table);
+    x = transposed ? x.view({b, queries.pages, kv_heads, size, kPage}).transpose(3, 4)
+                   : x.view({b, queries.pages, kv_heads, kPage, size});
     x = x.permute({0, 2, 1, 3, 4}).reshape({b, kv_heads, s, size}).to(at::kFloat);
-    return at::where(used, x, at::zeros({}, x.options()))
+    return at::where(queries.used, x, at::zeros({}, x.options()))
         .repeat_interleave(heads / kv_heads, /*dim=*/1);
   };
   const at::Tensor rows = at::zeros({b * t, heads, size}, q.options().dtype(at::kFloat))
-                              .index_copy(0, place, q.to(at::kFloat))
+                              .index_copy(0, queries.places, q.to(at::kFloat))
                               .view({b, t, heads, size})
                               .transpose(1, 2);  // [B, H, T, K]
   at::Tensor bias = at::zeros({}, rows.options());
   if (options.distance_bias.defined()) {
-    const at::Tensor back =
-        (padded(positions) - slots).clamp(0, options.distance_bias.size(1) - 1);  // [B, 1, T, S]
-    bias = options.distance_bias.to(device)
+    const at::Tensor back = queries.back.clamp(0, options.distance_bias.size(1) - 1);
+    bias = options.distance_bias.to(q.device())
                .index_select(1, back.flatten())
                .view({heads, b, t, s})
                .transpose(0, 1);
   }
   const at::Tensor nothing = at::full({}, -std::numeric_limits<float>::infinity(), rows.options());
-  const at::Tensor any = seen.any(-1, true);  // [B, 1, T, 1]
-  const at::Tensor mask = at::where(seen.logical_or(any.logical_not()), bias, nothing);
+  const at::Tensor mask =
+      at::where(queries.seen.logical_or(queries.any.logical_not()), bias, nothing);
   at::Tensor out = at::scaled_dot_product_attention(
       rows, padded_rows(cache.keys, true), padded_rows(cache.values, false),
       mask.expand({b, heads, t, s}), 0.0, false, options.scale);
-  out = at::where(any, out, at::zeros({}, out.options()));
+  out = at::where(queries.any, out, at::zeros({}, out.options()));
   return out.transpose(1, 2)
       .reshape({b * t, heads, size})
-      .index_select(0, place)
+      .index_select(0, queries.places)
       .to(q.scalar_type());
 }
 
-void store_paged_reference(const PagedKeysValues& cache, const at::Tensor& keys,
-                           const at::Tensor& values, std::span<const PagedSlot> slots) {
-  std::vector<std::int64_t> pages, offsets;
-  for (const PagedSlot& slot : slots) {
-    pages.push_back(slot.page);
-    offsets.push_back(slot.offset);
-  }
-  const std::int64_t n = std::ssize(slots), size = keys.size(2);
-  const at::Tensor page = index_tensor(pages, {n}, keys.device());
-  const at::Tensor offset = index_tensor(offsets, {n}, keys.device());
+void store_paged_by_tensors(const PagedKeysValues& cache, const at::Tensor& keys,
+                            const at::Tensor& values, const PagedSlotIndices& slots) {
+  const std::int64_t size = keys.size(2);
   const std::int64_t all = cache.keys.size(0), kv_heads = cache.keys.size(1);
   // The two indices come first: [N, G, K] in each.
   cache.keys.view({all, kv_heads, size, kPage})
       .permute({0, 3, 1, 2})
-      .index_put_({page, offset}, keys.to(cache.keys.scalar_type()));
+      .index_put_({slots.pages, slots.offsets}, keys.to(cache.keys.scalar_type()));
   cache.values.view({all, kv_heads, kPage, size})
       .permute({0, 2, 1, 3})
-      .index_put_({page, offset}, values.to(cache.values.scalar_type()));
+      .index_put_({slots.pages, slots.offsets}, values.to(cache.values.scalar_type()));
 }
-
-}  // namespace detail
 
 void store_paged(const PagedKeysValues& cache, const at::Tensor& keys, const at::Tensor& values,
                  std::span<const PagedSlot> slots) {
   if (slots.empty()) return;
-  if (!keys.is_cpu()) return detail::store_paged_reference(cache, keys, values, slots);
   const at::Tensor k = keys.to(at::kFloat).contiguous(), v = values.to(at::kFloat).contiguous();
   const kernels::PagedCache layout = layout_of(cache, k.size(2));
   const std::int64_t n = std::ssize(slots);
@@ -178,7 +175,6 @@ at::Tensor paged_attention(const at::Tensor& q, const PagedKeysValues& cache,
                            std::span<const PagedQuery> queries,
                            const PagedAttentionOptions& options) {
   if (queries.empty()) return at::empty_like(q);
-  if (!q.is_cpu()) return detail::paged_attention_reference(q, cache, queries, options);
   const at::Tensor input = q.to(at::kFloat).contiguous();
   const at::Tensor output = at::empty_like(input);
   const at::Tensor bias =

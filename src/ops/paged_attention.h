@@ -20,7 +20,8 @@ struct PagedKeysValues {
   at::Tensor keys, values;
 };
 
-/// Writes the keys and values [N, G, K] of N tokens to their slots.
+/// Writes the keys and values [N, G, K] of N tokens to their slots. On the CPU, as
+/// paged_attention().
 void store_paged(const PagedKeysValues& cache, const at::Tensor& keys, const at::Tensor& values,
                  std::span<const PagedSlot> slots);
 
@@ -30,20 +31,32 @@ struct PagedAttentionOptions {
 };
 
 /// softmax(scale · queries · keysᵀ + bias) · values of N tokens, q [N, H, K] → [N, H, K] of q's
-/// type; 0 where a query sees nothing. On the CPU a query's result does not depend on the other
+/// type; 0 where a query sees nothing. A query's result does not depend on the other
 /// queries. Tokens of one row should be neighbours in the list and have one page table (the same
 /// pointer).
 at::Tensor paged_attention(const at::Tensor& q, const PagedKeysValues& cache,
                            std::span<const PagedQuery> queries,
                            const PagedAttentionOptions& options);
 
-namespace detail {
-/// The same by LibTorch's operations, on any device.
-at::Tensor paged_attention_reference(const at::Tensor& q, const PagedKeysValues& cache,
-                                     std::span<const PagedQuery> queries,
-                                     const PagedAttentionOptions& options);
-void store_paged_reference(const PagedKeysValues& cache, const at::Tensor& keys,
-                           const at::Tensor& values, std::span<const PagedSlot> slots);
-}  // namespace detail
+/// The same by LibTorch's operations, on any device. What a forward pass's slots and queries are
+/// there is the same for all layers: it is made, and goes to the device, once.
+struct PagedSlotIndices {
+  PagedSlotIndices(std::span<const PagedSlot> slots, at::Device device);
+  at::Tensor pages, offsets;  ///< [N]
+};
+/// B rows of queries that share a page table, padded to T queries, P pages and S = 16 P keys.
+struct PagedQueryIndices {
+  PagedQueryIndices(std::span<const PagedQuery> queries, at::Device device);
+  std::int64_t rows = 0, length = 0, pages = 1;  ///< B, T, P
+  at::Tensor places;                             ///< [N], in [B, T]
+  at::Tensor table;                              ///< [B · P]
+  at::Tensor seen, any, used;                    ///< [B, 1, T, S], [B, 1, T, 1], [B, 1, S, 1]
+  at::Tensor back;                               ///< [B, 1, T, S]: how far before the query
+};
+void store_paged_by_tensors(const PagedKeysValues& cache, const at::Tensor& keys,
+                            const at::Tensor& values, const PagedSlotIndices& slots);
+at::Tensor paged_attention_by_tensors(const at::Tensor& q, const PagedKeysValues& cache,
+                                      const PagedQueryIndices& queries,
+                                      const PagedAttentionOptions& options);
 
 }  // namespace llmctl

@@ -75,7 +75,7 @@ struct Rows {
     if (by_kernel) {
       store_paged(cache, k, v, slots);
     } else {
-      detail::store_paged_reference(cache, k, v, slots);
+      store_paged_by_tensors(cache, k, v, PagedSlotIndices(slots, at::kCPU));
     }
   }
 
@@ -174,8 +174,8 @@ TEST_P(PagedAttention, IsScaledDotProductAttention) {
         at::randn({std::ssize(mixture.queries), test_case.shape.heads, test_case.shape.head_size}) *
         2;
     const at::Tensor got = paged_attention(q, rows.cache, mixture.queries, options);
-    const at::Tensor other =
-        detail::paged_attention_reference(q, rows.cache, mixture.queries, options);
+    const at::Tensor other = paged_attention_by_tensors(
+        q, rows.cache, PagedQueryIndices(mixture.queries, at::kCPU), options);
     EXPECT_LE(distance(got, other), 1e-5) << name_of(test_case);
     at::Tensor wanted = at::empty_like(q);
     for (std::int64_t i = 0; i < q.size(0); ++i) {
