@@ -46,7 +46,8 @@ std::vector<std::int64_t> align(Model& model, const std::vector<TokenId>& source
   if (text.size() < 2) return {};
   Context context = outer;
   context.cache = context.memory_cache = nullptr;
-  const Memory memory{model.encode(source_to_model(one_row(source), model), context), {}};
+  const Memory memory{
+      model.encode(source_to_model(one_row(source), model), context), {}, outer.adapters};
   context.memory = &memory;
   at::Tensor attention;  // [1, H, T, S]
   const Tap tap = [&](const std::string& name, const at::Tensor& value) {

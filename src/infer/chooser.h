@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "infer/device_choice.h"
 #include "infer/request.h"
 
 namespace llmctl {
@@ -19,9 +21,9 @@ struct RowLogits {
   const float* values = nullptr;  ///< [count, size] on the CPU
   std::size_t count = 1, size = 0;
   std::size_t stride = 0;  ///< from one position's logits to the next one's
-  /// Instead of values, where Chooser::needs_logits() is false: the id of the greatest logit of
-  /// each position (the lowest among equals), -1 where one is NaN or +infinity. [count]
-  const TokenId* best = nullptr;
+  /// Instead of values: the ids chosen for those of Chooser::choices() that are about this row, in
+  /// their order; -1 where there was none to choose.
+  const TokenId* chosen = nullptr;
 
   std::span<const float> at(std::size_t position) const {
     return {values + position * stride, size};
@@ -62,8 +64,9 @@ class Chooser {
  public:
   virtual ~Chooser() = default;
 
-  /// Whether the coming step needs more than the best token of each position.
-  virtual bool needs_logits() const { return true; }
+  /// What the coming step has to choose, in the order of its rows, whose positions are counted
+  /// through from 0; nothing where it takes more than that and needs the logits.
+  virtual std::optional<std::vector<DeviceChoice>> choices() const { return std::nullopt; }
   /// Decides; touches nothing but this chooser, so those of many requests may run side by side.
   /// kInternal when logits are not finite.
   virtual void choose(std::span<const RowLogits> rows) = 0;

@@ -3,24 +3,20 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/amax.h>
-#include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/isfinite.h>
 #include <ATen/ops/tensor.h>
-#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/signals.h"
 #include "infer/alignment.h"
-#include "models/adapters.h"
 #include "models/inputs.h"
 #include "ops/backend.h"
 
@@ -38,6 +34,36 @@ void check_ids(std::int64_t vocab_size, const std::vector<TokenId>& ids, std::si
             ", the model's vocabulary has ", vocab_size,
             "; tokenizer and model do not belong together");
   }
+}
+
+/// Tokens of a pass, one behind the other, that share their adapters.
+struct AdaptedTokens {
+  const std::vector<AdapterChoice>* adapters;
+  std::int64_t count;
+};
+
+/// Which of the tokens each adapter is for; all where all agree.
+std::vector<AdapterUse> adapter_uses(const std::vector<AdaptedTokens>& parts, at::Device device) {
+  std::vector<AdapterUse> uses;
+  if (parts.empty()) return uses;
+  const std::vector<AdapterChoice>& first = *parts.front().adapters;
+  const auto same = [&](const AdaptedTokens& part) { return *part.adapters == first; };
+  if (std::all_of(parts.begin(), parts.end(), same)) {
+    for (const AdapterChoice& choice : first) uses.push_back({choice.adapter, choice.scale, {}});
+    return uses;
+  }
+  std::map<AdapterChoice, std::vector<std::int64_t>> tokens;
+  std::int64_t at = 0;
+  for (const AdaptedTokens& part : parts) {
+    for (const AdapterChoice& choice : *part.adapters) {
+      for (std::int64_t t = at; t < at + part.count; ++t) tokens[choice].push_back(t);
+    }
+    at += part.count;
+  }
+  for (const auto& [choice, own] : tokens) {
+    uses.push_back({choice.adapter, choice.scale, at::tensor(own, at::kLong).to(device)});
+  }
+  return uses;
 }
 
 }  // namespace
@@ -94,6 +120,7 @@ std::vector<Engine::Finished> Engine::step() {
     waiting_.clear();
     jobs_.clear();
     sources_.clear();
+    new_sources_.clear();
     cache_.reset();
     memory_.reset();
     throw;
@@ -189,7 +216,7 @@ void Engine::admit() {
 void Engine::begin(Job& job) {
   const GenerationRequest& request = job.request;
   if (memory_) {
-    const auto [entry, fresh] = sources_.try_emplace(request.source);
+    const auto [entry, fresh] = sources_.try_emplace({request.source, request.adapters});
     Source& source = entry->second;
     if (fresh) {
       source.row = memory_->open();
@@ -222,78 +249,67 @@ void Engine::plan(Job& job, Row& row, std::size_t tokens) {
   for (std::size_t t = 0; t < tokens; ++t) memory_->look(job.memory);
 }
 
-/// The encoder's states of all new sources, [1, S, D]. Padding changes the order of sums: where
-/// that must not be, each is encoded alone.
-at::Tensor Engine::encode_sources() {
-  if (!is_deterministic()) return encode(new_sources_);
-  std::vector<at::Tensor> states;
-  for (const auto* source : new_sources_) states.push_back(encode({source}));
-  return at::cat(states, 1);
+/// The encoder's states of all new sources, for the decoder's keys and values. Those with the same
+/// adapters are encoded together; where padding must not change the order of sums, each alone.
+void Engine::encode_sources() {
+  states_ = {};
+  if (new_sources_.empty()) return;
+  std::vector<std::size_t> order(new_sources_.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return new_sources_[a]->adapters < new_sources_[b]->adapters;
+  });
+  std::vector<at::Tensor> states(new_sources_.size());
+  std::vector<const SourceKey*> together;
+  for (std::size_t i = 0, begin = 0; i < order.size(); ++i) {
+    together.push_back(new_sources_[order[i]]);
+    const bool last = i + 1 == order.size() || is_deterministic() ||
+                      new_sources_[order[i + 1]]->adapters != together.front()->adapters;
+    if (!last) continue;
+    for (at::Tensor& own : encode(together)) states[order[begin++]] = std::move(own);
+    together.clear();
+  }
+  std::vector<AdaptedTokens> parts;
+  for (const SourceKey* source : new_sources_) {
+    parts.push_back({&source->adapters, std::ssize(source->ids)});
+  }
+  memory_adapters_ = adapter_uses(parts, model_.device());
+  states_ = {at::cat(states).unsqueeze(0), {}, &memory_adapters_};  // [1, S, D]
+  new_sources_.clear();
 }
 
-/// The encoder's states of the sources, one behind the other: [1, S, D].
-at::Tensor Engine::encode(const std::vector<const std::vector<TokenId>*>& sources) {
+/// The encoder's states [S, D] of each of some sources with the same adapters.
+std::vector<at::Tensor> Engine::encode(std::span<const SourceKey* const> sources) {
   std::size_t longest = 0;
-  for (const auto* source : sources) longest = std::max(longest, source->size());
+  for (const SourceKey* source : sources) longest = std::max(longest, source->ids.size());
   const auto rows = std::ssize(sources), length = static_cast<std::int64_t>(longest);
   at::Tensor ids = at::zeros({rows, length}, at::kLong);
   at::Tensor documents = at::full({rows, length}, -1, at::kLong);
   for (std::int64_t b = 0; b < rows; ++b) {
-    const std::vector<TokenId>& source = *sources[static_cast<std::size_t>(b)];
+    const std::vector<TokenId>& source = sources[static_cast<std::size_t>(b)]->ids;
     std::copy(source.begin(), source.end(), ids.mutable_data_ptr<std::int64_t>() + b * length);
     std::fill_n(documents.mutable_data_ptr<std::int64_t>() + b * length, source.size(), 0);
   }
   Sequence input;
   input.ids = ids;
   input.documents = documents;
+  const std::vector<AdapterUse> adapters =
+      adapter_uses({{&sources.front()->adapters, rows}}, model_.device());
   Context context = context_;
   context.cache = context.memory_cache = nullptr;
+  context.adapters = &adapters;
   const at::Tensor states = model_.encode(source_to_model(input, model_), context);  // [B, S, D]
   std::vector<at::Tensor> parts;
   for (std::int64_t b = 0; b < rows; ++b) {
-    parts.push_back(states[b].narrow(0, 0, std::ssize(*sources[static_cast<std::size_t>(b)])));
+    parts.push_back(states[b].narrow(0, 0, std::ssize(sources[static_cast<std::size_t>(b)]->ids)));
   }
-  return at::cat(parts).unsqueeze(0);
-}
-
-/// Which tokens of the pass each adapter is for; all where all requests agree, as those of an
-/// encoder-decoder must.
-void Engine::choose_adapters(const std::vector<Job*>& planned) {
-  const auto selection = adapter_selection(model_);
-  if (!selection) return;
-  std::vector<AdapterUse>& uses = selection->uses;
-  uses.clear();
-  const std::vector<AdapterChoice>& first = planned.front()->request.adapters;
-  const bool agreed = std::all_of(planned.begin(), planned.end(),
-                                  [&](const Job* job) { return job->request.adapters == first; });
-  if (agreed) {
-    for (const AdapterChoice& choice : first) uses.push_back({choice.adapter, choice.scale, {}});
-  } else {
-    std::map<AdapterChoice, std::vector<std::int64_t>> tokens;
-    std::int64_t at = 0;
-    for (const Job* const job : planned) {
-      for (const Row& row : job->rows) {
-        const auto end = at + static_cast<std::int64_t>(row.fed);
-        for (const AdapterChoice& choice : job->request.adapters) {
-          for (std::int64_t t = at; t < end; ++t) tokens[choice].push_back(t);
-        }
-        at = end;
-      }
-    }
-    for (const auto& [choice, own] : tokens) {
-      uses.push_back(
-          {choice.adapter, choice.scale, at::tensor(own, at::kLong).to(model_.device())});
-    }
-  }
+  return parts;
 }
 
 /// One pass over what is planned: the logits [R, V] behind each token of rows under way and behind
 /// the last one of complete prompts.
 at::Tensor Engine::forward(const std::vector<Job*>& planned) {
-  choose_adapters(planned);
-  states_ = {};
-  if (!new_sources_.empty()) states_.states = encode_sources();
-  new_sources_.clear();
+  encode_sources();
   const std::int64_t count = cache_->planned();
   at::Tensor ids = at::empty({1, count}, at::kLong), positions = at::empty({1, count}, at::kLong),
              rows = at::empty({1, count}, at::kLong);
@@ -301,9 +317,11 @@ at::Tensor Engine::forward(const std::vector<Job*>& planned) {
        *position = positions.mutable_data_ptr<std::int64_t>(),
        *row_of = rows.mutable_data_ptr<std::int64_t>();
   std::vector<std::int64_t> wanted;
+  std::vector<AdaptedTokens> adapted;
   std::int64_t at = 0;
   for (Job* const job : planned) {
     for (const Row& row : job->rows) {
+      adapted.push_back({&job->request.adapters, static_cast<std::int64_t>(row.fed)});
       const std::int64_t first = cache_->length(row.cached);
       for (std::size_t t = 0; t < row.fed; ++t, ++at) {
         id[at] = row.feed[t];
@@ -318,9 +336,10 @@ at::Tensor Engine::forward(const std::vector<Job*>& planned) {
   input.ids = ids;
   input.positions = positions;
   input.documents = rows;
-  at::Tensor hidden = model_.hidden(to_model(input, model_), context_);  // [1, N, D]
-  // Another user of the model computes without them.
-  if (const auto selection = adapter_selection(model_)) selection->uses.clear();
+  const std::vector<AdapterUse> adapters = adapter_uses(adapted, model_.device());
+  Context context = context_;
+  context.adapters = &adapters;
+  at::Tensor hidden = model_.hidden(to_model(input, model_), context);  // [1, N, D]
   cache_->end();
   if (memory_) memory_->end();
   if (wanted.empty()) return {};
@@ -335,31 +354,54 @@ at::Tensor Engine::forward(const std::vector<Job*>& planned) {
   return logits;
 }
 
+/// The tokens of each chooser's choices(), chosen where the logits are; none where one of them
+/// needs its logits, and of draws where sums must have one order.
+std::vector<std::vector<TokenId>> Engine::chosen_on_device(const at::Tensor& logits,
+                                                           const std::vector<Job*>& jobs) const {
+  std::vector<std::vector<TokenId>> chosen;
+  if (logits.is_cpu() && !options_.choose_on_device) return chosen;
+  std::vector<DeviceChoice> all;
+  std::vector<std::size_t> ends;
+  std::int64_t row = 0;
+  for (const Job* const job : jobs) {
+    const auto own = job->chooser->choices();
+    if (!own) return chosen;
+    for (DeviceChoice choice : *own) {
+      if (choice.draws && is_deterministic()) return chosen;
+      choice.row += row;
+      all.push_back(choice);
+    }
+    ends.push_back(all.size());
+    for (const Row& own_row : job->rows) {
+      row += job->prefilling ? 1 : static_cast<std::int64_t>(own_row.fed);
+    }
+  }
+  const std::vector<TokenId> ids = choose_on_device(logits, all);
+  std::size_t begin = 0;
+  for (const std::size_t end : ends) {
+    chosen.emplace_back(ids.begin() + static_cast<std::ptrdiff_t>(begin),
+                        ids.begin() + static_cast<std::ptrdiff_t>(end));
+    begin = end;
+  }
+  return chosen;
+}
+
 /// Lets the choosers decide by their rows of the logits, side by side.
 void Engine::choose(const at::Tensor& logits, const std::vector<Job*>& jobs) {
   if (jobs.empty()) return;
-  const bool on_device =
-      !logits.is_cpu() && std::none_of(jobs.begin(), jobs.end(),
-                                       [](const Job* job) { return job->chooser->needs_logits(); });
-  at::Tensor values;
-  std::vector<TokenId> best;
-  if (on_device) {
-    const at::Tensor finite = at::isfinite(at::amax(logits, -1));
-    const at::Tensor ids = at::where(finite, at::argmax(logits, -1), -1).cpu();
-    const auto* id = ids.const_data_ptr<std::int64_t>();
-    best.assign(id, id + ids.numel());
-  } else {
-    values = logits.cpu();
-  }
+  const std::vector<std::vector<TokenId>> chosen = chosen_on_device(logits, jobs);
+  const at::Tensor values = chosen.empty() ? logits.cpu() : at::Tensor();
   std::vector<std::vector<RowLogits>> rows(jobs.size());
   std::size_t at = 0;
   for (std::size_t j = 0; j < jobs.size(); ++j) {
+    const TokenId* next = chosen.empty() ? nullptr : chosen[j].data();
     for (const Row& row : jobs[j]->rows) {
       RowLogits& own = rows[j].emplace_back();
       own.count = jobs[j]->prefilling ? 1 : row.fed;
       own.size = static_cast<std::size_t>(logits.size(-1));
-      if (on_device) {
-        own.best = best.data() + at;
+      if (next) {
+        own.chosen = next;
+        next += own.count;
       } else {
         own.stride = static_cast<std::size_t>(values.stride(0));
         own.values = values.const_data_ptr<float>() + at * own.stride;
@@ -428,15 +470,14 @@ bool Engine::go_on(Job& job) {
 
 void Engine::add_alignments(const GenerationRequest& request,
                             std::vector<GeneratedTokens>& answers) {
-  const auto selection = adapter_selection(model_);
-  for (const AdapterChoice& choice : request.adapters)
-    selection->uses.push_back({choice.adapter, choice.scale, {}});
+  const std::vector<AdapterUse> adapters = adapter_uses({{&request.adapters, 1}}, model_.device());
+  Context context = context_;
+  context.adapters = &adapters;
   for (GeneratedTokens& answer : answers) {
     std::vector<TokenId> text = request.prompt;
     text.insert(text.end(), answer.ids.begin(), answer.ids.end());
-    answer.alignment = align(model_, request.source, text, *request.alignment, context_);
+    answer.alignment = align(model_, request.source, text, *request.alignment, context);
   }
-  if (selection) selection->uses.clear();
 }
 
 /// The answers. What a lone row was fed stays known, for a conversation's next turn.
@@ -457,7 +498,7 @@ void Engine::release(Job& job) {
   for (const Row& row : job.rows) cache_->close(row.cached);
   job.rows.clear();
   if (job.memory < 0) return;
-  const auto source = sources_.find(job.request.source);
+  const auto source = sources_.find({job.request.source, job.request.adapters});
   if (--source->second.users > 0) return;
   memory_->close(source->second.row);
   sources_.erase(source);

@@ -7,12 +7,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "infer/chooser.h"
 #include "infer/request.h"
 #include "models/model.h"
+#include "nn/adapters.h"
 
 namespace llmctl {
 
@@ -23,6 +25,9 @@ struct EngineOptions {
   /// Tokens of prompts in one forward pass; while other rows wait for their next token, a quarter
   /// of it, so that they do not wait long.
   std::int64_t prefill_tokens = 1024;
+  /// Tokens are chosen by tensor operations (device_choice.h) where all choosers allow, as they are
+  /// on other devices than the CPU, whose own choosers are quicker.
+  bool choose_on_device = false;
 };
 
 /// What an engine has done.
@@ -86,7 +91,13 @@ class Engine {
     std::uint64_t scope = 0;   // of the cache's known pages
     bool prefilling = true;
   };
-  /// Rows of memory_ by what the encoder read.
+  /// What the encoder read, and with which adapters: what makes rows of memory_ alike.
+  struct SourceKey {
+    std::vector<TokenId> ids;
+    std::vector<AdapterChoice> adapters;
+    auto operator<=>(const SourceKey&) const = default;
+  };
+  /// Rows of memory_.
   struct Source {
     KvCache::Row row = 0;
     std::uint64_t scope = 0;
@@ -97,12 +108,13 @@ class Engine {
   void admit();
   void begin(Job& job);
   void make_caches();
-  at::Tensor encode_sources();
-  at::Tensor encode(const std::vector<const std::vector<TokenId>*>& sources);
+  void encode_sources();
+  std::vector<at::Tensor> encode(std::span<const SourceKey* const> sources);
   void plan(Job& job, Row& row, std::size_t tokens);
-  void choose_adapters(const std::vector<Job*>& planned);
   at::Tensor forward(const std::vector<Job*>& planned);
   void choose(const at::Tensor& logits, const std::vector<Job*>& jobs);
+  std::vector<std::vector<TokenId>> chosen_on_device(const at::Tensor& logits,
+                                                     const std::vector<Job*>& jobs) const;
   bool waits_for_another(const Job& job) const;
   bool go_on(Job& job);
   void add_alignments(const GenerationRequest& request, std::vector<GeneratedTokens>& answers);
@@ -113,11 +125,12 @@ class Engine {
   const EngineOptions options_;
   Context context_;
   std::unique_ptr<KvCache> cache_, memory_;
-  Memory states_;  // of the sources that this pass adds to memory_
-  std::map<std::vector<TokenId>, Source> sources_;
+  Memory states_;                            // of the sources that this pass adds to memory_
+  std::vector<AdapterUse> memory_adapters_;  // of states_
+  std::map<SourceKey, Source> sources_;
   /// Keys of prompts depend on the adapters: the cache's scope of each choice of them.
   std::map<std::vector<AdapterChoice>, std::uint64_t> adapter_scopes_;
-  std::vector<const std::vector<TokenId>*> new_sources_;
+  std::vector<const SourceKey*> new_sources_;
   std::deque<Job> waiting_;
   std::vector<std::unique_ptr<Job>> jobs_;  // under way, in the order of their coming
   Id last_id_ = 0;

@@ -13,8 +13,8 @@ namespace llmctl {
 namespace {
 
 constexpr float kImpossible = -std::numeric_limits<float>::infinity();
-/// Below these, rounding in fp32 and fp64 would decide instead of the option.
-constexpr double kSmallTemperature = 1e-4, kSmallTopP = 1e-6;
+/// Below it, rounding in fp64 would decide instead of the option.
+constexpr double kSmallTopP = 1e-6;
 /// So few are sorted as quickly as halved.
 constexpr std::size_t kSortedAtOnce = 256;
 
@@ -68,9 +68,13 @@ TokenId argmax(std::span<const float> logits) {
 }
 
 bool Sampler::changes_logits(const SamplingOptions& options, std::int64_t new_tokens) {
+  return options.do_sample || penalizes(options, new_tokens);
+}
+
+bool Sampler::penalizes(const SamplingOptions& options, std::int64_t new_tokens) {
   const bool first = new_tokens == 0, last = new_tokens + 1 == options.max_new_tokens;
   const auto& [decay_start, decay] = options.exponential_decay_length_penalty;
-  return options.do_sample || options.constraint || !options.sequence_bias.empty() ||
+  return options.constraint || !options.sequence_bias.empty() ||
          options.encoder_repetition_penalty != 1.0 || options.repetition_penalty != 1.0 ||
          (!first && (options.presence_penalty != 0 || options.frequency_penalty != 0)) ||
          options.no_repeat_ngram_size > 0 || options.encoder_no_repeat_ngram_size > 0 ||

@@ -31,6 +31,10 @@ struct RowSoFar {
   std::span<const TokenId> read() const { return source.empty() ? prompt() : source; }
 };
 
+/// Temperatures below it divide the distances to the greatest logit, in fp64: rounding in fp32
+/// would decide instead of the option.
+inline constexpr double kSmallTemperature = 1e-4;
+
 /// Applies the options in this order:
 ///   constraint            what it does not allow is impossible; where the others leave nothing of
 ///                         what it allows, they are passed over, and a forced end is none where the
@@ -66,6 +70,9 @@ struct RowSoFar {
 /// where top_p draws its line, are ever sorted.
 class Sampler {
  public:
+  /// Whether anything but filters and a draw changes what is chosen for a row with `new_tokens`
+  /// new ones.
+  static bool penalizes(const SamplingOptions& options, std::int64_t new_tokens);
   /// False when choose() is nothing but the largest logit for a row with `new_tokens` new ones.
   static bool changes_logits(const SamplingOptions& options, std::int64_t new_tokens);
 

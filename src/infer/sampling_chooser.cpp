@@ -27,16 +27,35 @@ SamplingChooser::SamplingChooser(const GenerationRequest& request, std::int64_t 
   std::iota(rows_.begin(), rows_.end(), std::size_t{0});
 }
 
-bool SamplingChooser::needs_logits() const {
-  if (request_.logprobs) return true;
-  const auto changed = [&](std::size_t s) {
-    const std::int64_t first = new_tokens(samples_[s]);
-    for (std::int64_t at = first; at <= first + std::ssize(samples_[s].draft); ++at) {
-      if (Sampler::changes_logits(options_, at)) return true;
+std::optional<std::vector<DeviceChoice>> SamplingChooser::choices() const {
+  const bool filters =
+      options_.typical_p < 1 || options_.epsilon_cutoff > 0 || options_.eta_cutoff > 0;
+  if (request_.logprobs || (options_.do_sample && filters)) return std::nullopt;
+  std::vector<DeviceChoice> choices;
+  std::int64_t position = 0;
+  for (const std::size_t s : rows_) {
+    const Sample& sample = samples_[s];
+    for (std::size_t at = 0; at <= sample.draft.size(); ++at) {
+      if (Sampler::penalizes(options_, new_tokens(sample) + static_cast<std::int64_t>(at))) {
+        return std::nullopt;
+      }
+      DeviceChoice& choice = choices.emplace_back();
+      choice.row = first_ ? 0 : position++;
+      if (!options_.do_sample) continue;
+      choice.draws = true;
+      choice.temperature = options_.temperature;
+      choice.top_k = options_.top_k;
+      choice.top_p = options_.top_p;
+      choice.min_p = options_.min_p;
+      choice.uniform = Random(draw_key(s, sample.seen.size() + at)).uniform();
     }
-    return false;
-  };
-  return std::any_of(rows_.begin(), rows_.end(), changed);
+  }
+  return choices;
+}
+
+/// Of the draw of a sample's token behind so many.
+RandomKey SamplingChooser::draw_key(std::size_t sample, std::size_t length) const {
+  return random_key(options_.seed, "sampling", request_.stream + sample, length);
 }
 
 void SamplingChooser::choose(std::span<const RowLogits> rows) {
@@ -69,15 +88,14 @@ TokenId SamplingChooser::choose_token(std::size_t index, const RowLogits& row,
   Sample& sample = samples_[index];
   TokenId id;
   if (!row.values) {
-    id = row.best[position];
+    id = row.chosen[first_ ? index : position];
   } else {
     const std::span<const float> logits = row.at(position);
     const std::int64_t so_far = new_tokens(sample);
     id = static_cast<TokenId>(kernels::index_of_largest(logits.data(), logits.size()));
     if (id >= 0 && Sampler::changes_logits(options_, so_far)) {
-      const RandomKey key =
-          random_key(options_.seed, "sampling", request_.stream + index, sample.seen.size());
-      id = own_sampler().choose(logits, options_, {sample.seen, so_far, request_.source}, key);
+      id = own_sampler().choose(logits, options_, {sample.seen, so_far, request_.source},
+                                draw_key(index, sample.seen.size()));
     }
     if (id >= 0 && request_.logprobs) {
       note_logprobs(logits, kernels::log_sum_exp(logits.data(), logits.size()), id,

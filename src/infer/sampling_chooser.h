@@ -2,9 +2,11 @@
 // own text.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "base/random.h"
 #include "infer/chooser.h"
 
 namespace llmctl {
@@ -13,7 +15,7 @@ class SamplingChooser : public Chooser {
  public:
   SamplingChooser(const GenerationRequest& request, std::int64_t positions, ChooserEvents events);
 
-  bool needs_logits() const override;
+  std::optional<std::vector<DeviceChoice>> choices() const override;
   void choose(std::span<const RowLogits> rows) override;
   const Step& advance() override;
   std::vector<GeneratedTokens> results() override { return std::move(results_); }
@@ -33,6 +35,7 @@ class SamplingChooser : public Chooser {
   TokenId choose_token(std::size_t sample, const RowLogits& row, std::size_t position);
   bool take(std::size_t sample);
   std::int64_t new_tokens(const Sample& sample) const;
+  RandomKey draw_key(std::size_t sample, std::size_t length) const;
   [[noreturn]] void fail_not_finite(const Sample& sample) const;
 
   const GenerationRequest request_;

@@ -100,14 +100,10 @@ std::size_t add_adapter(Model& model, const std::filesystem::path& directory,
   }
   maps.require_all_used();
   require(!found.empty(), ErrorCode::kData, file.path(), ": holds no maps");
-  std::shared_ptr<AdapterSelection>& selection = transformer->adapter_selection();
-  if (!selection) selection = std::make_shared<AdapterSelection>();
-  const std::size_t number = selection->count++;
+  const std::size_t number = transformer->new_adapter();
   for (auto& [layer, own] : found) {
-    if (!layer->adapters) layer->adapters = std::make_shared<LayerAdapters>();
-    layer->adapters->selection = selection;
-    layer->adapters->maps.resize(number + 1);
-    layer->adapters->maps[number] = std::move(own);
+    layer->adapters.resize(number + 1);
+    layer->adapters[number] = std::move(own);
   }
   const auto trained_on = file.metadata().find(kBaseFingerprint);
   if (trained_on != file.metadata().end() && trained_on->second != weights_fingerprint(base)) {
@@ -115,11 +111,6 @@ std::size_t add_adapter(Model& model, const std::filesystem::path& directory,
                 base.string());
   }
   return number;
-}
-
-std::shared_ptr<AdapterSelection> adapter_selection(Model& model) {
-  auto* const transformer = dynamic_cast<TransformerModel*>(&model);
-  return transformer ? transformer->adapter_selection() : nullptr;
 }
 
 }  // namespace llmctl

@@ -124,7 +124,8 @@ class Model {
   virtual at::Device device() const = 0;
 
   /// A cache without rows, with room for `tokens` to begin with; causal models only. One for what
-  /// an encoder read looks the same.
+  /// an encoder read looks the same. Its numbers are bf16 where the matrices are kept in less than
+  /// fp32 (their own rounding is larger), else in context.compute.
   virtual std::unique_ptr<KvCache> make_cache(std::int64_t tokens,
                                               const Context& context) const = 0;
 

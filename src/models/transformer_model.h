@@ -14,8 +14,6 @@
 
 namespace llmctl {
 
-struct AdapterSelection;
-
 /// The shapes of what a plan's rules stand for, in their order, without memory for values.
 std::vector<std::vector<std::int64_t>> tensor_shapes(const ModelPlan& plan);
 
@@ -68,8 +66,8 @@ class TransformerModel : public Model {
   /// Adds the maps to the weights that they stand beside; the model is then one without an adapter.
   void merge_lora();
 
-  /// Of the adapters beside the weights (models/adapters.h); null: there are none.
-  std::shared_ptr<AdapterSelection>& adapter_selection() { return selection_; }
+  /// The number of one more adapter beside the weights (models/adapters.h).
+  std::size_t new_adapter() { return adapters_beside_++; }
 
   /// The dtypes that tensors() have in the files that they came from; kFloat by default.
   void set_stored_dtypes(std::vector<at::ScalarType> dtypes) { stored_dtypes_ = std::move(dtypes); }
@@ -113,7 +111,7 @@ class TransformerModel : public Model {
   std::vector<std::pair<std::string, at::Tensor>> carried_;
   std::optional<LoraState> adapter_;
   std::optional<Quantization> quantization_;
-  std::shared_ptr<AdapterSelection> selection_;
+  std::size_t adapters_beside_ = 0;
 };
 
 /// What a parameter is, for its first value and for weight decay: by the last parts of our names.

@@ -152,8 +152,10 @@ at::Tensor Attention::forward_memory(const at::Tensor& x, const AttentionMask& m
   const at::Tensor q = split_heads(query->forward(x, context), config_.heads);  // [B, T, H, K]
   at::Tensor k, v;                                                              // [B, S, G, K]
   const auto project = [&] {
+    Context of_memory = context;
+    of_memory.adapters = context.memory->adapters;
     const std::vector<at::Tensor> projected =
-        forward_each({key.get(), value.get()}, context.memory->states, context);
+        forward_each({key.get(), value.get()}, context.memory->states, of_memory);
     k = split_heads(projected[0], config_.kv_heads);
     v = split_heads(projected[1], config_.kv_heads);
   };

@@ -11,11 +11,14 @@
 namespace llmctl {
 
 class KvCache;
+struct AdapterUse;
 
 /// What an encoder made of its sequences, for a decoder's attention to it.
 struct Memory {
   at::Tensor states;     ///< [B, S, D] fp32
   at::Tensor documents;  ///< [B, S], -1 on padding; undefined: no padding
+  /// As Context::adapters, for the tokens of `states` whose keys and values a cache is to have.
+  const std::vector<AdapterUse>* adapters = nullptr;
 };
 
 /// Receives hidden states and attention maps while a forward runs; names are "hidden_states.I" and
@@ -38,6 +41,8 @@ struct Context {
   /// Decoding: keys and values of encoders' states. `memory` are then those [1, S, D] of the rows
   /// that it has planned, undefined where it has none.
   KvCache* memory_cache = nullptr;
+  /// Low-rank maps beside the layers (nn/adapters.h) and the tokens they are for; null: none.
+  const std::vector<AdapterUse>* adapters = nullptr;
   /// Dtype of matrix products; norms, softmax and losses stay in fp32.
   at::ScalarType compute = at::kFloat;
   const Tap* tap = nullptr;

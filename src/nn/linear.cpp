@@ -26,11 +26,10 @@ at::Tensor through(const LowRank& maps, const Linear& layer, const at::Tensor& x
 at::Tensor add_low_rank(const Linear& layer, at::Tensor y, const at::Tensor& x,
                         const Context& context) {
   if (layer.low_rank) y = y + through(*layer.low_rank, layer, x, context);
-  if (!layer.adapters) return y;
-  const auto& [selection, all] = *layer.adapters;
-  for (const AdapterUse& use : selection->uses) {
-    if (use.adapter >= all.size() || !all[use.adapter]) continue;
-    const LowRank& maps = *all[use.adapter];
+  if (layer.adapters.empty() || !context.adapters) return y;
+  for (const AdapterUse& use : *context.adapters) {
+    if (use.adapter >= layer.adapters.size() || !layer.adapters[use.adapter]) continue;
+    const LowRank& maps = *layer.adapters[use.adapter];
     if (use.tokens.defined()) {
       const at::Tensor own = through(maps, layer, x.index_select(-2, use.tokens), context);
       y = y.index_add(-2, use.tokens, (own * use.scale).to(y.scalar_type()));

@@ -1,7 +1,6 @@
 // A linear layer: y = x·Wᵀ + b.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -9,8 +8,6 @@
 #include "nn/matrix.h"
 
 namespace llmctl {
-
-struct LayerAdapters;
 
 /// Low-rank maps beside a layer's matrix (Hu et al., 2021): they add scale · B·A·x.
 struct LowRank {
@@ -29,7 +26,8 @@ class Linear : public Matrix {
 
   at::Tensor bias;  ///< undefined without one
   std::optional<LowRank> low_rank;
-  std::shared_ptr<LayerAdapters> adapters;  ///< nn/adapters.h; null: none
+  /// Maps that Context::adapters selects, by the adapters' numbers; not every one has some here.
+  std::vector<std::optional<LowRank>> adapters;
 };
 
 /// Maps of one input side by side (query, key, value; gate, up): x is cast once, and its gradient

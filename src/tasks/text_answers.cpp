@@ -245,8 +245,6 @@ std::vector<AdapterChoice> TextResponder::own_adapters(const AnswerInput& input)
   const Json names = own.is_array() ? own : Json::array({own});
   if (!std::all_of(names.begin(), names.end(), [](const Json& name) { return name.is_string(); }))
     input.fail(concat("adapter: expected a directory or a list of them, got ", dump_json(own)));
-  if (model_.facts().encoder_decoder)
-    input.fail("adapter: the rows of an encoder-decoder share the command's (--adapter)");
   try {
     return adapters_.choose(names.get<std::vector<std::string>>());
   } catch (const Error& error) {

@@ -213,6 +213,34 @@ TEST_F(EngineLlama, ASharedBeginningIsTheSameToTheLastBit) {
   }
 }
 
+/// Greedy and drawn rows, samples of one prompt and guesses from the text, whose choices the device
+/// takes alike, and beside a row that needs its logits.
+TEST_F(EngineLlama, TokensChosenOnTheDeviceAreThoseOfTheHost) {
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    SamplingOptions& own = requests[i].options;
+    own.max_new_tokens = 20;
+    own.do_sample = i % 3 != 0;
+    own.temperature = 0.8;
+    own.top_k = i % 2 == 0 ? 20 : 0;
+    own.top_p = i == 4 ? 1.0 : 0.9;
+    own.min_p = i == 5 ? 0.05 : 0.0;
+    own.prompt_lookup_num_tokens = i == 2 || i == 3 ? 3 : 0;
+    requests[i].samples = i == 1 ? 3 : 1;
+  }
+  for (const bool penalised : {false, true}) {
+    if (penalised) requests[6].options.repetition_penalty = 1.3;
+    engine.choose_on_device = false;
+    const auto host = generate_tokens(*model, requests, engine, context);
+    engine.choose_on_device = true;
+    const auto device = generate_tokens(*model, requests, engine, context);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      ASSERT_EQ(device[i].size(), host[i].size());
+      for (std::size_t s = 0; s < host[i].size(); ++s) EXPECT_EQ(device[i][s].ids, host[i][s].ids);
+    }
+    EXPECT_NE(host[1][0].ids, host[1][1].ids);
+  }
+}
+
 TEST_F(EngineLlama, FillsTheContextToItsEnd) {
   options.max_new_tokens = 1000;
   const auto result = generate({requests[5]})[0];

@@ -114,10 +114,13 @@ TEST(SamplingChooser, EndsWithThePositions) {
   EXPECT_EQ(answers[0].reason, FinishReason::kPositions);
 }
 
-TEST(SamplingChooser, NeedsNoLogitsForTheBestToken) {
+TEST(SamplingChooser, TakesTokensThatWereChosenOnTheDevice) {
   GenerationRequest asked = request({1, 2}, 3);
   const auto chooser = make_chooser(asked, 100);
-  EXPECT_FALSE(chooser->needs_logits());
+  const auto choices = chooser->choices();
+  ASSERT_TRUE(choices);
+  ASSERT_EQ(choices->size(), 1u);
+  EXPECT_FALSE(choices->front().draws);
   const TokenId best = 4;
   chooser->choose(std::vector<RowLogits>{{nullptr, 1, 12, 12, &best}});
   EXPECT_EQ(chooser->advance().branches.front().token, 4);
@@ -125,11 +128,57 @@ TEST(SamplingChooser, NeedsNoLogitsForTheBestToken) {
   expect_error(ErrorCode::kInternal, testing::HasSubstr("not finite"), [&] {
     chooser->choose(std::vector<RowLogits>{{nullptr, 1, 12, 12, &none}});
   });
-  asked.logprobs = 0;
-  EXPECT_TRUE(make_chooser(asked, 100)->needs_logits());
-  asked.logprobs.reset();
+}
+
+TEST(SamplingChooser, SaysWhatTheDeviceIsToChoose) {
+  GenerationRequest asked = request({1, 2}, 3);
   asked.options.do_sample = true;
-  EXPECT_TRUE(make_chooser(asked, 100)->needs_logits());
+  asked.options.temperature = 0.5;
+  asked.options.top_k = 7;
+  asked.options.top_p = 0.9;
+  asked.options.min_p = 0.1;
+  asked.samples = 3;
+  const auto chooser = make_chooser(asked, 100);
+  const auto first = *chooser->choices();
+  ASSERT_EQ(first.size(), 3u);
+  for (const DeviceChoice& choice : first) {
+    EXPECT_EQ(choice.row, 0) << "all samples begin with the prompt's row";
+    EXPECT_TRUE(choice.draws);
+    EXPECT_EQ(choice.temperature, 0.5);
+    EXPECT_EQ(choice.top_k, 7);
+    EXPECT_EQ(choice.top_p, 0.9);
+    EXPECT_EQ(choice.min_p, 0.1);
+  }
+  EXPECT_NE(first[0].uniform, first[1].uniform);
+  const std::vector<TokenId> chosen = {4, 5, 6};
+  chooser->choose(std::vector<RowLogits>{{nullptr, 1, 12, 12, chosen.data()}});
+  const Step& step = chooser->advance();
+  ASSERT_EQ(step.branches.size(), 3u);
+  for (std::size_t s = 0; s < 3; ++s) EXPECT_EQ(step.branches[s].token, chosen[s]);
+  const auto second = *chooser->choices();
+  ASSERT_EQ(second.size(), 3u);
+  for (std::size_t s = 0; s < 3; ++s) EXPECT_EQ(second[s].row, static_cast<std::int64_t>(s));
+  EXPECT_NE(second[0].uniform, first[0].uniform);
+}
+
+TEST(SamplingChooser, NeedsLogitsForWhatTheDeviceDoesNot) {
+  const auto on_device = [](const std::function<void(GenerationRequest&)>& change) {
+    GenerationRequest asked = request({1, 2}, 3);
+    change(asked);
+    return make_chooser(asked, 100)->choices().has_value();
+  };
+  EXPECT_TRUE(on_device([](auto& asked) { asked.options.do_sample = true; }));
+  EXPECT_FALSE(on_device([](auto& asked) { asked.logprobs = 0; }));
+  EXPECT_FALSE(on_device([](auto& asked) { asked.options.repetition_penalty = 1.1; }));
+  EXPECT_FALSE(on_device([](auto& asked) {
+    asked.options.do_sample = true;
+    asked.options.typical_p = 0.9;
+  }));
+  EXPECT_FALSE(on_device([](auto& asked) {
+    asked.options.do_sample = true;
+    asked.options.eta_cutoff = 1e-3;
+  }));
+  EXPECT_FALSE(on_device([](auto& asked) { asked.options.beams.num_beams = 2; }));
 }
 
 TEST(SamplingChooser, RefusesLogitsThatAreNotFinite) {
