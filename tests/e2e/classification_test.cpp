@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "e2e/small_classifier.h"
 #include "support/llmctl.h"
 #include "support/paths.h"
 
@@ -21,25 +22,11 @@ namespace fs = std::filesystem;
 /// A run that learns `train.jsonl` with a fresh model of one narrow layer.
 std::string config_of(const Workbench& bench, const std::string& run, const json& task,
                       const json& valid, int steps) {
-  json section = {{"type", "sequence_classification"}};
-  section.update(task);
-  const json config = {
-      {"run", {{"dir", run}, {"seed", 3}}},
-      {"model",
-       {{"model_type", "bert"},
-        {"hidden_size", 32},
-        {"intermediate_size", 64},
-        {"num_hidden_layers", 1},
-        {"num_attention_heads", 2},
-        {"max_position_embeddings", 64},
-        {"hidden_dropout_prob", 0}}},
-      {"tokenizer", {{"path", "tokenizer-masked"}}},
-      {"data", {{"train", {"train.jsonl"}}, {"valid", valid}, {"sequence_length", 32}}},
-      {"task", section},
-      {"optim", {{"lr", 0.005}, {"warmup_steps", 2}}},
-      {"train", {{"steps", steps}, {"batch_size", 8}, {"device", "cpu"}}},
-      {"eval", {{"every", steps}}},
-  };
+  json config = small_classifier({"train.jsonl"}, valid, steps, 8);
+  config["run"]["dir"] = run;
+  config["model"]["hidden_dropout_prob"] = 0;
+  config["task"].update(task);
+  config["eval"] = {{"every", steps}};
   bench.write(run + ".json", config.dump());
   return run + ".json";
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "e2e/small_classifier.h"
 #include "support/llmctl.h"
 #include "support/paths.h"
 
@@ -28,22 +29,8 @@ class LearningCurve : public ::testing::Test {
     }
     bench.write("red.jsonl", red);
     bench.write("green.jsonl", green);
-    config = {{"run", {{"dir", "run"}, {"seed", 3}}},
-              {"model",
-               {{"model_type", "bert"},
-                {"hidden_size", 32},
-                {"intermediate_size", 64},
-                {"num_hidden_layers", 1},
-                {"num_attention_heads", 2},
-                {"max_position_embeddings", 64}}},
-              {"tokenizer", {{"path", "tokenizer-masked"}}},
-              {"data",
-               {{"train", {"red.jsonl", "green.jsonl"}},
-                {"valid", {{"stratified", 0.5}}},
-                {"sequence_length", 32}}},
-              {"task", {{"type", "sequence_classification"}}},
-              {"optim", {{"lr", 0.005}}},
-              {"train", {{"steps", 4}, {"batch_size", 4}, {"device", "cpu"}}}};
+    config = small_classifier({"red.jsonl", "green.jsonl"}, {{"stratified", 0.5}}, 4, 4);
+    config["optim"].erase("warmup_steps");
   }
   ProcessResult run(std::vector<std::string> more, int status = 0) {
     bench.write("run.json", config.dump());

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "e2e/small_classifier.h"
 #include "support/llmctl.h"
 #include "support/paths.h"
 
@@ -35,29 +36,13 @@ class SelfTrainingTest : public testing::Test {
     bench_.train_tokenizer("masked");
     bench_.write("train.jsonl", lines_of(0, 20, true));
     bench_.write("unlabelled.jsonl", lines_of(100, 140, false));
-    config_ = {
-        {"run", {{"dir", "run"}, {"seed", 3}}},
-        {"model",
-         {{"model_type", "bert"},
-          {"hidden_size", 32},
-          {"intermediate_size", 64},
-          {"num_hidden_layers", 1},
-          {"num_attention_heads", 2},
-          {"max_position_embeddings", 64}}},
-        {"tokenizer", {{"path", "tokenizer-masked"}}},
-        {"data",
-         {{"train", {"train.jsonl"}}, {"valid", {{"stratified", 0.3}}}, {"sequence_length", 32}}},
-        {"task", {{"type", "sequence_classification"}}},
-        {"optim", {{"lr", 0.005}, {"warmup_steps", 2}}},
-        {"train", {{"steps", 16}, {"batch_size", 8}, {"device", "cpu"}}},
-        {"eval", {{"every", 8}}},
-        {"self_training",
-         {{"unlabelled", {"unlabelled.jsonl"}},
-          {"threshold", 0.5},
-          {"rounds", 2},
-          {"patience", 2},
-          {"most_per_class", 10}}},
-    };
+    config_ = small_classifier({"train.jsonl"}, {{"stratified", 0.3}}, 16, 8);
+    config_["eval"] = {{"every", 8}};
+    config_["self_training"] = {{"unlabelled", {"unlabelled.jsonl"}},
+                                {"threshold", 0.5},
+                                {"rounds", 2},
+                                {"patience", 2},
+                                {"most_per_class", 10}};
   }
   std::vector<std::string> command() {
     bench_.write("run.json", config_.dump());

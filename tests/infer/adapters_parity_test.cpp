@@ -4,23 +4,14 @@
 
 #include "base/error.h"
 #include "config/json.h"
-#include "infer/engine.h"
-#include "models/adapters.h"
+#include "infer/adapted_answers.h"
 #include "models/lora.h"
-#include "support/device.h"
 #include "support/parity_dir.h"
 
 namespace llmctl::test {
 namespace {
 
 namespace fs = std::filesystem;
-using Answers = std::vector<std::vector<GeneratedTokens>>;
-
-std::unique_ptr<Model> load(const fs::path& directory) {
-  auto model = load_model(directory, {});
-  model->to(at::Device(test_device()));
-  return model;
-}
 
 std::vector<GenerationRequest> requests_for(const Model& model) {
   std::vector<GenerationRequest> requests;
@@ -37,16 +28,6 @@ std::vector<GenerationRequest> requests_for(const Model& model) {
   return requests;
 }
 
-Answers answer(Model& model, const std::vector<GenerationRequest>& requests) {
-  return generate_tokens(model, requests, {}, Context());
-}
-
-void expect_same(const GeneratedTokens& got, const GeneratedTokens& wanted) {
-  EXPECT_EQ(got.ids, wanted.ids);
-  for (std::size_t t = 0; t < got.logprobs.size() && t < wanted.logprobs.size(); ++t)
-    EXPECT_NEAR(got.logprobs[t], wanted.logprobs[t], 2e-4);
-}
-
 TEST(AdaptersParity, BesideTheWeightsAsMergedWithThem) {
   LLMCTL_NEEDS_PARITY("lora");
   int compared = 0;
@@ -54,7 +35,7 @@ TEST(AdaptersParity, BesideTheWeightsAsMergedWithThem) {
     SCOPED_TRACE(directory.filename().string());
     const Json facts = load_json(directory / "expected.json");
     const fs::path base = parity_dir() / facts.at("base").get<std::string>();
-    const auto model = load(base);
+    const auto model = load_on_test_device(base);
     if (facts.at("must") == "refuse" || !model->facts().causal) {
       EXPECT_THROW(add_adapter(*model, directory, base), Error);
       continue;
@@ -64,7 +45,7 @@ TEST(AdaptersParity, BesideTheWeightsAsMergedWithThem) {
     const std::size_t number = add_adapter(*model, directory, base);
     std::vector<GenerationRequest> adapted = plain;
     for (GenerationRequest& request : adapted) request.adapters = {{number, 1}};
-    const auto merged = load(directory);
+    const auto merged = load_on_test_device(directory);
     const Answers wanted = answer(*merged, plain);
     const Answers got = answer(*model, adapted), again = answer(*model, plain);
     for (std::size_t i = 0; i < plain.size(); ++i) {

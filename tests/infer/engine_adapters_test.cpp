@@ -4,19 +4,16 @@
 #include <gtest/gtest.h>
 
 #include "config/json.h"
-#include "infer/engine.h"
-#include "models/adapters.h"
+#include "infer/adapted_answers.h"
 #include "models/lora.h"
 #include "models/quantization.h"
 #include "ops/backend.h"
-#include "support/device.h"
 #include "support/temp_dir.h"
 
 namespace llmctl::test {
 namespace {
 
 namespace fs = std::filesystem;
-using Answers = std::vector<std::vector<GeneratedTokens>>;
 
 constexpr const char* kLlama = R"({
   "model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
@@ -29,12 +26,6 @@ constexpr const char* kMarian = R"({
 constexpr const char* kT5 = R"({
   "model_type": "t5", "d_model": 64, "d_kv": 16, "d_ff": 128, "num_layers": 2, "num_heads": 4,
   "relative_attention_num_buckets": 8, "relative_attention_max_distance": 16})";
-
-std::unique_ptr<Model> load(const fs::path& directory) {
-  auto model = load_model(directory, {});
-  model->to(at::Device(test_device()));
-  return model;
-}
 
 /// A random model's directory and those of two adapters of all its linear layers.
 class Adapted {
@@ -85,31 +76,19 @@ std::vector<GenerationRequest> requests_for(const Model& model) {
   return requests;
 }
 
-Answers answer(Model& model, const std::vector<GenerationRequest>& requests) {
-  return generate_tokens(model, requests, {}, Context());
-}
-
-void expect_same(const GeneratedTokens& got, const GeneratedTokens& wanted) {
-  EXPECT_EQ(got.ids, wanted.ids);
-  EXPECT_EQ(got.alignment, wanted.alignment);
-  ASSERT_EQ(got.logprobs.size(), wanted.logprobs.size());
-  for (std::size_t t = 0; t < got.logprobs.size(); ++t)
-    EXPECT_NEAR(got.logprobs[t], wanted.logprobs[t], 2e-4);
-}
-
 class EngineAdapters : public ::testing::TestWithParam<const char*> {
  protected:
   const Adapted files{GetParam()};
 };
 
 TEST_P(EngineAdapters, ARowIsAnsweredAsByTheMergedModel) {
-  const auto model = load(files.base());
+  const auto model = load_on_test_device(files.base());
   const std::vector<GenerationRequest> plain = requests_for(*model);
   const Answers without = answer(*model, plain);
   Answers merged[2];
   std::size_t numbers[2];
   for (std::size_t i = 0; i < 2; ++i) {
-    merged[i] = answer(*load(files.adapter(i)), plain);
+    merged[i] = answer(*load_on_test_device(files.adapter(i)), plain);
     numbers[i] = add_adapter(*model, files.adapter(i), files.base());
   }
   std::vector<GenerationRequest> mixed = plain;
@@ -128,7 +107,7 @@ TEST_P(EngineAdapters, ARowIsAnsweredAsByTheMergedModel) {
 }
 
 TEST_P(EngineAdapters, SeveralAddUp) {
-  const auto model = load(files.base());
+  const auto model = load_on_test_device(files.base());
   const std::size_t one = add_adapter(*model, files.adapter(0), files.base());
   const std::size_t other = add_adapter(*model, files.adapter(1), files.base());
   ASSERT_NE(one, other);
@@ -152,7 +131,7 @@ TEST_P(EngineAdapters, OnIntegersAndDeterministically) {
   if (test_device() != "cpu") GTEST_SKIP() << "only the CPU has the guarantee";
   for (const std::string form : {"none", "int8", "int4"}) {
     SCOPED_TRACE(form);
-    const auto model = load(files.base());
+    const auto model = load_on_test_device(files.base());
     if (form != "none") model->quantize(*parse_quantization(form));
     const std::size_t number = add_adapter(*model, files.adapter(0), files.base());
     std::vector<GenerationRequest> requests;

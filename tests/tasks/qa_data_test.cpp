@@ -4,6 +4,7 @@
 
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
+#include "tasks/qa_reader.h"
 
 namespace llmctl {
 namespace {
@@ -12,12 +13,7 @@ using test::expect_error;
 using test::TempDir;
 
 QaData read(const std::string& content, const std::string& name = "qa.json") {
-  const TempDir directory;
-  QaData data;
-  BadRows bad(false);
-  read_qa_file(directory.write(name, content), bad, data);
-  bad.settle();
-  return data;
+  return test::read_questions(content, name);
 }
 
 std::string spanned(const QaData& data, std::size_t item) {

@@ -4,7 +4,7 @@
 
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
-#include "tasks/qa_data.h"
+#include "tasks/qa_reader.h"
 
 namespace llmctl {
 namespace {
@@ -13,12 +13,7 @@ using test::expect_error;
 using test::TempDir;
 
 QaData read(const std::string& content, const std::string& name = "qa.txt", bool skip = false) {
-  const TempDir directory;
-  QaData data;
-  BadRows bad(skip);
-  read_qa_file(directory.write(name, content), bad, data);
-  bad.settle();
-  return data;
+  return test::read_questions(content, name, skip);
 }
 
 TEST(QaText, PassagesWithTheirQuestions) {
