@@ -197,8 +197,9 @@ std::unique_ptr<KvCache> TransformerModel::make_cache(std::int64_t tokens,
       quantization_ || std::any_of(layers.begin(), layers.end(), [](const auto& layer) {
         return layer.second->weight.scalar_type() == at::kBFloat16;
       });
-  return std::make_unique<KvCache>(shape, narrow ? at::kBFloat16 : context.compute, device(),
-                                   tokens);
+  const bool even = shape.head_size % 2 == 0;  // bf16 lies in pairs
+  const at::ScalarType type = !even ? at::kFloat : narrow ? at::kBFloat16 : context.compute;
+  return std::make_unique<KvCache>(shape, type, device(), tokens);
 }
 
 namespace {

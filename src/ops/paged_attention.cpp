@@ -14,12 +14,19 @@
 #include <limits>
 #include <vector>
 
+#include "base/error.h"
 #include "ops/grain.h"
 
 namespace llmctl {
 namespace {
 
+bool in_pairs(const at::Tensor& pages) {
+  return pages.scalar_type() == at::kBFloat16;
+}
+
 kernels::PagedCache layout_of(const PagedKeysValues& cache, std::int64_t head_size) {
+  require(!in_pairs(cache.keys) || head_size % 2 == 0, ErrorCode::kInternal, "keys of ", head_size,
+          " numbers cannot lie in pairs");
   return {cache.keys.size(1), head_size, cache.keys.scalar_type() == at::kBFloat16,
           cache.keys.mutable_data_ptr(), cache.values.mutable_data_ptr()};
 }
@@ -50,19 +57,38 @@ at::Tensor index_tensor(const std::vector<std::int64_t>& numbers, at::IntArrayRe
       .to(device, at::kLong, /*non_blocking=*/false, /*copy=*/true);
 }
 
+/// Pages as kernels::PagedCache describes them, token by token: of keys [pages, 16, G, K], or the
+/// last in pairs, [pages, 16, G, K / 2, 2]; of values [pages, 16, G, K] or [pages, 8, 2, G, K].
+at::Tensor tokens_of_keys(const at::Tensor& all, std::int64_t size) {
+  const std::int64_t pages = all.size(0), heads = all.size(1);
+  if (!in_pairs(all)) return all.view({pages, heads, size, kPage}).permute({0, 3, 1, 2});
+  return all.view({pages, heads, size / 2, kPage, 2}).permute({0, 3, 1, 2, 4});
+}
+at::Tensor tokens_of_values(const at::Tensor& all, std::int64_t size) {
+  const std::int64_t pages = all.size(0), heads = all.size(1);
+  if (!in_pairs(all)) return all.view({pages, heads, kPage, size}).permute({0, 2, 1, 3});
+  return all.view({pages, heads, kPage / 2, size, 2}).permute({0, 2, 4, 1, 3});
+}
+
 }  // namespace
 
 PagedSlotIndices::PagedSlotIndices(std::span<const PagedSlot> slots, at::Device device) {
-  std::vector<std::int64_t> page, offset;
+  std::vector<std::int64_t> page, offset, pair, place;
   for (const PagedSlot& slot : slots) {
     page.push_back(slot.page);
     offset.push_back(slot.offset);
+    pair.push_back(slot.offset / 2);
+    place.push_back(slot.offset % 2);
   }
   pages = index_tensor(page, {std::ssize(slots)}, device);
   offsets = index_tensor(offset, {std::ssize(slots)}, device);
+  pairs = index_tensor(pair, {std::ssize(slots)}, device);
+  places = index_tensor(place, {std::ssize(slots)}, device);
 }
 
-PagedQueryIndices::PagedQueryIndices(std::span<const PagedQuery> queries, at::Device device) {
+PagedQueryIndices::PagedQueryIndices(std::span<const PagedQuery> queries, at::Device device,
+                                     std::int64_t least_pages)
+    : pages(least_pages) {
   std::vector<std::int64_t> firsts;
   for (std::size_t i = 0; i < queries.size(); ++i) {
     if (i == 0 || queries[i].pages != queries[i - 1].pages) {
@@ -111,12 +137,13 @@ at::Tensor paged_attention_by_tensors(const at::Tensor& q, const PagedKeysValues
                                       const PagedAttentionOptions& options) {
   const std::int64_t heads = q.size(1), size = q.size(2), kv_heads = cache.keys.size(1);
   const std::int64_t b = queries.rows, t = queries.length, s = queries.pages * kPage;
-  // pages [B·P, G, K, 16] or [B·P, G, 16, K] → [B, H, S, K], what nobody sees as 0
+  // [B, H, S, K], what nobody sees as 0
   const auto padded_rows = [&](const at::Tensor& all, bool transposed) {
-    at::Tensor x = all.index_select(0, queries.table);
-    x = transposed ? x.view({b, queries.pages, kv_heads, size, kPage}).transpose(3, 4)
-                   : x.view({b, queries.pages, kv_heads, kPage, size});
-    x = x.permute({0, 2, 1, 3, 4}).reshape({b, kv_heads, s, size}).to(at::kFloat);
+    const at::Tensor x = (transposed ? tokens_of_keys(all, size) : tokens_of_values(all, size))
+                             .index_select(0, queries.table)
+                             .reshape({b, s, kv_heads, size})
+                             .transpose(1, 2)
+                             .to(at::kFloat);
     return at::where(queries.used, x, at::zeros({}, x.options()))
         .repeat_interleave(heads / kv_heads, /*dim=*/1);
   };
@@ -147,15 +174,19 @@ at::Tensor paged_attention_by_tensors(const at::Tensor& q, const PagedKeysValues
 
 void store_paged_by_tensors(const PagedKeysValues& cache, const at::Tensor& keys,
                             const at::Tensor& values, const PagedSlotIndices& slots) {
-  const std::int64_t size = keys.size(2);
-  const std::int64_t all = cache.keys.size(0), kv_heads = cache.keys.size(1);
-  // The two indices come first: [N, G, K] in each.
-  cache.keys.view({all, kv_heads, size, kPage})
-      .permute({0, 3, 1, 2})
-      .index_put_({slots.pages, slots.offsets}, keys.to(cache.keys.scalar_type()));
-  cache.values.view({all, kv_heads, kPage, size})
-      .permute({0, 2, 1, 3})
-      .index_put_({slots.pages, slots.offsets}, values.to(cache.values.scalar_type()));
+  const std::int64_t n = keys.size(0), size = keys.size(2);
+  const at::Tensor all_keys = tokens_of_keys(cache.keys, size);
+  std::vector<std::int64_t> shape = {n};
+  for (std::int64_t i = 2; i < all_keys.dim(); ++i) shape.push_back(all_keys.size(i));
+  all_keys.index_put_({slots.pages, slots.offsets},
+                      keys.to(cache.keys.scalar_type()).reshape(shape));
+  const at::Tensor all_values = tokens_of_values(cache.values, size);
+  const at::Tensor rounded = values.to(cache.values.scalar_type());
+  if (in_pairs(cache.values)) {
+    all_values.index_put_({slots.pages, slots.pairs, slots.places}, rounded);
+  } else {
+    all_values.index_put_({slots.pages, slots.offsets}, rounded);
+  }
 }
 
 void store_paged(const PagedKeysValues& cache, const at::Tensor& keys, const at::Tensor& values,

@@ -14,8 +14,8 @@ using kernels::PagedQuery;
 using kernels::PagedSlot;
 
 /// One layer's keys and values, each [pages, G, kPage · K] or any shape of as many numbers whose
-/// first two are these: fp32 or bf16, contiguous. How a page lies is known to the functions below
-/// alone (ops/kernels/attention.h); whole pages may be copied.
+/// first two are these: fp32, or bf16 for an even K; contiguous. How a page lies is known to the
+/// functions below alone (ops/kernels/attention.h); whole pages may be copied.
 struct PagedKeysValues {
   at::Tensor keys, values;
 };
@@ -43,15 +43,18 @@ at::Tensor paged_attention(const at::Tensor& q, const PagedKeysValues& cache,
 struct PagedSlotIndices {
   PagedSlotIndices(std::span<const PagedSlot> slots, at::Device device);
   at::Tensor pages, offsets;  ///< [N]
+  at::Tensor pairs, places;   ///< [N]: the offset's pair, and its place in it
 };
-/// B rows of queries that share a page table, padded to T queries, P pages and S = 16 P keys.
+/// B rows of queries that share a page table, padded to T queries, P pages (at least
+/// `least_pages`) and S = 16 P keys.
 struct PagedQueryIndices {
-  PagedQueryIndices(std::span<const PagedQuery> queries, at::Device device);
-  std::int64_t rows = 0, length = 0, pages = 1;  ///< B, T, P
-  at::Tensor places;                             ///< [N], in [B, T]
-  at::Tensor table;                              ///< [B · P]
-  at::Tensor seen, any, used;                    ///< [B, 1, T, S], [B, 1, T, 1], [B, 1, S, 1]
-  at::Tensor back;                               ///< [B, 1, T, S]: how far before the query
+  PagedQueryIndices(std::span<const PagedQuery> queries, at::Device device,
+                    std::int64_t least_pages = 1);
+  std::int64_t rows = 0, length = 0, pages;  ///< B, T, P
+  at::Tensor places;                         ///< [N], in [B, T]
+  at::Tensor table;                          ///< [B · P]
+  at::Tensor seen, any, used;                ///< [B, 1, T, S], [B, 1, T, 1], [B, 1, S, 1]
+  at::Tensor back;                           ///< [B, 1, T, S]: how far before the query
 };
 void store_paged_by_tensors(const PagedKeysValues& cache, const at::Tensor& keys,
                             const at::Tensor& values, const PagedSlotIndices& slots);

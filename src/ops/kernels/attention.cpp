@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <numbers>
+#include <type_traits>
 #include <vector>
 
 // Arrays of vectors need a size that the compiler knows; such processors have NEON, too.
@@ -14,6 +16,7 @@
 
 #include <hwy/cache_control.h>
 
+#include "ops/kernels/attention_x86.h"
 #include "ops/kernels/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -21,31 +24,35 @@ namespace llmctl::kernels::HWY_NAMESPACE {
 
 using Floats = hn::CappedTag<float, kPage>;  // a vector never reaches beyond a page's row
 using FloatVector = hn::Vec<Floats>;
+using Words = hn::Vec<hn::RebindToUnsigned<Floats>>;
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(Floats()));
 constexpr int kMaxRows = 6;  // of one register block
 constexpr int kVectors =
     HWY_ARCH_ARM_A64 || HWY_MAX_BYTES >= 64 ? 4 : 2;  // 24 of 32 registers or 12 of 16
-constexpr std::int64_t kBlock = 64;                   // keys between two looks at the maximum
-constexpr int kBlockPages = kBlock / kPage, kBlockVectors = kBlock / kLanes;
+constexpr std::int64_t kBlock = 128;                  // keys between two looks at the maximum
+constexpr int kBlockPages = kBlock / kPage;
 constexpr float kNone = -std::numeric_limits<float>::infinity();
 
-HWY_INLINE HWY_ATTR FloatVector load(Floats d, const float* p) {
-  return hn::LoadU(d, p);
-}
-HWY_INLINE HWY_ATTR FloatVector load(Floats d, const std::uint16_t* p) {
-  const hn::Rebind<std::uint16_t, Floats> half;
-  const hn::RebindToUnsigned<Floats> bits;
-  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(bits, hn::LoadU(half, p))));
-}
-HWY_INLINE HWY_ATTR FloatVector load_some(Floats d, const float* p, std::size_t n) {
+/// A vector of numbers, or of `n` and zeros behind them, at p: as they are, or of each pair of bf16
+/// numbers in a word.
+HWY_INLINE HWY_ATTR FloatVector load(Floats d, const float* p, std::size_t n) {
+  if (n == kLanes) return hn::LoadU(d, p);
   HWY_ALIGN float some[kLanes] = {};
   std::copy_n(p, n, some);
   return hn::Load(d, some);
 }
-HWY_INLINE HWY_ATTR FloatVector load_some(Floats d, const std::uint16_t* p, std::size_t n) {
-  HWY_ALIGN std::uint16_t some[kLanes] = {};
-  std::copy_n(p, n, some);
-  return load(d, some);
+HWY_INLINE HWY_ATTR Words load(Floats /*d*/, const std::uint16_t* p, std::size_t n) {
+  const hn::RebindToUnsigned<Floats> words;
+  if (n == kLanes) return hn::LoadU(words, reinterpret_cast<const std::uint32_t*>(p));
+  HWY_ALIGN std::uint32_t some[kLanes] = {};
+  std::memcpy(some, p, n * sizeof(std::uint32_t));
+  return hn::Load(words, some);
+}
+HWY_INLINE HWY_ATTR FloatVector first_of(Floats d, Words pairs) {
+  return hn::BitCast(d, hn::ShiftLeft<16>(pairs));
+}
+HWY_INLINE HWY_ATTR FloatVector second_of(Floats d, Words pairs) {
+  return hn::BitCast(d, hn::And(pairs, hn::Set(hn::RebindToUnsigned<Floats>(), 0xFFFF0000u)));
 }
 
 /// 2^x for x ≤ 0, within 2e-7; 0 below -126; what is not a number stays so. (Cephes' exp2f.)
@@ -65,6 +72,10 @@ HWY_INLINE HWY_ATTR FloatVector power_of_two(Floats d, FloatVector x) {
   return hn::IfThenZeroElse(hn::Lt(x, least), hn::Mul(y, hn::BitCast(d, exponent)));
 }
 
+/// Numbers of one key, or keys of one number, that lie beside each other.
+template <class T>
+constexpr int kOfOne = std::is_same_v<T, float> ? 1 : 2;
+
 /// What a tile of rows keeps from block to block. A row is a query and one of its heads.
 struct Row {
   const float* bias;  // of its head, or null
@@ -78,6 +89,8 @@ struct Tile {
   std::vector<float> queries;             // [kAttentionRows, head_size], times scale · log2(e)
   std::vector<float> outputs;             // [kAttentionRows, stride]
   std::vector<float> scores;              // [kMaxRows, kBlock]
+  bool in_pairs;                          // by attention_x86.h; then in bf16, too:
+  std::vector<std::uint32_t> query_pairs, weight_pairs;
 };
 template <class T>
 struct Block {
@@ -87,16 +100,29 @@ struct Block {
   bool prefetch;  // few rows: as fast as memory, whose own guesses end with a page
 };
 
+/// sums[m] += number[m] · vector for M rows.
+template <int M, int N>
+HWY_INLINE HWY_ATTR void add_products(Floats d, const float* numbers, std::int64_t stride,
+                                      const FloatVector (&vectors)[N], FloatVector (&sums)[M][N]) {
+  HWY_UNROLL(8)
+  for (int m = 0; m < M; ++m) {
+    const auto number = hn::Set(d, numbers[m * stride]);
+    HWY_UNROLL(8)
+    for (int v = 0; v < N; ++v) sums[m][v] = hn::MulAdd(number, vectors[v], sums[m][v]);
+  }
+}
+
 /// scores[m, j] = Σk q[m, k] · keys[k, j] for N vectors of keys from key `first` on.
 template <int M, int N, class T>
 HWY_INLINE HWY_ATTR void score_strip(const Tile& tile, const Block<T>& block, std::int64_t row,
                                      std::int64_t first, float* scores) {
   const Floats d;
+  constexpr int kNumbers = kOfOne<T>;
   const T *keys[N], *next[N];
   for (int v = 0; v < N; ++v) {
     const std::int64_t key = first + v * kLanes;
-    keys[v] = block.keys[key / kPage] + key % kPage;
-    next[v] = block.values[key / kPage] + key % kPage;
+    keys[v] = block.keys[key / kPage] + key % kPage * kNumbers;
+    next[v] = block.values[key / kPage] + key % kPage * kNumbers;
   }
   FloatVector sums[M][N];
   for (auto& line : sums) {
@@ -104,18 +130,22 @@ HWY_INLINE HWY_ATTR void score_strip(const Tile& tile, const Block<T>& block, st
   }
   const float* const q = tile.queries.data() + row * tile.head_size;
   const std::int64_t size = tile.head_size;
-  for (std::int64_t k = 0; k < size; ++k) {
+  for (std::int64_t k = 0; k < size; k += kNumbers) {
     if (block.prefetch) {
       for (int v = 0; v < N; ++v) hwy::Prefetch(next[v] + k * kPage);
     }
     FloatVector key[N];
-    HWY_UNROLL(8)
-    for (int v = 0; v < N; ++v) key[v] = load(d, keys[v] + k * kPage);
-    HWY_UNROLL(8)
-    for (int m = 0; m < M; ++m) {
-      const auto number = hn::Set(d, q[m * size + k]);
+    if constexpr (kNumbers == 1) {
       HWY_UNROLL(8)
-      for (int v = 0; v < N; ++v) sums[m][v] = hn::MulAdd(number, key[v], sums[m][v]);
+      for (int v = 0; v < N; ++v) key[v] = load(d, keys[v] + k * kPage, kLanes);
+      add_products(d, q + k, size, key, sums);
+    } else {
+      HWY_UNROLL(8)
+      for (int v = 0; v < N; ++v) key[v] = first_of(d, load(d, keys[v] + k * kPage, kLanes));
+      add_products(d, q + k, size, key, sums);
+      HWY_UNROLL(8)
+      for (int v = 0; v < N; ++v) key[v] = second_of(d, load(d, keys[v] + k * kPage, kLanes));
+      add_products(d, q + k + 1, size, key, sums);
     }
   }
   for (int m = 0; m < M; ++m) {
@@ -126,35 +156,40 @@ HWY_INLINE HWY_ATTR void score_strip(const Tile& tile, const Block<T>& block, st
 }
 
 /// outputs[m, c] += Σj weights[m, j] · values[j, c] for N vectors of columns from `column` on and
-/// the keys from `begin` to `end`; the last vector of a head has `some` columns, others 0 for all.
+/// the keys from `begin` to `end`; the last vector has `some` columns.
 template <int M, int N, class T>
 HWY_INLINE HWY_ATTR void add_values(Tile& tile, const Block<T>& block, std::int64_t row,
                                     const float* weights, std::int64_t column, std::size_t some,
                                     std::int64_t begin, std::int64_t end) {
   const Floats d;
+  constexpr int kNumbers = kOfOne<T>;
   float* const outputs = tile.outputs.data() + row * tile.stride + column;
   FloatVector sums[M][N];
   for (int m = 0; m < M; ++m) {
     for (int v = 0; v < N; ++v) sums[m][v] = hn::LoadU(d, outputs + m * tile.stride + v * kLanes);
   }
-  for (std::int64_t j = begin; j < end;) {
-    const T* values = block.values[j / kPage] + j % kPage * tile.head_size + column;
-    const T* next = block.next_keys[j / kPage] + j % kPage * tile.head_size + column;
-    const std::int64_t stop = std::min(end, j / kPage * kPage + kPage);
-    for (; j < stop; ++j, values += tile.head_size, next += tile.head_size) {
-      if (block.prefetch) {
-        for (int v = 0; v < N; ++v) hwy::Prefetch(next + v * kLanes);
-      }
-      FloatVector value[N];
+  for (std::int64_t j = begin / kNumbers * kNumbers; j < end; j += kNumbers) {
+    const std::int64_t at = j % kPage * tile.head_size + column * kNumbers;
+    const T* const values = block.values[j / kPage] + at;
+    if (block.prefetch) {
+      const T* const next = block.next_keys[j / kPage] + at;
+      for (int v = 0; v < N; ++v) hwy::Prefetch(next + v * kLanes * kNumbers);
+    }
+    FloatVector value[N];
+    if constexpr (kNumbers == 1) {
       HWY_UNROLL(8)
-      for (int v = 0; v < N; ++v) {
-        value[v] = some == 0 ? load(d, values + v * kLanes) : load_some(d, values, some);
-      }
-      HWY_UNROLL(8)
-      for (int m = 0; m < M; ++m) {
-        const auto weight = hn::Set(d, weights[m * kBlock + j]);
+      for (int v = 0; v < N; ++v) value[v] = load(d, values + v * kLanes, some);
+      add_products(d, weights + j, kBlock, value, sums);
+    } else {
+      if (j >= begin) {
         HWY_UNROLL(8)
-        for (int v = 0; v < N; ++v) sums[m][v] = hn::MulAdd(weight, value[v], sums[m][v]);
+        for (int v = 0; v < N; ++v) value[v] = first_of(d, load(d, values + 2 * v * kLanes, some));
+        add_products(d, weights + j, kBlock, value, sums);
+      }
+      if (j + 1 < end) {
+        HWY_UNROLL(8)
+        for (int v = 0; v < N; ++v) value[v] = second_of(d, load(d, values + 2 * v * kLanes, some));
+        add_products(d, weights + j + 1, kBlock, value, sums);
       }
     }
   }
@@ -169,10 +204,10 @@ HWY_ATTR void add_values(Tile& tile, const Block<T>& block, std::int64_t row, co
   constexpr int vectors = M == 1 ? 4 : kVectors;
   std::int64_t column = 0;
   for (; column + vectors * kLanes <= tile.head_size; column += vectors * kLanes) {
-    add_values<M, vectors>(tile, block, row, weights, column, 0, begin, end);
+    add_values<M, vectors>(tile, block, row, weights, column, kLanes, begin, end);
   }
   for (; column + kLanes <= tile.head_size; column += kLanes) {
-    add_values<M, 1>(tile, block, row, weights, column, 0, begin, end);
+    add_values<M, 1>(tile, block, row, weights, column, kLanes, begin, end);
   }
   if (column < tile.head_size) {
     const auto some = static_cast<std::size_t>(tile.head_size - column);
@@ -180,46 +215,63 @@ HWY_ATTR void add_values(Tile& tile, const Block<T>& block, std::int64_t row, co
   }
 }
 
-/// Turns a row's scores of a block into weights relative to the row's maximum so far, and brings
-/// what the row has summed to that maximum. All kBlock weights are computed, those of unseen keys
-/// as 0, so that their sum has one order.
-HWY_NOINLINE HWY_ATTR void weigh(const PagedAttention& args, Tile& tile, std::int64_t index,
-                                 std::int64_t block_begin, float* scores) {
+/// Turns M rows' scores of a block into weights relative to each row's maximum so far, and brings
+/// what a row has summed to that maximum. `end`: where no row sees further keys. What a row does
+/// not see has weight 0, so that its sum has one order whatever the rows beside it see.
+template <int M>
+HWY_INLINE HWY_ATTR void weigh(const PagedAttention& args, Tile& tile, std::int64_t first,
+                               std::int64_t block_begin, std::int64_t end, float* scores) {
   const Floats d;
-  Row& row = tile.rows[static_cast<std::size_t>(index)];
-  std::fill(scores, scores + row.begin, kNone);
-  std::fill(scores + row.end, scores + kBlock, kNone);
-  if (row.bias) {
+  Row* const rows = tile.rows.data() + first;
+  const std::int64_t numbers = (end + kLanes - 1) / kLanes * kLanes;
+  for (int m = 0; m < M; ++m) {
+    const Row& row = rows[m];
+    float* const own = scores + m * kBlock;
+    std::fill(own, own + std::min(row.begin, numbers), kNone);
+    std::fill(own + std::min(row.end, numbers), own + numbers, kNone);
+    if (!row.bias) continue;
     const std::int64_t back = row.query->position - block_begin;
     for (std::int64_t j = row.begin; j < row.end; ++j) {
       const std::int64_t distance = std::clamp<std::int64_t>(back - j, 0, args.distances - 1);
-      scores[j] += row.bias[distance] * std::numbers::log2e_v<float>;
+      own[j] += row.bias[distance] * std::numbers::log2e_v<float>;
     }
   }
-  FloatVector score[kBlockVectors];
-  auto most = hn::Set(d, kNone);
-  for (int v = 0; v < kBlockVectors; ++v) {
-    score[v] = hn::LoadU(d, scores + v * kLanes);
-    most = hn::Max(most, score[v]);
+  // Row by row these would be chains of operations that wait for one another.
+  FloatVector most[M], shift[M], sum[M];
+  for (auto& own : most) own = hn::Set(d, kNone);
+  for (std::int64_t j = 0; j < numbers; j += kLanes) {
+    HWY_UNROLL(8)
+    for (int m = 0; m < M; ++m) most[m] = hn::Max(most[m], hn::LoadU(d, scores + m * kBlock + j));
   }
-  const float before = row.largest;
-  row.largest = std::max(before, hn::GetLane(hn::MaxOfLanes(d, most)));
-  const auto largest = hn::Set(d, row.largest);
-  auto sum = hn::Zero(d);
-  for (int v = 0; v < kBlockVectors; ++v) {
-    const auto weight = power_of_two(d, hn::Sub(score[v], largest));
-    hn::StoreU(weight, d, scores + v * kLanes);
-    sum = hn::Add(sum, weight);
+  float before[M];
+  HWY_UNROLL(8)
+  for (int m = 0; m < M; ++m) {
+    before[m] = rows[m].largest;
+    rows[m].largest = std::max(before[m], hn::GetLane(hn::MaxOfLanes(d, most[m])));
+    shift[m] = hn::Set(d, rows[m].largest == kNone ? 0.0f : rows[m].largest);
+    sum[m] = hn::Zero(d);
   }
-  if (before != row.largest && before != kNone) {
-    const float factor = std::exp2(before - row.largest);
-    row.sum *= factor;
-    float* const outputs = tile.outputs.data() + index * tile.stride;
-    for (std::int64_t c = 0; c < tile.stride; c += kLanes) {
-      hn::StoreU(hn::Mul(hn::LoadU(d, outputs + c), hn::Set(d, factor)), d, outputs + c);
+  for (std::int64_t j = 0; j < numbers; j += kLanes) {
+    HWY_UNROLL(8)
+    for (int m = 0; m < M; ++m) {
+      float* const own = scores + m * kBlock + j;
+      const auto weight = power_of_two(d, hn::Sub(hn::LoadU(d, own), shift[m]));
+      hn::StoreU(weight, d, own);
+      sum[m] = hn::Add(sum[m], weight);
     }
   }
-  row.sum += hn::GetLane(hn::SumOfLanes(d, sum));
+  HWY_UNROLL(8)
+  for (int m = 0; m < M; ++m) {
+    if (before[m] != rows[m].largest && before[m] != kNone) {
+      const auto factor = power_of_two(d, hn::Sub(hn::Set(d, before[m]), shift[m]));
+      rows[m].sum *= hn::GetLane(factor);
+      float* const outputs = tile.outputs.data() + (first + m) * tile.stride;
+      for (std::int64_t c = 0; c < tile.stride; c += kLanes) {
+        hn::StoreU(hn::Mul(hn::LoadU(d, outputs + c), factor), d, outputs + c);
+      }
+    }
+    rows[m].sum += hn::GetLane(hn::SumOfLanes(d, sum[m]));
+  }
 }
 
 /// M rows from `first` on against one block of keys.
@@ -237,25 +289,44 @@ HWY_ATTR void attend_rows(const PagedAttention& args, Tile& tile, const Block<T>
   }
   if (begin >= end) return;
   float* const scores = tile.scores.data();
+  std::uint32_t* const pairs = tile.weight_pairs.data();
+  PairBlock words = {};
+  if constexpr (kOfOne<T> == 2) {
+    words = {tile.head_size, block.keys, block.values, block.next_keys, block.prefetch};
+  }
   constexpr int vectors = M == 1 ? 4 : kVectors;
   constexpr std::int64_t strip = vectors * kLanes;
-  for (std::int64_t j = begin / strip * strip; j < end; j += strip) {
-    score_strip<M, vectors>(tile, block, first, j, scores);
+  if (tile.in_pairs) {
+    const std::uint32_t* const q = tile.query_pairs.data() + first * tile.head_size / 2;
+    score_pairs(M, words, q, begin / 64 * 64, end, scores);
+  } else {
+    for (std::int64_t j = begin / strip * strip; j < end; j += strip) {
+      score_strip<M, vectors>(tile, block, first, j, scores);
+    }
   }
-  for (int m = 0; m < M; ++m) {
-    if (rows[m].begin < rows[m].end) weigh(args, tile, first + m, block_begin, scores + m * kBlock);
-  }
+  weigh<M>(args, tile, first, block_begin, end, scores);
+  if (tile.in_pairs) round_to_pairs(scores, M * kBlock, pairs);
+  const auto add_one = [&](int m, std::int64_t from, std::int64_t to) HWY_ATTR {
+    if (tile.in_pairs) {
+      float* const outputs = tile.outputs.data() + (first + m) * tile.stride;
+      add_value_pairs(1, words, pairs + m * kBlock / 2, from, to, outputs, tile.stride);
+    } else {
+      add_values<1>(tile, block, first + m, scores + m * kBlock, from, to);
+    }
+  };
   // A row must not meet values that it does not see, not even with weight 0: they may be infinite.
+  // Two keys of which a row sees both are added at once, whatever the rows beside it see.
+  if (tile.in_pairs) common_begin += common_begin % 2, common_end -= common_end % 2;
   if (M == 1 || common_begin >= common_end) common_begin = common_end = kBlock;
-  for (int m = 0; m < M; ++m) {
-    const std::int64_t stop = std::min(rows[m].end, common_begin);
-    add_values<1>(tile, block, first + m, scores + m * kBlock, rows[m].begin, stop);
-  }
+  for (int m = 0; m < M; ++m) add_one(m, rows[m].begin, std::min(rows[m].end, common_begin));
   if (common_begin == common_end) return;
-  add_values<M>(tile, block, first, scores, common_begin, common_end);
-  for (int m = 0; m < M; ++m) {
-    add_values<1>(tile, block, first + m, scores + m * kBlock, common_end, rows[m].end);
+  if (tile.in_pairs) {
+    float* const outputs = tile.outputs.data() + first * tile.stride;
+    add_value_pairs(M, words, pairs, common_begin, common_end, outputs, tile.stride);
+  } else {
+    add_values<M>(tile, block, first, scores, common_begin, common_end);
   }
+  for (int m = 0; m < M; ++m) add_one(m, common_end, rows[m].end);
 }
 
 template <class T>
@@ -356,6 +427,11 @@ HWY_ATTR void attend(const PagedAttention& args, const float* q, const PagedQuer
   tile.queries.resize(numbers(kAttentionRows * size));
   tile.outputs.resize(numbers(kAttentionRows * stride));
   tile.scores.resize(numbers(kMaxRows * kBlock));
+  tile.in_pairs = args.cache.bf16 && HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3 && has_bf16_pairs();
+  if (tile.in_pairs) {
+    tile.query_pairs.resize(numbers(kAttentionRows * size / 2));
+    tile.weight_pairs.resize(numbers(kMaxRows * kBlock / 2));
+  }
   const float scale = args.scale * std::numbers::log2e_v<float>;
   for (std::int64_t head = first_head; head < last_head; ++head) {
     // Row i of the list is head i % group of query i / group.
@@ -368,10 +444,15 @@ HWY_ATTR void attend(const PagedAttention& args, const float* q, const PagedQuer
         const std::int64_t own_head = head * group + i % group;
         const float* const from = q + (i / group * args.heads + own_head) * size;
         float* const to = tile.queries.data() + tile.count * size;
-        for (std::int64_t k = 0; k < size; ++k) to[k] = from[k] * scale;
+        for_each(size, [&](auto d, std::int64_t k) HWY_ATTR {
+          hn::StoreU(hn::Mul(hn::LoadU(d, from + k), hn::Set(d, scale)), d, to + k);
+        });
         const float* const bias =
             args.distance_bias ? args.distance_bias + own_head * args.distances : nullptr;
         tile.rows[numbers(tile.count)] = {bias, &query, kNone, 0, 0, 0};
+      }
+      if (tile.in_pairs) {
+        round_to_pairs(tile.queries.data(), tile.count * size, tile.query_pairs.data());
       }
       std::fill_n(tile.outputs.begin(), tile.count * stride, 0.0f);
       if (args.cache.bf16) {
@@ -385,7 +466,9 @@ HWY_ATTR void attend(const PagedAttention& args, const float* q, const PagedQuer
         const float factor = sum == 0 ? 0.0f : 1.0f / sum;
         const float* const from = tile.outputs.data() + r * stride;
         float* const to = out + (i / group * args.heads + head * group + i % group) * size;
-        for (std::int64_t k = 0; k < size; ++k) to[k] = from[k] * factor;
+        for_each(size, [&](auto d, std::int64_t k) HWY_ATTR {
+          hn::StoreU(hn::Mul(hn::LoadU(d, from + k), hn::Set(d, factor)), d, to + k);
+        });
       }
     }
   }
@@ -413,19 +496,26 @@ template <class T>
 HWY_ATTR void store_heads(const PagedCache& cache, const float* keys, const float* values,
                           const PagedSlot* slots, std::int64_t n, std::int64_t first_head,
                           std::int64_t last_head) {
+  constexpr int kNumbers = kOfOne<T>;
   const std::int64_t size = cache.head_size;
-  std::vector<T> key(static_cast<std::size_t>(size));
+  std::vector<T> key(static_cast<std::size_t>(size)), value(key);
   for (std::int64_t head = first_head; head < last_head; ++head) {
     for (std::int64_t i = 0; i < n; ++i) {
       const std::int64_t from = (i * cache.kv_heads + head) * size;
       const std::int64_t page = (slots[i].page * cache.kv_heads + head) * kPage * size;
-      T* const value = static_cast<T*>(cache.values) + page + slots[i].offset * size;
       for_each(size, [&](auto d, std::int64_t k) HWY_ATTR {
         put(d, hn::LoadU(d, keys + from + k), key.data() + k);
-        put(d, hn::LoadU(d, values + from + k), value + k);
+        put(d, hn::LoadU(d, values + from + k), value.data() + k);
       });
-      T* const column = static_cast<T*>(cache.keys) + page + slots[i].offset;
-      for (std::int64_t k = 0; k < size; ++k) column[k * kPage] = key[static_cast<std::size_t>(k)];
+      const std::int64_t offset = slots[i].offset;
+      T* const column = static_cast<T*>(cache.keys) + page + offset * kNumbers;
+      for (std::int64_t k = 0; k < size; k += kNumbers) {
+        std::copy_n(key.data() + k, kNumbers, column + k * kPage);
+      }
+      T* const line = static_cast<T*>(cache.values) + page + offset / kNumbers * kNumbers * size +
+                      offset % kNumbers;
+      for (std::int64_t k = 0; k < size; ++k)
+        line[k * kNumbers] = value[static_cast<std::size_t>(k)];
     }
   }
 }

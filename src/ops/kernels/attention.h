@@ -10,8 +10,9 @@ inline constexpr std::int64_t kAttentionRows = 24;  ///< queries × heads comput
 
 /// One layer's keys and values: `pages` pages of G heads, each kPage · K numbers, fp32 or bf16. In
 /// a page of values a token's K numbers lie together, [kPage, K]; a page of keys is transposed, [K,
-/// kPage], so that a vector of the processor holds the same number of many tokens' keys. Only
-/// store_paged() and paged_attention() need to know.
+/// kPage], so that a vector of the processor holds the same number of many tokens' keys. In bf16,
+/// of an even K, what products add up lies in pairs: two tokens' values, [kPage / 2, K, 2], and two
+/// numbers of a key, [K / 2, kPage, 2]. Only store_paged() and paged_attention() need to know.
 struct PagedCache {
   std::int64_t kv_heads = 0, head_size = 0;  ///< G, K
   bool bf16 = false;
