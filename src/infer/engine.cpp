@@ -4,7 +4,6 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
@@ -306,13 +305,26 @@ std::vector<at::Tensor> Engine::encode(std::span<const SourceKey* const> sources
   return parts;
 }
 
+/// Gives the pass one of few shapes, where devices ask for it and no prompt does without.
+bool Engine::pad(const std::vector<Job*>& planned) {
+  if (model_.device().is_cpu() && !options_.static_shapes) return false;
+  const auto is_prompt = [](const Job* job) { return job->prefilling; };
+  if (std::any_of(planned.begin(), planned.end(), is_prompt)) return false;
+  const std::int64_t tokens = padded_size(cache_->planned());
+  cache_->pad(tokens);
+  if (memory_) memory_->pad_looks(tokens);
+  return true;
+}
+
 /// One pass over what is planned: the logits [R, V] behind each token of rows under way and behind
 /// the last one of complete prompts.
 at::Tensor Engine::forward(const std::vector<Job*>& planned) {
   encode_sources();
+  const bool padded = pad(planned);
   const std::int64_t count = cache_->planned();
-  at::Tensor ids = at::empty({1, count}, at::kLong), positions = at::empty({1, count}, at::kLong),
-             rows = at::empty({1, count}, at::kLong);
+  // What is of no row is token 0 at position 0.
+  at::Tensor ids = at::zeros({1, count}, at::kLong), positions = at::zeros({1, count}, at::kLong),
+             rows = at::full({1, count}, -1, at::kLong);
   auto *id = ids.mutable_data_ptr<std::int64_t>(),
        *position = positions.mutable_data_ptr<std::int64_t>(),
        *row_of = rows.mutable_data_ptr<std::int64_t>();
@@ -344,10 +356,11 @@ at::Tensor Engine::forward(const std::vector<Job*>& planned) {
   if (memory_) memory_->end();
   if (wanted.empty()) return {};
   hidden = hidden.flatten(0, 1);  // [N, D]
-  if (std::ssize(wanted) < count) {
+  if (std::ssize(wanted) < count && !padded) {
     hidden = hidden.index_select(0, at::tensor(wanted, at::kLong).to(hidden.device()));
   }
   at::Tensor logits = model_.head(hidden, context_).to(at::kFloat);
+  if (padded) logits = logits.narrow(0, 0, std::ssize(wanted));
   if (options_.vocab_limit > 0 && options_.vocab_limit < logits.size(-1)) {
     logits = logits.narrow(-1, 0, options_.vocab_limit);
   }

@@ -28,6 +28,9 @@ struct EngineOptions {
   /// Tokens are chosen by tensor operations (device_choice.h) where all choosers allow, as they are
   /// on other devices than the CPU, whose own choosers are quicker.
   bool choose_on_device = false;
+  /// Passes without prompts are padded to few sizes (KvCache::pad), as they are on other devices
+  /// than the CPU, whose kernels take any size.
+  bool static_shapes = false;
 };
 
 /// What an engine has done.
@@ -111,6 +114,7 @@ class Engine {
   void encode_sources();
   std::vector<at::Tensor> encode(std::span<const SourceKey* const> sources);
   void plan(Job& job, Row& row, std::size_t tokens);
+  bool pad(const std::vector<Job*>& planned);
   at::Tensor forward(const std::vector<Job*>& planned);
   void choose(const at::Tensor& logits, const std::vector<Job*>& jobs);
   std::vector<std::vector<TokenId>> chosen_on_device(const at::Tensor& logits,

@@ -17,6 +17,12 @@ std::uint64_t beginning_of(std::uint64_t scope) {
 
 }  // namespace
 
+std::int64_t padded_size(std::int64_t n) {
+  std::int64_t size = 1;
+  while (size < n) size *= 2;
+  return size >= 4 && size / 4 * 3 >= n ? size / 4 * 3 : size;
+}
+
 KvCache::KvCache(const KvCacheShape& shape, at::ScalarType dtype, at::Device device,
                  std::int64_t tokens)
     : shape_(shape) {
@@ -207,6 +213,20 @@ void KvCache::look(Row row) {
   looks_.push_back({row, end - 1, end});
 }
 
+void KvCache::pad(std::int64_t tokens) {
+  require(tokens >= planned_, ErrorCode::kInternal, "a pass of ", planned_,
+          " tokens cannot be padded to ", tokens);
+  if (padding_page_ < 0) padding_page_ = take_page();
+  for (; planned_ < tokens; ++planned_) slots_.push_back({padding_page_, 0});
+  pad_looks(tokens);
+}
+
+void KvCache::pad_looks(std::int64_t tokens) {
+  looks_.resize(static_cast<std::size_t>(tokens), {-1, 0, 0});
+  padding_.resize(looks_.size());
+  padded_ = true;
+}
+
 void KvCache::store(std::int64_t layer, const at::Tensor& k, const at::Tensor& v) {
   require(k.size(0) == planned_ && v.size(0) == planned_, ErrorCode::kInternal,
           "the cache expects ", planned_, " tokens, got ", k.size(0));
@@ -226,9 +246,10 @@ at::Tensor KvCache::attend(std::int64_t layer, const at::Tensor& q,
   if (pool_.is_cpu()) return paged_attention(q, own, queries(how.window), options);
   auto known = query_indices_.find(how.window);
   if (known == query_indices_.end()) {
-    known =
-        query_indices_.emplace(how.window, PagedQueryIndices(queries(how.window), pool_.device()))
-            .first;
+    const std::int64_t least = padded_ ? reach() / kPageTokens : 1;
+    known = query_indices_
+                .emplace(how.window, PagedQueryIndices(queries(how.window), pool_.device(), least))
+                .first;
   }
   return paged_attention_by_tensors(q, own, known->second, options);
 }
@@ -236,7 +257,12 @@ at::Tensor KvCache::attend(std::int64_t layer, const at::Tensor& q,
 std::vector<PagedQuery> KvCache::queries(std::int64_t window) const {
   std::vector<PagedQuery> queries;
   queries.reserve(looks_.size());
-  for (const Look& look : looks_) {
+  for (std::size_t i = 0; i < looks_.size(); ++i) {
+    const Look& look = looks_[i];
+    if (look.row < 0) {  // each a row of its own
+      queries.push_back({padding_.data() + i, 0, 0, 0});
+      continue;
+    }
     const std::int64_t first = window > 0 ? std::max<std::int64_t>(0, look.end - window) : 0;
     const Tokens& tokens = rows_[static_cast<std::size_t>(look.row)];
     queries.push_back({tokens.pages.data(), look.position, first, look.end});
@@ -247,6 +273,7 @@ std::vector<PagedQuery> KvCache::queries(std::int64_t window) const {
 std::int64_t KvCache::reach() const {
   std::int64_t most = 0;
   for (const Look& look : looks_) most = std::max(most, look.end);
+  if (padded_) most = padded_size((most + kPageTokens - 1) / kPageTokens) * kPageTokens;
   return most;
 }
 
@@ -258,6 +285,7 @@ void KvCache::end() {
   planned_ = 0;
   slots_.clear();
   looks_.clear();
+  padded_ = false;
   slot_indices_.reset();
   query_indices_.clear();
 }

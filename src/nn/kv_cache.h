@@ -30,6 +30,10 @@ struct CacheAttention {
   at::Tensor distance_bias = {};
 };
 
+/// The least of few sizes (1, 2, 3, 4, 6, 8, 12, 16, 24, …) that is not below n: what a pass of n
+/// rows, or of n pages in the longest row, is padded to.
+std::int64_t padded_size(std::int64_t n);
+
 /// Rows of tokens, each with a length of its own. A row's token at position p stands in its page
 /// p / 16. Pages are counted: a fork shares those of its parent, and the last one is copied when
 /// one of the two goes on. Whole pages of known tokens are kept when no row needs them any more,
@@ -66,9 +70,15 @@ class KvCache {
   void fill(Row row, std::int64_t tokens);
   /// A token of the coming forward pass sees all tokens of `row`: attention to an encoder's text.
   void look(Row row);
+  /// The coming forward pass has static shapes: `tokens` tokens in all, the last ones of no row,
+  /// stored where nobody looks and seeing nothing, and page tables of padded_size(): what is made
+  /// for one pass (a captured graph, buffers) serves all of the same shapes. After all other plans.
+  void pad(std::int64_t tokens);
+  /// The same for tokens that look() at others.
+  void pad_looks(std::int64_t tokens);
   /// Tokens planned so far.
   std::int64_t planned() const { return planned_; }
-  /// The most tokens that one of the forward pass sees.
+  /// The most tokens that one of the forward pass sees; of all their pages after pad().
   std::int64_t reach() const;
   /// Stores the keys and values k, v [N, G, K] of layer `layer`'s planned tokens.
   void store(std::int64_t layer, const at::Tensor& k, const at::Tensor& v);
@@ -97,7 +107,7 @@ class KvCache {
     std::vector<std::int32_t> pages;
   };
   struct Look {
-    Row row;
+    Row row;                     // -1: padding
     std::int64_t position, end;  // sees positions 0 … end-1
   };
 
@@ -123,8 +133,11 @@ class KvCache {
   std::vector<Tokens> rows_;
   std::vector<Row> closed_;
   std::int64_t planned_ = 0;
-  std::vector<PagedSlot> slots_;  // of the planned tokens
-  std::vector<Look> looks_;       // what each token of the forward pass sees
+  std::vector<PagedSlot> slots_;       // of the planned tokens
+  std::vector<Look> looks_;            // what each token of the forward pass sees
+  std::int32_t padding_page_ = -1;     // where padding is stored, once there was some
+  std::vector<std::int32_t> padding_;  // page tables of one page for looks of no row
+  bool padded_ = false;                // the forward pass has static shapes
   // The same on a device that is not the CPU, once a layer has asked: of queries by their window.
   std::optional<PagedSlotIndices> slot_indices_;
   mutable std::map<std::int64_t, PagedQueryIndices> query_indices_;

@@ -241,6 +241,33 @@ TEST_F(EngineLlama, TokensChosenOnTheDeviceAreThoseOfTheHost) {
   }
 }
 
+/// Passes padded to few shapes, as other devices run them: lone rows, samples, beams and drafts.
+TEST_F(EngineLlama, PassesOfStaticShapesGiveTheSameAnswers) {
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    SamplingOptions& own = requests[i].options;
+    own.max_new_tokens = 20;
+    own.do_sample = i == 1;
+    own.beams.num_beams = i == 4 ? 3 : 1;
+    own.prompt_lookup_num_tokens = i == 2 ? 3 : 0;
+    requests[i].samples = i == 1 ? 3 : 1;
+    requests[i].logprobs = 0;
+  }
+  const auto ragged = generate_tokens(*model, requests, engine, context);
+  engine.static_shapes = true;
+  const auto padded = generate_tokens(*model, requests, engine, context);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    SCOPED_TRACE(i);
+    ASSERT_EQ(padded[i].size(), ragged[i].size());
+    for (std::size_t s = 0; s < ragged[i].size(); ++s) {
+      EXPECT_EQ(padded[i][s].ids, ragged[i][s].ids);
+      ASSERT_EQ(padded[i][s].logprobs.size(), ragged[i][s].logprobs.size());
+      for (std::size_t t = 0; t < ragged[i][s].logprobs.size(); ++t) {
+        EXPECT_NEAR(padded[i][s].logprobs[t], ragged[i][s].logprobs[t], 1e-4);
+      }
+    }
+  }
+}
+
 TEST_F(EngineLlama, FillsTheContextToItsEnd) {
   options.max_new_tokens = 1000;
   const auto result = generate({requests[5]})[0];

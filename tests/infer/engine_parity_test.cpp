@@ -25,11 +25,15 @@ void expect_greedy_texts(const std::filesystem::path& directory, const Safetenso
     texts.push_back(ids_of(expected, concat("greedy.", p, ".ids")));
   }
   ASSERT_GE(texts.size(), 3u);
-  const auto results = generate_tokens(*model, requests, {}, Context());
-  for (std::size_t p = 0; p < texts.size(); ++p) {
-    std::vector<TokenId> text = texts[p];  // its stop token included
-    if (results[p][0].reason == FinishReason::kStop) text.pop_back();
-    EXPECT_EQ(results[p][0].ids, text) << "prompt " << p;
+  for (const bool static_shapes : {false, true}) {
+    EngineOptions options;
+    options.static_shapes = static_shapes;
+    const auto results = generate_tokens(*model, requests, options, Context());
+    for (std::size_t p = 0; p < texts.size(); ++p) {
+      std::vector<TokenId> text = texts[p];  // its stop token included
+      if (results[p][0].reason == FinishReason::kStop) text.pop_back();
+      EXPECT_EQ(results[p][0].ids, text) << "prompt " << p << ", static shapes " << static_shapes;
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -30,10 +31,10 @@ class Cached {
   explicit Cached(std::int64_t tokens = 64)
       : cache(kShape, at::kFloat, at::Device(test::test_device()), tokens) {}
 
-  /// One forward pass of so many new tokens for each row; every query must see its row's keys up to
-  /// its own, which are also its values.
+  /// One forward pass of so many new tokens for each row, padded to so many; every query must see
+  /// its row's keys up to its own, which are also its values, and padding nothing.
   void step(const std::vector<std::pair<KvCache::Row, std::int64_t>>& tokens,
-            std::int64_t window = 0) {
+            std::int64_t window = 0, std::int64_t padded = 0) {
     std::vector<at::Tensor> wanted;
     at::Tensor fresh = at::rand({0, 2, 8});
     const auto total =
@@ -55,6 +56,11 @@ class Cached {
                              .squeeze(2));  // [1, H, K]
       }
       at += count;
+    }
+    if (padded > 0) {
+      cache.pad(padded);
+      fresh = at::cat({fresh, at::rand({padded - total, 2, 8})});
+      wanted.push_back(at::zeros({padded - total, 2, 8}));
     }
     const at::Tensor on_device = fresh.to(at::Device(test::test_device()));
     CacheAttention how;
@@ -90,6 +96,42 @@ TEST(KvCache, RowsGrowByTheirOwnLengths) {
   test.step({{a, 1}, {b, 1}}, 5);
   EXPECT_EQ(test.cache.length(a), 45);
   EXPECT_EQ(test.cache.length(b), 22);
+}
+
+TEST(KvCache, SizesOfPaddedPassesAreFew) {
+  std::vector<std::int64_t> sizes;
+  for (std::int64_t n = 1; n <= 64; ++n) {
+    EXPECT_GE(padded_size(n), n);
+    EXPECT_LE(2 * padded_size(n), 3 * n);
+    if (sizes.empty() || sizes.back() != padded_size(n)) sizes.push_back(padded_size(n));
+  }
+  EXPECT_EQ(sizes, (std::vector<std::int64_t>{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64}));
+}
+
+TEST(KvCache, PaddingChangesNothingOfTheRows) {
+  Cached test(16);
+  const auto a = test.cache.open(), b = test.cache.open();
+  test.step({{a, 3}, {b, 20}});
+  for (const std::int64_t window : {0, 0, 5}) test.step({{a, 1}, {b, 1}}, window, /*padded=*/6);
+  const auto c = test.fork(b);
+  test.step({{a, 2}, {b, 1}, {c, 1}}, 0, /*padded=*/4);
+  test.step({{a, 1}, {b, 30}, {c, 1}});
+  EXPECT_EQ(test.cache.length(a), 9);
+  test.close(a);
+  test.close(b);
+  test.close(c);
+  EXPECT_EQ(test.cache.pages_in_use(), 1);  // that of the padding
+}
+
+TEST(KvCache, PaddedPassesReachWholePages) {
+  KvCache cache(kShape, at::kFloat, at::Device(test::test_device()), 16);
+  const auto row = cache.open();
+  cache.plan(row, 70);
+  EXPECT_EQ(cache.reach(), 70);
+  cache.pad(80);
+  EXPECT_EQ(cache.planned(), 80);
+  EXPECT_EQ(cache.reach(), 6 * KvCache::kPageTokens);
+  EXPECT_THROW(cache.pad(70), Error);
 }
 
 TEST(KvCache, ForksShareWhatTheyHaveInCommon) {
