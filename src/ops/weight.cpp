@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "ops/gemm.h"
 #include "ops/grain.h"
+#include "ops/kernels/matmul_panels.h"
 
 namespace llmctl {
 namespace {
@@ -97,11 +98,18 @@ std::vector<at::Tensor> multiply_cpu(const at::Tensor& rows, const std::vector<W
     ends.push_back(total += product.weight.outputs);
   }
   const std::int64_t grain = output_grain(products.front().weight, rows.size(0));
+  const bool many =
+      rows.size(0) >= kernels::kManyRows && !at::globalContext().deterministicAlgorithms();
   at::parallel_for(0, total, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::size_t i = 0; i < products.size(); ++i) {
       const std::int64_t first = i == 0 ? 0 : ends[i - 1];
       const std::int64_t from = std::max(begin, first), to = std::min(end, ends[i]);
-      if (from < to) kernels::multiply(products[i], from - first, to - first);
+      if (from >= to) continue;
+      if (many && kernels::has_panel_products(products[i].weight.form)) {
+        kernels::multiply_by_panels(products[i], from - first, to - first);
+      } else {
+        kernels::multiply(products[i], from - first, to - first);
+      }
     }
   });
   return outputs;

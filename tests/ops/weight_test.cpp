@@ -116,6 +116,33 @@ TEST_P(Weights, ARowDoesNotDependOnTheRowsAndOutputsBesideIt) {
   }
 }
 
+/// Of many rows, which some forms multiply another way unless results must not depend on it.
+TEST_P(Weights, ManyRowsAreWithinTheStatedErrorAndDeterministicWhereAsked) {
+  for (const std::int64_t inputs : {64, 192, 777}) {
+    if (form().group > 0 && inputs % form().group != 0) continue;
+    for (const std::int64_t outputs : {1, 32, 83}) {
+      SCOPED_TRACE(::testing::Message() << inputs << " inputs, " << outputs << " outputs");
+      const at::Tensor dense = at::randn({outputs, inputs}), x = at::randn({131, inputs});
+      const at::Tensor bias = at::randn({outputs});
+      const Weight weight = make(form(), dense);
+      const at::Tensor many = multiply(x, weight, bias);
+      const at::Tensor wanted = at::addmm(bias, x, dense.t());
+      if (outputs > 1) EXPECT_LE(relative_error(many, wanted), form().tolerance);
+      set_deterministic(true);
+      const at::Tensor same = multiply(x, weight, bias);
+      for (const std::int64_t row : {0, 77, 130}) {
+        EXPECT_TRUE(multiply(x.narrow(0, row, 1), weight, bias).equal(same.narrow(0, row, 1)));
+      }
+      set_deterministic(false);
+      // Processors that round inputs round them alike; where the library multiplies they are not.
+      const bool alike =
+          form().form == WeightForm::kInt8 && kernels::multiplies_as_fast_as_fp32(weight.form);
+      if (alike) EXPECT_LE(relative_error(many, same), 1e-6);
+      EXPECT_LE(relative_error(multiply(x, weight, {}), many - bias), 1e-5);
+    }
+  }
+}
+
 /// Large ones are read as they lie in memory where rows are few, small ones in tiles.
 TEST_P(Weights, ARowDoesNotDependOnTheSizeOfTheWeight) {
   const std::int64_t inputs = 352, outputs = 3200;  // more than 512 kB in each form
