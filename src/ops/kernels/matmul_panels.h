@@ -8,7 +8,8 @@ namespace llmctl::kernels {
 /// Rows from which the copy pays.
 inline constexpr std::int64_t kManyRows = 128;
 
-/// Whether there are such products of this form on this processor: of kInt8 by AVX512-VNNI.
+/// Whether there are such products of this form on this processor: of kInt8 and kInt4 by
+/// AVX512-VNNI.
 bool has_panel_products(Form form);
 
 /// As multiply(), with the sums in an order of their own: a row's results differ in their last bits
