@@ -6,34 +6,17 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/randn.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <numeric>
 #include <vector>
 
-#include "ops/backend.h"
 #include "ops/paged_attention.h"
+#include "timing.h"
 
 namespace llmctl {
 namespace {
-
-/// The least seconds of many calls.
-template <class Work>
-double seconds_of(const Work& work) {
-  using Clock = std::chrono::steady_clock;
-  double least = 1e9, total = 0;
-  for (int i = 0; i < 5 || (total < 0.5 && i < 2000); ++i) {
-    const auto begin = Clock::now();
-    work();
-    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    if (i > 0) least = std::min(least, seconds);  // the first one fetches code and memory
-    total += seconds;
-  }
-  return least;
-}
 
 struct Heads {
   std::int64_t queries, keys, size;

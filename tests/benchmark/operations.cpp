@@ -19,7 +19,6 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -32,26 +31,13 @@
 #include "ops/gather_rows.h"
 #include "ops/norm.h"
 #include "ops/rotary.h"
+#include "timing.h"
 
 namespace llmctl {
 namespace {
 
 using Tensors = std::vector<at::Tensor>;
 using Function = std::function<Tensors(const Tensors&)>;
-
-/// The least seconds of many calls.
-double seconds_of(const std::function<void()>& work) {
-  using Clock = std::chrono::steady_clock;
-  double least = 1e9, total = 0;
-  for (int i = 0; i < 5 || (total < 1 && i < 2000); ++i) {
-    const auto begin = Clock::now();
-    work();
-    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    if (i > 0) least = std::min(least, seconds);  // the first one fetches code and memory
-    total += seconds;
-  }
-  return least;
-}
 
 struct Times {
   double forward = 0, backward = 0;

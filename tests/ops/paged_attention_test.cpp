@@ -18,7 +18,7 @@
 #include "gradient_check.h"
 #include "kernel_targets.h"
 #include "ops/backend.h"
-#include "ops/kernels/attention_x86.h"
+#include "ops/kernels/matmul_x86.h"
 
 namespace llmctl {
 namespace {
@@ -169,7 +169,7 @@ std::string name_of(const Case& c) {
 /// How far results may be off: where the processor multiplies pairs of bf16, queries and weights
 /// are rounded to eight bits, too, which is less than 2⁻⁸ of the values, here of magnitudes to 4.
 double tolerance(const Shape& shape, std::int64_t target) {
-  const bool rounds = target <= HWY_AVX3 && kernels::has_bf16_pairs();
+  const bool rounds = target <= HWY_AVX3 && kernels::has_avx512_products(kernels::Form::kBf16);
   return shape.type == at::kBFloat16 && rounds ? 0.0156 : 1e-5;
 }
 

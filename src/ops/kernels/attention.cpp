@@ -18,6 +18,7 @@
 
 #include "ops/kernels/attention_x86.h"
 #include "ops/kernels/math-inl.h"
+#include "ops/kernels/matmul_x86.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace llmctl::kernels::HWY_NAMESPACE {
@@ -31,6 +32,7 @@ constexpr int kVectors =
     HWY_ARCH_ARM_A64 || HWY_MAX_BYTES >= 64 ? 4 : 2;  // 24 of 32 registers or 12 of 16
 constexpr std::int64_t kBlock = 128;                  // keys between two looks at the maximum
 constexpr int kBlockPages = kBlock / kPage;
+static_assert(kBlock == kPairBlock);
 constexpr float kNone = -std::numeric_limits<float>::infinity();
 
 /// A vector of numbers, or of `n` and zeros behind them, at p: as they are, or of each pair of bf16
@@ -298,14 +300,14 @@ HWY_ATTR void attend_rows(const PagedAttention& args, Tile& tile, const Block<T>
   constexpr std::int64_t strip = vectors * kLanes;
   if (tile.in_pairs) {
     const std::uint32_t* const q = tile.query_pairs.data() + first * tile.head_size / 2;
-    score_pairs(M, words, q, begin / 64 * 64, end, scores);
+    score_pairs(M, words, q, begin, end, scores);
   } else {
     for (std::int64_t j = begin / strip * strip; j < end; j += strip) {
       score_strip<M, vectors>(tile, block, first, j, scores);
     }
   }
   weigh<M>(args, tile, first, block_begin, end, scores);
-  if (tile.in_pairs) round_to_pairs(scores, M * kBlock, pairs);
+  if (tile.in_pairs) x86_round_to_bf16(scores, M * kBlock, reinterpret_cast<std::byte*>(pairs));
   const auto add_one = [&](int m, std::int64_t from, std::int64_t to) HWY_ATTR {
     if (tile.in_pairs) {
       float* const outputs = tile.outputs.data() + (first + m) * tile.stride;
@@ -427,9 +429,10 @@ HWY_ATTR void attend(const PagedAttention& args, const float* q, const PagedQuer
   tile.queries.resize(numbers(kAttentionRows * size));
   tile.outputs.resize(numbers(kAttentionRows * stride));
   tile.scores.resize(numbers(kMaxRows * kBlock));
-  tile.in_pairs = args.cache.bf16 && HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3 && has_bf16_pairs();
+  tile.in_pairs =
+      args.cache.bf16 && HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3 && has_avx512_products(Form::kBf16);
   if (tile.in_pairs) {
-    tile.query_pairs.resize(numbers(kAttentionRows * size / 2));
+    tile.query_pairs.resize(numbers(kAttentionRows * size / 2 + 15));  // rounded by 16 words
     tile.weight_pairs.resize(numbers(kMaxRows * kBlock / 2));
   }
   const float scale = args.scale * std::numbers::log2e_v<float>;
@@ -452,7 +455,8 @@ HWY_ATTR void attend(const PagedAttention& args, const float* q, const PagedQuer
         tile.rows[numbers(tile.count)] = {bias, &query, kNone, 0, 0, 0};
       }
       if (tile.in_pairs) {
-        round_to_pairs(tile.queries.data(), tile.count * size, tile.query_pairs.data());
+        x86_round_to_bf16(tile.queries.data(), tile.count * size,
+                          reinterpret_cast<std::byte*>(tile.query_pairs.data()));
       }
       std::fill_n(tile.outputs.begin(), tile.count * stride, 0.0f);
       if (args.cache.bf16) {

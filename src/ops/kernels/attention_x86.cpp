@@ -1,18 +1,10 @@
 #include "ops/kernels/attention_x86.h"
 
-#include "base/cpu.h"
 #include "ops/kernels/attention.h"
 
 #if defined(__x86_64__)
 
-// GCC 12 warns of its own intrinsics' undefined operands.
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#include <hwy/base.h>
-#include <immintrin.h>
-
-#define LLMCTL_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,fma,avx512bf16")))
-#define LLMCTL_INLINE inline __attribute__((always_inline))
+#include "ops/kernels/x86_targets.h"
 
 namespace llmctl::kernels {
 namespace {
@@ -28,7 +20,8 @@ template <int M>
 LLMCTL_BF16 void score(const PairBlock& block, const std::uint32_t* queries, std::int64_t begin,
                        std::int64_t end, float* scores) {
   const std::int64_t pairs = block.head_size / 2;
-  for (std::int64_t j = begin; j < end; j += kStrip * kLanes) {
+  constexpr std::int64_t kKeys = kStrip * kLanes;
+  for (std::int64_t j = begin / kKeys * kKeys; j < end; j += kKeys) {
     const std::uint16_t* const* const keys = block.keys + j / kPage;
     const std::uint16_t* const* const next = block.values + j / kPage;
     __m512 sums[M][kStrip];
@@ -128,27 +121,6 @@ LLMCTL_BF16 void add(const PairBlock& block, const std::uint32_t* weights, std::
 
 }  // namespace
 
-bool has_bf16_pairs() {
-  return cpu_features().avx512_bf16;
-}
-
-LLMCTL_BF16 void round_to_pairs(const float* from, std::int64_t n, std::uint32_t* pairs) {
-  std::int64_t i = 0;
-  for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
-    const __m512 low = _mm512_loadu_ps(from + i), high = _mm512_loadu_ps(from + i + kLanes);
-    _mm512_storeu_si512(pairs + i / 2, (__m512i)_mm512_cvtne2ps_pbh(high, low));
-  }
-  if (i == n) return;
-  const auto mask = [&](std::int64_t at) {
-    const std::int64_t left = n - at < 0 ? 0 : n - at < kLanes ? n - at : kLanes;
-    return static_cast<__mmask16>((1u << left) - 1);
-  };
-  const __m512 low = _mm512_maskz_loadu_ps(mask(i), from + i);
-  const __m512 high = _mm512_maskz_loadu_ps(mask(i + kLanes), from + i + kLanes);
-  const auto words = static_cast<__mmask16>((1u << (n - i) / 2) - 1);
-  _mm512_mask_storeu_epi32(pairs + i / 2, words, (__m512i)_mm512_cvtne2ps_pbh(high, low));
-}
-
 void score_pairs(int rows, const PairBlock& block, const std::uint32_t* queries, std::int64_t begin,
                  std::int64_t end, float* scores) {
   switch (rows) {
@@ -192,10 +164,6 @@ void add_value_pairs(int rows, const PairBlock& block, const std::uint32_t* weig
 
 namespace llmctl::kernels {
 
-bool has_bf16_pairs() {
-  return false;
-}
-void round_to_pairs(const float*, std::int64_t, std::uint32_t*) {}
 void score_pairs(int, const PairBlock&, const std::uint32_t*, std::int64_t, std::int64_t, float*) {}
 void add_value_pairs(int, const PairBlock&, const std::uint32_t*, std::int64_t, std::int64_t,
                      float*, std::int64_t) {}

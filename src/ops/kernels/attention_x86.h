@@ -1,4 +1,5 @@
-// Attention to bf16 keys and values by AVX512-BF16's products of pairs. Private to this folder.
+// Attention to bf16 keys and values by AVX512-BF16's products of pairs, where matmul_x86.h has
+// those of bf16. Private to this folder.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +17,8 @@ struct PairBlock {
   bool prefetch;
 };
 
-bool has_bf16_pairs();
-/// n numbers, a multiple of two, rounded to the nearest, ties to even.
-void round_to_pairs(const float* from, std::int64_t n, std::uint32_t* pairs);
-/// scores[m, j] = queries[m] · keys[j] for the keys from `begin` to `end`, both in whole groups of
-/// 64; scores [rows, kPairBlock].
+/// scores[m, j] = queries[m] · keys[j] for the keys from `begin` to `end` and some beside them;
+/// scores [rows, kPairBlock].
 void score_pairs(int rows, const PairBlock& block, const std::uint32_t* queries, std::int64_t begin,
                  std::int64_t end, float* scores);
 /// outputs[m] += Σ weights[m, j] · values[j] for the keys from `begin` to `end`; outputs [rows,

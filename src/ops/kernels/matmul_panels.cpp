@@ -4,15 +4,9 @@
 
 #if defined(__x86_64__)
 
-// GCC 12 warns of its own intrinsics' undefined operands.
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#include <hwy/base.h>
-#include <immintrin.h>
-
 #include <vector>
 
-#define LLMCTL_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,fma,avx512vnni")))
+#include "ops/kernels/x86_targets.h"
 
 namespace llmctl::kernels {
 namespace {
