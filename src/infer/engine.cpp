@@ -181,9 +181,14 @@ std::vector<Engine::Finished> Engine::pass() {
 /// With room for all that may begin at once, as far as that is known.
 void Engine::make_caches() {
   if (cache_) return;
+  // In whole pages: a page that a row shares is one of its own, too, once it writes there.
+  const auto pages = [](std::int64_t tokens) {
+    return (tokens + KvCache::kPageTokens - 1) / KvCache::kPageTokens * KvCache::kPageTokens;
+  };
   const auto length = [](const Job& job) {
-    return std::ssize(job.request.prompt) +
-           std::min(job.request.options.max_new_tokens, kFirstTokens);
+    const SamplingOptions& options = job.request.options;
+    return std::ssize(job.request.prompt) + std::min(options.max_new_tokens, kFirstTokens) +
+           options.prompt_lookup_num_tokens;
   };
   std::int64_t rows = 0, longest = 0, longest_source = 0;
   for (const Job& job : waiting_) {
@@ -192,10 +197,10 @@ void Engine::make_caches() {
     longest_source = std::max(longest_source, std::ssize(job.request.source));
   }
   rows = std::min(rows, options_.batch_size);
-  cache_ = model_.make_cache(rows * (longest + KvCache::kPageTokens), context_);
+  cache_ = model_.make_cache(rows * pages(longest), context_);
   context_.cache = cache_.get();
   if (!model_.facts().encoder_decoder) return;
-  memory_ = model_.make_cache(rows * (longest_source + KvCache::kPageTokens), context_);
+  memory_ = model_.make_cache(rows * pages(longest_source), context_);
   context_.memory_cache = memory_.get();
   context_.memory = &states_;
 }

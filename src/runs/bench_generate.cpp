@@ -163,15 +163,23 @@ struct Limit {
   const char* roof = "";
 };
 
-/// `tokens` in one pass that reads `bytes` and takes `operations`.
-Limit limit_of(double tokens, double bytes, double operations, const Roofs& roofs,
-               const std::string& form) {
-  // Integers are multiplied as such where the processor can.
-  const bool integers = !is_dense_form(form) && roofs.int8;
-  const double products = integers ? *roofs.int8 : form == "bf16" ? roofs.bf16 : roofs.fp32;
-  const double reading = bytes / roofs.read, computing = operations / products;
-  if (reading > computing) return {tokens / reading, "read"};
-  return {tokens / computing, integers ? "int8" : form == "bf16" ? "bf16" : "fp32"};
+/// What one pass over `tokens` costs: bytes that it reads, operations with weights and of
+/// attention.
+struct Work {
+  double tokens = 0, bytes = 0, operations = 0, attention = 0;
+};
+
+Limit limit_of(const Work& work, const Roofs& roofs, const Form& form) {
+  // Integers are multiplied as such where the processor can; attention is to keys and values in
+  // the form that the cache has.
+  const std::string name = form.name;
+  const bool integers = !is_dense_form(name) && roofs.int8;
+  const double of_cache = form.cached_bytes == 2 ? std::max(roofs.bf16, roofs.fp32) : roofs.fp32;
+  const double products = integers ? *roofs.int8 : name == "bf16" ? roofs.bf16 : roofs.fp32;
+  const double reading = work.bytes / roofs.read;
+  const double computing = work.operations / products + work.attention / of_cache;
+  if (reading > computing) return {work.tokens / reading, "read"};
+  return {work.tokens / computing, integers ? "int8" : name == "bf16" ? "bf16" : "fp32"};
 }
 
 Limit decoding_limit(const Subject& subject, const BenchCase& one, const Roofs& roofs) {
@@ -183,20 +191,22 @@ Limit decoding_limit(const Subject& subject, const BenchCase& one, const Roofs& 
   const double source = subject.facts.encoder_decoder ? prompt : 0;
   const double context = subject.facts.encoder_decoder ? grown : prompt + grown;
   const double cached = context * work.cache_numbers + source * work.source_numbers;
-  return limit_of(static_cast<double>(one.batch),
-                  form.bytes * work.step_weights + rows * cached * form.cached_bytes,
-                  rows * (2 * work.step_weights + 4 * work.layers_width * (context + source)),
-                  roofs, one.form);
+  return limit_of({static_cast<double>(one.batch),
+                   form.bytes * work.step_weights + rows * cached * form.cached_bytes,
+                   rows * 2 * work.step_weights, rows * 4 * work.layers_width * (context + source)},
+                  roofs, form);
 }
 
 Limit prompt_limit(const Subject& subject, const BenchCase& one, const Roofs& roofs) {
   const ModelWork& work = subject.work;
   const auto rows = static_cast<double>(one.batch), length = static_cast<double>(one.prompt);
   const double seen = subject.facts.encoder_decoder ? length : (length + 1) / 2;
-  double operations = rows * length * (2 * work.prompt_weights + 4 * work.layers_width * seen);
-  operations += rows * 2 * (subject.facts.encoder_decoder ? work.step_weights : work.head_weights);
-  const double bytes = form_named(one.form).bytes * (work.prompt_weights + work.head_weights);
-  return limit_of(rows * length, bytes, operations, roofs, one.form);
+  const double last = subject.facts.encoder_decoder ? work.step_weights : work.head_weights;
+  const Form& form = form_named(one.form);
+  return limit_of({rows * length, form.bytes * (work.prompt_weights + work.head_weights),
+                   rows * 2 * (length * work.prompt_weights + last),
+                   rows * length * 4 * work.layers_width * seen},
+                  roofs, form);
 }
 
 /// What weights and cache take, in bytes.

@@ -27,45 +27,94 @@ std::int64_t groups_of(const WeightView& weight) {
   return (weight.inputs + group_of(weight) - 1) / group_of(weight);
 }
 
-/// The weight's rows from `output` on, at most kOutputs. What lies behind the last input meets
-/// inputs of 0, and what lies behind the last output is not stored.
-void pack_int8(const WeightView& weight, std::int64_t output, std::int64_t outputs, Panel& panel) {
-  const std::int64_t fours = weight.inputs / 4, rest = weight.inputs % 4;
-  const auto put = [&](const std::byte* from, std::int64_t count, std::uint8_t* to) {
-    std::uint32_t numbers = 0;
-    std::memcpy(&numbers, from, static_cast<std::size_t>(count));
-    numbers ^= 0x80808080u;
-    std::memcpy(to, &numbers, 4);
-  };
-  for (std::int64_t lane = 0; lane < outputs; ++lane) {
-    const std::byte* const row =
-        static_cast<const std::byte*>(weight.values) + (output + lane) * weight.inputs;
-    std::uint8_t* const to = panel.values.data() + 4 * lane;
-    for (std::int64_t four = 0; four < fours; ++four) {
-      put(row + 4 * four, 4, to + four * 4 * kOutputs);
-    }
-    if (rest > 0) put(row + 4 * fours, rest, to + fours * 4 * kOutputs);
+/// Lines of 16 numbers of four bytes become columns.
+LLMCTL_VNNI LLMCTL_INLINE void transpose(__m512i (&lines)[kLanes]) {
+  __m512i pairs[kLanes], fours[kLanes];
+  HWY_UNROLL(8)
+  for (int i = 0; i < kLanes; i += 2) {
+    pairs[i] = _mm512_unpacklo_epi32(lines[i], lines[i + 1]);
+    pairs[i + 1] = _mm512_unpackhi_epi32(lines[i], lines[i + 1]);
+  }
+  // Of four lines, column i % 4 of each part of 128 bits.
+  HWY_UNROLL(4)
+  for (int i = 0; i < kLanes; i += 4) {
+    fours[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
+    fours[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
+    fours[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
+    fours[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
+  }
+  HWY_UNROLL(4)
+  for (int i = 0; i < 4; ++i) {
+    const __m512i even0 = _mm512_shuffle_i32x4(fours[i], fours[i + 4], 0x88);
+    const __m512i odd0 = _mm512_shuffle_i32x4(fours[i], fours[i + 4], 0xDD);
+    const __m512i even1 = _mm512_shuffle_i32x4(fours[i + 8], fours[i + 12], 0x88);
+    const __m512i odd1 = _mm512_shuffle_i32x4(fours[i + 8], fours[i + 12], 0xDD);
+    lines[i] = _mm512_shuffle_i32x4(even0, even1, 0x88);
+    lines[i + 4] = _mm512_shuffle_i32x4(odd0, odd1, 0x88);
+    lines[i + 8] = _mm512_shuffle_i32x4(even0, even1, 0xDD);
+    lines[i + 12] = _mm512_shuffle_i32x4(odd0, odd1, 0xDD);
   }
 }
 
-void pack_int4(const WeightView& weight, std::int64_t output, std::int64_t outputs, Panel& panel) {
-  const std::int64_t half = weight.group / 2, groups = groups_of(weight);
-  for (std::int64_t lane = 0; lane < outputs; ++lane) {
-    const std::byte* from =
-        static_cast<const std::byte*>(weight.values) + (output + lane) * groups * half;
-    std::uint8_t* to = panel.values.data() + 4 * lane;
-    for (std::int64_t group = 0; group < groups; ++group, to += half * kOutputs) {
-      for (std::int64_t i = 0; i < half; i += 4, from += 4, to += 4 * kOutputs) {
-        const auto both = load_unaligned<std::uint32_t>(from, 0);
-        const std::uint32_t low = both & 0x0F0F0F0Fu, high = both >> 4 & 0x0F0F0F0Fu;
-        std::memcpy(to, &low, 4);
-        std::memcpy(to + half * kOutputs, &high, 4);
+/// Calls put(i, v, column) with four bytes, the i-th ones, of each of 16 of the `outputs` rows that
+/// begin at `from`, of `bytes` each; 0 where there are none.
+template <class Put>
+LLMCTL_VNNI LLMCTL_INLINE void for_each_column(const std::byte* from, std::int64_t bytes,
+                                               std::int64_t outputs, const Put& put) {
+  for (int v = 0; v < kVectors; ++v) {
+    for (std::int64_t first = 0; first < bytes; first += 64) {
+      const std::int64_t left = std::min<std::int64_t>(bytes - first, 64);
+      const __mmask64 mask = ~__mmask64{0} >> (64 - left);
+      __m512i lines[kLanes];
+      for (int lane = 0; lane < kLanes; ++lane) {
+        const std::int64_t row = v * kLanes + lane;
+        lines[lane] = row < outputs ? _mm512_maskz_loadu_epi8(mask, from + row * bytes + first)
+                                    : _mm512_setzero_si512();
       }
-      const std::int64_t scale = (output + lane) * groups + group;
-      panel.scales[static_cast<std::size_t>(group * kOutputs + lane)] =
-          widen_bf16(load_unaligned<std::uint16_t>(weight.scales, scale));
+      transpose(lines);
+      for (std::int64_t i = 0; i < (left + 3) / 4; ++i) put(first / 4 + i, v, lines[i]);
     }
   }
+}
+
+/// The weight's rows from `output` on, at most kOutputs. What lies behind the last input meets
+/// inputs of 0, and what lies behind the last output is not stored.
+LLMCTL_VNNI void pack_int8(const WeightView& weight, std::int64_t output, std::int64_t outputs,
+                           Panel& panel) {
+  const auto* const rows = static_cast<const std::byte*>(weight.values) + output * weight.inputs;
+  const __m512i sign = _mm512_set1_epi8(static_cast<char>(0x80));
+  for_each_column(rows, weight.inputs, outputs,
+                  [&](std::int64_t four, int v, __m512i column) LLMCTL_VNNI {
+                    _mm512_storeu_si512(panel.values.data() + 4 * (four * kOutputs + v * kLanes),
+                                        _mm512_xor_si512(column, sign));
+                  });
+}
+
+LLMCTL_VNNI void pack_int4(const WeightView& weight, std::int64_t output, std::int64_t outputs,
+                           Panel& panel) {
+  const std::int64_t groups = groups_of(weight), half = weight.group / 2;
+  const std::int64_t fours = half / 4;  // of half a group
+  const auto* const rows = static_cast<const std::byte*>(weight.values) + output * groups * half;
+  const __m512i low = _mm512_set1_epi8(0x0F);
+  for_each_column(
+      rows, groups * half, outputs, [&](std::int64_t i, int v, __m512i column) LLMCTL_VNNI {
+        const std::int64_t four = i / fours * 2 * fours + i % fours;
+        std::uint8_t* const to = panel.values.data() + 4 * (four * kOutputs + v * kLanes);
+        _mm512_storeu_si512(to, _mm512_and_si512(column, low));
+        _mm512_storeu_si512(to + 4 * fours * kOutputs,
+                            _mm512_and_si512(_mm512_srli_epi32(column, 4), low));
+      });
+  // Two groups' scales lie in four bytes.
+  const auto* const scales = static_cast<const std::byte*>(weight.scales) + output * groups * 2;
+  for_each_column(scales, groups * 2, outputs,
+                  [&](std::int64_t i, int v, __m512i column) LLMCTL_VNNI {
+                    float* const to = panel.scales.data() + 2 * i * kOutputs + v * kLanes;
+                    _mm512_storeu_si512(to, _mm512_slli_epi32(column, 16));
+                    if (2 * i + 1 < groups) {
+                      const __m512i high = _mm512_set1_epi32(static_cast<int>(0xFFFF0000));
+                      _mm512_storeu_si512(to + kOutputs, _mm512_and_si512(column, high));
+                    }
+                  });
 }
 
 /// M rows from `row` on with the outputs from `output` on.
@@ -160,6 +209,8 @@ void multiply_by_panels_of(const Product& product, std::int64_t begin, std::int6
   panel.values.resize(numbers * static_cast<std::size_t>(group_of(product.weight)));
   if (kForm == Form::kInt4) panel.scales.resize(numbers);
   const std::int64_t tiles = (product.rows + kRows - 1) / kRows;
+  const auto* const values = static_cast<const std::byte*>(product.weight.values);
+  const auto row_bytes = static_cast<std::int64_t>(product.weight.row_bytes());
   for (std::int64_t output = begin; output < end; output += kOutputs) {
     const std::int64_t outputs = std::min<std::int64_t>(kOutputs, end - output);
     if constexpr (kForm == Form::kInt8) {
@@ -167,9 +218,16 @@ void multiply_by_panels_of(const Product& product, std::int64_t begin, std::int6
     } else {
       pack_int4(product.weight, output, outputs, panel);
     }
+    // Meanwhile the next panel's rows come out of memory.
+    const std::int64_t next = output + kOutputs, after = std::min(end, next + kOutputs);
+    const std::byte* ahead = values + next * row_bytes;
+    const std::int64_t lines = std::max<std::int64_t>(after - next, 0) * row_bytes / 64;
     std::int64_t row = 0;
-    for (std::int64_t left = tiles; left > 0; --left) {
-      const std::int64_t rows = (product.rows - row + left - 1) / left;
+    for (std::int64_t i = 0; i < tiles; ++i) {
+      for (std::int64_t j = lines * (i + 1) / tiles - lines * i / tiles; j > 0; --j, ahead += 64) {
+        _mm_prefetch(reinterpret_cast<const char*>(ahead), _MM_HINT_T1);
+      }
+      const std::int64_t left = tiles - i, rows = (product.rows - row + left - 1) / left;
       tile_of<kForm, kRows>(rows, product, panel, row, output, outputs);
       row += rows;
     }
