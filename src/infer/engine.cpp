@@ -197,7 +197,8 @@ void Engine::make_caches() {
     longest_source = std::max(longest_source, std::ssize(job.request.source));
   }
   rows = std::min(rows, options_.batch_size);
-  cache_ = model_.make_cache(rows * pages(longest), context_);
+  const std::int64_t padding = pads() ? KvCache::kPageTokens : 0;
+  cache_ = model_.make_cache(rows * pages(longest) + padding, context_);
   context_.cache = cache_.get();
   if (!model_.facts().encoder_decoder) return;
   memory_ = model_.make_cache(rows * pages(longest_source), context_);
@@ -310,9 +311,13 @@ std::vector<at::Tensor> Engine::encode(std::span<const SourceKey* const> sources
   return parts;
 }
 
+bool Engine::pads() const {
+  return !model_.device().is_cpu() || options_.static_shapes;
+}
+
 /// Gives the pass one of few shapes, where devices ask for it and no prompt does without.
 bool Engine::pad(const std::vector<Job*>& planned) {
-  if (model_.device().is_cpu() && !options_.static_shapes) return false;
+  if (!pads()) return false;
   const auto is_prompt = [](const Job* job) { return job->prefilling; };
   if (std::any_of(planned.begin(), planned.end(), is_prompt)) return false;
   const std::int64_t tokens = padded_size(cache_->planned());

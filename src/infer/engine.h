@@ -114,6 +114,7 @@ class Engine {
   void encode_sources();
   std::vector<at::Tensor> encode(std::span<const SourceKey* const> sources);
   void plan(Job& job, Row& row, std::size_t tokens);
+  bool pads() const;  // passes without prompts have static shapes
   bool pad(const std::vector<Job*>& planned);
   at::Tensor forward(const std::vector<Job*>& planned);
   void choose(const at::Tensor& logits, const std::vector<Job*>& jobs);

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -34,12 +35,14 @@ class Chain : public FakeModel {
     };
     passes.push_back(list(ids));
     positions.push_back(list(places));
+    if (context.cache) cache_bytes.push_back(context.cache->bytes());
     return FakeModel::hidden(input, context);
   }
   std::unique_ptr<KvCache> make_cache(std::int64_t tokens, const Context&) const override {
     return std::make_unique<KvCache>(KvCacheShape{1, 1, 1}, at::kFloat, device(), tokens);
   }
   std::vector<std::vector<std::int64_t>> passes, positions;  // the ids of each forward pass
+  std::vector<std::int64_t> cache_bytes;
   ModelFacts facts_override = FakeModel::facts();
 };
 
@@ -220,6 +223,29 @@ TEST_F(Engine, SamplesOfAPromptShareIt) {
     several.stream = 4 + s;
     EXPECT_EQ(answers_of({several})[0].ids, results[0][s].ids) << "each draws as if it were alone";
   }
+}
+
+TEST_F(Engine, TheCacheHasThePagesOfItsRowsFromTheBeginning) {
+  stop.clear();
+  engine.batch_size = 4;
+  options.max_new_tokens = 13;  // 33 tokens: three pages of 128 bytes
+  const std::vector<std::vector<TokenId>> prompts(6, std::vector<TokenId>(20, 3));
+  const auto sizes = [&] {
+    model.cache_bytes.clear();
+    generate(prompts);
+    const auto [least, most] =
+        std::minmax_element(model.cache_bytes.begin(), model.cache_bytes.end());
+    return std::pair(*least, *most);
+  };
+  const std::pair<std::int64_t, std::int64_t> alone(4 * 3 * 128, 4 * 3 * 128);
+  EXPECT_EQ(sizes(), alone);
+  options.beams.num_beams = 4;
+  EXPECT_EQ(sizes(), alone) << "beams fork and go";
+  options.beams.num_beams = 1;
+  options.prompt_lookup_num_tokens = 3;
+  EXPECT_EQ(sizes(), alone) << "drafts";
+  engine.static_shapes = true;
+  EXPECT_EQ(sizes(), std::pair(alone.first + 128, alone.second + 128)) << "a page for padding";
 }
 
 TEST_F(Engine, RequestsComeAndGoBetweenPasses) {
