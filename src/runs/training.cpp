@@ -103,9 +103,12 @@ class TrainingSetup {
     write_environment(directory_, environment);
   }
 
+  LoadedModel load_teacher(const Student& student) const {
+    return load_for_use(student.teacher(), compute_);
+  }
+
   /// Lets a teacher say what it thinks of the task's texts.
-  void teach(Student& student, const TaskData& data) const {
-    LoadedModel teacher = load_for_use(student.teacher(), compute_);
+  void teach(Student& student, LoadedModel teacher, const TaskData& data) const {
     TeachOptions how;
     how.batch_size = train_.micro_batch_size;
     how.sequence_length = data.sequence_length;
@@ -358,8 +361,11 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   report.parameters = model->parameter_count();
   report.generate_flags = task->generate_flags();
   auto* const student = dynamic_cast<Student*>(task.get());
-  const bool taught = student != nullptr && !student->teacher().empty();
-  if (taught) resolve_model_directory(student->teacher());
+  std::optional<LoadedModel> teacher;
+  if (student != nullptr && !student->teacher().empty()) {
+    teacher = setup.load_teacher(*student);
+    student->check_teacher(*teacher->model, *teacher->tokenizer, *model);
+  }
   if (options.dry_run) {
     report.plan = plan_of(report, setup, *tokenizer, data.sequence_length);
     const auto start = plan_lines(run_plan);
@@ -368,7 +374,7 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   }
   setup.open_directory(look);
   if (raw_text) task->read(data);
-  if (taught) setup.teach(*student, data);
+  if (teacher) setup.teach(*student, std::move(*teacher), data);
   report.outcome = setup.run(config, *task, *model, *tokenizer);
   return report;
 }

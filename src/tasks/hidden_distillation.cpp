@@ -21,10 +21,24 @@ std::string state_name(std::int64_t layer) {
   return concat("hidden_states.", layer);
 }
 
-/// Pairs (layer, teacher's layer), 0 being the embeddings.
+}  // namespace
+
+std::string hidden_mismatch(const Model& teacher, const Tokenizer& tokenizer, const Tokenizer& own,
+                            std::int64_t longest) {
+  if (tokenizer.fingerprint() != own.fingerprint()) {
+    return " has another tokenizer, so that its hidden states are of other tokens; train the model "
+           "with the teacher's (tokenizer.path), or leave hidden_weight out";
+  }
+  const std::int64_t positions = teacher.facts().max_positions;
+  if (longest <= positions) return "";
+  return concat(" takes ", positions, " tokens, the longest text has ", longest,
+                "; lower data.sequence_length");
+}
+
 std::vector<std::pair<std::int64_t, std::int64_t>> layer_pairs(const DistillationConfig& config,
-                                                               std::int64_t layers,
-                                                               std::int64_t teachers) {
+                                                               const Model& model,
+                                                               const Model& teacher) {
+  const std::int64_t layers = model.facts().layers, teachers = teacher.facts().layers;
   std::vector<std::pair<std::int64_t, std::int64_t>> pairs;
   for (const auto& pair : config.hidden_layers) {
     require(pair[0] >= 0 && pair[0] <= layers && pair[1] >= 0 && pair[1] <= teachers,
@@ -40,28 +54,13 @@ std::vector<std::pair<std::int64_t, std::int64_t>> layer_pairs(const Distillatio
   return pairs;
 }
 
-}  // namespace
-
-std::string hidden_mismatch(const Model& teacher, const Tokenizer& tokenizer, const Tokenizer& own,
-                            std::int64_t longest) {
-  if (tokenizer.fingerprint() != own.fingerprint()) {
-    return " has another tokenizer, so that its hidden states are of other tokens; train the model "
-           "with the teacher's (tokenizer.path), or leave hidden_weight out";
-  }
-  const std::int64_t positions = teacher.facts().max_positions;
-  if (longest <= positions) return "";
-  return concat(" takes ", positions, " tokens, the longest text has ", longest,
-                "; lower data.sequence_length");
-}
-
 HiddenDistillation::HiddenDistillation(std::shared_ptr<Model> teacher, const Model& student,
                                        const DistillationConfig& config)
     : teacher_(std::move(teacher)),
       cosine_(config.hidden_loss == "cosine"),
       weight_(config.hidden_weight) {
   const std::int64_t width = student.facts().hidden_size, wanted = teacher_->facts().hidden_size;
-  for (const auto& [own, other] :
-       layer_pairs(config, student.facts().layers, teacher_->facts().layers)) {
+  for (const auto& [own, other] : layer_pairs(config, student, *teacher_)) {
     Pair& pair = pairs_.emplace_back(Pair{state_name(own), state_name(other), {}});
     if (width == wanted) continue;
     at::Tensor map = at::empty({wanted, width}, at::kFloat);

@@ -18,14 +18,19 @@ namespace llmctl {
 std::string hidden_mismatch(const Model& teacher, const Tokenizer& tokenizer, const Tokenizer& own,
                             std::int64_t longest);
 
+/// Pairs (layer, teacher's layer) as the section has them, 0 being the embeddings; by default each
+/// of the model's layers with the teacher's at the same share of its depth. kConfig where a layer
+/// is not there or the depths have no such shares.
+std::vector<std::pair<std::int64_t, std::int64_t>> layer_pairs(const DistillationConfig& config,
+                                                               const Model& model,
+                                                               const Model& teacher);
+
 class HiddenDistillation {
  public:
   /// What the model's forward pass tapped: "hidden_states.I".
   using States = std::map<std::string, at::Tensor>;
 
-  /// With pairs of layers as the section has them, by default each layer of the student with the
-  /// teacher's at the same share of its depth; maps [E, D] where the widths differ. kConfig where a
-  /// layer is not there or the depths have no such shares.
+  /// With the section's layer_pairs() and maps [E, D] where the widths differ.
   HiddenDistillation(std::shared_ptr<Model> teacher, const Model& student,
                      const DistillationConfig& config);
 

@@ -69,6 +69,8 @@ class SequenceClassification : public Task, public Teacher, public Student {
   std::string teacher() const override {
     return config_.distillation ? config_.distillation->teacher : std::string();
   }
+  void check_teacher(const Model& teacher, const Tokenizer& tokenizer,
+                     const Model& model) const override;
   void learn_from(std::shared_ptr<Model> teacher, const Tokenizer& tokenizer,
                   const TeachOptions& options) override;
 
@@ -82,6 +84,8 @@ class SequenceClassification : public Task, public Teacher, public Student {
   /// Fills class_weights_, and folds those of one label into the weights of the texts.
   void weigh_classes();
   void warn_of_held_out(const TaskData& files) const;
+  /// The teacher's ids of this task's classes; kConfig where it has not all of them.
+  std::vector<std::size_t> classes_of_teacher(const Model& teacher) const;
   Batch collate(std::span<const std::int64_t> rows) const;
 
   SequenceClassificationConfig config_;
@@ -254,28 +258,39 @@ void SequenceClassification::add_unlabelled(std::size_t file, bool skip_bad) {
   log_info("classification: ", texts.size(), " texts without labels");
 }
 
-void SequenceClassification::learn_from(std::shared_ptr<Model> shared, const Tokenizer& tokenizer,
-                                        const TeachOptions& options) {
-  Model& teacher = *shared;
+std::vector<std::size_t> SequenceClassification::classes_of_teacher(const Model& teacher) const {
   const ClassDecision decision = decision_of(teacher, {});
   const std::string& name = config_.distillation->teacher;
   require(decision.problem == problem_, ErrorCode::kConfig, "task.distillation.teacher: ", name,
           " was trained for ", problem_type_name(decision.problem), ", the task is ",
           problem_type_name(problem_));
-  std::vector<std::size_t> order;
+  std::vector<std::size_t> ids;
   for (const std::string& label : names_) {
     const auto id = label_id(label, decision.names);
     require(id.has_value(), ErrorCode::kConfig, "task.distillation.teacher: ", name,
             " has no class '", label, "', it has ", join(decision.names));
-    order.push_back(*id);
+    ids.push_back(*id);
   }
-  if (config_.distillation->hidden_weight > 0) {
-    const std::vector<std::int32_t> lengths = train_rows_.lengths();
-    const std::string why = hidden_mismatch(teacher, tokenizer, *tokenizer_,
-                                            *std::max_element(lengths.begin(), lengths.end()));
-    require(why.empty(), ErrorCode::kConfig, "task.distillation.hidden_weight: ", name, why);
-    hidden_teacher_ = std::move(shared);
-  }
+  return ids;
+}
+
+void SequenceClassification::check_teacher(const Model& teacher, const Tokenizer& tokenizer,
+                                           const Model& model) const {
+  classes_of_teacher(teacher);
+  if (config_.distillation->hidden_weight == 0) return;
+  const std::vector<std::int32_t> lengths = train_rows_.lengths();
+  const std::string why = hidden_mismatch(teacher, tokenizer, *tokenizer_,
+                                          *std::max_element(lengths.begin(), lengths.end()));
+  require(why.empty(), ErrorCode::kConfig,
+          "task.distillation.hidden_weight: ", config_.distillation->teacher, why);
+  layer_pairs(*config_.distillation, model, teacher);
+}
+
+void SequenceClassification::learn_from(std::shared_ptr<Model> shared, const Tokenizer& tokenizer,
+                                        const TeachOptions& options) {
+  Model& teacher = *shared;
+  const std::vector<std::size_t> order = classes_of_teacher(teacher);
+  if (config_.distillation->hidden_weight > 0) hidden_teacher_ = std::move(shared);
   const TextRows rows =
       tokenize_texts(train_, tokenizer, model_length(teacher, options.sequence_length));
   const ClassLogits logits =
@@ -285,7 +300,8 @@ void SequenceClassification::learn_from(std::shared_ptr<Model> shared, const Tok
   for (std::size_t i = 0; i < logits.size(); ++i) {
     for (const std::size_t id : order) taught_[i].push_back(logits[i][id]);
   }
-  log_info("classification: ", name, " has given its probabilities of ", logits.size(), " texts");
+  log_info("classification: ", config_.distillation->teacher, " has given its probabilities of ",
+           logits.size(), " texts");
 }
 
 Batch SequenceClassification::collate(std::span<const std::int64_t> rows) const {

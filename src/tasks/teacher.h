@@ -128,9 +128,13 @@ class Student {
   virtual ~Student() = default;
   /// What the section calls the teacher; empty: it has none.
   virtual std::string teacher() const = 0;
-  /// Keeps the teacher's outputs for what was read, and where hidden states are learnt the teacher
-  /// itself. kConfig for a model of other classes or of another problem; with hidden states for
-  /// one with another tokenizer or too few positions.
+  /// Refuses (kConfig) a teacher of other classes or of another problem for what was read and the
+  /// model to be trained; with hidden states one with another tokenizer, too few positions or
+  /// layers that have no partner.
+  virtual void check_teacher(const Model& teacher, const Tokenizer& tokenizer,
+                             const Model& model) const = 0;
+  /// Keeps the outputs of a teacher that was checked for what was read, and where hidden states are
+  /// learnt the teacher itself.
   virtual void learn_from(std::shared_ptr<Model> teacher, const Tokenizer& tokenizer,
                           const TeachOptions& options) = 0;
 };

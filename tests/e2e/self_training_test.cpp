@@ -171,10 +171,14 @@ TEST_F(SelfTrainingTest, ATeacherAndTwoViewsOfTextsWithoutLabels) {
 
   config_["run"]["dir"] = "other";
   config_["task"]["labels"] = {"red", "green", "blue"};
-  expect_one_line_error(bench_.run(command(), 78),
-                        {"task.distillation.teacher: teacher has no class 'blue'"});
-  config_["task"]["distillation"]["teacher"] = "nobody";
+  const std::string unknown = "task.distillation.teacher: teacher has no class 'blue'";
+  expect_one_line_error(bench_.run(command(), 78), {unknown});
   auto dry = command();
+  dry.push_back("--dry-run");
+  expect_one_line_error(bench_.run(dry, 78), {unknown});
+  EXPECT_FALSE(fs::exists(bench_ / "other")) << "a teacher is looked at before anything is written";
+  config_["task"]["distillation"]["teacher"] = "nobody";
+  dry = command();
   dry.push_back("--dry-run");
   expect_one_line_error(bench_.run(dry, 66), {"nobody"});
 }
@@ -217,7 +221,9 @@ TEST_F(SelfTrainingTest, HiddenStatesOfATeacherAndNoiseOfWords) {
 
   config_["run"]["dir"] = "other";
   config_["model"]["num_hidden_layers"] = 3;
-  expect_one_line_error(bench_.run(command(), 78),
+  auto dry = command();
+  dry.push_back("--dry-run");
+  expect_one_line_error(bench_.run(dry, 78),
                         {"task.distillation.hidden_layers", "2 layers", "model's 3"});
   config_["model"]["num_hidden_layers"] = 1;
   config_["task"]["distillation"]["hidden_layers"] = {{1, 2, 3}};
