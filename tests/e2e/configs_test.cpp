@@ -31,6 +31,13 @@ TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
     "task": {"type": "extractive_qa"}, "data": {"train": "questions.json", "sequence_length": 64},
     "train": {"steps": 1, "batch_size": 1}})");
   bench.run({"finetune", "-c", "qa.json"});
+  bench.write("labelled.jsonl", R"({"text": "So kind.", "label": "positive"}
+{"text": "So rude.", "label": "negative"}
+)");
+  bench.write("classes.json", R"({"run": {"dir": "classes"}, "model": {"init_from": "masked"},
+    "task": {"type": "sequence_classification"}, "data": {"train": "labelled.jsonl", "sequence_length": 64},
+    "train": {"steps": 1, "batch_size": 1}})");
+  bench.run({"finetune", "-c", "classes.json"});
   const std::string corpus = R"(data.train=["en.txt"])";
   const auto questions = (source_dir() / "data/qa/en-valid.json").string();
   int seen = 0;
@@ -65,9 +72,11 @@ TEST(Configurations, EveryShippedOneIsValidAndDryRuns) {
       if (file.ends_with("both.json")) add({"--set", "task.prefix={target}: "});
     } else if (file.find("distilled") != std::string::npos) {
       add({"--set", "tokenizer.path=tokenizer-masked", "--set",
-           "task.distillation.teacher=masked"});
+           "task.distillation.teacher=classes"});
     } else if (command == "finetune") {
       add({"-m", masked ? "masked" : "causal"});
+      if (file.ends_with("/classification.json"))
+        add({"--set", "data.train=labelled.jsonl", "--set", R"(data.valid=["labelled.jsonl"])"});
       if (file.ends_with("/qa.json"))
         add({"--set", "data.train=" + questions, "--set",
              R"(data.valid=[")" + questions + R"("])"});
