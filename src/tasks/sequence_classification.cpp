@@ -13,6 +13,7 @@
 #include "models/labels.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/class_responder.h"
+#include "tasks/class_validator.h"
 #include "tasks/classification_loss.h"
 #include "tasks/classification_report.h"
 #include "tasks/labelled_texts.h"
@@ -394,50 +395,11 @@ std::unique_ptr<Source> SequenceClassification::source(const Batching& batching)
       BucketedSource::Fingerprints{digest.hex(), content.hex()});
 }
 
-/// Held-out texts with their rows.
-struct HeldOutTexts {
-  const std::vector<LabelledText>& texts;
-  const TextRows& rows;
-};
-
-class ClassificationValidator : public Validator {
- public:
-  ClassificationValidator(const SequenceClassificationConfig& config, Model& model,
-                          HeldOutTexts held, PredictRows how, World& world)
-      : config_(config), model_(model), held_(held), how_(how), world_(world) {}
-
-  ValidationResult validate(const Context& context) override {
-    how_.context = context;
-    const std::vector<LabelledText>& texts = held_.texts;
-    const ClassLogits logits = predict_all_logits(model_, held_.rows, how_, world_);
-    ClassDecision decision = decision_of(model_, config_);
-    if (config_.calibrate) {
-      // What was fitted at an earlier validation is no setting.
-      decision = fitted_decision(decision, config_, texts, logits);
-      note_decision(decision, config_.type, model_.config());
-    }
-    ValidationResult result;
-    result.scores = class_scores(decision, texts, logits, false);
-    result.scores.add(loss_score(kLossName, mean_class_loss(decision.problem, texts, logits),
-                                 static_cast<double>(texts.size())));
-    for (std::size_t i = 0; i < std::min(kSamples, texts.size()); ++i)
-      result.samples.push_back(class_sample(decision, texts[i], logits[i]));
-    return result;
-  }
-
- private:
-  const SequenceClassificationConfig& config_;
-  Model& model_;
-  const HeldOutTexts held_;
-  PredictRows how_;
-  World& world_;
-};
-
 std::unique_ptr<Validator> SequenceClassification::validator(Model& model, std::int64_t batch_size,
                                                              World& world) const {
   if (valid_.empty()) return nullptr;
-  return std::make_unique<ClassificationValidator>(
-      config_, model, HeldOutTexts{valid_, valid_rows_}, PredictRows{pad(), batch_size, {}}, world);
+  return make_class_validator(config_, model, {valid_, valid_rows_}, {pad(), batch_size, {}},
+                              world);
 }
 
 TaskEvaluation SequenceClassification::evaluate(Model& model, const TaskData& data,
