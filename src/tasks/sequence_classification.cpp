@@ -260,8 +260,11 @@ void SequenceClassification::add_unlabelled(std::size_t file, bool skip_bad) {
 }
 
 std::vector<std::size_t> SequenceClassification::classes_of_teacher(const Model& teacher) const {
-  const ClassDecision decision = decision_of(teacher, {});
   const std::string& name = config_.distillation->teacher;
+  require(teacher.facts().head == HeadKind::kSequenceClassification, ErrorCode::kConfig,
+          "task.distillation.teacher: ", name, " is a ", teacher.facts().architecture,
+          ", expected a model trained for sequence_classification");
+  const ClassDecision decision = decision_of(teacher, {});
   require(decision.problem == problem_, ErrorCode::kConfig, "task.distillation.teacher: ", name,
           " was trained for ", problem_type_name(decision.problem), ", the task is ",
           problem_type_name(problem_));
