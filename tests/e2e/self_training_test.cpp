@@ -178,7 +178,7 @@ TEST_F(SelfTrainingTest, ATeacherAndTwoViewsOfTextsWithoutLabels) {
   expect_one_line_error(bench_.run(dry, 78), {unknown});
   EXPECT_FALSE(fs::exists(bench_ / "other")) << "a teacher is looked at before anything is written";
   // A language model has logits, too, and by default classes named 0 and 1.
-  bench_.pretrain("language-model", "causal", 2);
+  bench_.pretrain("causal", "language-model", 2);
   config_["task"]["distillation"]["teacher"] = "language-model";
   config_["task"].erase("labels");
   dry = command();
