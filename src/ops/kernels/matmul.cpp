@@ -47,17 +47,68 @@ HWY_INLINE HWY_ATTR void put(const Product& product, std::int64_t row, std::int6
 /// it and these kernels do not compile.
 using Sum = hn::Vec<Wide>;
 
+#if HWY_TARGET == HWY_SCALAR
+
+template <int kOutputs, int kTile>
+void put_sums(const Product& product, std::int64_t o, std::int64_t m,
+              const Sum (&sums)[kOutputs][kTile]) {
+  for (int c = 0; c < kOutputs; ++c) {
+    for (int r = 0; r < kTile; ++r) put(product, m + r, o + c, hn::GetLane(sums[c][r]));
+  }
+}
+
+#else
+
+using Four = hn::CappedTag<float, 4>;
+
+/// Halves are added until four sums are left.
+template <class D, class V>
+HWY_INLINE HWY_ATTR hn::Vec<Four> fold(D, V sums) {
+  if constexpr (hn::MaxLanes(D()) > 4) {
+    const hn::Half<D> half;
+    return fold(half, hn::Add(hn::LowerHalf(half, sums), hn::UpperHalf(half, sums)));
+  } else {
+    return sums;
+  }
+}
+
+/// The sum of each of four vectors, always in the same order.
+HWY_INLINE HWY_ATTR hn::Vec<Four> sum_each(Sum a, Sum b, Sum c, Sum d) {
+  const Wide wide;
+  const Four four;
+  const auto first = fold(wide, a), second = fold(wide, b);
+  const auto third = fold(wide, c), fourth = fold(wide, d);
+  const auto ab =
+      hn::Add(hn::InterleaveLower(four, first, second), hn::InterleaveUpper(four, first, second));
+  const auto cd =
+      hn::Add(hn::InterleaveLower(four, third, fourth), hn::InterleaveUpper(four, third, fourth));
+  return hn::Add(hn::ConcatLowerLower(four, cd, ab), hn::ConcatUpperUpper(four, cd, ab));
+}
+
 template <int kOutputs, int kTile>
 HWY_INLINE HWY_ATTR void put_sums(const Product& product, std::int64_t o, std::int64_t m,
                                   const Sum (&sums)[kOutputs][kTile]) {
-  HWY_UNROLL(8)
-  for (int c = 0; c < kOutputs; ++c) {
+  const Four four;
+  if constexpr (kOutputs == 4) {
+    const auto bias = product.bias ? hn::LoadU(four, product.bias + o) : hn::Zero(four);
     HWY_UNROLL(8)
     for (int r = 0; r < kTile; ++r) {
-      put(product, m + r, o + c, hn::GetLane(hn::SumOfLanes(Wide(), sums[c][r])));
+      const auto all = sum_each(sums[0][r], sums[1][r], sums[2][r], sums[3][r]);
+      hn::StoreU(hn::Add(all, bias), four, product.y + (m + r) * product.y_stride + o);
+    }
+  } else {
+    for (int c = 0; c < kOutputs; ++c) {
+      for (int r = 0; r < kTile; r += 4) {
+        const auto of = [&](int k) { return sums[c][r + k < kTile ? r + k : kTile - 1]; };
+        HWY_ALIGN float all[4];
+        hn::Store(sum_each(of(0), of(1), of(2), of(3)), four, all);
+        for (int k = 0; k < 4 && r + k < kTile; ++k) put(product, m + r + k, o + c, all[k]);
+      }
     }
   }
 }
+
+#endif
 
 struct Fp32 {
   static constexpr int kRows = kTileRows, kFew = kFp32Few, kFewOutputs = 1;

@@ -112,12 +112,31 @@ std::uint64_t last_scales(const WeightView& weight, std::int64_t output) {
   return scales;
 }
 
+/// What is multiplied next comes out of memory meanwhile, a few lines of a cache at a time.
+class Ahead {
+ public:
+  Ahead() = default;
+  Ahead(const std::byte* begin, const std::byte* end, std::int64_t times)
+      : next_(begin), lines_((end - begin) / 64), portion_((lines_ + times - 1) / times) {}
+  void fetch() {
+    const std::int64_t count = std::min(portion_, lines_);
+    for (std::int64_t i = 0; i < count; ++i) __builtin_prefetch(next_ + 64 * i, 0, 2);
+    next_ += 64 * count;
+    lines_ -= count;
+  }
+
+ private:
+  const std::byte* next_ = nullptr;
+  std::int64_t lines_ = 0, portion_ = 0;
+};
+
 /// Tiles of kOutputs × kRows, and of single outputs behind them.
 template <class Kernel, int kOutputs, int kRows>
-void multiply_strip(const Product& product, std::int64_t begin, std::int64_t end,
-                    std::int64_t row) {
+void multiply_strip(const Product& product, std::int64_t begin, std::int64_t end, std::int64_t row,
+                    Ahead& ahead) {
   std::int64_t o = begin;
   for (; o + kOutputs <= end; o += kOutputs) {
+    ahead.fetch();
     Kernel::template tile<kOutputs, kRows>(product, o, row);
   }
   for (; o < end; ++o) Kernel::template tile<1, kRows>(product, o, row);
@@ -125,24 +144,28 @@ void multiply_strip(const Product& product, std::int64_t begin, std::int64_t end
 
 template <class Kernel, int kOutputs, int kRows>
 void multiply_rows(const Product& product, std::int64_t begin, std::int64_t end, std::int64_t row,
-                   std::int64_t rows) {
+                   std::int64_t rows, Ahead& ahead) {
   if constexpr (kRows > 0) {
-    if (rows == kRows) return multiply_strip<Kernel, kOutputs, kRows>(product, begin, end, row);
-    multiply_rows<Kernel, kOutputs, kRows - 1>(product, begin, end, row, rows);
+    if (rows == kRows) {
+      return multiply_strip<Kernel, kOutputs, kRows>(product, begin, end, row, ahead);
+    }
+    multiply_rows<Kernel, kOutputs, kRows - 1>(product, begin, end, row, rows, ahead);
   }
 }
 
 /// Few rows, at most Kernel::kFew, and a weight that is large: it is read as it lies in memory,
 /// which is what takes the time. Else tiles of 4 outputs and at most Kernel::kRows rows, which pass
-/// over a block of the weight that stays in the near caches. The sums are the same.
+/// over a block of the weight that stays in the near caches while the next one is fetched. The sums
+/// are the same.
 template <class Kernel>
 void multiply_in_tiles(const Product& product, std::int64_t begin, std::int64_t end) {
   constexpr std::size_t kSmall = 512 << 10;  // most likely it is in a cache still
   const WeightView& weight = product.weight;
   const bool large = weight.row_bytes() * static_cast<std::size_t>(weight.outputs) > kSmall;
+  Ahead nothing;
   if (product.rows <= Kernel::kFew && large) {
     return multiply_rows<Kernel, Kernel::kFewOutputs, Kernel::kFew>(product, begin, end, 0,
-                                                                    product.rows);
+                                                                    product.rows, nothing);
   }
   constexpr std::size_t kNear = 20 << 10, kFar = 256 << 10;
   const std::size_t row_bytes = std::max<std::size_t>(weight.row_bytes(), 1);
@@ -151,11 +174,15 @@ void multiply_in_tiles(const Product& product, std::int64_t begin, std::int64_t 
   const std::int64_t block = std::max<std::int64_t>(8, fitting / 8 * 8);
   const std::int64_t tiles = (product.rows + Kernel::kRows - 1) / Kernel::kRows;
   for (std::int64_t first = begin; first < end; first += block) {
-    const std::int64_t last = std::min(first + block, end);
+    const std::int64_t last = std::min(first + block, end), after = std::min(last + block, end);
+    // A single pass fetches what it reads.
+    Ahead next = tiles == 1 ? nothing
+                            : Ahead(weight_row(product, last), weight_row(product, after),
+                                    tiles * ((last - first + 3) / 4));
     std::int64_t row = 0;
     for (std::int64_t tile = tiles; tile > 0; --tile) {
       const std::int64_t rows = (product.rows - row + tile - 1) / tile;
-      multiply_rows<Kernel, 4, Kernel::kRows>(product, first, last, row, rows);
+      multiply_rows<Kernel, 4, Kernel::kRows>(product, first, last, row, rows, next);
       row += rows;
     }
   }

@@ -1,5 +1,6 @@
 #include "ops/kernels/matmul_panels.h"
 
+#include "ops/kernels/matmul_amx.h"
 #include "ops/kernels/matmul_blocks.h"
 
 #if defined(__x86_64__)
@@ -14,6 +15,7 @@ namespace {
 // A vector holds four inputs' numbers of 16 outputs, so that a group's integers become one number
 // of each output without a sum over lanes. A group: inputs of one scale, of kInt8 a block.
 constexpr int kLanes = 16, kVectors = 2, kOutputs = kVectors * kLanes, kRows = 6;
+static_assert(kOutputs == kTallOutputs);
 
 struct Panel {
   std::vector<std::uint8_t> values;  // [groups, fours of a group, kVectors, kLanes, 4], unsigned
@@ -208,7 +210,9 @@ void multiply_by_panels_of(const Product& product, std::int64_t begin, std::int6
   Panel panel;
   panel.values.resize(numbers * static_cast<std::size_t>(group_of(product.weight)));
   if (kForm == Form::kInt4) panel.scales.resize(numbers);
-  const std::int64_t tiles = (product.rows + kRows - 1) / kRows;
+  const bool tall = kForm == Form::kInt8 && has_byte_tiles();
+  const std::int64_t most = tall ? kTallRows : kRows;
+  const std::int64_t tiles = (product.rows + most - 1) / most;
   const auto* const values = static_cast<const std::byte*>(product.weight.values);
   const auto row_bytes = static_cast<std::int64_t>(product.weight.row_bytes());
   for (std::int64_t output = begin; output < end; output += kOutputs) {
@@ -228,7 +232,11 @@ void multiply_by_panels_of(const Product& product, std::int64_t begin, std::int6
         _mm_prefetch(reinterpret_cast<const char*>(ahead), _MM_HINT_T1);
       }
       const std::int64_t left = tiles - i, rows = (product.rows - row + left - 1) / left;
-      tile_of<kForm, kRows>(rows, product, panel, row, output, outputs);
+      if (tall) {
+        multiply_tall_tile(product, panel.values.data(), row, rows, output, outputs);
+      } else {
+        tile_of<kForm, kRows>(rows, product, panel, row, output, outputs);
+      }
       row += rows;
     }
   }
