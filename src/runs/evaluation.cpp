@@ -287,6 +287,7 @@ class Evaluation {
     data.valid_tokens = text.max_tokens;
     data.directory = loaded().directory;
     data.find_model = resolve_model_directory;
+    data.tokenizer_of = load_tokenizer_of;
     const Json::json_pointer begun("/model/init_from");
     if (as_in_run && run_config_.contains(begun) && run_config_.at(begun).is_string())
       data.initial_model = run_config_.at(begun).get<std::string>();

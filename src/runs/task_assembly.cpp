@@ -58,6 +58,7 @@ AssembledTask assemble_task(const ConfigNode& root, const TrainingConfig& config
   data.directory = tokenizer_directory(root, config.tokenizer);
   data.initial_model = initial_directory(root).string();
   data.find_model = resolve_model_directory;
+  data.tokenizer_of = load_tokenizer_of;
   return {tokenizer, std::move(task), std::move(data), head, kind.raw_text};
 }
 

@@ -351,6 +351,7 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   adapt(*model, root, config.lora, seed);
   check_best_score(root, config, *task, data.holds_out());
   check_parameter_plan(config.optim, *model);
+  task->check_model(*model);
 
   TrainingReport report;
   report.command = command;

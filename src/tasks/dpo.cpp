@@ -80,6 +80,7 @@ class Dpo : public Task {
   }
 
   void check_data(const TaskData& data) const override { reference_directory(data); }
+  void check_model(const Model& model) const override { reference_for(model, reference_); }
   void read(const TaskData& data) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
   std::size_t training_records() const override { return train_rows_.size() / 2; }
@@ -138,7 +139,14 @@ std::filesystem::path Dpo::reference_directory(const TaskData& data) const {
   require(!name.empty(), ErrorCode::kConfig,
           "task.reference: preferences are measured against a model that stays as it is; name it "
           "here, or a model to begin with in model.init_from");
-  return data.find_model ? data.find_model(name) : std::filesystem::path(name);
+  const auto directory = data.find_model ? data.find_model(name) : std::filesystem::path(name);
+  if (!config_.reference.empty() && data.tokenizer_of) {
+    require(data.tokenizer_of(directory)->fingerprint() == tokenizer_->fingerprint(),
+            ErrorCode::kConfig, "task.reference: ", config_.reference,
+            " has another tokenizer, so that its probabilities are of other tokens; name a model "
+            "with the trained one's tokenizer");
+  }
+  return directory;
 }
 
 /// What tells that a directory holds other weights than before: a checkpoint's hashes, else names
@@ -157,7 +165,10 @@ std::string weights_id(const std::filesystem::path& directory) {
 
 std::shared_ptr<Model> Dpo::reference_for(const Model& model,
                                           const std::filesystem::path& directory) const {
-  if (loaded_) return loaded_;
+  if (loaded_) {
+    loaded_->to(model.device());  // where the model has come to since it was looked at
+    return loaded_;
+  }
   ModelRequest request;
   request.mapped = model.device().is_cpu();
   std::shared_ptr<Model> reference = load_model(directory, request);

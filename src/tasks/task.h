@@ -79,6 +79,9 @@ class Task {
   /// Reads what is learnt from and what is held out (kData naming file and record; what is skipped
   /// is counted and logged).
   virtual void read(const TaskData& data) = 0;
+  /// What loss() would refuse of the model that is to be trained, before anything is written;
+  /// read() comes first, except of raw text. kMissing, kData, kConfig.
+  virtual void check_model(const Model& model) const { (void)model; }
   /// Training rows; order and everything drawn are functions of (seed, step, row). read() comes
   /// first and the task outlives what it gives.
   virtual std::unique_ptr<Source> source(const Batching& batching) const = 0;

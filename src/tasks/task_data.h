@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "data/mixture.h"
 #include "io/text_source.h"
 #include "tasks/records.h"
+#include "text/tokenizer.h"
 
 namespace llmctl {
 
@@ -142,6 +144,8 @@ struct TaskData {
   std::string initial_model = {};
   /// The directory of the model that somebody calls so; absent: that of this path.
   std::function<std::filesystem::path(const std::string&)> find_model = {};
+  /// The tokenizer of a model's directory, for tasks that compare a second model's with their own.
+  std::function<std::shared_ptr<const Tokenizer>(const std::filesystem::path&)> tokenizer_of = {};
   /// Of an encoder-decoder that is trained: the id that its targets begin with.
   std::optional<std::int64_t> decoder_start;
   PackingOptions packing() const { return {packing_name, sequence_length}; }

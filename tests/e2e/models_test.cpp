@@ -432,6 +432,24 @@ TEST(Preferences, AreLearntAgainstTheModelThatTheRunBeganWith) {
     "task": {"type": "dpo", "reference": "nowhere"}, "data": {"train": "pairs.jsonl"},
     "train": {"steps": 1, "batch_size": 2}})");
   expect_one_line_error(bench.run({"finetune", "-c", "wrong.json"}, 66), {"nowhere"});
+
+  // Models that do not compare, before anything is written and in a dry run.
+  fs::create_directory(bench / "encoder");
+  for (const char* file : {"config.json", "model.safetensors"})
+    fs::copy(fs::path(golden("bert_mlm")) / file, bench / "encoder");
+  for (const auto& entry : fs::directory_iterator(bench / "base/last")) {
+    if (entry.path().filename().string().starts_with("tokenizer"))
+      fs::copy(entry.path(), bench / "encoder");
+  }
+  for (const std::string how : {"--dry-run", "--quiet"}) {
+    const auto refused = [&](const std::string& reference) {
+      return bench.run(
+          {"finetune", "-c", "wrong.json", how, "--set", "task.reference=" + reference}, 78);
+    };
+    expect_one_line_error(refused("encoder"), {"task.reference", "causal models"});
+    expect_one_line_error(refused(golden("llama")), {"task.reference", "another tokenizer"});
+    EXPECT_FALSE(fs::exists(bench / "wrong"));
+  }
   expect_one_line_error(
       bench.run({"eval", "-m", "base", "--task", "dpo", "--data", "pairs.jsonl"}, 78),
       {"task.reference", "name it"});
