@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <span>
 
 #include "base/log.h"
 #include "base/strings.h"
@@ -54,6 +56,31 @@ std::vector<std::int64_t> visits_of(const TaskData& data,
              " %)");
   }
   return visits;
+}
+
+void balance_visits(std::vector<std::int64_t>& visits, std::size_t first, double share) {
+  const std::span all(visits);
+  const std::span<std::int64_t> before = all.first(first), behind = all.subspan(first);
+  const auto sum = [](std::span<const std::int64_t> part) {
+    return static_cast<double>(std::accumulate(part.begin(), part.end(), std::int64_t{0}));
+  };
+  const double there = sum(before), others = sum(behind);
+  if (there == 0 || others == 0) return;
+  const double factor = others / there * (1 - share) / share;
+  const auto pass_more_often = [](std::span<std::int64_t> part, double times) {
+    std::int64_t done = 0;
+    for (std::int64_t& own : part) {
+      const std::int64_t until = done + own;
+      own = std::llround(times * static_cast<double>(until)) -
+            std::llround(times * static_cast<double>(done));
+      done = until;
+    }
+  };
+  if (factor > 1) {
+    pass_more_often(before, factor);
+  } else {
+    pass_more_often(behind, 1 / factor);
+  }
 }
 
 std::vector<std::int64_t> epoch_of(const std::vector<std::int64_t>& visits) {

@@ -18,6 +18,11 @@ std::vector<std::int64_t> visits_of(const TaskData& data,
                                     const std::vector<std::string_view>& units,
                                     const std::vector<std::size_t>& files);
 
+/// Makes `share` (0 to 1) of all visits those of the records from number `first` on: of the two
+/// kinds the one that is too few is visited more often, no record less often than before, and some
+/// of them once more than others. Where either has no visits nothing changes.
+void balance_visits(std::vector<std::int64_t>& visits, std::size_t first, double share);
+
 /// The same as a list of records, each as often as it is visited.
 std::vector<std::int64_t> epoch_of(const std::vector<std::int64_t>& visits);
 

@@ -196,7 +196,9 @@ void SequenceClassification::read(const TaskData& files) {
     units.push_back(text.text);
     from.push_back(text.file);
   }
-  rows_ = epoch_of(visits_of(files, units, from));
+  std::vector<std::int64_t> visits = visits_of(files, units, from);
+  balance_visits(visits, records_, config_.unlabelled_share.value_or(0.5));
+  rows_ = epoch_of(visits);
   log_info("classification: ", train_.size(), " texts to train on, ", valid_.size(), " held out",
            problem_ == ProblemType::kRegression ? std::string()
                                                 : concat(", ", names_.size(), " classes"));
@@ -547,6 +549,8 @@ void SequenceClassificationConfig::validate(const ConfigNode& node) const {
     node.fail("focal_gamma", "goes with hard targets; leave label_smoothing at 0");
   if (!unlabelled.empty() && consistency == 0 && !distillation)
     node.fail("unlabelled", "is learnt from by consistency and distillation; neither is asked for");
+  if (unlabelled.empty() && unlabelled_share)
+    node.fail("unlabelled_share", "is of the texts of unlabelled, and no file is named there");
   if (word_noise > 0 && consistency == 0)
     node.fail("word_noise", "is of the second reading of consistency, which is not asked for");
   if (!thresholds.empty() && problem() && problem() != ProblemType::kMultiLabel)

@@ -25,6 +25,7 @@ struct SequenceClassificationConfig {
   std::string word_noise_kind = "mask";
   std::optional<DistillationConfig> distillation;
   std::vector<std::string> unlabelled;
+  std::optional<double> unlabelled_share;
   bool calibrate = true;
   std::optional<double> temperature;
   std::map<std::string, double> thresholds;
@@ -84,6 +85,11 @@ struct SequenceClassificationConfig {
           "Texts without labels (.jsonl, .json, .csv, .tsv, plain text by lines) that consistency "
           "and distillation learn from, too.",
           OneOrMore{}, PathKey{});
+    visit("unlabelled_share", self.unlabelled_share,
+          "Of unlabelled: their share of the rows, absent: 0.5; whichever kind is too few for it, "
+          "these texts "
+          "or those with labels, is passed over more often in an epoch.",
+          Range<double>{0.01, 0.99});
     visit("calibrate", self.calibrate,
           "Fit a temperature, and thresholds of several labels, on the held-out texts at each "
           "validation and leave them in config.json; generate and eval apply them.",

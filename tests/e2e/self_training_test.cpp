@@ -150,6 +150,10 @@ TEST_F(SelfTrainingTest, ATeacherAndTwoViewsOfTextsWithoutLabels) {
   config_["run"]["dir"] = "student";
   config_["task"]["unlabelled"] = {"unlabelled.jsonl"};
   expect_one_line_error(bench_.run(command(), 78), {"task.unlabelled", "neither is asked for"});
+  config_["task"].erase("unlabelled");
+  config_["task"]["unlabelled_share"] = 0.75;
+  expect_one_line_error(bench_.run(command(), 78), {"task.unlabelled_share", "no file"});
+  config_["task"]["unlabelled"] = {"unlabelled.jsonl"};
   config_["task"]["distillation"] = {{"teacher", "teacher"}, {"weight", 0.7}};
   config_["task"]["consistency"] = 1;
   const auto ran = bench_.run(command());

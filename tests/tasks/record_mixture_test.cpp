@@ -41,6 +41,23 @@ TEST(RecordMixture, VisitsFollowWeightsAndTemperature) {
   EXPECT_EQ(epoch_of({0, 2, 1}), (std::vector<std::int64_t>{1, 1, 2}));
 }
 
+TEST(RecordMixture, BalancedVisitsGiveTheLastRecordsTheirShare) {
+  const auto balanced = [](std::vector<std::int64_t> visits, std::size_t first, double share) {
+    balance_visits(visits, first, share);
+    return visits;
+  };
+  using Visits = std::vector<std::int64_t>;
+  // Few before many: 2 come up to the 5 behind them, or to a third of these.
+  EXPECT_EQ(balanced({1, 1, 1, 1, 1, 1, 1}, 2, 0.5), (Visits{3, 2, 1, 1, 1, 1, 1}));
+  EXPECT_EQ(balanced({1, 1, 1, 1, 1, 1, 1, 1}, 2, 0.75), (Visits{1, 1, 1, 1, 1, 1, 1, 1}));
+  // Many before few: these come up to a share of a fifth.
+  EXPECT_EQ(balanced({2, 2, 2, 2, 1}, 4, 0.2), (Visits{2, 2, 2, 2, 2}));
+  // What is left out stays out, and weights hold among themselves.
+  EXPECT_EQ(balanced({0, 1, 2, 3, 3}, 3, 0.5), (Visits{0, 2, 4, 3, 3}));
+  EXPECT_EQ(balanced({1, 1}, 2, 0.5), (Visits{1, 1}));
+  EXPECT_EQ(balanced({0, 1}, 1, 0.5), (Visits{0, 1}));
+}
+
 TEST(RecordMixture, TemperedWeightsKeepAnEpochsLength) {
   const std::vector<double> sizes = {100, 400, 0};
   EXPECT_EQ(tempered_weights({1, 2, 3}, sizes, 1), (std::vector<double>{1, 2, 3}));
