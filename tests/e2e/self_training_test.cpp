@@ -151,7 +151,7 @@ TEST_F(SelfTrainingTest, ATeacherAndTwoViewsOfTextsWithoutLabels) {
   config_["task"]["unlabelled"] = {"unlabelled.jsonl"};
   expect_one_line_error(bench_.run(command(), 78), {"task.unlabelled", "neither is asked for"});
   config_["task"].erase("unlabelled");
-  config_["task"]["unlabelled_share"] = 0.75;
+  config_["task"]["unlabelled_share"] = 0.5;
   expect_one_line_error(bench_.run(command(), 78), {"task.unlabelled_share", "no file"});
   config_["task"]["unlabelled"] = {"unlabelled.jsonl"};
   config_["task"]["distillation"] = {{"teacher", "teacher"}, {"weight", 0.7}};
