@@ -99,7 +99,7 @@ HWY_INLINE HWY_ATTR void put_sums(const Product& product, std::int64_t o, std::i
   } else {
     for (int c = 0; c < kOutputs; ++c) {
       for (int r = 0; r < kTile; r += 4) {
-        const auto of = [&](int k) { return sums[c][r + k < kTile ? r + k : kTile - 1]; };
+        const auto of = [&](int k) HWY_ATTR { return sums[c][r + k < kTile ? r + k : kTile - 1]; };
         HWY_ALIGN float all[4];
         hn::Store(sum_each(of(0), of(1), of(2), of(3)), four, all);
         for (int k = 0; k < 4 && r + k < kTile; ++k) put(product, m + r + k, o + c, all[k]);
