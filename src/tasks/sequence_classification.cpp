@@ -248,9 +248,11 @@ void SequenceClassification::weigh_classes() {
 void SequenceClassification::add_unlabelled(std::size_t file, bool skip_bad) {
   if (config_.unlabelled.empty()) return;
   BadRows bad(skip_bad);
-  std::vector<LabelledText> texts =
-      read_unlabelled_texts(expand_paths(config_.unlabelled), config_, bad);
+  const std::vector<std::filesystem::path> files = expand_paths(config_.unlabelled);
+  std::vector<LabelledText> texts = read_unlabelled_texts(files, config_, bad);
   bad.settle();
+  require(!texts.empty(), ErrorCode::kData, name_of(files, "task.unlabelled"),
+          ": no text to learn from");
   for (LabelledText& text : texts) {
     text.file = file;
     text.weight = 0;

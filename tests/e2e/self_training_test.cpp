@@ -156,6 +156,10 @@ TEST_F(SelfTrainingTest, ATeacherAndTwoViewsOfTextsWithoutLabels) {
   config_["task"]["unlabelled"] = {"unlabelled.jsonl"};
   config_["task"]["distillation"] = {{"teacher", "teacher"}, {"weight", 0.7}};
   config_["task"]["consistency"] = 1;
+  bench_.write("nothing.txt", "\n");
+  config_["task"]["unlabelled"] = {"nothing.txt"};
+  expect_one_line_error(bench_.run(command(), 65), {"nothing.txt", "no text"});
+  config_["task"]["unlabelled"] = {"unlabelled.jsonl"};
   const auto ran = bench_.run(command());
   EXPECT_THAT(ran.err, HasSubstr("teacher has given its probabilities of 54 texts"));
   EXPECT_TRUE(records_have(bench_ / "student", "distillation"));
