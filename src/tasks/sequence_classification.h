@@ -87,8 +87,7 @@ struct SequenceClassificationConfig {
           OneOrMore{}, PathKey{});
     visit("unlabelled_share", self.unlabelled_share,
           "Of unlabelled: their share of the rows, absent: 0.5; whichever kind is too few for it, "
-          "these texts "
-          "or those with labels, is passed over more often in an epoch.",
+          "these texts or those with labels, is passed over more often in an epoch.",
           Range<double>{0.01, 0.99});
     visit("calibrate", self.calibrate,
           "Fit a temperature, and thresholds of several labels, on the held-out texts at each "

@@ -7,6 +7,7 @@
 
 #include "base/cpu.h"
 #include "ops/kernels/matmul_blocks.h"
+#include "ops/kernels/matmul_outputs.h"
 #include "ops/kernels/x86_targets.h"
 
 #define LLMCTL_AMX \
@@ -97,16 +98,10 @@ LLMCTL_AMX void multiply_rows(const Product& product, const std::uint8_t* panel,
     }
   }
   _tile_release();
-  const auto* const scales = static_cast<const std::byte*>(product.weight.scales);
   for (std::int64_t first = 0; first < outputs; first += kLanes) {
-    const auto mask = static_cast<__mmask16>((1u << std::min(outputs - first, kLanes)) - 1);
-    const __m512 scale = _mm512_maskz_loadu_ps(mask, scales + (output + first) * 4);
-    const __m512 bias = product.bias ? _mm512_maskz_loadu_ps(mask, product.bias + output + first)
-                                     : _mm512_setzero_ps();
+    const OutputLanes lanes(product, output + first, outputs - first);
     for (std::int64_t m = 0; m < rows; ++m) {
-      float* const y = product.y + (row + m) * product.y_stride + output + first;
-      const __m512 sum = _mm512_load_ps(sums + m * kTallOutputs + first);
-      _mm512_mask_storeu_ps(y, mask, _mm512_fmadd_ps(sum, scale, bias));
+      lanes.put(row + m, _mm512_load_ps(sums + m * kTallOutputs + first));
     }
   }
 }

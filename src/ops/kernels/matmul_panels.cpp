@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "ops/kernels/matmul_outputs.h"
 #include "ops/kernels/x86_targets.h"
 
 namespace llmctl::kernels {
@@ -178,20 +179,9 @@ LLMCTL_VNNI void tile(const Product& product, const Panel& panel, std::int64_t r
   }
   HWY_UNROLL(8)
   for (int v = 0; v < kVectors; ++v) {
-    const std::int64_t first = v * kLanes, left = outputs - first;
-    const auto mask = static_cast<__mmask16>(left >= kLanes ? 0xFFFF
-                                             : left > 0     ? (1 << left) - 1
-                                                            : 0);
-    const auto* const scales = static_cast<const std::byte*>(product.weight.scales);
-    const __m512 scale =
-        kWhole ? _mm512_maskz_loadu_ps(mask, scales + (output + first) * 4) : _mm512_set1_ps(1);
-    const __m512 bias = product.bias ? _mm512_maskz_loadu_ps(mask, product.bias + output + first)
-                                     : _mm512_setzero_ps();
+    const OutputLanes lanes(product, output + v * kLanes, outputs - v * kLanes);
     HWY_UNROLL(8)
-    for (int m = 0; m < M; ++m) {
-      float* const y = product.y + (row + m) * product.y_stride + output + first;
-      _mm512_mask_storeu_ps(y, mask, _mm512_fmadd_ps(sums[m][v], scale, bias));
-    }
+    for (int m = 0; m < M; ++m) lanes.put(row + m, sums[m][v]);
   }
 }
 
