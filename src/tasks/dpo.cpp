@@ -80,7 +80,7 @@ class Dpo : public Task {
   }
 
   void check_data(const TaskData& data) const override { reference_directory(data); }
-  void check_model(const Model& model) const override { reference_for(model, reference_); }
+  void check_model(const Model& model) const override { load_reference(model, reference_); }
   void read(const TaskData& data) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
   std::size_t training_records() const override { return train_rows_.size() / 2; }
@@ -100,6 +100,9 @@ class Dpo : public Task {
   friend class PairValidator;
 
   std::filesystem::path reference_directory(const TaskData& data) const;
+  /// Loads it once; kConfig where it does not compare with the model, which may have no memory yet.
+  void load_reference(const Model& model, const std::filesystem::path& directory) const;
+  /// The same, where the model is.
   std::shared_ptr<Model> reference_for(const Model& model,
                                        const std::filesystem::path& directory) const;
   /// Scores of the pairs of this rank, summed over all ranks.
@@ -163,14 +166,10 @@ std::string weights_id(const std::filesystem::path& directory) {
   return join(files);
 }
 
-std::shared_ptr<Model> Dpo::reference_for(const Model& model,
-                                          const std::filesystem::path& directory) const {
-  if (loaded_) {
-    loaded_->to(model.device());  // where the model has come to since it was looked at
-    return loaded_;
-  }
+void Dpo::load_reference(const Model& model, const std::filesystem::path& directory) const {
+  if (loaded_) return;
   ModelRequest request;
-  request.mapped = model.device().is_cpu();
+  request.mapped = true;
   std::shared_ptr<Model> reference = load_model(directory, request);
   const ModelFacts &own = model.facts(), &other = reference->facts();
   require(other.head == HeadKind::kCausalLm && other.vocab_size == own.vocab_size,
@@ -180,9 +179,14 @@ std::shared_ptr<Model> Dpo::reference_for(const Model& model,
   for (const auto& [name, parameter] : reference->parameters()) {
     at::Tensor(parameter).set_requires_grad(false);
   }
-  reference->to(model.device());
-  loaded_ = reference;
-  return reference;
+  loaded_ = std::move(reference);
+}
+
+std::shared_ptr<Model> Dpo::reference_for(const Model& model,
+                                          const std::filesystem::path& directory) const {
+  load_reference(model, directory);
+  loaded_->to(model.device());
+  return loaded_;
 }
 
 void Dpo::read(const TaskData& files) {

@@ -450,6 +450,15 @@ TEST(Preferences, AreLearntAgainstTheModelThatTheRunBeganWith) {
     expect_one_line_error(refused(golden("llama")), {"task.reference", "another tokenizer"});
     EXPECT_FALSE(fs::exists(bench / "wrong"));
   }
+  // A new model is planned without memory.
+  bench.write("new.json", R"({"run": {"dir": "new"}, "tokenizer": {"path": "base/last"},
+    "model": {"model_type": "llama", "hidden_size": 16, "intermediate_size": 32,
+      "num_hidden_layers": 1, "num_attention_heads": 2},
+    "task": {"type": "dpo", "reference": "base"}, "data": {"train": "pairs.jsonl"},
+    "train": {"steps": 1, "batch_size": 2}})");
+  bench.run({"finetune", "-c", "new.json", "--dry-run"});
+  EXPECT_FALSE(fs::exists(bench / "new"));
+  bench.run({"finetune", "-c", "new.json"});
   expect_one_line_error(
       bench.run({"eval", "-m", "base", "--task", "dpo", "--data", "pairs.jsonl"}, 78),
       {"task.reference", "name it"});
