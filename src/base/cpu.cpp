@@ -66,4 +66,8 @@ std::vector<std::string> feature_names(const CpuFeatures& features) {
   return names;
 }
 
+bool lacks_bf16_products(const CpuFeatures& features) {
+  return features.avx2 && !features.avx512_bf16 && !features.amx_bf16;
+}
+
 }  // namespace llmctl

@@ -17,4 +17,9 @@ struct CpuFeatures {
 const CpuFeatures& cpu_features();
 std::vector<std::string> feature_names(const CpuFeatures& features);  ///< "avx2", "avx512", …
 
+/// Whether products in bf16 are done here as products in fp32 with a conversion of all their
+/// numbers: a processor with AVX2 or AVX-512 and no instruction for bf16. (Of others than x86
+/// nothing is known: false.)
+bool lacks_bf16_products(const CpuFeatures& features);
+
 }  // namespace llmctl

@@ -100,6 +100,12 @@ class TrainingSetup {
     environment["threads"] = compute_.threads;
     environment["command"] = options_.command_line;
     if (plan_.goes_on) tell_other_kernels(environment);
+    if (compute_.device.is_cpu() && compute_.dtype == at::kBFloat16 &&
+        lacks_bf16_products(cpu_features())) {
+      log_warning(
+          "train.precision: bf16 is several times slower here than fp32, since this "
+          "processor has no instructions for it; fp32 or auto is faster");
+    }
     write_environment(directory_, environment);
   }
 

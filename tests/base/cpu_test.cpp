@@ -19,6 +19,20 @@ TEST(Cpu, NamesWhatItHas) {
                                       "amx_int8"}));
 }
 
+TEST(Cpu, KnowsWhereProductsInBf16AreConversions) {
+  CpuFeatures features;
+  EXPECT_FALSE(lacks_bf16_products(features));
+  features.avx2 = true;
+  EXPECT_TRUE(lacks_bf16_products(features));
+  features.avx512 = features.avx512_vnni = features.amx_int8 = true;
+  EXPECT_TRUE(lacks_bf16_products(features));
+  features.avx512_bf16 = true;
+  EXPECT_FALSE(lacks_bf16_products(features));
+  features.avx512_bf16 = false;
+  features.amx_bf16 = true;
+  EXPECT_FALSE(lacks_bf16_products(features));
+}
+
 // The kernel reads the same registers; its list is the witness.
 TEST(Cpu, AgreesWithTheKernel) {
   std::ifstream in("/proc/cpuinfo");

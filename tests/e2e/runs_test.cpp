@@ -156,6 +156,28 @@ TEST(Changes, OtherKernelsAreNamed) {
   EXPECT_THAT(more(7), HasSubstr("fp32_products \"" + library + "\", before \"another\""));
 }
 
+/// bf16 that was asked for is done everywhere, and said to be slow where nothing multiplies it.
+TEST(Precision, Bf16WithoutInstructionsForItIsToldToBeSlow) {
+  Workbench bench;
+  bench.train_tokenizer();
+  const auto config = bench.write_config("causal", "run", 2);
+  const auto started = [&](const std::string& run, const std::string& precision) {
+    return bench.run({"pretrain", "-c", config, "-o", run, "--set", "train.precision=" + precision})
+        .err;
+  };
+  EXPECT_THAT(started("exact", "fp32"), Not(HasSubstr("slower here")));
+  EXPECT_THAT(started("chosen", "auto"), Not(HasSubstr("slower here")));
+  const std::string told = started("bf16", "bf16");
+  const json environment = json::parse(slurp(bench / "bf16/environment.json"));
+  EXPECT_EQ(environment["precision"], "bf16");
+  const std::string features = environment["cpu_features"].dump();
+  const bool slow = features.find("avx2") != std::string::npos &&
+                    features.find("bf16") == std::string::npos && environment["device"] == "cpu";
+  EXPECT_EQ(told.find("train.precision: bf16 is several times slower here") != std::string::npos,
+            slow)
+      << features << told;
+}
+
 TEST(Paths, TildeAndTheDirectoryOfTheStart) {
   Workbench bench;
   bench.train_tokenizer();
