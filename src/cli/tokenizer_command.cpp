@@ -13,7 +13,6 @@
 #include "cli/input_options.h"
 #include "report/table.h"
 #include "runs/assembly.h"
-#include "runs/resolve.h"
 #include "runs/sections.h"
 #include "runs/tokenizer_runs.h"
 #include "text/truncate.h"
@@ -77,17 +76,11 @@ void add_tokenizer_option(CLI::App& command, std::string& tokenizer) {
 }
 
 std::string chosen_tokenizer(const std::string& named, std::vector<std::string>& arguments) {
-  std::string path = named;
-  if (path.empty()) {
-    require(!arguments.empty(), ErrorCode::kUsage, "no tokenizer given: use -m DIR");
-    path = std::move(arguments.front());
-    arguments.erase(arguments.begin());
-  }
-  // A run's is that of its checkpoints.
-  std::error_code ignored;
-  return std::filesystem::exists(std::filesystem::path(path) / "run.json", ignored)
-             ? resolve_model_directory(path).string()
-             : path;
+  if (!named.empty()) return named;
+  require(!arguments.empty(), ErrorCode::kUsage, "no tokenizer given: use -m DIR");
+  std::string path = std::move(arguments.front());
+  arguments.erase(arguments.begin());
+  return path;
 }
 
 struct ApplyOptions {

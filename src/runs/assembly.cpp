@@ -16,6 +16,7 @@
 #include "nn/attention.h"
 #include "ops/backend.h"
 #include "runs/resolve.h"
+#include "text/tokenizer_location.h"
 
 namespace llmctl {
 
@@ -118,7 +119,7 @@ std::shared_ptr<const Tokenizer> assemble_tokenizer(const ConfigNode& root,
 
 std::filesystem::path tokenizer_directory(const ConfigNode& root, const TokenizerSection& section) {
   if (section.path.empty()) return initial_directory(root);
-  return fs::is_directory(section.path) ? fs::path(section.path) : fs::path();
+  return fs::is_directory(section.path) ? tokenizer_location(section.path) : fs::path();
 }
 
 namespace {
@@ -309,7 +310,8 @@ void adapt(Model& model, const ConfigNode& root, const std::optional<LoraConfig>
   model.add_lora(*lora, root.child("lora"), fs::absolute(base).lexically_normal(), seed);
 }
 
-std::shared_ptr<const Tokenizer> load_tokenizer_of(const fs::path& directory) {
+std::shared_ptr<const Tokenizer> load_tokenizer_of(const fs::path& path) {
+  const fs::path directory = tokenizer_location(path);
   if (is_gguf_file(directory)) return tokenizer_of_gguf(directory);
   const auto has = [&](const char* name) { return fs::exists(directory / name); };
   const bool own = !is_adapter_directory(directory) || has("tokenizer_config.json") ||

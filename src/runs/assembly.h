@@ -67,9 +67,9 @@ void adapt(Model& model, const ConfigNode& root, const std::optional<LoraConfig>
 /// kMissing.
 std::filesystem::path initial_directory(const ConfigNode& root);
 
-/// The tokenizer of a model directory or GGUF file, or any that load_tokenizer() knows; an
+/// The tokenizer of a model directory, run or GGUF file, or any that load_tokenizer() knows; an
 /// adapter's may be its base's.
-std::shared_ptr<const Tokenizer> load_tokenizer_of(const std::filesystem::path& directory);
+std::shared_ptr<const Tokenizer> load_tokenizer_of(const std::filesystem::path& path);
 
 /// Device, dtype of matrix products and threads of a command.
 struct Compute {

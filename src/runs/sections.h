@@ -40,11 +40,11 @@ struct TokenizerSection {
   std::string path, vectors;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
-    visit("path", self.path,
-          "Tokenizer directory or SentencePiece model; empty: the one in model.init_from. Another "
-          "path "
-          "to the same content is no change.",
-          PathKey{}, Change::kFree);
+    visit(
+        "path", self.path,
+        "Tokenizer directory, SentencePiece model, or a run whose tokenizer it is; empty: the one "
+        "in model.init_from. Another path to the same content is no change.",
+        PathKey{}, Change::kFree);
     visit("vectors", self.vectors,
           "Vectors of its pieces (llmctl data vectors --tokenizer), with which the token embedding "
           "of a new model begins.",

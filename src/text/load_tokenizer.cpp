@@ -9,6 +9,7 @@
 #include "text/marian_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_location.h"
 
 namespace llmctl {
 namespace {
@@ -40,7 +41,20 @@ std::string supported() {
 
 }  // namespace
 
-std::shared_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& path) {
+std::filesystem::path tokenizer_location(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path / "run.json", ignored)) return path;
+  for (const TokenizerKind& kind : kKinds) {
+    if (std::filesystem::exists(path / kind.file, ignored)) return path;
+  }
+  for (const char* checkpoint : {"best", "last"}) {
+    if (std::filesystem::is_directory(path / checkpoint, ignored)) return path / checkpoint;
+  }
+  fail(ErrorCode::kMissing, path, ": the run has no checkpoint yet, whose tokenizer it would be");
+}
+
+std::shared_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& given) {
+  const std::filesystem::path path = tokenizer_location(given);
   if (!std::filesystem::exists(path)) {
     fail(ErrorCode::kMissing, path, ": no such file or directory, expected a tokenizer");
   }

@@ -178,6 +178,22 @@ TEST(Precision, Bf16WithoutInstructionsForItIsToldToBeSlow) {
       << features << told;
 }
 
+TEST(Paths, ATokenizerMayBeNamedByItsRun) {
+  Workbench bench;
+  bench.train_tokenizer();
+  const auto config = bench.write_config("causal", "run", 2);
+  const std::vector<std::string> again = {"pretrain",          "-c", config, "-o", "again", "--set",
+                                          "tokenizer.path=run"};
+  bench.write("run/run.json", "{}");
+  expect_one_line_error(bench.run(again, 66), {"run: the run has no checkpoint yet"});
+  fs::remove_all(bench / "run");
+  bench.run({"pretrain", "-c", config});
+  bench.run(again);
+  EXPECT_EQ(weights_hash(bench / "again"), weights_hash(bench / "run"));
+  EXPECT_EQ(bench.run({"tokenizer", "encode", "-m", "run", "a market"}).out,
+            bench.run({"tokenizer", "encode", "-m", "tokenizer-causal", "a market"}).out);
+}
+
 TEST(Paths, TildeAndTheDirectoryOfTheStart) {
   Workbench bench;
   bench.train_tokenizer();

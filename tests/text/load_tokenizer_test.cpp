@@ -5,6 +5,7 @@
 #include "support/temp_dir.h"
 #include "text/model_builder.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_location.h"
 #include "text/trained_tokenizer.h"
 
 namespace llmctl {
@@ -45,6 +46,21 @@ TEST(LoadTokenizer, FilesAndDirectories) {
     EXPECT_THAT(load_tokenizer(path.parent_path())->encode("ab"), ElementsAre(3, 4));
   }
   EXPECT_EQ(load_tokenizer(directory.write("x.spm", letters()))->vocab_size(), 5);
+}
+
+TEST(LoadTokenizer, OfARunIsThatOfItsCheckpoint) {
+  const test::TempDir directory;
+  const auto run = directory.write("run/run.json", "{}").parent_path();
+  EXPECT_THAT(error_of(ErrorCode::kMissing, run), HasSubstr("no checkpoint yet"));
+  directory.write("run/last/tokenizer.model", letters());
+  EXPECT_EQ(tokenizer_location(run), run / "last");
+  EXPECT_EQ(load_tokenizer(run)->vocab_size(), 5);
+  directory.write("run/best/tokenizer.model", letters());
+  EXPECT_EQ(tokenizer_location(run), run / "best");
+  // Other directories are themselves, and a tokenizer that was put into a run is that.
+  EXPECT_EQ(tokenizer_location(run / "last"), run / "last");
+  directory.write("run/tokenizer.model", letters());
+  EXPECT_EQ(tokenizer_location(run), run);
 }
 
 TEST(LoadTokenizer, NamesWhatItCannotRead) {
