@@ -122,7 +122,8 @@ std::vector<ByteSpan> character_offsets(std::string_view text, std::span<const B
 /// model (tokenizer.model, spiece.model, sentencepiece.bpe.model, with what tokenizer_config.json
 /// and tokenizer.json say of the special tokens), Marian's source.spm (with target.spm and
 /// vocab.json), tokenizer.json, vocab.txt (WordPiece), vocab.json
-/// with merges.txt (byte-level BPE). A file is a SentencePiece .model or a tokenizer.json.
+/// with merges.txt (byte-level BPE). A file is a SentencePiece .model or a tokenizer.json. A run's
+/// directory stands for its best, else last, checkpoint.
 /// kMissing; kData for what is malformed, contradictory or of a kind that is not supported, naming
 /// it.
 std::shared_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& path);
