@@ -23,6 +23,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
 #include <optional>
@@ -132,6 +133,10 @@ std::vector<FieldDoc> describe_config(const std::string& prefix = "",
 /// The grade of a dotted path (list elements by number or left out) among `fields`; a path that is
 /// in none has that of what holds it, kNever in the end.
 Change change_of(const std::vector<FieldDoc>& fields, const std::string& path);
+
+/// Calls `use` with every path of a configuration.
+void for_each_path(Json& config, const std::vector<FieldDoc>& fields,
+                   const std::function<void(const FieldDoc& field, Json& path)>& use);
 
 /// Makes every path of a resolved configuration absolute, normal and free of "~".
 void make_paths_absolute(Json& config, const std::vector<FieldDoc>& fields);

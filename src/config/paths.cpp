@@ -85,12 +85,17 @@ std::string absolute_path(const std::string& path, PathKey rule) {
   return text;
 }
 
-void make_paths_absolute(Json& config, const std::vector<FieldDoc>& fields) {
+void for_each_path(Json& config, const std::vector<FieldDoc>& fields,
+                   const std::function<void(const FieldDoc& field, Json& path)>& use) {
   for (const FieldDoc& field : fields) {
-    if (!field.file) continue;
-    for_each_at(config, field.path,
-                [&](Json& value) { value = absolute_path(value.get<std::string>(), *field.file); });
+    if (field.file) for_each_at(config, field.path, [&](Json& path) { use(field, path); });
   }
+}
+
+void make_paths_absolute(Json& config, const std::vector<FieldDoc>& fields) {
+  for_each_path(config, fields, [](const FieldDoc& field, Json& path) {
+    path = absolute_path(path.get<std::string>(), *field.file);
+  });
 }
 
 }  // namespace llmctl

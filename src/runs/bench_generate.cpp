@@ -170,16 +170,18 @@ struct Work {
 };
 
 Limit limit_of(const Work& work, const Roofs& roofs, const Form& form) {
-  // Integers are multiplied as such where the processor can; attention is to keys and values in
-  // the form that the cache has.
+  // Integers and bf16 are multiplied as such where the processor can; attention is to keys and
+  // values in the form that the cache has.
   const std::string name = form.name;
-  const bool integers = !is_dense_form(name) && roofs.int8;
-  const double of_cache = form.cached_bytes == 2 ? std::max(roofs.bf16, roofs.fp32) : roofs.fp32;
-  const double products = integers ? *roofs.int8 : name == "bf16" ? roofs.bf16 : roofs.fp32;
+  Limit products = {roofs.fp32, "fp32"};
+  if (name == "bf16" && roofs.bf16) products = {*roofs.bf16, "bf16"};
+  if (!is_dense_form(name) && roofs.int8) products = {*roofs.int8, "int8"};
+  const double of_cache =
+      form.cached_bytes == 2 ? std::max(roofs.bf16.value_or(0), roofs.fp32) : roofs.fp32;
   const double reading = work.bytes / roofs.read;
-  const double computing = work.operations / products + work.attention / of_cache;
+  const double computing = work.operations / products.rate + work.attention / of_cache;
   if (reading > computing) return {work.tokens / reading, "read"};
-  return {work.tokens / computing, integers ? "int8" : name == "bf16" ? "bf16" : "fp32"};
+  return {work.tokens / computing, products.roof};
 }
 
 Limit decoding_limit(const Subject& subject, const BenchCase& one, const Roofs& roofs) {
@@ -373,8 +375,10 @@ BenchReport bench_generate(const BenchOptions& options,
                                    " M parameters")},
                   {"machine", concat(cpu_features().model, ", ", compute.threads, " threads")},
                   {"read roof", rates(before.read, after.read, "GB/s before and after")},
-                  {"fp32 roof", rates(before.fp32, after.fp32, "GFLOP/s")},
-                  {"bf16 roof", rates(before.bf16, after.bf16, "GFLOP/s")}};
+                  {"fp32 roof", rates(before.fp32, after.fp32, "GFLOP/s")}};
+  if (before.bf16 && after.bf16) {
+    report.facts.emplace_back("bf16 roof", rates(*before.bf16, *after.bf16, "GFLOP/s"));
+  }
   if (before.int8 && after.int8) {
     report.facts.emplace_back("int8 roof", rates(*before.int8, *after.int8, "GOP/s"));
   }

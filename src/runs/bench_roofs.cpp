@@ -63,33 +63,39 @@ double product_rate(at::ScalarType type, double seconds) {
 }  // namespace
 
 Json Roofs::to_json() const {
-  Json json = {
-      {"read_gb_s", read / kGiga}, {"fp32_gflop_s", fp32 / kGiga}, {"bf16_gflop_s", bf16 / kGiga}};
-  json["int8_gop_s"] = int8 ? Json(*int8 / kGiga) : Json();
-  return json;
+  const auto giga = [](const std::optional<double>& rate) {
+    return rate ? Json(*rate / kGiga) : Json();
+  };
+  return {{"read_gb_s", read / kGiga},
+          {"fp32_gflop_s", fp32 / kGiga},
+          {"bf16_gflop_s", giga(bf16)},
+          {"int8_gop_s", giga(int8)}};
 }
 
 Roofs measure_roofs(double seconds) {
   Roofs roofs;
   roofs.read = read_rate(seconds);
   roofs.fp32 = product_rate(at::kFloat, seconds);
-  roofs.bf16 = product_rate(at::kBFloat16, seconds);
   const CpuFeatures& cpu = cpu_features();
+  if (!lacks_bf16_products(cpu)) roofs.bf16 = product_rate(at::kBFloat16, seconds);
   if (cpu.avx512_vnni || cpu.amx_int8) roofs.int8 = product_rate(at::kChar, seconds);
   return roofs;
 }
 
 Roofs best_of(const Roofs& a, const Roofs& b) {
-  Roofs best = {std::max(a.read, b.read), std::max(a.fp32, b.fp32), std::max(a.bf16, b.bf16), {}};
-  if (a.int8 && b.int8) best.int8 = std::max(*a.int8, *b.int8);
-  return best;
+  const auto better = [](const std::optional<double>& x, const std::optional<double>& y) {
+    return x && y ? std::max(x, y) : std::nullopt;
+  };
+  return {std::max(a.read, b.read), std::max(a.fp32, b.fp32), better(a.bf16, b.bf16),
+          better(a.int8, b.int8)};
 }
 
 double drift(const Roofs& a, const Roofs& b) {
-  const auto change = [](double x, double y) { return std::abs(x - y) / std::max(x, y); };
-  double most = std::max({change(a.read, b.read), change(a.fp32, b.fp32), change(a.bf16, b.bf16)});
-  if (a.int8 && b.int8) most = std::max(most, change(*a.int8, *b.int8));
-  return most;
+  const auto change = [](const std::optional<double>& x, const std::optional<double>& y) {
+    return x && y ? std::abs(*x - *y) / std::max(*x, *y) : 0;
+  };
+  return std::max({change(a.read, b.read), change(a.fp32, b.fp32), change(a.bf16, b.bf16),
+                   change(a.int8, b.int8)});
 }
 
 }  // namespace llmctl

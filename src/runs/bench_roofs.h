@@ -9,9 +9,11 @@ namespace llmctl {
 
 /// With LibTorch's threads.
 struct Roofs {
-  double read = 0;             ///< bytes/s read from memory
-  double fp32 = 0, bf16 = 0;   ///< operations/s of large products, a multiply-add being two
-  std::optional<double> int8;  ///< where the CPU multiplies int8
+  double read = 0;  ///< bytes/s read from memory
+  double fp32 = 0;  ///< operations/s of large products, a multiply-add being two
+  /// The same of bf16 and int8, where the processor has instructions for them; where it has none,
+  /// their products are those of fp32 after a conversion.
+  std::optional<double> bf16, int8;
 
   Json to_json() const;  ///< GB/s and GFLOP/s
 };

@@ -37,6 +37,28 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
+/// Whether overwriting the run would remove the file or something of the folder.
+bool is_removed(const fs::path& directory, const fs::path& input) {
+  std::error_code ignored;
+  const fs::path inside = fs::weakly_canonical(input, ignored)
+                              .lexically_relative(fs::weakly_canonical(directory, ignored));
+  return inside == "." ||
+         std::ranges::find(kRunContent, inside.begin()->string()) != kRunContent.end();
+}
+
+/// An interruption before the first checkpoint would leave neither the run nor what it began from.
+void require_inputs_outside(const fs::path& directory, Json config,
+                            const std::vector<FieldDoc>& fields) {
+  for_each_path(config, fields, [&](const FieldDoc& field, const Json& path) {
+    const auto& input = path.get_ref<const std::string&>();
+    const bool is_input = field.path != "run.dir" && field.path != "data.cache";
+    if (!is_input || !fs::path(input).is_absolute()) return;
+    require(!is_removed(directory, input), ErrorCode::kCannotCreate, directory.string(),
+            ": --overwrite would remove ", field.path, " (", input,
+            "); choose another run.dir (-o NEW)");
+  });
+}
+
 /// The nearest directory of the path that is there must take new entries.
 void require_writable(const fs::path& directory) {
   std::error_code ignored;
@@ -201,6 +223,7 @@ RunPlan plan_run(const fs::path& directory, JsonDocument& document,
   const auto before = read_run(directory);
   const bool removed = options.overwrite || is_there(directory / kOverwriting);
   if (!before && !is_there(directory / kOverwriting)) require_own_content(directory);
+  if (before && options.overwrite) require_inputs_outside(directory, plan.record.config, fields);
   if (!before || removed || list_checkpoints(directory).empty()) return plan;
   require(options.resume, ErrorCode::kCannotCreate, directory.string(),
           ": holds a run; choose another run.dir, go on with run.resume=auto, or start anew with "

@@ -114,6 +114,15 @@ TEST(Changes, AnotherTaskOrTypeOfModelIsNamed) {
              "--vocab-size", "60"});
   expect_one_line_error(run("finetune", 78), {"run", "another tokenizer", "--overwrite"});
   run("finetune", 78);
+  // Overwriting is no way to begin from what it removes.
+  for (const auto& [key, arguments] : std::vector<std::pair<std::string, std::vector<std::string>>>{
+           {"model.init_from", {"-m", "run/best"}},
+           {"tokenizer.path", {"--set", "tokenizer.path=run"}}}) {
+    std::vector<std::string> all = {"finetune", "-c", "c.json", "--overwrite"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    expect_one_line_error(bench.run(all, 73), {"run: --overwrite would remove " + key, "-o NEW"});
+  }
+  bench.run({"eval", "-m", "run", "--data", "train.jsonl"});
   config = good;
   config["run"]["dir"] = "new";
   run("finetune", 0);

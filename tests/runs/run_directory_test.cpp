@@ -14,6 +14,7 @@ namespace llmctl {
 namespace {
 
 using test::TempDir;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 struct Optim {
@@ -39,10 +40,12 @@ struct SmallRun {
   Optim optim;
   Log log;
   std::string cache;
+  std::vector<std::string> train;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
     visit("optim", self.optim, "");
     visit("log", self.log, "", Change::kFree);
+    visit("train", self.train, "", PathKey{.or_name = true});
     visit("cache", self.cache, "", PathKey{}, Change::kFree);
   }
 };
@@ -193,6 +196,31 @@ TEST(RunDirectory, OverwriteRemovesTheRunAndNothingElse) {
       error_of([&] { start(temp / "mine", "{}", {.overwrite = true}); }, ErrorCode::kCannotCreate),
       HasSubstr("holds notes.txt but no run.json"));
   EXPECT_EQ(test::slurp(temp / "mine/notes.txt"), "mine");
+}
+
+TEST(RunDirectory, OverwriteIsRefusedWhereItWouldRemoveAnInput) {
+  TempDir temp;
+  start(temp / "run", "{}");
+  add_checkpoint(temp, "run", 10);
+  temp.write("run/my/data.txt", "mine");
+  temp.write("runs.txt", "another name that begins alike");
+  fs::create_directory_symlink("checkpoints/step-00000010", temp / "run/best");
+  fs::create_directory_symlink(temp / "run", temp / "link");
+  const auto begin_with = [&](const fs::path& input) {
+    const Json document = {{"train", {(temp / "runs.txt").string(), input.string()}}};
+    start(temp / "run", document.dump(), {.overwrite = true});
+  };
+  for (const char* input : {"run", "run/", "run/best", "run/checkpoints/step-00000010", "link/best",
+                            "run/../run", "run/taught/round-1.jsonl"}) {
+    EXPECT_THAT(error_of([&] { begin_with(temp / input); }, ErrorCode::kCannotCreate),
+                AllOf(HasSubstr("--overwrite would remove train"), HasSubstr("-o NEW")))
+        << input;
+  }
+  EXPECT_TRUE(fs::exists(temp / "run/checkpoints/step-00000010"));
+  begin_with("org/name");
+  begin_with(temp / "run/my/data.txt");
+  EXPECT_FALSE(fs::exists(temp / "run/checkpoints"));
+  EXPECT_EQ(test::slurp(temp / "run/my/data.txt"), "mine");
 }
 
 TEST(RunDirectory, TheNextStartFinishesAnOverwritingThatWasKilled) {
