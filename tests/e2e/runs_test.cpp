@@ -116,7 +116,7 @@ TEST(Changes, AnotherTaskOrTypeOfModelIsNamed) {
   run("finetune", 78);
   // Overwriting is no way to begin from what it removes.
   for (const auto& [key, arguments] : std::vector<std::pair<std::string, std::vector<std::string>>>{
-           {"model.init_from", {"-m", "run/best"}},
+           {"model.init_from", {"-m", "run"}},
            {"tokenizer.path", {"--set", "tokenizer.path=run"}}}) {
     std::vector<std::string> all = {"finetune", "-c", "c.json", "--overwrite"};
     all.insert(all.end(), arguments.begin(), arguments.end());
