@@ -54,6 +54,13 @@ void set_thresholds(ClassDecision& decision, const std::map<std::string, double>
   }
 }
 
+/// What training left in config.json; an object.
+Json stored_settings(const Model& model, const SequenceClassificationConfig& config) {
+  const Json::json_pointer place(concat("/", kParams, "/", config.type));
+  const Json& all = model.config();
+  return all.contains(place) && all.at(place).is_object() ? all.at(place) : Json::object();
+}
+
 }  // namespace
 
 std::vector<float> ClassDecision::values(std::vector<float> logits) const {
@@ -76,18 +83,17 @@ std::vector<std::size_t> ClassDecision::chosen(const std::vector<float>& values)
 
 ClassDecision decision_of(const Model& model, const SequenceClassificationConfig& config) {
   ClassDecision decision{model.facts().problem_type, model_labels(model)};
-  const Json::json_pointer place(concat("/", kParams, "/", config.type));
-  const Json stored = model.config().contains(place) ? model.config().at(place) : Json();
+  const Json stored = stored_settings(model, config);
   const auto number = [](const Json& value) { return value.is_number() && value > 0; };
   if (config.temperature) {
     decision.temperature = *config.temperature;
-  } else if (stored.is_object() && number(stored.value("temperature", Json()))) {
+  } else if (number(stored.value("temperature", Json()))) {
     decision.temperature = stored.at("temperature").get<double>();
   }
   if (decision.problem != ProblemType::kMultiLabel) return decision;
   if (!config.thresholds.empty()) {
     set_thresholds(decision, config.thresholds);
-  } else if (stored.is_object() && stored.value("thresholds", Json()).is_object()) {
+  } else if (stored.value("thresholds", Json()).is_object()) {
     std::map<std::string, double> by_label;
     for (const auto& [label, value] : stored.at("thresholds").items()) {
       if (value.is_number()) by_label[label] = value.get<double>();
@@ -95,6 +101,16 @@ ClassDecision decision_of(const Model& model, const SequenceClassificationConfig
     set_thresholds(decision, by_label);
   }
   return decision;
+}
+
+TruncationSide truncation_side_of(const Model& model, const SequenceClassificationConfig& config) {
+  if (config.truncation_side) return truncation_side_of(*config.truncation_side);
+  const Json stored = stored_settings(model, config);
+  if (!stored.contains(kTruncationSide)) return TruncationSide::kRight;
+  const Json& side = stored.at(kTruncationSide);
+  require(side.is_string(), ErrorCode::kData, "config.json: ", kTruncationSide,
+          ": expected a string, got ", dump_json(side));
+  return truncation_side_of(side.get<std::string>());
 }
 
 void note_decision(const ClassDecision& decision, const std::string& task, Json& config) {

@@ -9,10 +9,14 @@
 
 #include "models/model.h"
 #include "tasks/answer.h"
+#include "text/truncate.h"
 
 namespace llmctl {
 
 struct SequenceClassificationConfig;
+
+/// Member of task_specific_params that keeps task.truncation_side.
+inline constexpr const char* kTruncationSide = "truncation_side";
 
 /// How a model's outputs are read.
 struct ClassDecision {
@@ -32,6 +36,10 @@ struct ClassDecision {
 /// The decision of a model: what `config` says, else what its training left in config.json
 /// (task_specific_params). kConfig for a threshold of an unknown label.
 ClassDecision decision_of(const Model& model, const SequenceClassificationConfig& config);
+
+/// What texts lose that are too long: as `config` says, else as the model was trained, else their
+/// end.
+TruncationSide truncation_side_of(const Model& model, const SequenceClassificationConfig& config);
 
 /// Leaves temperature and thresholds in a model's config.json, where decision_of() finds them.
 void note_decision(const ClassDecision& decision, const std::string& task, Json& config);

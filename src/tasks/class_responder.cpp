@@ -17,9 +17,9 @@ class ClassResponder : public Responder {
         tokenizer_(std::move(tokenizer)),
         model_(model),
         decision_(decision_of(model, config)),
-        sequence_length_(model_length(model, options.sequence_length > 0
-                                                 ? options.sequence_length
-                                                 : model.facts().max_positions)),
+        length_{model_length(model, options.sequence_length > 0 ? options.sequence_length
+                                                                : model.facts().max_positions),
+                truncation_side_of(model, config)},
         how_{pad_token(*tokenizer_), options.batch_size, options.context} {}
 
   Json input_of(const std::string& text) const override { return {{"text", text}}; }
@@ -27,7 +27,9 @@ class ClassResponder : public Responder {
 
   AnswerList answer(std::span<const AnswerInput> inputs, std::size_t,
                     const AnswerEvents&) override {
-    const TextRows rows = tokenize_texts(texts_of(inputs), *tokenizer_, sequence_length_);
+    const TextRows rows = tokenize_texts(texts_of(inputs), *tokenizer_, length_);
+    shortened_ += rows.shortened;
+    answered_ += inputs.size();
     auto logits = predict_logits(model_, rows, how_, *make_local_world());
     AnswerList answers;
     for (auto& row : logits) {
@@ -37,10 +39,16 @@ class ClassResponder : public Responder {
   }
 
   Json settings() const override {
-    Json settings = {{"sequence_length", sequence_length_}};
+    Json settings = {{"sequence_length", length_.sequence_length}};
+    if (length_.side != TruncationSide::kRight)
+      settings[kTruncationSide] = truncation_side_name(length_.side);
     if (decision_.temperature != 1) settings["temperature"] = decision_.temperature;
     if (!decision_.thresholds.empty()) settings["thresholds"] = decision_.thresholds;
     return settings;
+  }
+  std::vector<std::string> notes() const override {
+    const std::string note = shortened_note(shortened_, answered_, length_);
+    return note.empty() ? std::vector<std::string>() : std::vector{note};
   }
   std::int64_t batch_size() const override { return how_.batch_size; }
 
@@ -55,7 +63,8 @@ class ClassResponder : public Responder {
   std::shared_ptr<const Tokenizer> tokenizer_;
   Model& model_;
   ClassDecision decision_;
-  std::int64_t sequence_length_;
+  RowLength length_;
+  std::size_t shortened_ = 0, answered_ = 0;  // so far
   PredictRows how_;
 };
 

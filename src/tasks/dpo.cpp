@@ -226,6 +226,10 @@ void Dpo::read(const TaskData& files) {
   epoch_ = epoch_of(visits_of(files, units, from));
   log_info("dpo: ", train.size(), " pairs to train on, ", valid.size(),
            " held out; the reference is ", reference_.string());
+  const auto full = std::ranges::count_if(
+      train_rows_, [&](const DialogueRow& row) { return row.ids.size() == length; });
+  if (full > 0)
+    log_info("dpo: ", full, " rows reach data.sequence_length; what is longer loses its beginning");
 }
 
 std::unique_ptr<Source> Dpo::source(const Batching& batching) const {

@@ -190,6 +190,9 @@ void ExtractiveQa::read(const TaskData& files) {
   }
   log_info("question answering: ", train_.items.size(), " questions in ", windows.size(),
            " windows to train on, ", valid_.items.size(), " held out");
+  ShortenedQuestions shortened = train_features_->shortened();
+  if (valid_features_) shortened.add(valid_features_->shortened());
+  if (shortened.count > 0) log_info("question answering: ", shortened.note());
 }
 
 std::unique_ptr<Source> ExtractiveQa::source(const Batching& batching) const {
@@ -370,6 +373,7 @@ TaskEvaluation ExtractiveQa::evaluate(Model& model, const TaskData& files,
          {kNoAnswerProbability, predictions.answers[i].no_answer_probability()}});
   }
   evaluation.samples = sample_lines(data, predictions.answers);
+  if (features.shortened().count > 0) evaluation.notes.push_back(features.shortened().note());
   add_baseline(data, evaluation);
   return evaluation;
 }
@@ -425,6 +429,7 @@ class QaResponder : public Responder {
                     const AnswerEvents&) override {
     const QaData data = data_of(inputs);
     const QaFeatures features(data, *tokenizer_, features_);
+    shortened_.add(features.shortened());
     const SpanOptions spans{config_.max_answer_tokens, config_.n_best,
                             config_.no_answer.value_or(false),
                             config_.no_answer_margin.value_or(0)};
@@ -442,6 +447,9 @@ class QaResponder : public Responder {
   }
 
   Json settings() const override { return {{"sequence_length", features_.sequence_length}}; }
+  std::vector<std::string> notes() const override {
+    return shortened_.count > 0 ? std::vector{shortened_.note()} : std::vector<std::string>();
+  }
   std::int64_t batch_size() const override { return batch_size_; }
 
  private:
@@ -466,6 +474,7 @@ class QaResponder : public Responder {
   std::shared_ptr<const Tokenizer> tokenizer_;
   Model& model_;
   QaFeatureOptions features_;
+  ShortenedQuestions shortened_;  // so far
   std::int64_t batch_size_;
   Context context_;
 };

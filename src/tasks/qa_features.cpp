@@ -1,9 +1,11 @@
 #include "tasks/qa_features.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "text/truncate.h"
 #include "text/unicode.h"
 
 namespace llmctl {
@@ -61,11 +63,21 @@ QaFeatures::QaFeatures(const QaData& data, const Tokenizer& tokenizer,
   const std::size_t longest =
       std::min(static_cast<std::size_t>(options.max_question_tokens),
                (static_cast<std::size_t>(options.sequence_length) - layout_.special()) / 2);
+  std::atomic<std::size_t> shortened = 0;
   parallel_for(questions_.size(), [&](std::size_t i) {
     questions_[i] = tokenizer.encode(data.items[i].question);
-    if (questions_[i].size() > longest) questions_[i].resize(longest);
+    shortened += questions_[i].size() > longest;
+    truncate(questions_[i], longest, TruncationSide::kRight);
   });
+  shortened_ = {shortened, questions_.size(), longest};
   for (std::size_t i = 0; i < data.items.size(); ++i) add_windows(i, options);
+}
+
+std::string ShortenedQuestions::note() const {
+  if (count == 0) return "";
+  return concat(count, " of ", questions, questions == 1 ? " question" : " questions",
+                count == 1 ? " has" : " have", " more than ", most, " tokens and ",
+                count == 1 ? "loses its" : "lose their", " end (task.max_question_tokens)");
 }
 
 void QaFeatures::add_windows(std::size_t item, const QaFeatureOptions& options) {

@@ -26,6 +26,20 @@ struct QaFeatureOptions {
   std::int64_t max_question_tokens = 64;  ///< longer questions are cut
 };
 
+/// Questions that lost their end.
+struct ShortenedQuestions {
+  std::size_t count = 0, questions = 0;  ///< so many of so many
+  std::size_t most = 0;                  ///< tokens that a question may have
+  /// "3 of 500 questions have more than 64 tokens and lose their end (task.max_question_tokens)";
+  /// empty where none did.
+  std::string note() const;
+  void add(const ShortenedQuestions& more) {
+    count += more.count;
+    questions += more.questions;
+    most = more.most;
+  }
+};
+
 /// One row.
 struct QaWindow {
   std::size_t item = 0;
@@ -46,6 +60,7 @@ class QaFeatures {
   const QaData& data() const { return data_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
   const std::vector<QaWindow>& windows() const { return windows_; }
+  const ShortenedQuestions& shortened() const { return shortened_; }
   /// Token ids of a row, and token types if `types` is not null.
   std::vector<TokenId> row(const QaWindow& window, std::vector<TokenId>* types) const;
   /// The passage's text from row position `first` to `last` (inclusive, both of the passage),
@@ -66,6 +81,7 @@ class QaFeatures {
   std::vector<Encoding> contexts_;
   std::vector<std::vector<TokenId>> questions_;
   std::vector<QaWindow> windows_;
+  ShortenedQuestions shortened_;
 };
 
 }  // namespace llmctl

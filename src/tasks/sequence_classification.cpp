@@ -77,6 +77,10 @@ class SequenceClassification : public Task, public Teacher, public Student {
 
  private:
   TokenId pad() const { return pad_token(*tokenizer_); }
+  /// Of rows that a trained model reads.
+  RowLength row_length(const Model& model, std::int64_t sequence_length) const {
+    return {model_length(model, sequence_length), truncation_side_of(model, config_)};
+  }
   /// Names of the classes, from the texts where the section has none; kData where they are too few.
   std::vector<std::string> choose_names(std::vector<LabelledText>& texts,
                                         const std::filesystem::path& file, BadRows& bad) const;
@@ -150,6 +154,7 @@ void SequenceClassification::describe(Json& config) const {
   // What an earlier training of the model left there is not of this one.
   const Json::json_pointer place("/task_specific_params/" + config_.type);
   if (config.contains(place)) config[place] = Json::object();
+  if (config_.truncation_side) config[place][kTruncationSide] = *config_.truncation_side;
   if (config_.temperature) config[place]["temperature"] = *config_.temperature;
   if (!config_.thresholds.empty()) config[place]["thresholds"] = config_.thresholds;
 }
@@ -188,8 +193,10 @@ void SequenceClassification::read(const TaskData& files) {
   add_unlabelled(train_files.size(), files.skip_bad);
   taught_.clear();
   hidden_teacher_.reset();
-  train_rows_ = tokenize_texts(train_, *tokenizer_, files.sequence_length);
-  valid_rows_ = tokenize_texts(valid_, *tokenizer_, files.sequence_length);
+  const RowLength length{files.sequence_length,
+                         truncation_side_of(config_.truncation_side.value_or("right"))};
+  train_rows_ = tokenize_texts(train_, *tokenizer_, length);
+  valid_rows_ = tokenize_texts(valid_, *tokenizer_, length);
   std::vector<std::string_view> units;
   std::vector<std::size_t> from;
   for (const LabelledText& text : train_) {
@@ -202,6 +209,9 @@ void SequenceClassification::read(const TaskData& files) {
   log_info("classification: ", train_.size(), " texts to train on, ", valid_.size(), " held out",
            problem_ == ProblemType::kRegression ? std::string()
                                                 : concat(", ", names_.size(), " classes"));
+  const std::string note = shortened_note(train_rows_.shortened + valid_rows_.shortened,
+                                          train_.size() + valid_.size(), length);
+  if (!note.empty()) log_info("classification: ", note);
 }
 
 void SequenceClassification::warn_of_held_out(const TaskData& files) const {
@@ -299,8 +309,8 @@ void SequenceClassification::learn_from(std::shared_ptr<Model> shared, const Tok
   Model& teacher = *shared;
   const std::vector<std::size_t> order = classes_of_teacher(teacher);
   if (config_.distillation->hidden_weight > 0) hidden_teacher_ = std::move(shared);
-  const TextRows rows =
-      tokenize_texts(train_, tokenizer, model_length(teacher, options.sequence_length));
+  const RowLength length = row_length(teacher, options.sequence_length);
+  const TextRows rows = tokenize_texts(train_, tokenizer, length);
   const ClassLogits logits =
       predict_logits(teacher, rows, {pad_token(tokenizer), options.batch_size, options.context},
                      *make_local_world());
@@ -310,6 +320,8 @@ void SequenceClassification::learn_from(std::shared_ptr<Model> shared, const Tok
   }
   log_info("classification: ", config_.distillation->teacher, " has given its probabilities of ",
            logits.size(), " texts");
+  const std::string note = shortened_note(rows.shortened, train_.size(), length);
+  if (!note.empty()) log_info("classification: for ", config_.distillation->teacher, ", ", note);
 }
 
 Batch SequenceClassification::collate(std::span<const std::int64_t> rows) const {
@@ -423,8 +435,8 @@ TaskEvaluation SequenceClassification::evaluate(Model& model, const TaskData& da
   require(!texts.empty(), ErrorCode::kData, name_of(files, "classification"), ": no texts");
   if (data.valid.empty())
     texts = flagged(texts, held_out_texts(texts, decision.problem, data.held_out), true);
-  const TextRows rows =
-      tokenize_texts(texts, *tokenizer_, model_length(model, data.sequence_length));
+  const RowLength length = row_length(model, data.sequence_length);
+  const TextRows rows = tokenize_texts(texts, *tokenizer_, length);
   const ClassLogits logits = predict_logits(
       model, rows, {pad(), options.batch_size, options.context}, *make_local_world());
   TaskEvaluation evaluation;
@@ -438,6 +450,8 @@ TaskEvaluation SequenceClassification::evaluate(Model& model, const TaskData& da
   }
   evaluation.scores = class_scores(decision, texts, logits, true);
   evaluation.tables = class_tables(decision, texts, logits);
+  const std::string note = shortened_note(rows.shortened, texts.size(), length);
+  if (!note.empty()) evaluation.notes.push_back(note);
   evaluation.baselines.push_back({class_baseline_rule(decision.problem),
                                   class_baseline(decision.problem, decision.names, texts)});
   return evaluation;
@@ -516,8 +530,10 @@ TaughtRecords SequenceClassification::teach(Model& model,
   bad.settle();
   require(!texts.empty(), ErrorCode::kData, name_of(files, "self_training.unlabelled"),
           ": no texts");
-  const TextRows rows =
-      tokenize_texts(texts, *tokenizer_, model_length(model, options.sequence_length));
+  const RowLength length = row_length(model, options.sequence_length);
+  const TextRows rows = tokenize_texts(texts, *tokenizer_, length);
+  const std::string note = shortened_note(rows.shortened, texts.size(), length);
+  if (!note.empty()) log_info("classification: ", note);
   ClassLogits values = predict_logits(model, rows, {pad(), options.batch_size, options.context},
                                       *make_local_world());
   for (auto& row : values) row = decision.values(std::move(row));

@@ -19,6 +19,7 @@ struct SequenceClassificationConfig {
   std::optional<std::string> text_field, pair_field, label_field, weight_field, confidence_field;
   std::vector<std::string> labels;
   std::string label_separator = ",";
+  std::optional<std::string> truncation_side;
   Json class_weights;
   double label_smoothing = 0, focal_gamma = 0;
   double consistency = 0, word_noise = 0;
@@ -53,6 +54,12 @@ struct SequenceClassificationConfig {
     visit("confidence_field", self.confidence_field,
           "Field of how sure a record's label is, 0 to 1, which multiplies its weight; absent: "
           "confidence, where a record has it.");
+    visit("truncation_side", self.truncation_side,
+          "What a text loses that has more tokens than data.sequence_length (of a pair the longer "
+          "text first): its end (right), its beginning (left), or its middle, a quarter of what "
+          "stays being the beginning (Sun et al., 2019). Absent: right; of a trained model as it "
+          "was trained.",
+          OneOf{truncation_side_names()});
     visit("labels", self.labels,
           "Names of the classes in the order of their ids; empty: those of the training data, "
           "sorted.");

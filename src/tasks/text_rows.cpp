@@ -3,6 +3,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <atomic>
 #include <numeric>
 #include <utility>
 
@@ -14,7 +15,6 @@
 #include "tasks/bucketed_source.h"
 #include "tasks/classification_loss.h"
 #include "tasks/qa_features.h"
-#include "text/truncate.h"
 
 namespace llmctl {
 
@@ -54,29 +54,39 @@ TextRows TextRows::noisy(std::span<const std::int64_t> rows, const Tokenizer& to
 }
 
 TextRows tokenize_texts(const std::vector<LabelledText>& texts, const Tokenizer& tokenizer,
-                        std::int64_t sequence_length) {
+                        const RowLength& length) {
   const PairLayout layout(tokenizer);
   const std::size_t single = tokenizer.with_special({}).size();
-  const auto room = static_cast<std::size_t>(sequence_length);
+  const auto room = static_cast<std::size_t>(length.sequence_length);
   require(room > std::max(layout.special() + 1, single), ErrorCode::kConfig,
-          "data.sequence_length: ", sequence_length,
+          "data.sequence_length: ", length.sequence_length,
           " tokens leave no room for a text; give at least ",
           std::max(layout.special() + 1, single) + 1);
   TextRows rows;
   rows.ids.resize(texts.size());
   rows.types.resize(texts.size());
+  std::atomic<std::size_t> shortened = 0;
   parallel_for(texts.size(), [&](std::size_t i) {
-    std::vector<TokenId> first = tokenizer.encode(texts[i].text);
-    if (!texts[i].pair) {
-      first.resize(std::min(first.size(), room - single));
-      rows.ids[i] = tokenizer.with_special(first, nullptr, &rows.types[i]);
-      return;
-    }
-    std::vector<TokenId> second = tokenizer.encode(*texts[i].pair);
-    truncate_pair(first, second, room - layout.special(), Truncation::kLongestFirst);
-    rows.ids[i] = tokenizer.with_special(first, &second, &rows.types[i]);
+    std::vector<TokenId> first = tokenizer.encode(texts[i].text), second;
+    if (texts[i].pair) second = tokenizer.encode(*texts[i].pair);
+    const std::size_t most = room - (texts[i].pair ? layout.special() : single);
+    shortened += first.size() + second.size() > most;
+    truncate_pair(first, second, most, Truncation::kLongestFirst, length.side);
+    rows.ids[i] = tokenizer.with_special(first, texts[i].pair ? &second : nullptr, &rows.types[i]);
   });
+  rows.shortened = shortened;
   return rows;
+}
+
+std::string shortened_note(std::size_t shortened, std::size_t texts, const RowLength& length) {
+  if (shortened == 0) return "";
+  const char* part = "end";
+  if (length.side == TruncationSide::kLeft) part = "beginning";
+  if (length.side == TruncationSide::kMiddle) part = "middle";
+  return concat(shortened, " of ", texts, texts == 1 ? " text" : " texts",
+                shortened == 1 ? " has" : " have", " more than ", length.sequence_length,
+                " tokens and ", shortened == 1 ? "loses its " : "lose their ", part,
+                " (task.truncation_side)");
 }
 
 std::vector<std::vector<float>> predict_logits(Model& model, const TextRows& rows,

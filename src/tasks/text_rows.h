@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/world.h"
@@ -11,12 +12,20 @@
 #include "tasks/labelled_texts.h"
 #include "tasks/word_noise.h"
 #include "text/tokenizer.h"
+#include "text/truncate.h"
 
 namespace llmctl {
+
+/// How long rows may be, and what longer texts lose.
+struct RowLength {
+  std::int64_t sequence_length = 0;  ///< most tokens of a row
+  TruncationSide side = TruncationSide::kRight;
+};
 
 /// Rows of texts, as the model sees them.
 struct TextRows {
   std::vector<std::vector<TokenId>> ids, types;
+  std::size_t shortened = 0;  ///< texts that lost tokens
 
   std::vector<std::int32_t> lengths() const;
   Batch batch(std::span<const std::int64_t> rows, TokenId pad) const;
@@ -26,10 +35,14 @@ struct TextRows {
                  const WordNoise& noise) const;
 };
 
-/// [CLS] text [SEP], or [CLS] text [SEP] pair [SEP]; what is too long loses tokens at the end of
-/// its longer part. kConfig when sequence_length has no room for any text.
+/// [CLS] text [SEP], or [CLS] text [SEP] pair [SEP]; of a pair that is too long the longer part
+/// loses tokens first. kConfig when the length has no room for any text.
 TextRows tokenize_texts(const std::vector<LabelledText>& texts, const Tokenizer& tokenizer,
-                        std::int64_t sequence_length);
+                        const RowLength& length);
+
+/// "70 of 6213 texts have more than 256 tokens and lose their end (task.truncation_side)"; empty
+/// where none is shortened.
+std::string shortened_note(std::size_t shortened, std::size_t texts, const RowLength& length);
 
 /// How rows are predicted.
 struct PredictRows {

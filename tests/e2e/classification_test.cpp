@@ -123,6 +123,51 @@ TEST(Classification, OneLabelIsCalibratedAndExplained) {
   EXPECT_NEAR(logit(calibrated) * temperature, logit(plain), 1e-2);
 }
 
+TEST(Classification, WhatLongTextsLoseIsToldAndTheModelKnowsIt) {
+  Workbench bench;
+  bench.train_tokenizer("masked");
+  std::string water;
+  for (int i = 0; i < 40; ++i) water += "water and ";
+  // What decides stands at the end.
+  std::string lines = R"({"text": "a house", "label": "other"})"
+                      "\n";
+  for (int i = 0; i < 15; ++i) {
+    for (const bool red : {true, false}) {
+      lines +=
+          json{{"text", water + (red ? "red" : "blue")}, {"label", red ? "red" : "other"}}.dump() +
+          "\n";
+    }
+  }
+  bench.write("train.jsonl", lines);
+  const auto train = [&](const std::string& run, const json& task) {
+    return bench.run({"finetune", "-c", config_of(bench, run, task, json::object(), 120)}).err;
+  };
+  const std::string count = "30 of 31 texts have more than 32 tokens and lose their ";
+  const auto score = [&](const std::string& run, json task, const std::string& lost) {
+    task["data"] = {"train.jsonl"};
+    const auto result =
+        bench.run({"eval", "-m", run, "--set", "tasks=" + json{task}.dump(), "--json"});
+    EXPECT_THAT(result.err, HasSubstr(count + lost));
+    return json::parse(result.out)["scores"]["accuracy"].get<double>();
+  };
+  EXPECT_THAT(train("right", {{"calibrate", false}}),
+              HasSubstr(count + "end (task.truncation_side)"));
+  EXPECT_LT(score("right", {}, "end"), 60) << "rows that are all alike";
+  EXPECT_THAT(train("middle", {{"calibrate", false}, {"truncation_side", "middle"}}),
+              HasSubstr(count + "middle (task.truncation_side)"));
+  EXPECT_EQ(score("middle", {}, "middle"), 100);
+  EXPECT_LT(score("middle", {{"truncation_side", "right"}}, "end"), 60);
+  const auto answer = bench.run({"generate", "-m", "middle", "-p", water + "red", "--json", "--set",
+                                 "input.sequence_length=32"});
+  EXPECT_EQ(json::parse(answer.out)["prediction"], "red");
+  EXPECT_THAT(answer.err, HasSubstr("1 of 1 text has more than 32 tokens and loses its middle"));
+  EXPECT_THAT(bench.run({"generate", "-m", "middle", "-p", "red"}).err,
+              Not(HasSubstr("truncation_side")));
+  expect_one_line_error(
+      bench.run({"finetune", "-c", "middle.json", "--set", "task.truncation_side=end"}, 78),
+      {"task.truncation_side", "right, left, middle"});
+}
+
 TEST(Classification, SeveralLabelsAndNumbers) {
   Workbench bench;
   bench.train_tokenizer("masked");

@@ -65,6 +65,11 @@ TEST(Questions, NBestAndOddsOfNoAnswerAsTheOfficialScriptsReadThem) {
     // Without a margin the likelier of the two is the answer.
     EXPECT_EQ(answers[id] == "", odds[id].get<double>() > 0.5) << id;
   }
+  EXPECT_THAT(bench
+                  .run({"eval", "-m", "qa", "--set",
+                        R"(tasks=[{"data": ["qa.txt"], "max_question_tokens": 2}])"})
+                  .err,
+              HasSubstr("3 of 3 questions have more than 2 tokens and lose their end"));
   expect_one_line_error(
       bench.run({"eval", "-m", "start", "--data", "en.txt", "--save-null-odds", "odds.json"}, 64),
       {"save_null_odds", "extractive_qa"});

@@ -129,6 +129,15 @@ TEST(QaFeatures, LongQuestionsAreCut) {
   EXPECT_EQ(features.windows()[0].offset, 12u);
   const QaFeatures narrow(data, kBytes, {13, 16, 50});
   EXPECT_EQ(narrow.windows()[0].offset, 7u) << "at most half the row";
+  EXPECT_EQ(features.shortened().note(),
+            "1 of 1 question has more than 10 tokens and loses its end (task.max_question_tokens)");
+  ShortenedQuestions all = narrow.shortened();
+  EXPECT_EQ(all.most, 5u);
+  all.add(features.shortened());
+  EXPECT_EQ(all.note(),
+            "2 of 2 questions have more than 10 tokens and lose their end "
+            "(task.max_question_tokens)");
+  EXPECT_EQ(QaFeatures(one("abcdef", "c", "q"), kBytes, {64, 16, 10}).shortened().note(), "");
 }
 
 TEST(QaFeatures, EmptyPassage) {

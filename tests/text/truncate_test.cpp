@@ -45,6 +45,33 @@ TEST(Truncate, OnlyOneSide) {
   EXPECT_THROW(cut(8, 10, 8, Truncation::kOnlySecond), Error);
 }
 
+TEST(Truncate, Sides) {
+  const auto kept = [](std::size_t size, std::size_t room, TruncationSide side) {
+    std::vector<TokenId> ids(size);
+    std::iota(ids.begin(), ids.end(), 0);
+    truncate(ids, room, side);
+    return ids;
+  };
+  using Ids = std::vector<TokenId>;
+  EXPECT_EQ(kept(10, 8, TruncationSide::kRight), (Ids{0, 1, 2, 3, 4, 5, 6, 7}));
+  EXPECT_EQ(kept(10, 8, TruncationSide::kLeft), (Ids{2, 3, 4, 5, 6, 7, 8, 9}));
+  EXPECT_EQ(kept(10, 8, TruncationSide::kMiddle), (Ids{0, 1, 4, 5, 6, 7, 8, 9}));
+  EXPECT_EQ(kept(10, 3, TruncationSide::kMiddle), (Ids{7, 8, 9}));
+  for (const std::string& name : truncation_side_names()) {
+    EXPECT_EQ(truncation_side_name(truncation_side_of(name)), name);
+    EXPECT_EQ(kept(3, 3, truncation_side_of(name)), (Ids{0, 1, 2})) << name;
+    EXPECT_EQ(kept(3, 0, truncation_side_of(name)), Ids()) << name;
+  }
+  EXPECT_THROW(truncation_side_of("end"), Error);
+}
+
+TEST(Truncate, SidesOfPairs) {
+  std::vector<TokenId> first = {0, 1, 2, 3, 4, 5}, second = {10, 11, 12};
+  truncate_pair(first, second, 6, Truncation::kLongestFirst, TruncationSide::kLeft);
+  EXPECT_EQ(first, (std::vector<TokenId>{3, 4, 5}));
+  EXPECT_EQ(second, (std::vector<TokenId>{10, 11, 12}));
+}
+
 TEST(Truncate, Names) {
   EXPECT_EQ(truncation_of("longest_first"), Truncation::kLongestFirst);
   EXPECT_EQ(truncation_of("only_first"), Truncation::kOnlyFirst);
