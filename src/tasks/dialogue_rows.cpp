@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "data/best_fit.h"
 #include "data/collate.h"
 #include "tasks/bucketed_source.h"
@@ -29,6 +30,16 @@ Batch collate_rows(const DialogueRows& rows, std::span<const std::int64_t> indic
   for (std::int64_t index : indices)
     some.push_back(token_row_of(rows[static_cast<std::size_t>(index)]));
   return collate(some, pad);
+}
+
+std::string full_rows_note(const DialogueRows& rows, std::int64_t sequence_length) {
+  // A row has one token more than the model sees.
+  const auto full = std::ranges::count_if(
+      rows, [&](const DialogueRow& row) { return std::ssize(row.ids) > sequence_length; });
+  if (full == 0) return "";
+  return concat(full, " of ", rows.size(), rows.size() == 1 ? " row" : " rows",
+                full == 1 ? " reaches" : " reach", " data.sequence_length (", sequence_length,
+                " tokens); what is longer loses its beginning");
 }
 
 std::vector<std::int32_t> lengths_of(const DialogueRows& rows) {

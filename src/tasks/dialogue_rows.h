@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "data/batch.h"
@@ -21,6 +22,10 @@ Batch collate_rows(const DialogueRows& rows, std::span<const std::int64_t> indic
 
 /// Tokens that the model sees of each row.
 std::vector<std::int32_t> lengths_of(const DialogueRows& rows);
+
+/// "3 of 500 rows reach data.sequence_length (512 tokens); what is longer loses its beginning";
+/// empty where none does.
+std::string full_rows_note(const DialogueRows& rows, std::int64_t sequence_length);
 
 /// Rows that stand side by side in one sequence, by their indices.
 using RowPacks = std::vector<std::vector<std::int64_t>>;

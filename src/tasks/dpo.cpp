@@ -226,10 +226,8 @@ void Dpo::read(const TaskData& files) {
   epoch_ = epoch_of(visits_of(files, units, from));
   log_info("dpo: ", train.size(), " pairs to train on, ", valid.size(),
            " held out; the reference is ", reference_.string());
-  const auto full = std::ranges::count_if(
-      train_rows_, [&](const DialogueRow& row) { return row.ids.size() == length; });
-  if (full > 0)
-    log_info("dpo: ", full, " rows reach data.sequence_length; what is longer loses its beginning");
+  const std::string note = full_rows_note(train_rows_, files.sequence_length);
+  if (!note.empty()) log_info("dpo: ", note);
 }
 
 std::unique_ptr<Source> Dpo::source(const Batching& batching) const {
@@ -324,13 +322,16 @@ TaskEvaluation Dpo::evaluate(Model& model, const TaskData& data,
   if (data.valid.empty() && data.held_out) {
     pairs = flagged(pairs, held_out_pairs(pairs, data.held_out), true);
   }
-  require(!pairs.empty(), ErrorCode::kData, "dpo: no pair to score");
+  require_scored(data, pairs.size());
   const auto reference = reference_for(model, reference_directory(data));
   const ConversationForm form = form_for(data.directory, described_form(model.config()), pairs);
-  const auto length = static_cast<std::size_t>(model_length(model, data.sequence_length)) + 1;
+  const std::int64_t length = model_length(model, data.sequence_length);
+  const DialogueRows rows = encode_pairs(pairs, form, static_cast<std::size_t>(length) + 1);
   TaskEvaluation evaluation;
-  evaluation.scores = scores(model, *reference, encode_pairs(pairs, form, length),
-                             options.batch_size, options.context, *make_local_world());
+  evaluation.scores =
+      scores(model, *reference, rows, options.batch_size, options.context, *make_local_world());
+  const std::string note = full_rows_note(rows, length);
+  if (!note.empty()) evaluation.notes.push_back(note);
   return evaluation;
 }
 

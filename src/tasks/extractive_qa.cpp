@@ -356,6 +356,7 @@ TaskEvaluation ExtractiveQa::evaluate(Model& model, const TaskData& files,
                                       const EvaluateOptions& options) const {
   QaData data = read_references(files.scored_files(), files.skip_bad);
   if (files.valid.empty()) data = subset(data, held_out_passages(data, files.held_out));
+  require_scored(files, data.items.size());
   const QaFeatures features(data, *tokenizer_,
                             feature_options(model_length(model, files.sequence_length)));
   const auto world = make_local_world();

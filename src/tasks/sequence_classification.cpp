@@ -432,9 +432,9 @@ TaskEvaluation SequenceClassification::evaluate(Model& model, const TaskData& da
   std::vector<LabelledText> texts = read_files(files, {config_, decision.problem}, bad);
   resolve_classes(texts, decision.names, bad);
   bad.settle();
-  require(!texts.empty(), ErrorCode::kData, name_of(files, "classification"), ": no texts");
   if (data.valid.empty())
     texts = flagged(texts, held_out_texts(texts, decision.problem, data.held_out), true);
+  require_scored(data, texts.size());
   const RowLength length = row_length(model, data.sequence_length);
   const TextRows rows = tokenize_texts(texts, *tokenizer_, length);
   const ClassLogits logits = predict_logits(

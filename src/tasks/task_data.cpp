@@ -40,6 +40,15 @@ std::vector<std::filesystem::path> TaskData::scored_files() const {
   return valid.empty() ? train_files() : valid;
 }
 
+void require_scored(const TaskData& data, std::size_t records) {
+  if (records > 0) return;
+  const std::vector<std::filesystem::path> files = data.scored_files();
+  fail(ErrorCode::kData, files.empty() ? "data" : files.front().string(),
+       data.valid.empty() ? ": none of its records is held out to be scored (data.valid); score "
+                            "other files with --data FILE"
+                          : ": no records to score");
+}
+
 std::int64_t default_sequence_length(bool raw_text) {
   return raw_text ? 512 : 384;
 }

@@ -165,6 +165,9 @@ struct TaskData {
   bool holds_out() const { return !valid.empty() || held_out; }
 };
 
+/// Refuses (kData) scores of nothing: `records` of the scored files are there, or held out.
+void require_scored(const TaskData& data, std::size_t records);
+
 /// What `sequence_length` is where nobody says.
 std::int64_t default_sequence_length(bool raw_text);
 

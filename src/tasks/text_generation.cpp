@@ -241,19 +241,14 @@ void TextGeneration::read(const TaskData& files) {
                 join(config_.roles_to_train, " or "),
                 " message (task.roles_to_train) and are left out");
   pack(files.sequence_length);
-  const auto longest = static_cast<std::size_t>(files.sequence_length) + 1;
-  const auto full =
-      std::count_if(train_rows_.begin(), train_rows_.end(),
-                    [&](const DialogueRow& row) { return row.ids.size() == longest; });
   if (config_.validation_samples > 0) {
     const std::string note = long_prompts_note(
         valid_, *form_, prompt_room(files.sequence_length, config_.max_new_tokens));
     if (!note.empty()) log_warning(note);
   }
   log_info("text generation: ", train.size(), " prompts to train on, ", valid_.size(), " held out");
-  if (full > 0)
-    log_info("text generation: ", full,
-             " rows reach data.sequence_length; what is longer loses its beginning");
+  const std::string note = full_rows_note(train_rows_, files.sequence_length);
+  if (!note.empty()) log_info("text generation: ", note);
 }
 
 void TextGeneration::pack(std::int64_t length) {
@@ -409,6 +404,7 @@ TaskEvaluation TextGeneration::evaluate(Model& model, const TaskData& data,
   std::vector<Dialogue> dialogues = read_references(data.scored_files(), bad);
   if (data.valid.empty())
     dialogues = flagged(dialogues, held_out_dialogues(dialogues, data.held_out), true);
+  require_scored(data, dialogues.size());
   const std::int64_t length = model_length(model, data.sequence_length);
   const ConversationForm form = form_of(model, data.directory, any_conversation(dialogues));
   const DialogueRows rows = encode(dialogues, form, length);
@@ -420,7 +416,8 @@ TaskEvaluation TextGeneration::evaluate(Model& model, const TaskData& data,
   for (const Dialogue& dialogue : dialogues) all.push_back(&dialogue);
   const std::vector<GeneratedText> answers = generate(model, form, all, length, options);
   TaskEvaluation evaluation;
-  if (!long_prompts.empty()) evaluation.notes.push_back(long_prompts);
+  for (const std::string& note : {full_rows_note(rows, length), long_prompts})
+    if (!note.empty()) evaluation.notes.push_back(note);
   AnswerTotals totals(parse_answer_metric(config_.metric));
   std::vector<std::string> texts;
   for (std::size_t i = 0; i < dialogues.size(); ++i) {

@@ -445,6 +445,7 @@ TaskEvaluation TokenClassification::evaluate(Model& model, const TaskData& data,
                                              const EvaluateOptions& options) const {
   std::vector<TaggedText> texts = read_references(data.scored_files(), data.skip_bad);
   if (data.valid.empty()) texts = flagged(texts, held_out_texts(texts, data.held_out), true);
+  require_scored(data, texts.size());
   const TagRows rows = rows_of(texts, model_length(model, data.sequence_length));
   const auto predicted = predict(model, rows, options.batch_size, options.context);
   TaskEvaluation evaluation;

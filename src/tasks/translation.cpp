@@ -268,7 +268,7 @@ TaskEvaluation Translation::evaluate(Model& model, const TaskData& data,
   std::vector<TextPair> pairs = read_pairs(data.scored_files(), config, bad);
   bad.settle();
   if (data.valid.empty()) pairs = flagged(pairs, held_out_pairs(pairs, data.held_out), true);
-  require(!pairs.empty(), ErrorCode::kData, data.scored_files().front().string(), ": no pairs");
+  require_scored(data, pairs.size());
   const TranslationForm form = form_of(model, config, tokenizer_);
   const TranslationRows rows(form, pairs, model_length(model, data.sequence_length), true);
   const std::array<double, 2> loss = held_out_loss(model, rows.held_out(), options.batch_size,

@@ -75,6 +75,16 @@ TEST(Questions, NBestAndOddsOfNoAnswerAsTheOfficialScriptsReadThem) {
       {"save_null_odds", "extractive_qa"});
 }
 
+TEST(Questions, ScoresOfNothingAreRefused) {
+  Workbench bench;
+  bench.pretrain("masked", "start", 2);
+  bench.write("qa.txt", "Ada keeps bees in Oakford.\n\nQ: Where?\nA: Oakford\n");
+  bench.write("run.json", training(R"(["qa.txt"], "valid": {"hash": 0.5})", 2));
+  EXPECT_THAT(bench.run({"finetune", "-c", "run.json"}).err, HasSubstr("0 held out"));
+  expect_one_line_error(bench.run({"eval", "-m", "qa"}, 65),
+                        {"qa.txt: none of its records is held out", "data.valid", "--data FILE"});
+}
+
 TEST(Questions, APassageOfFiveMillionBytesTakesLittleMemory) {
   Workbench bench;
   bench.pretrain("masked", "start", 2);

@@ -11,6 +11,7 @@
 #include "support/fake_model.h"
 #include "support/temp_dir.h"
 #include "tasks/brief_training.h"
+#include "tasks/dialogue_rows.h"
 #include "text/template/chat_template.h"
 
 namespace llmctl {
@@ -206,6 +207,13 @@ TEST(TextGeneration, LongRowsAndErrors) {
   const auto task = make_text_generation({}, bytes());
   task->read(files);
   EXPECT_EQ(task->source({1, 1, 1, 0, 1})->batches(0)[0].input.ids.size(1), 8);
+  DialogueRows rows(3);
+  for (DialogueRow& row : rows) row.ids.resize(8);
+  EXPECT_EQ(full_rows_note(rows, 8), "") << "one token more than the model sees";
+  rows[1].ids.resize(9);
+  EXPECT_EQ(full_rows_note(rows, 8),
+            "1 of 3 rows reaches data.sequence_length (8 tokens); what is longer loses its "
+            "beginning");
   files.sequence_length = 3;
   expect_error(ErrorCode::kConfig, {"data.sequence_length: 3 tokens leave no room"},
                [&] { task->read(files); });
