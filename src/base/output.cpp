@@ -89,6 +89,19 @@ void check_output_directory(const fs::path& path, const char* hint) {
   check_place(path, true);
 }
 
+void check_replaced_directory(const fs::path& path, const std::vector<fs::path>& inputs) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return;
+  const fs::path directory = fs::weakly_canonical(path, ignored);
+  for (const fs::path& input : inputs) {
+    if (!fs::exists(input, ignored)) continue;
+    const fs::path inside = fs::weakly_canonical(input, ignored).lexically_relative(directory);
+    require(inside.empty() || *inside.begin() == "..", ErrorCode::kCannotCreate, path,
+            ": --overwrite would remove an input of this command (", input,
+            "); choose another directory");
+  }
+}
+
 void write_output(const fs::path& path, std::string_view text) {
   if (is_standard_output(path)) {
     write_stdout(text);

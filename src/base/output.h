@@ -26,6 +26,11 @@ void check_output_file(const std::filesystem::path& path, bool overwrite,
 /// or no right to write; `hint` says what to do about the former.
 void check_output_directory(const std::filesystem::path& path, const char* hint);
 
+/// Refuses (kCannotCreate) a directory that --overwrite replaces as a whole while one of the
+/// command's `inputs` lies in it, under whatever name.
+void check_replaced_directory(const std::filesystem::path& path,
+                              const std::vector<std::filesystem::path>& inputs);
+
 /// The text becomes the file's content (atomically, a link's target), or goes to standard output or
 /// the special file.
 void write_output(const std::filesystem::path& path, std::string_view text);

@@ -117,7 +117,7 @@ class Preparation {
 
   void open_work() {
     require(!files_.empty(), ErrorCode::kUsage, "no input: name files or the key input");
-    check_preparation_output(output_, options_.overwrite);
+    check_preparation_output(output_, options_.overwrite, files_);
     identify();
     const std::string own = key();
     if (fs::exists(work_ / kPrepareKey) && read_file(work_ / kPrepareKey) == own) {

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "config/json.h"
 #include "corpus/prepare_config.h"
+#include "corpus/readers.h"
 
 namespace llmctl {
 
@@ -33,8 +35,10 @@ struct PrepareOptions {
 Json prepare_data(const PrepareConfig& config, const PrepareOptions& options = {});
 
 /// Refuses (kUsage, kCannotCreate) a directory that prepare_data() would not write: none, one with
-/// other files in it, one whose .partial is something else.
-void check_preparation_output(const std::filesystem::path& output, bool overwrite);
+/// other files in it, one that holds one of the `files` that are prepared, one whose .partial is
+/// something else.
+void check_preparation_output(const std::filesystem::path& output, bool overwrite,
+                              const std::vector<SourceFile>& files);
 
 /// What would be done: the files, and the steps in order. Refuses what prepare_data() refuses
 /// before its work.

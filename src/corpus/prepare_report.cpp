@@ -75,12 +75,18 @@ std::string prepare_page(const Json& manifest) {
   return page.text();
 }
 
-void check_preparation_output(const std::filesystem::path& output, bool overwrite) {
+void check_preparation_output(const std::filesystem::path& output, bool overwrite,
+                              const std::vector<SourceFile>& files) {
   namespace fs = std::filesystem;
   require(!output.empty(), ErrorCode::kUsage, "no output directory: use -o DIR or the key output");
   if (!overwrite || !fs::exists(output / kShardManifest)) {
     check_output_directory(output, overwrite ? "it is no prepared data, which --overwrite replaces"
                                              : "--overwrite replaces prepared data");
+  }
+  if (overwrite) {
+    std::vector<fs::path> inputs;
+    for (const SourceFile& file : files) inputs.push_back(file.path);
+    check_replaced_directory(output, inputs);
   }
   const fs::path work = output.string() + ".partial";
   require(!fs::exists(work) || fs::exists(work / kPrepareKey) || fs::is_empty(work),
@@ -88,9 +94,10 @@ void check_preparation_output(const std::filesystem::path& output, bool overwrit
 }
 
 Json plan_preparation(const PrepareConfig& config, bool overwrite) {
-  check_preparation_output(config.output, overwrite);
+  const std::vector<SourceFile> sources = source_files(config.input);
+  check_preparation_output(config.output, overwrite, sources);
   Json files = Json::array();
-  for (const SourceFile& file : source_files(config.input)) {
+  for (const SourceFile& file : sources) {
     files.push_back({{"path", file.path.string()},
                      {"format", file.how.format},
                      {"bytes", std::filesystem::file_size(file.path)}});

@@ -95,6 +95,7 @@ void check_replaced(const ExportOptions& options, const fs::path& source) {
     require(!fs::equivalent(directory, input, ignored), ErrorCode::kCannotCreate, directory,
             ": is the model that is exported; choose another directory");
   }
+  check_replaced_directory(directory, inputs);
   require(!fs::exists(directory / "run.json", ignored), ErrorCode::kCannotCreate, directory,
           ": is a run, which export does not replace; choose another directory");
 }

@@ -40,6 +40,14 @@ TokenizerTrainReport train_tokenizer_on_files(const TokenizerTrainConfig& config
                                               const InputOptions& inputs, const fs::path& directory,
                                               bool overwrite, const InputOptions& targets) {
   check_tokenizer_directory(directory, overwrite);
+  if (overwrite) {
+    std::vector<fs::path> files;
+    for (const InputOptions& some : {inputs, targets}) {
+      if (some.inputs.empty()) continue;
+      for (const SourceFile& file : source_files(sources_of(some))) files.push_back(file.path);
+    }
+    check_replaced_directory(directory, files);
+  }
   const auto documents_of = [&](InputOptions texts) {
     // What is translated is a line, which begins as a text does.
     if (texts.split.empty() && config.recipe == "translation") texts.split = "line";

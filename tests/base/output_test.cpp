@@ -99,6 +99,25 @@ TEST(Output, ADirectoryMustBeNewOrEmpty) {
           {"no directory"});
 }
 
+TEST(Output, ADirectoryIsNotReplacedAroundAnInput) {
+  const TempDir dir;
+  dir.write("old/deep/a.txt", "1");
+  dir.write("older/a.txt", "1");
+  std::filesystem::create_directory_symlink(dir / "old", dir / "link");
+  const std::filesystem::path outside = dir / "older/a.txt";
+  check_replaced_directory(dir / "old", {outside, dir / "old/none.txt", dir.path()});
+  check_replaced_directory(dir / "new", {outside});
+  for (const char* input : {"old/deep/a.txt", "link/deep/a.txt", "old/../old/deep", "old"}) {
+    refuses(
+        [&] {
+          check_replaced_directory(dir / "old", {outside, dir / input});
+        },
+        ErrorCode::kCannotCreate, {"old: --overwrite would remove an input", input});
+  }
+  refuses([&] { check_replaced_directory(dir / "link", {dir / "old/deep/a.txt"}); },
+          ErrorCode::kCannotCreate, {"link: --overwrite would remove an input"});
+}
+
 TEST(Output, APlaceWithoutTheRightToWriteIsFoundBeforeTheWork) {
   if (::geteuid() == 0) GTEST_SKIP() << "root may write anywhere";
   const TempDir dir;

@@ -50,6 +50,28 @@ TEST(Data, ADryRunOfPreparationRefusesWhatTheRunRefuses) {
       {"missing"});
 }
 
+TEST(Data, OverwritingDoesNotRemoveAnInput) {
+  Workbench bench;
+  const auto refused = [&](std::vector<std::string> arguments) {
+    arguments.push_back("--overwrite");
+    expect_one_line_error(bench.run(arguments, 73), {"would remove an input", "another directory"});
+  };
+  bench.train_tokenizer();
+  bench.write("tokenizer-causal/corpus.txt", slurp(bench / "en.txt"));
+  refused({"tokenizer", "train", "tokenizer-causal/corpus.txt", "-o", "tokenizer-causal"});
+  bench.run({"data", "prepare", "en.txt", "-o", "prepared"});
+  bench.write("prepared/more.txt", slurp(bench / "en.txt"));
+  refused({"data", "prepare", "en.txt", "prepared/more.txt", "-o", "prepared"});
+  refused({"data", "prepare", "en.txt", "prepared/more.txt", "-o", "prepared", "--dry-run"});
+  bench.run({"export", "-m", golden_llama(), "-o", "models"});
+  bench.run({"export", "-m", golden_llama(), "-o", "models/inner"});
+  refused({"export", "-m", "models/inner", "-o", "models"});
+  for (const char* kept :
+       {"tokenizer-causal/corpus.txt", "prepared/more.txt", "models/inner/config.json"}) {
+    EXPECT_TRUE(fs::exists(bench / kept)) << kept;
+  }
+}
+
 TEST(Data, PreparedTextTrainsAModel) {
   Workbench bench;
   bench.train_tokenizer();
