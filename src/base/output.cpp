@@ -89,15 +89,19 @@ void check_output_directory(const fs::path& path, const char* hint) {
   check_place(path, true);
 }
 
+std::optional<fs::path> place_inside(const fs::path& directory, const fs::path& path) {
+  std::error_code ignored;
+  fs::path place = fs::weakly_canonical(path, ignored)
+                       .lexically_relative(fs::weakly_canonical(directory, ignored));
+  if (place.empty() || *place.begin() == "..") return std::nullopt;
+  return place;
+}
+
 void check_replaced_directory(const fs::path& path, const std::vector<fs::path>& inputs) {
   std::error_code ignored;
-  if (!fs::exists(path, ignored)) return;
-  const fs::path directory = fs::weakly_canonical(path, ignored);
   for (const fs::path& input : inputs) {
-    if (!fs::exists(input, ignored)) continue;
-    const fs::path inside = fs::weakly_canonical(input, ignored).lexically_relative(directory);
-    require(inside.empty() || *inside.begin() == "..", ErrorCode::kCannotCreate, path,
-            ": --overwrite would remove an input of this command (", input,
+    require(!fs::exists(input, ignored) || !place_inside(path, input), ErrorCode::kCannotCreate,
+            path, ": --overwrite would remove an input of this command (", input,
             "); choose another directory");
   }
 }

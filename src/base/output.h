@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,11 @@ void check_output_file(const std::filesystem::path& path, bool overwrite,
 /// Refuses (kCannotCreate) a directory to be made where something other than an empty directory is
 /// or no right to write; `hint` says what to do about the former.
 void check_output_directory(const std::filesystem::path& path, const char* hint);
+
+/// Where in the directory something lies, under whatever name ("." is the directory itself);
+/// nothing for what lies elsewhere.
+std::optional<std::filesystem::path> place_inside(const std::filesystem::path& directory,
+                                                  const std::filesystem::path& path);
 
 /// Refuses (kCannotCreate) a directory that --overwrite replaces as a whole while one of the
 /// command's `inputs` lies in it, under whatever name.

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "train/checkpoint.h"
 
 namespace llmctl {
@@ -39,11 +40,9 @@ bool is_there(const fs::path& path) {
 
 /// Whether overwriting the run would remove the file or something of the folder.
 bool is_removed(const fs::path& directory, const fs::path& input) {
-  std::error_code ignored;
-  const fs::path inside = fs::weakly_canonical(input, ignored)
-                              .lexically_relative(fs::weakly_canonical(directory, ignored));
-  return inside == "." ||
-         std::ranges::find(kRunContent, inside.begin()->string()) != kRunContent.end();
+  const auto place = place_inside(directory, input);
+  return place && (*place == "." ||
+                   std::ranges::find(kRunContent, place->begin()->string()) != kRunContent.end());
 }
 
 /// An interruption before the first checkpoint would leave neither the run nor what it began from.

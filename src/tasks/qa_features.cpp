@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "tasks/shortened.h"
 #include "text/truncate.h"
 #include "text/unicode.h"
 
@@ -74,10 +75,8 @@ QaFeatures::QaFeatures(const QaData& data, const Tokenizer& tokenizer,
 }
 
 std::string ShortenedQuestions::note() const {
-  if (count == 0) return "";
-  return concat(count, " of ", questions, questions == 1 ? " question" : " questions",
-                count == 1 ? " has" : " have", " more than ", most, " tokens and ",
-                count == 1 ? "loses its" : "lose their", " end (task.max_question_tokens)");
+  return shortened_note({count, questions, static_cast<std::int64_t>(most)}, "question", "end",
+                        "task.max_question_tokens");
 }
 
 void QaFeatures::add_windows(std::size_t item, const QaFeatureOptions& options) {

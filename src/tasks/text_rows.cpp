@@ -15,6 +15,7 @@
 #include "tasks/bucketed_source.h"
 #include "tasks/classification_loss.h"
 #include "tasks/qa_features.h"
+#include "tasks/shortened.h"
 
 namespace llmctl {
 
@@ -79,14 +80,11 @@ TextRows tokenize_texts(const std::vector<LabelledText>& texts, const Tokenizer&
 }
 
 std::string shortened_note(std::size_t shortened, std::size_t texts, const RowLength& length) {
-  if (shortened == 0) return "";
   const char* part = "end";
   if (length.side == TruncationSide::kLeft) part = "beginning";
   if (length.side == TruncationSide::kMiddle) part = "middle";
-  return concat(shortened, " of ", texts, texts == 1 ? " text" : " texts",
-                shortened == 1 ? " has" : " have", " more than ", length.sequence_length,
-                " tokens and ", shortened == 1 ? "loses its " : "lose their ", part,
-                " (task.truncation_side)");
+  return shortened_note({shortened, texts, length.sequence_length}, "text", part,
+                        "task.truncation_side");
 }
 
 std::vector<std::vector<float>> predict_logits(Model& model, const TextRows& rows,
