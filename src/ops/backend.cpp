@@ -96,7 +96,8 @@ at::Device parse_device(const std::string& text) {
   return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
 }
 
-at::ScalarType resolve_precision(const std::string& precision, const at::Device& device) {
+at::ScalarType resolve_precision(const std::string& precision, const at::Device& device,
+                                 Purpose purpose) {
   if (precision == "fp32") return at::kFloat;
   if (precision == "bf16") return at::kBFloat16;
   require(precision == "auto", ErrorCode::kConfig, "precision: expected auto, fp32 or bf16, got '",
@@ -104,7 +105,8 @@ at::ScalarType resolve_precision(const std::string& precision, const at::Device&
   // The rule asks what the hardware has, never a clock: a resumed run must decide alike.
   const bool bf16 = device.is_cuda()
                         ? at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8()
-                        : cpu_features().amx_bf16;
+                        : cpu_features().amx_bf16 ||
+                              (purpose == Purpose::kTraining && cpu_features().avx512_bf16);
   return bf16 ? at::kBFloat16 : at::kFloat;
 }
 

@@ -320,18 +320,19 @@ std::shared_ptr<const Tokenizer> load_tokenizer_of(const fs::path& path) {
 }
 
 Compute assemble_compute(const std::string& device, const std::string& precision,
-                         std::int64_t threads) {
+                         std::int64_t threads, Purpose purpose) {
   Compute compute;
   compute.threads = threads > 0 ? static_cast<int>(threads) : thread_count();
   initialize_backend(compute.threads);
   compute.device = parse_device(device);
-  compute.dtype = resolve_precision(precision, compute.device);
+  compute.dtype = resolve_precision(precision, compute.device, purpose);
   return compute;
 }
 
 Compute assemble_compute(const ComputeSection& section) {
   set_deterministic(section.deterministic);
-  Compute compute = assemble_compute(section.device, section.precision, section.threads);
+  Compute compute =
+      assemble_compute(section.device, section.precision, section.threads, Purpose::kAnswers);
   compute.deterministic = section.deterministic;
   // On the CPU nothing else need change: what passes between layers is fp32 beside them, too.
   compute.bf16_as_stored = section.precision == "auto" && compute.device.is_cpu();

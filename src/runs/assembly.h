@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "models/model.h"
+#include "ops/backend.h"
 #include "runs/sections.h"
 #include "text/tokenizer.h"
 
@@ -88,7 +89,7 @@ struct Compute {
 };
 /// Resolves and applies them (threads, allocator, determinism). kConfig.
 Compute assemble_compute(const std::string& device, const std::string& precision,
-                         std::int64_t threads);
+                         std::int64_t threads, Purpose purpose);
 Compute assemble_compute(const ComputeSection& section);
 
 const char* precision_name(at::ScalarType dtype);  ///< "fp32" or "bf16"

@@ -251,7 +251,8 @@ Json bench_generate_case(const std::string& bench_case) {
 BenchReport bench_generate(const BenchOptions& options,
                            const std::function<void(const std::string&)>& progress) {
   check(options);
-  const Compute compute = assemble_compute(options.device, "fp32", options.threads);
+  const Compute compute =
+      assemble_compute(options.device, "fp32", options.threads, Purpose::kAnswers);
   require(compute.device.is_cpu(), ErrorCode::kUsage,
           "the roofs of bench generate are those of CPUs: use --device cpu");
   Subject subject;

@@ -21,10 +21,13 @@ DoctorReport run_doctor() {
     features += (features.empty() ? "" : " ") + name;
   report.facts.emplace_back("cpu features", features.empty() ? "none that matter" : features);
   report.facts.emplace_back("cores", std::to_string(available_threads()));
-  const Compute compute = assemble_compute("auto", "auto", 0);
+  const Compute compute = assemble_compute("auto", "auto", 0, Purpose::kAnswers);
   for (const auto& fact : backend_facts()) report.facts.push_back(fact);
   report.facts.emplace_back("device (auto)", compute.device.str());
-  report.facts.emplace_back("precision (auto)", precision_name(compute.dtype));
+  report.facts.emplace_back("precision of answers (auto)", precision_name(compute.dtype));
+  report.facts.emplace_back(
+      "precision of training (auto)",
+      precision_name(resolve_precision("auto", compute.device, Purpose::kTraining)));
   report.facts.emplace_back("cache", cache_directory("").string());
   const auto test = [&](const std::string& name, const std::function<void()>& work) {
     try {

@@ -114,7 +114,7 @@ ForwardReport inspect_forward(const ForwardOptions& options) {
   require(options.output.extension() == ".safetensors", ErrorCode::kUsage, options.output,
           ": expected a name that ends in .safetensors");
   check_outputs(options);
-  const Compute compute = assemble_compute(options.device, options.precision, 0);
+  const Compute compute = assemble_compute(options.device, options.precision, 0, Purpose::kAnswers);
   const LoadedModel loaded = load_for_use(options.model, compute);
   Model& model = *loaded.model;
   const ModelFacts& facts = model.facts();
@@ -191,7 +191,7 @@ ForwardReport inspect_forward(const ForwardOptions& options) {
 }
 
 std::vector<std::vector<float>> embed_texts(const EmbedOptions& options) {
-  const Compute compute = assemble_compute(options.device, options.precision, 0);
+  const Compute compute = assemble_compute(options.device, options.precision, 0, Purpose::kAnswers);
   const LoadedModel loaded = load_for_use(options.model, compute);
   Model& model = *loaded.model;
   require(!model.facts().encoder_decoder, ErrorCode::kUsage, loaded.directory.string(), ": a ",

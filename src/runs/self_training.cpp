@@ -98,8 +98,8 @@ class SelfTraining {
     const std::filesystem::path file = taught_file(round);
     Json& facts = facts_of(round);
     if (std::filesystem::exists(file) && facts.contains("taught")) return facts["taught"] > 0;
-    const Compute compute =
-        assemble_compute(config_.train.device, config_.train.precision, config_.train.threads);
+    const Compute compute = assemble_compute(config_.train.device, config_.train.precision,
+                                             config_.train.threads, Purpose::kTraining);
     const LoadedModel teacher = load_for_use((directory_ / "best").string(), compute);
     const ConfigNode root = root_node(document_);
     const auto task = make_task(root.child(task_section_name(root)), teacher.tokenizer);

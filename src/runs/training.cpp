@@ -73,7 +73,7 @@ class TrainingSetup {
     const Json chosen = plan.goes_on ? read_environment(directory_, "precision") : Json();
     const bool keep = train_.precision == "auto" && chosen.is_string();
     compute_ = assemble_compute(train_.device, keep ? chosen.get<std::string>() : train_.precision,
-                                train_.threads);
+                                train_.threads, Purpose::kTraining);
     set_deterministic(train_.deterministic);
   }
 

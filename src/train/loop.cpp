@@ -201,7 +201,7 @@ void Trainer::start() {
   compute_ = resolve_precision(run_.train.precision == "auto" && !state_.precision.empty()
                                    ? state_.precision
                                    : run_.train.precision,
-                               run_.model.device());
+                               run_.model.device(), Purpose::kTraining);
   state_.precision = compute_ == at::kBFloat16 ? "bf16" : "fp32";
   state_.source_fingerprint = run_.source.fingerprint();
   state_.source_content = run_.source.content();

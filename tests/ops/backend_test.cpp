@@ -47,10 +47,16 @@ TEST(Backend, CudaWithoutOneNamesTheRemedy) {
 
 TEST(Backend, ResolvesPrecision) {
   const at::Device cpu(at::kCPU);
-  EXPECT_EQ(resolve_precision("fp32", cpu), at::kFloat);
-  EXPECT_EQ(resolve_precision("bf16", cpu), at::kBFloat16);
-  EXPECT_EQ(resolve_precision("auto", cpu), cpu_features().amx_bf16 ? at::kBFloat16 : at::kFloat);
-  expect_error([&] { resolve_precision("fp8", cpu); }, ErrorCode::kConfig, "fp8");
+  for (const Purpose purpose : {Purpose::kTraining, Purpose::kAnswers}) {
+    EXPECT_EQ(resolve_precision("fp32", cpu, purpose), at::kFloat);
+    EXPECT_EQ(resolve_precision("bf16", cpu, purpose), at::kBFloat16);
+    expect_error([&] { resolve_precision("fp8", cpu, purpose); }, ErrorCode::kConfig, "fp8");
+  }
+  const CpuFeatures& features = cpu_features();
+  const auto precision = [](bool bf16) { return bf16 ? at::kBFloat16 : at::kFloat; };
+  EXPECT_EQ(resolve_precision("auto", cpu, Purpose::kAnswers), precision(features.amx_bf16));
+  EXPECT_EQ(resolve_precision("auto", cpu, Purpose::kTraining),
+            precision(features.amx_bf16 || features.avx512_bf16));
 }
 
 TEST(Backend, SeedsTheGenerator) {
