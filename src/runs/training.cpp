@@ -152,6 +152,8 @@ class TrainingSetup {
                           tokenizer.save(checkpoint_directory, model.facts().max_positions);
                           if (const auto chat = task.chat_template())
                             replace_chat_template(checkpoint_directory, *chat);
+                          if (const auto side = task.truncation_side())
+                            replace_truncation_side(checkpoint_directory, *side);
                         },
                     .epoch_offset = epochs_before(*source),
                     .source_changed = source_changed(),

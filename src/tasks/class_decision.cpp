@@ -7,6 +7,7 @@
 #include "tasks/labelled_texts.h"
 #include "tasks/record_names.h"
 #include "tasks/sequence_classification.h"
+#include "text/tokenizer_json.h"
 
 namespace llmctl {
 namespace {
@@ -103,10 +104,17 @@ ClassDecision decision_of(const Model& model, const SequenceClassificationConfig
   return decision;
 }
 
-TruncationSide truncation_side_of(const Model& model, const SequenceClassificationConfig& config) {
+TruncationSide truncation_side_of(const SequenceClassificationConfig& config,
+                                  const Tokenizer& tokenizer) {
   if (config.truncation_side) return truncation_side_of(*config.truncation_side);
+  return stored_truncation_side(tokenizer).value_or(TruncationSide::kRight);
+}
+
+TruncationSide truncation_side_of(const SequenceClassificationConfig& config,
+                                  const Tokenizer& tokenizer, const Model& model) {
   const Json stored = stored_settings(model, config);
-  if (!stored.contains(kTruncationSide)) return TruncationSide::kRight;
+  if (config.truncation_side || !stored.contains(kTruncationSide))
+    return truncation_side_of(config, tokenizer);
   const Json& side = stored.at(kTruncationSide);
   require(side.is_string(), ErrorCode::kData, "config.json: ", kTruncationSide,
           ": expected a string, got ", dump_json(side));

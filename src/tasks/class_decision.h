@@ -37,9 +37,13 @@ struct ClassDecision {
 /// (task_specific_params). kConfig for a threshold of an unknown label.
 ClassDecision decision_of(const Model& model, const SequenceClassificationConfig& config);
 
-/// What texts lose that are too long: as `config` says, else as the model was trained, else their
-/// end.
-TruncationSide truncation_side_of(const Model& model, const SequenceClassificationConfig& config);
+/// What texts lose that are too long in training: as `config` says, else as the tokenizer's files
+/// do, else their end.
+TruncationSide truncation_side_of(const SequenceClassificationConfig& config,
+                                  const Tokenizer& tokenizer);
+/// The same for a trained model, before whose tokenizer goes what its training left in config.json.
+TruncationSide truncation_side_of(const SequenceClassificationConfig& config,
+                                  const Tokenizer& tokenizer, const Model& model);
 
 /// Leaves temperature and thresholds in a model's config.json, where decision_of() finds them.
 void note_decision(const ClassDecision& decision, const std::string& task, Json& config);

@@ -19,7 +19,7 @@ class ClassResponder : public Responder {
         decision_(decision_of(model, config)),
         length_{model_length(model, options.sequence_length > 0 ? options.sequence_length
                                                                 : model.facts().max_positions),
-                truncation_side_of(model, config)},
+                truncation_side_of(config, *tokenizer_, model)},
         how_{pad_token(*tokenizer_), options.batch_size, options.context} {}
 
   Json input_of(const std::string& text) const override { return {{"text", text}}; }

@@ -53,6 +53,7 @@ class SequenceClassification : public Task, public Teacher, public Student {
   std::string best_score() const override { return best_class_score(problem_); }
   std::size_t training_records() const override { return records_; }
   void describe(Json& config) const override;
+  std::optional<TruncationSide> truncation_side() const override;
 
   void read(const TaskData& data) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
@@ -79,7 +80,7 @@ class SequenceClassification : public Task, public Teacher, public Student {
   TokenId pad() const { return pad_token(*tokenizer_); }
   /// Of rows that a trained model reads.
   RowLength row_length(const Model& model, std::int64_t sequence_length) const {
-    return {model_length(model, sequence_length), truncation_side_of(model, config_)};
+    return {model_length(model, sequence_length), truncation_side_of(config_, *tokenizer_, model)};
   }
   /// Names of the classes, from the texts where the section has none; kData where they are too few.
   std::vector<std::string> choose_names(std::vector<LabelledText>& texts,
@@ -159,6 +160,12 @@ void SequenceClassification::describe(Json& config) const {
   if (!config_.thresholds.empty()) config[place]["thresholds"] = config_.thresholds;
 }
 
+std::optional<TruncationSide> SequenceClassification::truncation_side() const {
+  if (!config_.truncation_side) return std::nullopt;
+  const TruncationSide side = truncation_side_of(*config_.truncation_side);
+  return side == TruncationSide::kMiddle ? std::nullopt : std::optional(side);
+}
+
 void SequenceClassification::read(const TaskData& files) {
   const std::vector<std::filesystem::path> train_files = files.train_files();
   BadRows bad(files.skip_bad);
@@ -193,8 +200,7 @@ void SequenceClassification::read(const TaskData& files) {
   add_unlabelled(train_files.size(), files.skip_bad);
   taught_.clear();
   hidden_teacher_.reset();
-  const RowLength length{files.sequence_length,
-                         truncation_side_of(config_.truncation_side.value_or("right"))};
+  const RowLength length{files.sequence_length, truncation_side_of(config_, *tokenizer_)};
   train_rows_ = tokenize_texts(train_, *tokenizer_, length);
   valid_rows_ = tokenize_texts(valid_, *tokenizer_, length);
   std::vector<std::string_view> units;

@@ -57,8 +57,8 @@ struct SequenceClassificationConfig {
     visit("truncation_side", self.truncation_side,
           "What a text loses that has more tokens than data.sequence_length (of a pair the longer "
           "text first): its end (right), its beginning (left), or its middle, a quarter of what "
-          "stays being the beginning (Sun et al., 2019). Absent: right; of a trained model as it "
-          "was trained.",
+          "stays being the beginning (Sun et al., 2019). Absent: of a trained model as it was "
+          "trained, else as the tokenizer's files say, else right.",
           OneOf{truncation_side_names()});
     visit("labels", self.labels,
           "Names of the classes in the order of their ids; empty: those of the training data, "

@@ -20,6 +20,7 @@
 #include "tasks/answer.h"
 #include "tasks/task_data.h"
 #include "text/tokenizer.h"
+#include "text/truncate.h"
 #include "train/interfaces.h"
 
 namespace llmctl {
@@ -108,6 +109,9 @@ class Task {
   /// The chat template that the model learnt conversations in, which replaces the directory's own;
   /// nothing for tasks that leave it as it is.
   virtual std::optional<std::string> chat_template() const { return std::nullopt; }
+  /// What transformers is to take from too long texts, which replaces what the tokenizer's files
+  /// say of it; nothing for tasks that leave it as it is.
+  virtual std::optional<TruncationSide> truncation_side() const { return std::nullopt; }
 
   /// Flags of `generate` that show a user how the model is asked.
   virtual std::string generate_flags() const { return "-p \"…\""; }

@@ -7,10 +7,14 @@
 #include <vector>
 
 #include "base/files.h"
+#include "base/strings.h"
 #include "base/utf8.h"
 #include "text/base64.h"
+#include "text/huggingface/huggingface_tokenizer.h"
 #include "text/regex.h"
+#include "text/sentencepiece_tokenizer.h"
 #include "text/space_mark.h"
+#include "text/unicode.h"
 
 namespace llmctl {
 namespace {
@@ -292,13 +296,55 @@ void write_tokenizer_config(const std::filesystem::path& directory, const Json& 
   }
 }
 
-void replace_chat_template(const std::filesystem::path& directory, const std::string& source) {
-  const std::filesystem::path config_path = directory / "tokenizer_config.json";
-  Json config =
-      std::filesystem::exists(config_path) ? load_json(config_path) : Json(Json::object());
-  config["chat_template"] = source;
-  std::filesystem::remove_all(directory / "additional_chat_templates");
+namespace {
+
+/// Changes the tokenizer_config.json of a saved directory.
+template <class Change>
+void change_tokenizer_config(const std::filesystem::path& directory, const Change& change) {
+  const std::filesystem::path path = directory / "tokenizer_config.json";
+  Json config = std::filesystem::exists(path) ? load_json(path) : Json(Json::object());
+  change(config);
   write_tokenizer_config(directory, config);
+}
+
+}  // namespace
+
+void replace_chat_template(const std::filesystem::path& directory, const std::string& source) {
+  std::filesystem::remove_all(directory / "additional_chat_templates");
+  change_tokenizer_config(directory, [&](Json& config) { config["chat_template"] = source; });
+}
+
+Json tokenizer_config_of(const Tokenizer& tokenizer) {
+  if (const auto* pieces = dynamic_cast<const SentencePieceTokenizer*>(&tokenizer)) {
+    return pieces->config();
+  }
+  const auto* tokens = dynamic_cast<const HuggingFaceTokenizer*>(&tokenizer);
+  return tokens ? tokens->files().config : Json();
+}
+
+std::optional<TruncationSide> stored_truncation_side(const Tokenizer& tokenizer) {
+  Json side;
+  std::string place;
+  const Json config = tokenizer_config_of(tokenizer);
+  if (config.is_object() && config.contains("truncation_side")) {
+    side = config["truncation_side"];
+    place = "tokenizer_config.json: truncation_side";
+  } else if (const auto* tokens = dynamic_cast<const HuggingFaceTokenizer*>(&tokenizer)) {
+    const Json::json_pointer direction("/truncation/direction");
+    const Json& files = tokens->files().tokenizer;
+    if (files.contains(direction)) side = files[direction];
+    place = "tokenizer.json: truncation.direction";
+  }
+  if (side.is_null()) return std::nullopt;
+  const std::string name = side.is_string() ? to_lower(side.get<std::string>()) : "";
+  require(name == "left" || name == "right", ErrorCode::kData, place,
+          ": expected left or right, got ", dump_json(side));
+  return truncation_side_of(name);
+}
+
+void replace_truncation_side(const std::filesystem::path& directory, TruncationSide side) {
+  change_tokenizer_config(
+      directory, [&](Json& config) { config["truncation_side"] = truncation_side_name(side); });
 }
 
 std::optional<std::string> special_token_name(const Json& config, const char* key,

@@ -12,6 +12,7 @@
 #include "text/sentencepiece_model.h"
 #include "text/special_template.h"
 #include "text/tokenizer.h"
+#include "text/truncate.h"
 
 namespace llmctl {
 
@@ -44,6 +45,16 @@ void write_tokenizer_config(const std::filesystem::path& directory, const Json& 
 
 /// Makes `source` the only chat template of a saved tokenizer directory.
 void replace_chat_template(const std::filesystem::path& directory, const std::string& source);
+
+/// The tokenizer_config.json that a tokenizer came with, or what stood in its place; null: none.
+Json tokenizer_config_of(const Tokenizer& tokenizer);
+
+/// What transformers takes from texts that are too long for this tokenizer: "truncation_side" of
+/// tokenizer_config.json, else "direction" of tokenizer.json's "truncation"; nothing where neither
+/// says. kData for what is neither left nor right.
+std::optional<TruncationSide> stored_truncation_side(const Tokenizer& tokenizer);
+/// Makes `side`, which is no middle, that of a saved tokenizer directory.
+void replace_truncation_side(const std::filesystem::path& directory, TruncationSide side);
 
 /// "unk_token" and so on, each with its slot in `tokens`.
 template <class Tokens>

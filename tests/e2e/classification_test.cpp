@@ -168,6 +168,44 @@ TEST(Classification, WhatLongTextsLoseIsToldAndTheModelKnowsIt) {
       {"task.truncation_side", "right, left, middle"});
 }
 
+/// A tokenizer of transformers may say which side is lost, and transformers reads ours.
+TEST(Classification, WhatLongTextsLoseMayStandInTheTokenizersFiles) {
+  Workbench bench;
+  bench.train_tokenizer("masked");
+  std::string lines;
+  for (int i = 0; i < 40; ++i) {
+    std::string text;
+    for (int word = 0; word < 40; ++word) text += "water and ";
+    lines +=
+        json{{"text", text + (i % 2 ? "red" : "blue")}, {"label", i % 2 ? "red" : "other"}}.dump() +
+        "\n";
+  }
+  bench.write("train.jsonl", lines);
+  const auto train = [&](const std::string& run, const json& task, int steps) {
+    return bench.run({"finetune", "-c", config_of(bench, run, task, json::object(), steps)}).err;
+  };
+  const auto side = [&](const fs::path& directory) {
+    return json::parse(slurp(bench / directory / "tokenizer_config.json"))
+        .value("truncation_side", "");
+  };
+  const std::string lost = "40 of 40 texts have more than 32 tokens and lose their ";
+  EXPECT_THAT(train("plain", json::object(), 2), HasSubstr(lost + "end"));
+  EXPECT_EQ(side("plain/best"), "");
+  EXPECT_THAT(train("told", {{"truncation_side", "left"}}, 2), HasSubstr(lost + "beginning"));
+  EXPECT_EQ(side("told/best"), "left");
+
+  json config = json::parse(slurp(bench / "tokenizer-masked/tokenizer_config.json"));
+  config["truncation_side"] = "left";
+  bench.write("tokenizer-masked/tokenizer_config.json", config.dump());
+  EXPECT_THAT(train("foreign", json::object(), 120), HasSubstr(lost + "beginning"));
+  EXPECT_EQ(side("foreign/best"), "left");
+  const auto scored = bench.run({"eval", "-m", "foreign", "--data", "train.jsonl", "--json"});
+  EXPECT_THAT(scored.err, HasSubstr(lost + "beginning"));
+  EXPECT_EQ(json::parse(scored.out)["scores"]["accuracy"], 100);
+  EXPECT_THAT(train("over", {{"truncation_side", "right"}}, 2), HasSubstr(lost + "end"));
+  EXPECT_EQ(side("over/best"), "right");
+}
+
 TEST(Classification, SeveralLabelsAndNumbers) {
   Workbench bench;
   bench.train_tokenizer("masked");

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 
 #include "base/error.h"
+#include "base/files.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+#include "text/huggingface/huggingface_tokenizer.h"
 #include "text/model_builder.h"
 #include "text/sentencepiece_tokenizer.h"
 #include "text/trained_tokenizer.h"
@@ -171,6 +175,42 @@ TEST(TokenizerConfigJson, NamesTheSpecialTokensAndKeepsTheRest) {
   EXPECT_EQ(plain["model_input_names"], Json({"input_ids", "attention_mask"}));
   EXPECT_EQ(special_tokens_map_json(*causal),
             Json({{"bos_token", "<s>"}, {"eos_token", "</s>"}, {"unk_token", "<unk>"}}));
+}
+
+/// As transformers reads it: tokenizer_config.json goes before what tokenizer.json says.
+TEST(TokenizerConfigJson, TheSideThatLongTextsLose) {
+  using Side = std::optional<TruncationSide>;
+  const auto side = [](const Json& config, const Json& truncation) {
+    Json files = json_of(bpe());
+    files["truncation"] = truncation;
+    return stored_truncation_side(HuggingFaceTokenizer({files, config, "tokenizer.json"}));
+  };
+  const Json left = {
+      {"direction", "Left"}, {"max_length", 8}, {"strategy", "LongestFirst"}, {"stride", 0}};
+  EXPECT_EQ(side(nullptr, nullptr), Side());
+  EXPECT_EQ(side(Json::object(), nullptr), Side());
+  EXPECT_EQ(side(nullptr, left), Side(TruncationSide::kLeft));
+  EXPECT_EQ(side({{"truncation_side", "right"}}, left), Side(TruncationSide::kRight));
+  EXPECT_EQ(side({{"truncation_side", "left"}}, nullptr), Side(TruncationSide::kLeft));
+  for (const Json& bad : {Json("middle"), Json(1)}) {
+    test::expect_error(
+        [&] {
+          side({{"truncation_side", bad}}, nullptr);
+        },
+        ErrorCode::kData,
+        "tokenizer_config.json: truncation_side: expected left or right, got " + dump_json(bad));
+  }
+  const SentencePieceTokenizer pieces(bpe().build(), "x");
+  EXPECT_EQ(stored_truncation_side(pieces), Side());
+
+  const test::TempDir saved;
+  test::trained_tokenizer("masked")->save(saved.path(), 16);
+  const Json before = load_json(saved / "tokenizer_config.json");
+  replace_truncation_side(saved.path(), TruncationSide::kLeft);
+  Json after = load_json(saved / "tokenizer_config.json");
+  EXPECT_EQ(after["truncation_side"], "left");
+  after.erase("truncation_side");
+  EXPECT_EQ(after, before);
 }
 
 }  // namespace

@@ -7,9 +7,8 @@
 #include "base/files.h"
 #include "base/strings.h"
 #include "base/utf8.h"
-#include "text/huggingface/huggingface_tokenizer.h"
-#include "text/sentencepiece_tokenizer.h"
 #include "text/template/render.h"
+#include "text/tokenizer_json.h"
 
 namespace llmctl {
 namespace {
@@ -153,19 +152,6 @@ ChatTemplate ChatTemplate::builtin(const std::string& name, const std::string& b
        join(builtin_names()));
 }
 
-namespace {
-
-/// The tokenizer_config.json that a tokenizer came with, or what stood in its place; null: none.
-Json config_of(const Tokenizer& tokenizer) {
-  if (const auto* pieces = dynamic_cast<const SentencePieceTokenizer*>(&tokenizer)) {
-    return pieces->config();
-  }
-  const auto* tokens = dynamic_cast<const HuggingFaceTokenizer*>(&tokenizer);
-  return tokens ? tokens->files().config : Json();
-}
-
-}  // namespace
-
 std::optional<ChatTemplate> ChatTemplate::of_directory(const std::filesystem::path& directory,
                                                        const Tokenizer& tokenizer,
                                                        bool with_tools) {
@@ -177,7 +163,7 @@ std::optional<ChatTemplate> ChatTemplate::of_directory(const std::filesystem::pa
   const bool whole = std::filesystem::is_regular_file(directory);
   const std::filesystem::path config_path = whole ? directory : directory / "tokenizer_config.json";
   if (!std::filesystem::exists(config_path)) return std::nullopt;
-  const Json config = whole ? config_of(tokenizer) : load_json(config_path);
+  const Json config = whole ? tokenizer_config_of(tokenizer) : load_json(config_path);
   if (!config.is_object()) return std::nullopt;
   const Json given = config.value("chat_template", Json());
   const std::string place = config_path.string() + ": chat_template";
