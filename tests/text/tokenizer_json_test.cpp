@@ -194,11 +194,11 @@ TEST(TokenizerConfigJson, TheSideThatLongTextsLose) {
   EXPECT_EQ(side({{"truncation_side", "left"}}, nullptr), Side(TruncationSide::kLeft));
   for (const Json& bad : {Json("middle"), Json(1)}) {
     test::expect_error(
+        ErrorCode::kData,
+        {"tokenizer_config.json: truncation_side: expected left or right, got " + dump_json(bad)},
         [&] {
           side({{"truncation_side", bad}}, nullptr);
-        },
-        ErrorCode::kData,
-        "tokenizer_config.json: truncation_side: expected left or right, got " + dump_json(bad));
+        });
   }
   const SentencePieceTokenizer pieces(bpe().build(), "x");
   EXPECT_EQ(stored_truncation_side(pieces), Side());
