@@ -190,20 +190,20 @@ TEST(Classification, WhatLongTextsLoseMayStandInTheTokenizersFiles) {
   };
   const std::string lost = "40 of 40 texts have more than 32 tokens and lose their ";
   EXPECT_THAT(train("plain", json::object(), 2), HasSubstr(lost + "end"));
-  EXPECT_EQ(side("plain/best"), "");
+  EXPECT_EQ(side("plain/last"), "");
   EXPECT_THAT(train("told", {{"truncation_side", "left"}}, 2), HasSubstr(lost + "beginning"));
-  EXPECT_EQ(side("told/best"), "left");
+  EXPECT_EQ(side("told/last"), "left");
 
   json config = json::parse(slurp(bench / "tokenizer-masked/tokenizer_config.json"));
   config["truncation_side"] = "left";
   bench.write("tokenizer-masked/tokenizer_config.json", config.dump());
   EXPECT_THAT(train("foreign", json::object(), 120), HasSubstr(lost + "beginning"));
-  EXPECT_EQ(side("foreign/best"), "left");
+  EXPECT_EQ(side("foreign/last"), "left");
   const auto scored = bench.run({"eval", "-m", "foreign", "--data", "train.jsonl", "--json"});
   EXPECT_THAT(scored.err, HasSubstr(lost + "beginning"));
   EXPECT_EQ(json::parse(scored.out)["scores"]["accuracy"], 100);
   EXPECT_THAT(train("over", {{"truncation_side", "right"}}, 2), HasSubstr(lost + "end"));
-  EXPECT_EQ(side("over/best"), "right");
+  EXPECT_EQ(side("over/last"), "right");
 }
 
 TEST(Classification, SeveralLabelsAndNumbers) {
