@@ -298,12 +298,11 @@ void write_tokenizer_config(const std::filesystem::path& directory, const Json& 
 
 namespace {
 
-/// Changes the tokenizer_config.json of a saved directory.
-template <class Change>
-void change_tokenizer_config(const std::filesystem::path& directory, const Change& change) {
+void set_in_tokenizer_config(const std::filesystem::path& directory, const char* key,
+                             const std::string& value) {
   const std::filesystem::path path = directory / "tokenizer_config.json";
   Json config = std::filesystem::exists(path) ? load_json(path) : Json(Json::object());
-  change(config);
+  config[key] = value;
   write_tokenizer_config(directory, config);
 }
 
@@ -311,7 +310,7 @@ void change_tokenizer_config(const std::filesystem::path& directory, const Chang
 
 void replace_chat_template(const std::filesystem::path& directory, const std::string& source) {
   std::filesystem::remove_all(directory / "additional_chat_templates");
-  change_tokenizer_config(directory, [&](Json& config) { config["chat_template"] = source; });
+  set_in_tokenizer_config(directory, "chat_template", source);
 }
 
 Json tokenizer_config_of(const Tokenizer& tokenizer) {
@@ -343,8 +342,7 @@ std::optional<TruncationSide> stored_truncation_side(const Tokenizer& tokenizer)
 }
 
 void replace_truncation_side(const std::filesystem::path& directory, TruncationSide side) {
-  change_tokenizer_config(
-      directory, [&](Json& config) { config["truncation_side"] = truncation_side_name(side); });
+  set_in_tokenizer_config(directory, "truncation_side", truncation_side_name(side));
 }
 
 std::optional<std::string> special_token_name(const Json& config, const char* key,
