@@ -27,6 +27,7 @@ constexpr const char* kTrainerName = "trainer.json";
 constexpr const char* kOptimizerName = "optimizer.safetensors";
 constexpr const char* kStepPrefix = "step-";
 constexpr const char* kTrashPrefix = ".trash-";
+constexpr const char* kAnswering = "task_specific_params";
 
 /// manifest.json.
 struct Manifest {
@@ -155,6 +156,17 @@ void link_to_step(const fs::path& run_directory, const char* name, std::int64_t 
   }
 }
 
+/// Adds to `known` the members of `others` that it lacks, within objects, too.
+void add_missing(const Json& others, Json& known) {
+  for (const auto& [key, value] : others.items()) {
+    if (!known.contains(key)) {
+      known[key] = value;
+    } else if (value.is_object() && known[key].is_object()) {
+      add_missing(value, known[key]);
+    }
+  }
+}
+
 }  // namespace
 
 fs::path checkpoint_directory(const fs::path& run_directory, std::int64_t step) {
@@ -184,12 +196,12 @@ fs::path save_checkpoint(const fs::path& run_directory, const Model& model,
   write_tensors(directory.path() / kOptimizerName, optimizer_state);
   TrainerState written = state;
   written.format = kTrainerFormat;
+  written.answering = model.config().value(kAnswering, Json::object());
   write_file(directory.path() / kTrainerName, dump_json(config_to_json(written), 2) + "\n");
   if (save_extras) save_extras(directory.path());
   const Manifest manifest = describe_files(directory.path());
   write_file(directory.path() / kManifestName, dump_json(config_to_json(manifest), 2) + "\n");
-  if (fs::exists(destination)) remove_directory(destination);
-  directory.commit();
+  directory.commit(/*replaces=*/true);
   return destination;
 }
 
@@ -236,6 +248,8 @@ void load_checkpoint(const fs::path& checkpoint, Model& model, Optimizer& optimi
     tensors.emplace_back(name, map_tensor(info, file->bytes(name), file));
   }
   optimizer.load_state(tensors, state.step - state.skipped);
+  // What the task says stays: the run may go on with other settings.
+  if (!state.answering.empty()) add_missing({{kAnswering, state.answering}}, model.config());
 }
 
 void link_checkpoints(const fs::path& run_directory, std::int64_t last_step,

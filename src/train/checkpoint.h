@@ -43,6 +43,9 @@ struct TrainerState {
   Json scores = Json::object();  ///< of the last validation, as Scores::to_json() has them
   Json best_scores = Json::object();  ///< of the best one
   Json meters = Json::object();       ///< sums since the last record and in this epoch
+  /// What validation has fitted for answering (task_specific_params of config.json, which a resumed
+  /// run's model begins without).
+  Json answering = Json::object();
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
@@ -63,6 +66,7 @@ struct TrainerState {
     visit("scores", self.scores, "Scores of the last validation.");
     visit("best_scores", self.best_scores, "Scores of the best validation.");
     visit("meters", self.meters, "Sums since the last record.");
+    visit("answering", self.answering, "What validation has fitted for answering.");
   }
 };
 
@@ -93,7 +97,8 @@ void verify_checkpoint_sizes(const std::filesystem::path& checkpoint);
 /// trainer.json of a checkpoint. kMissing, kData.
 TrainerState read_trainer_state(const std::filesystem::path& checkpoint);
 
-/// Fills model, optimiser and state from a checkpoint. kData, naming file and tensor.
+/// Fills model, optimiser and state from a checkpoint; of what validation had fitted the model gets
+/// what its config.json does not say already. kData, naming file and tensor.
 void load_checkpoint(const std::filesystem::path& checkpoint, Model& model, Optimizer& optimizer,
                      TrainerState& state);
 

@@ -397,10 +397,11 @@ void Trainer::record_step(const StepResult& result, double lr) {
 /// for what a signal cut off.
 void Trainer::settle() {
   if (state_.step == 0) return;
-  bool better = false;
+  bool better = false, validated = false;
   if (signal_ == 0 && validation_due()) {
     try {
       better = validate();
+      validated = true;
     } catch (const Interrupted& interrupted) {
       signal_ = interrupted.signal();  // the resumed run validates
     }
@@ -418,11 +419,9 @@ void Trainer::settle() {
   }
   const bool last = !stopped_.empty() || state_.step == total_;
   const bool due = run_.checkpoint.every > 0 && state_.step % run_.checkpoint.every == 0;
-  if (state_.step != saved_step_) {
-    if (better || last || due) save(last);
-  } else if (better && main_) {
-    link_checkpoints(run_.directory, state_.step, state_.best_step);
-  }
+  // A checkpoint that was saved without its validation is saved anew with what that has fitted.
+  const bool saved = state_.step == saved_step_;
+  if (saved ? validated : better || last || due) save(last);
 }
 
 bool Trainer::validation_due() const {

@@ -34,7 +34,7 @@ int train_fully(const std::filesystem::path& run, const std::function<void(ToyRu
   toy.log.every = 2;
   toy.eval.every = 4;
   toy.checkpoint.every = 3;
-  toy.validate = true;
+  toy.validate = toy.validator.fits = true;
   if (change) change(toy);
   return toy.run(run).exit_status;
 }
@@ -62,7 +62,13 @@ class Resume : public ::testing::Test {
     EXPECT_EQ(std::filesystem::read_symlink(run / "best"),
               std::filesystem::read_symlink(straight() / "best"));
     for (const auto& entry : std::filesystem::directory_iterator(run / "checkpoints")) {
-      EXPECT_THAT(entry.path().filename().string(), ::testing::StartsWith("step-"));
+      const std::string name = entry.path().filename().string();
+      EXPECT_THAT(name, ::testing::StartsWith("step-"));
+      // What validation has fitted is there, too.
+      const auto same = straight() / "checkpoints" / name / "config.json";
+      if (std::filesystem::exists(same)) {
+        EXPECT_EQ(slurp(entry.path() / "config.json"), slurp(same));
+      }
     }
     EXPECT_FALSE(std::filesystem::exists(run / "lock"));
   }

@@ -131,7 +131,7 @@ class ToyValidator : public Validator {
   std::vector<double> script;   ///< of the calls, as "loss"
   std::vector<Scores> scripts;  ///< of the calls, whole
   std::int64_t calls = 0;
-  int signal_at_call = 0;
+  bool fits = false;  ///< leaves a number in the model's config.json, as a tuned margin
 
   ValidationResult validate(const Context& context) override {
     EXPECT_FALSE(context.train);
@@ -143,6 +143,8 @@ class ToyValidator : public Validator {
     const Batch batch = to_device(ToySource::make_batch(1 << 20, 0, 16), model_.device());
     const auto terms = loss_.terms(batch, context);
     const double rows = terms[0].count;
+    if (fits)
+      model_.config()["task_specific_params"]["toy"]["margin"] = terms[0].sum.item<double>();
     return {{percent_score("accuracy", terms[0].extras.at("accuracy") / rows, rows),
              loss_score("loss", terms[0].sum.item<double>() / rows, rows)},
             {"a sample\x1b[31m"}};
