@@ -107,6 +107,14 @@ void write_labels(Json& config, const std::vector<std::string>& labels) {
   config.erase("num_labels");
 }
 
+bool has_names(const std::vector<std::string>& labels) {
+  for (std::size_t id = 0; id < labels.size(); ++id) {
+    const std::string number = std::to_string(id);
+    if (labels[id] != number && labels[id] != "LABEL_" + number) return true;
+  }
+  return false;
+}
+
 std::vector<std::int64_t> label_order(const std::vector<std::string>& before,
                                       const std::vector<std::string>& labels) {
   if (before == labels || before.size() != labels.size()) return {};

@@ -33,8 +33,11 @@ std::optional<ProblemType> find_problem_type(std::string_view name);
 
 void write_labels(Json& config, const std::vector<std::string>& labels);
 
+/// Whether the classes have names of their own: others than LABEL_0, LABEL_1, … and the ids.
+bool has_names(const std::vector<std::string>& labels);
+
 /// Where `labels` are the names of `before` in another order, their old ids in the new order; else
-/// empty: then ids keep their meaning.
+/// empty.
 std::vector<std::int64_t> label_order(const std::vector<std::string>& before,
                                       const std::vector<std::string>& labels);
 

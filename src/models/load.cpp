@@ -236,6 +236,13 @@ std::int64_t stored_labels(const ModelPlan& plan, const WeightFiles& files) {
   return 0;
 }
 
+/// Lets the output of a head be one that the files lack.
+void forget_output(const ModelPlan& plan, std::vector<std::string>& names) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (plan.tensors[i].parameter.starts_with("head.output.")) names[i].clear();
+  }
+}
+
 /// A model of `directory`, whose files' tensors those of `replaced` stand in for: what an adapter
 /// keeps whole.
 std::unique_ptr<TransformerModel> load_base(const fs::path& directory, const ModelRequest& request,
@@ -245,7 +252,10 @@ std::unique_ptr<TransformerModel> load_base(const fs::path& directory, const Mod
   Json& config = read.document.value;
   const ConfigNode node(&config, "", &read.document, ErrorCode::kData);
   const std::vector<std::string> before = read_labels(node);
-  std::vector<std::string> labels = choose_labels(request.labels, node);
+  // The classes of the head in the files.
+  std::vector<std::string> stored =
+      choose_labels(adapter ? adapter->labels() : std::vector<std::string>(), node);
+  const std::vector<std::string>& labels = request.labels.empty() ? stored : request.labels;
   const auto make_plan = [&] {
     ModelPlan plan =
         read.adapter->plan(node, read.head.head, static_cast<std::int64_t>(labels.size()));
@@ -260,10 +270,9 @@ std::unique_ptr<TransformerModel> load_base(const fs::path& directory, const Mod
     adapter->replace_in(files, config, plan, *read.adapter);
     plan = make_plan();
     // PEFT keeps a head's weights without the names of its classes.
-    const auto stored = stored_labels(plan, files);
-    if (request.labels.empty() && stored > 0 && adapter->has_head(plan) &&
-        stored != static_cast<std::int64_t>(labels.size())) {
-      labels = numbered_labels(stored);
+    const std::int64_t rows = stored_labels(plan, files);
+    if (rows > 0 && rows != std::ssize(stored) && adapter->has_head(plan)) {
+      stored = numbered_labels(rows);
       plan = make_plan();
     }
   }
@@ -272,7 +281,13 @@ std::unique_ptr<TransformerModel> load_base(const fs::path& directory, const Mod
     plan = make_plan();
   }
   LoadReport found;
-  const std::vector<std::string> names = match_tensors(plan, files, directory, request, found);
+  std::vector<std::string> names = match_tensors(plan, files, directory, request, found);
+  const std::vector<std::int64_t> order = label_order(stored, labels);
+  // The row of one class is no beginning for another. Without names classes go by their ids, as
+  // Hugging Face takes them, and a regression's one output has no name.
+  const bool other_head = stored != labels && order.empty() && has_names(stored) &&
+                          request.problem_type != ProblemType::kRegression;
+  if (other_head) forget_output(plan, names);
   auto carried = take_carried(read.head, files, found);
   if (carried.empty() && !read.head.carried.empty()) {
     plan.facts.architecture = class_of(*read.adapter, read.head.head, node).name;
@@ -297,7 +312,7 @@ std::unique_ptr<TransformerModel> load_base(const fs::path& directory, const Mod
                                                   std::move(generation), request.dtype);
   model->carry(std::move(carried));
   if (quantization) model->set_quantization(*quantization);
-  fill(*model, names, files, label_order(before, labels), request, found);
+  fill(*model, names, files, order, request, found);
   say(found, directory);
   if (report) *report = std::move(found);
   return model;
@@ -340,7 +355,12 @@ std::unique_ptr<Model> load_adapted(const fs::path& directory, const ModelReques
   if (answering.contains("task_specific_params"))
     model->config()["task_specific_params"] = answering["task_specific_params"];
   weights.require_used(*model, request.train_adapter);
-  model->load_weights(directory);
+  if (request.labels.empty()) {
+    model->load_weights(directory);
+  } else {
+    // The head is there already, of these classes.
+    model->load_maps(directory);
+  }
   if (!request.train_adapter) model->merge_lora();
   return model;
 }

@@ -184,8 +184,8 @@ std::unique_ptr<Model> create_model(const ConfigNode& section, std::int64_t toke
 
 /// From a model directory, or that of a PEFT adapter: its base with the adapter. Keys of
 /// `overrides` (a `model` section beside init_from) replace those of config.json where they change
-/// no shape. Missing body tensors are kData; a head that the file lacks is initialised and
-/// reported.
+/// no shape. Missing body tensors are kData; a head that the file lacks, or whose classes have
+/// other names than those asked for, is initialised and reported.
 std::unique_ptr<Model> load_model(const std::filesystem::path& directory,
                                   const ModelRequest& request,
                                   const Json& overrides = Json::object(),

@@ -335,7 +335,7 @@ void TransformerModel::save_adapter(const std::filesystem::path& directory,
   write_file(directory / kAdapterConfig, dump_json(config, 2) + "\n");
 }
 
-void TransformerModel::load_weights(const std::filesystem::path& directory) {
+void TransformerModel::read_trained(const std::filesystem::path& directory, bool maps_alone) {
   const auto [rules, tensors] = trained();
   std::map<std::string, at::Tensor> stored;
   if (adapter_) {
@@ -349,6 +349,7 @@ void TransformerModel::load_weights(const std::filesystem::path& directory) {
     const auto found = stored.find(rule.file_name);
     require(found != stored.end(), ErrorCode::kData, directory, ": no tensor '", rule.file_name,
             "'");
+    if (maps_alone && rule.file_name.find(".lora_") == std::string::npos) continue;
     const auto shape = file_shape(rule, tensors[i].sizes().vec());
     require(found->second.sizes() == at::IntArrayRef(shape), ErrorCode::kData, directory,
             ": tensor '", rule.file_name, "' has shape ", found->second.sizes(),

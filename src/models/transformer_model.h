@@ -56,7 +56,9 @@ class TransformerModel : public Model {
   void check_values(std::optional<at::ScalarType> dtype) const override;
   std::uint64_t file_bytes(std::optional<at::ScalarType> dtype) const override;
   at::ScalarType stored_dtype() const override;
-  void load_weights(const std::filesystem::path& directory) override;
+  void load_weights(const std::filesystem::path& directory) override {
+    read_trained(directory, false);
+  }
 
   /// Our linear layers by the path of their weight: "body.layer0.attention.query.weight".
   std::map<std::string, Linear*> linear_layers() const;
@@ -65,6 +67,9 @@ class TransformerModel : public Model {
   bool insert_lora(const LoraConfig& config, const std::string& base);
   /// Adds the maps to the weights that they stand beside; the model is then one without an adapter.
   void merge_lora();
+  /// As load_weights() of an adapter's directory, but the layers that it keeps whole stay as they
+  /// are here.
+  void load_maps(const std::filesystem::path& directory) { read_trained(directory, true); }
 
   /// The number of one more adapter beside the weights (models/adapters.h).
   std::size_t new_adapter() { return adapters_beside_++; }
@@ -96,6 +101,8 @@ class TransformerModel : public Model {
   std::vector<TensorSource> sources(std::optional<at::ScalarType> dtype) const;
   /// What is trained: rules and tensors side by side.
   std::pair<std::vector<TensorRule>, std::vector<at::Tensor>> trained() const;
+  /// load_weights() and load_maps().
+  void read_trained(const std::filesystem::path& directory, bool maps_alone);
   void save_adapter(const std::filesystem::path& directory, at::ScalarType dtype) const;
   /// Fresh maps: B is zero, so that the model is what it was; A is drawn with the deviation that
   /// PEFT's uniform draws have.

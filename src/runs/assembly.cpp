@@ -117,6 +117,47 @@ std::shared_ptr<const Tokenizer> assemble_tokenizer(const ConfigNode& root,
   return load_tokenizer_of(directory);
 }
 
+namespace {
+
+/// The tokenizer beside a model's weights; null where there is none that can be read.
+std::shared_ptr<const Tokenizer> own_tokenizer(const fs::path& model) {
+  try {
+    return load_tokenizer_of(model);
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
+/// How many ids stand for other tokens in `other`, of those that stand for one in both.
+std::int64_t other_tokens(const Tokenizer& tokenizer, const Tokenizer& other) {
+  const std::int64_t shared = std::min(tokenizer.vocab_size(), other.vocab_size());
+  std::int64_t count = 0;
+  for (TokenId id = 0; id < shared; ++id) {
+    const std::string piece = tokenizer.piece(id), known = other.piece(id);
+    if (!piece.empty() && !known.empty() && piece != known) ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
+void warn_of_other_tokenizer(const ConfigNode& root, const TokenizerSection& section,
+                             const Tokenizer& tokenizer) {
+  const fs::path model = initial_directory(root);
+  if (section.path.empty() || model.empty()) return;
+  const auto own = own_tokenizer(model);
+  if (!own) return;
+  std::int64_t tokens = tokenizer.vocab_size(), others = other_tokens(tokenizer, *own);
+  if (has_own_target_vocabulary(tokenizer)) {
+    tokens += tokenizer.target().vocab_size();
+    others += other_tokens(tokenizer.target(), own->target());
+  }
+  if (others == 0) return;
+  log_warning("tokenizer.path: ", section.path, " is not the tokenizer that ", model.string(),
+              " (model.init_from) was trained with: ", others, " of ", tokens,
+              " ids stand for other tokens; leave tokenizer.path out to use the model's own");
+}
+
 std::filesystem::path tokenizer_directory(const ConfigNode& root, const TokenizerSection& section) {
   if (section.path.empty()) return initial_directory(root);
   return fs::is_directory(section.path) ? tokenizer_location(section.path) : fs::path();

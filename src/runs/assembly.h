@@ -24,6 +24,11 @@ ConfigNode required_section(const ConfigNode& root, const std::string& name,
 std::shared_ptr<const Tokenizer> assemble_tokenizer(const ConfigNode& root,
                                                     const TokenizerSection& section);
 
+/// Warns where tokenizer.path has named this tokenizer and its ids stand for other tokens than
+/// those of model.init_from, whose embeddings they choose.
+void warn_of_other_tokenizer(const ConfigNode& root, const TokenizerSection& section,
+                             const Tokenizer& tokenizer);
+
 /// Where that tokenizer's files are, its chat template among them; empty for a single file.
 std::filesystem::path tokenizer_directory(const ConfigNode& root, const TokenizerSection& section);
 

@@ -339,6 +339,7 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   const TrainingConfig config = read_training_config(root);
   const AssembledTask assembled = assemble_task(root, config, command);
   const auto& [tokenizer, task, data, head, raw_text] = assembled;
+  warn_of_other_tokenizer(root, config.tokenizer, *tokenizer);
   TrainingSetup setup(root, config, run_plan, options);
   // The classes of a task are those of its data; text becomes shards when the run begins.
   if (raw_text) {

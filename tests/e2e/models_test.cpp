@@ -15,6 +15,7 @@
 #include <sstream>
 
 #include "cli/main.h"
+#include "e2e/small_classifier.h"
 #include "io/safetensors.h"
 #include "support/llmctl.h"
 #include "support/paths.h"
@@ -396,6 +397,65 @@ TEST(FineTuning, FreezesByPatternAndFromTheTopDown) {
   // What a run began with is not needed to score it.
   fs::remove_all(bench / "base");
   bench.run({"eval", "-m", "frozen", "--data", "pairs.jsonl"});
+}
+
+TEST(FineTuning, AHeadOfOtherClassesStartsAfresh) {
+  Workbench bench;
+  bench.train_tokenizer("masked");
+  bench.write("mails.csv", "text,label\nBuy now.,spam\nSee you soon.,ham\n");
+  bench.write("moods.csv", "text,label\nLovely food.,good\nA cold room.,bad\n");
+  bench.write("mails.json", small_classifier("mails.csv", json::object(), 2, 2).dump());
+  bench.run({"finetune", "-c", "mails.json"});
+  json config = small_classifier("moods.csv", json::object(), 2, 2);
+  config["run"]["dir"] = "moods";
+  config["model"] = {{"init_from", "run"}};
+  bench.write("moods.json", config.dump());
+  const std::string afresh = "classifier.weight, classifier.bias: initialised afresh";
+  EXPECT_THAT(bench.run({"finetune", "-c", "moods.json", "--dry-run"}).err, HasSubstr(afresh));
+  EXPECT_THAT(bench.run({"finetune", "-c", "moods.json"}).err, HasSubstr(afresh));
+  const json saved = json::parse(slurp(bench / "moods/last/config.json"));
+  EXPECT_EQ(saved["id2label"]["0"], "bad");
+  EXPECT_THAT(
+      bench.run({"finetune", "-c", "moods.json", "-o", "again", "--set", "data.train=mails.csv"})
+          .err,
+      Not(HasSubstr("afresh")));
+}
+
+TEST(FineTuning, ATokenizerThatIsNotTheModelsIsTold) {
+  Workbench bench;
+  bench.pretrain("causal", "base", 2);
+  bench.run(
+      {"tokenizer", "train", "en.txt", "-o", "other", "--recipe", "causal", "--vocab-size", "600"});
+  bench.write("pairs.jsonl", "{\"prompt\": \"Hello\", \"answer\": \"Hi there.\"}\n");
+  bench.write("tuned.json", R"({"run": {"dir": "tuned"}, "model": {"init_from": "base"},
+    "tokenizer": {"path": "other"}, "task": {"type": "text_generation"},
+    "data": {"train": "pairs.jsonl"}, "train": {"steps": 1, "batch_size": 1}})");
+  json config = json::parse(slurp(bench / bench.write_config("causal", "more", 1)));
+  config["model"] = {{"init_from", "base"}};
+  config["tokenizer"]["path"] = "other";
+  bench.write("more.json", config.dump());
+  for (const auto& [command, file] :
+       {std::pair<std::string, std::string>{"finetune", "tuned.json"}, {"pretrain", "more.json"}}) {
+    for (const bool dry : {true, false}) {
+      SCOPED_TRACE(command + (dry ? " --dry-run" : ""));
+      std::vector<std::string> words = {command, "-c", file};
+      if (dry) words.push_back("--dry-run");
+      const std::string said = bench.run(words).err;
+      const std::size_t at = said.find("is not the tokenizer that");
+      ASSERT_NE(at, std::string::npos) << said;
+      EXPECT_EQ(said.find("is not the tokenizer that", at + 1), std::string::npos) << said;
+      const std::string line = said.substr(at, said.find('\n', at) - at);
+      EXPECT_THAT(line, HasSubstr("base"));
+      EXPECT_THAT(line, HasSubstr(" of 600 ids stand for other tokens"));
+      EXPECT_THAT(line, HasSubstr("leave tokenizer.path out"));
+    }
+    // The same tokens in another place.
+    EXPECT_THAT(bench
+                    .run({command, "-c", file, "--dry-run", "-o", "same", "--set",
+                          "tokenizer.path=tokenizer-causal"})
+                    .err,
+                Not(HasSubstr("is not the tokenizer that")));
+  }
 }
 
 TEST(Preferences, AreLearntAgainstTheModelThatTheRunBeganWith) {

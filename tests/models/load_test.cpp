@@ -7,8 +7,10 @@
 #include <map>
 #include <set>
 
+#include "base/log.h"
 #include "io/safetensors.h"
 #include "model_files.h"
+#include "models/lora.h"
 #include "models/tensor_file.h"
 #include "support/temp_dir.h"
 #include "support/torch_archive.h"
@@ -417,28 +419,140 @@ TEST(LoadModel, OverridesWhatWeightsDoNotDependOn) {
   EXPECT_EQ(load_model(llama.path(), {}, longer)->facts().max_positions, 64);
 }
 
+/// The output matrix of a classifier of BERT's, or of an adapter of one.
+at::Tensor output_matrix(const Model& model) {
+  const auto parameters = model.parameters();
+  const auto& [name, tensor] = parameters[parameters.size() - 2];
+  EXPECT_TRUE(name.ends_with("classifier.weight")) << name;
+  return tensor.detach().to(at::kCPU);
+}
+
+const std::vector<std::string> kFreshOutput = {"classifier.weight", "classifier.bias"};
+
 TEST(LoadModel, FollowsTheNamesOfClasses) {
   const TempDir directory;
   ModelRequest request;
   request.head = HeadKind::kSequenceClassification;
   request.labels = {"bad", "good"};
   const auto model = saved(directory, "bert", request);
-  const auto weight = [](const Model& m) {
-    return m.parameters()[m.parameters().size() - 2].second.detach().to(at::kCPU);
-  };
   request.labels = {"good", "bad"};
   const auto turned = load_model(directory.path(), request);
-  EXPECT_TRUE(weight(*turned)[0].equal(weight(*model)[1]));
-  EXPECT_TRUE(weight(*turned)[1].equal(weight(*model)[0]));
+  EXPECT_TRUE(output_matrix(*turned)[0].equal(output_matrix(*model)[1]));
+  EXPECT_TRUE(output_matrix(*turned)[1].equal(output_matrix(*model)[0]));
   EXPECT_EQ(turned->config().at("id2label").at("0"), "good");
-  // Other names for as many classes keep the rows; another number starts afresh.
-  request.labels = {"0", "1"};
-  EXPECT_TRUE(weight(*load_model(directory.path(), request)).equal(weight(*model)));
+  // Another number starts afresh.
   request.labels = {"a", "b", "c"};
   LoadReport report;
   const auto wider = load_model(directory.path(), request, Json::object(), &report);
-  EXPECT_EQ(weight(*wider).size(0), 3);
-  EXPECT_EQ(report.initialized, (std::vector<std::string>{"classifier.weight", "classifier.bias"}));
+  EXPECT_EQ(output_matrix(*wider).size(0), 3);
+  EXPECT_EQ(report.initialized, kFreshOutput);
+}
+
+TEST(LoadModel, AHeadOfOtherNamesStartsAfresh) {
+  set_log_level(LogLevel::kInfo);
+  for (const HeadKind head : {HeadKind::kSequenceClassification, HeadKind::kTokenClassification}) {
+    const TempDir directory;
+    ModelRequest request;
+    request.head = head;
+    request.labels = {"O", "B-PER", "I-PER"};
+    const auto model = saved(directory, "bert", request);
+    // The same seed would draw the same rows.
+    request.seed = 7;
+    for (const std::vector<std::string>& labels : {std::vector<std::string>{"bad", "fair", "good"},
+                                                   {"O", "B-LOC", "I-LOC"},
+                                                   {"0", "1", "2"}}) {
+      SCOPED_TRACE(labels[1]);
+      request.labels = labels;
+      LoadReport report;
+      ::testing::internal::CaptureStderr();
+      const auto other = load_model(directory.path(), request, Json::object(), &report);
+      EXPECT_NE(::testing::internal::GetCapturedStderr().find(
+                    "lacks classifier.weight, classifier.bias: initialised afresh"),
+                std::string::npos);
+      EXPECT_EQ(report.initialized, kFreshOutput);
+      EXPECT_TRUE(report.unexpected.empty());
+      EXPECT_FALSE(output_matrix(*other).equal(output_matrix(*model)));
+      EXPECT_EQ(other->config().at("id2label").at("1"), labels[1]);
+    }
+  }
+}
+
+TEST(LoadModel, AHeadOfClassesWithoutNamesIsKept) {
+  const auto expect_kept = [](const ModelRequest& made, ModelRequest request,
+                              const std::vector<std::string>& left_out = {}) {
+    const TempDir directory;
+    const auto model = saved(directory, "bert", made);
+    edit_config(directory.path(), [&](Json& config) {
+      for (const std::string& key : left_out) config.erase(key);
+    });
+    request.head = made.head;
+    request.seed = 7;
+    LoadReport report;
+    const auto loaded = load_model(directory.path(), request, Json::object(), &report);
+    EXPECT_TRUE(report.initialized.empty());
+    EXPECT_TRUE(output_matrix(*loaded).equal(output_matrix(*model)));
+  };
+  ModelRequest made, request;
+  request.labels = {"bad", "good"};
+  for (const HeadKind head : {HeadKind::kSequenceClassification, HeadKind::kTokenClassification}) {
+    made.head = head;
+    for (const std::vector<std::string>& labels :
+         {std::vector<std::string>{"LABEL_0", "LABEL_1"}, {"0", "1"}}) {
+      made.labels = labels;
+      expect_kept(made, request);
+    }
+    // transformers leaves the names out where there are two classes without.
+    expect_kept(made, request, {"id2label", "label2id"});
+  }
+  // The one output of a regression has no name, whatever it is called.
+  made.head = HeadKind::kSequenceClassification;
+  made.labels = {"score"};
+  made.problem_type = request.problem_type = ProblemType::kRegression;
+  request.labels = {"LABEL_0"};
+  expect_kept(made, request);
+}
+
+TEST(LoadModel, FollowsTheNamesOfAnAdaptersClasses) {
+  const TempDir base, adapter;
+  ModelRequest request;
+  request.head = HeadKind::kSequenceClassification;
+  request.labels = {"x", "y"};
+  saved(base, "bert", request);
+  request.labels = {"bad", "good"};
+  request.seed = 7;
+  const auto model = load_model(base.path(), request);
+  const Json section = {{"r", 2}, {"target_modules", {"query"}}};
+  const ConfigNode node(&section, "lora", nullptr);
+  LoraConfig config;
+  read_config(node, config);
+  model->add_lora(config, node, base.path(), 5);
+  model->save(adapter.path());
+  LoadReport report;
+  const auto used = load_model(adapter.path(), {}, Json::object(), &report);
+  EXPECT_TRUE(report.initialized.empty());
+  EXPECT_TRUE(output_matrix(*used).equal(output_matrix(*model)));
+
+  // Trained further.
+  request.train_adapter = true;
+  request.seed = 8;
+  const auto train = [&](const std::vector<std::string>& labels) {
+    request.labels = labels;
+    auto trained = load_model(adapter.path(), request, Json::object(), &report);
+    EXPECT_EQ(trained->config().at("id2label").at("0"), labels[0]);
+    const auto maps = model->parameters().front(), same = trained->parameters().front();
+    EXPECT_NE(maps.first.find("lora_A"), std::string::npos) << maps.first;
+    EXPECT_TRUE(maps.second.equal(same.second));
+    return output_matrix(*trained);
+  };
+  EXPECT_TRUE(train({"bad", "good"}).equal(output_matrix(*model)));
+  const at::Tensor turned = train({"good", "bad"});
+  EXPECT_TRUE(turned[0].equal(output_matrix(*model)[1]));
+  EXPECT_TRUE(turned[1].equal(output_matrix(*model)[0]));
+  EXPECT_TRUE(report.initialized.empty());
+  EXPECT_FALSE(train({"x", "y"}).equal(output_matrix(*model)));
+  EXPECT_EQ(report.initialized, kFreshOutput);
+  EXPECT_EQ(train({"a", "b", "c"}).size(0), 3);
+  EXPECT_EQ(report.initialized, kFreshOutput);
 }
 
 }  // namespace

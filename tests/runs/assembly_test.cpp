@@ -4,6 +4,8 @@
 
 #include <numeric>
 
+#include "base/files.h"
+#include "base/log.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "text/trained_tokenizer.h"
@@ -81,6 +83,49 @@ TEST(BeginWithVectors, RefusesWhatDoesNotFit) {
                      [&] { trained.begin(); });
   NewModel missing((directory / "missing.txt").string());
   test::expect_error(ErrorCode::kMissing, {"missing.txt"}, [&] { missing.begin(); });
+}
+
+/// What is said of a run that begins with the model and has this tokenizer.path.
+std::string said_of(const std::filesystem::path& tokenizer, const std::filesystem::path& model) {
+  const JsonDocument document{Json{{"model", {{"init_from", model.string()}}}}, {}};
+  TokenizerSection section;
+  section.path = tokenizer.string();
+  set_log_level(LogLevel::kInfo);
+  ::testing::internal::CaptureStderr();
+  const ConfigNode root = root_node(document);
+  warn_of_other_tokenizer(root, section, *assemble_tokenizer(root, section));
+  return ::testing::internal::GetCapturedStderr();
+}
+
+TEST(WarnOfOtherTokenizer, CountsTheIdsOfOtherTokens) {
+  const test::TempDir directory;
+  const std::string special = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n";
+  directory.write("model/config.json", "{}");
+  directory.write("model/vocab.txt", special + "a\nb\nc\nd\n");
+  directory.write("other/vocab.txt", special + "a\nc\nb\n");
+  const std::string path = (directory / "other").string(), model = (directory / "model").string();
+  EXPECT_EQ(said_of(path, model),
+            "llmctl: warning: tokenizer.path: " + path + " is not the tokenizer that " + model +
+                " (model.init_from) was trained with: 2 of 8 ids stand for other tokens; leave "
+                "tokenizer.path out to use the model's own\n");
+  // Ids that the model's tokenizer does not have, or the other one, stand for nothing else.
+  for (const char* same : {"a\nb\nc\n", "a\nb\nc\nd\ne\n"}) {
+    directory.write("other/vocab.txt", special + same);
+    EXPECT_EQ(said_of(path, model), "");
+  }
+  EXPECT_EQ(said_of(model, model), "");
+}
+
+TEST(WarnOfOtherTokenizer, NothingForOtherFilesOfTheSameTokens) {
+  const test::TempDir directory;
+  directory.write("model/config.json", "{}");
+  test::trained_tokenizer()->save(directory / "model", 16);
+  directory.write("json/tokenizer.json", read_file(directory / "model/tokenizer.json"));
+  EXPECT_EQ(said_of(directory / "json", directory / "model"), "");
+  EXPECT_EQ(said_of(directory / "model/tokenizer.model", directory / "model"), "");
+  // Nor where the model has none of its own.
+  directory.write("bare/config.json", "{}");
+  EXPECT_EQ(said_of(directory / "model", directory / "bare"), "");
 }
 
 }  // namespace
