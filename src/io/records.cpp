@@ -37,20 +37,11 @@ void read_json_lines(const fs::path& path, const Taker& take) {
       return true;
     }
     if (is_blank(line)) return true;
-    // The parser counts the lines of what it is given; the place in the file is ours to say.
     Json record;
     try {
-      record = parse_json(line, "", {.max_bytes = kMaxTextUnit});
+      record = record_of_line(line, concat(path, ":", number));
     } catch (const Error& error) {
-      std::string_view what = error.what();
-      if (what.starts_with(":1:")) what.remove_prefix(3);
-      take.refuse(Error(error.code(), concat(path, ":", number, ":", what)));
-      return true;
-    }
-    if (!record.is_object()) {
-      take.refuse(Error(ErrorCode::kData,
-                        concat(path, ":", number, ": expected a JSON object on each line, got ",
-                               record.type_name())));
+      take.refuse(error);
       return true;
     }
     return take(number, record);
@@ -250,6 +241,21 @@ char separator_of(const fs::path& path) {
 }
 
 }  // namespace
+
+Json record_of_line(std::string_view line, const std::string& place) {
+  Json record;
+  try {
+    record = parse_json(line, "", {.max_bytes = kMaxTextUnit});
+  } catch (const Error& error) {
+    // The parser counts the lines of what it is given; the place in the file is ours to say.
+    std::string_view what = error.what();
+    if (what.starts_with(":1:")) what.remove_prefix(3);
+    fail(error.code(), place, ":", what);
+  }
+  require(record.is_object(), ErrorCode::kData, place,
+          ": expected a JSON object on each line, got ", record.type_name());
+  return record;
+}
 
 void for_each_record_of(const std::string& format, const fs::path& path, const RecordUse& record,
                         const BadRecord& bad) {

@@ -82,13 +82,6 @@ std::string_view skip_blank(std::string_view text) {
   return begin == text.npos ? std::string_view() : text.substr(begin);
 }
 
-bool is_object(std::string_view line) {
-  line = skip_blank(line);
-  if (!line.starts_with('{') || line.find('"') == line.npos) return false;
-  const Json value = Json::parse(line, nullptr, false);
-  return value.is_object() && !value.empty();
-}
-
 /// What JSON the text is: "jsonl", "json", or "" for none. `whole` when the head is all of it.
 std::string json_of(std::string_view head, bool whole) {
   const std::string_view text = skip_blank(head);
@@ -102,10 +95,10 @@ std::string json_of(std::string_view head, bool whole) {
   if (!text.starts_with('{')) return "";
   const std::size_t end = text.find('\n');
   if (end == text.npos) {
-    if (whole) return is_object(text) ? "json" : "";
+    if (whole) return is_json_object(text) ? "json" : "";
     return skip_blank(text.substr(1)).starts_with('"') ? "json" : "";  // all in one long line
   }
-  if (is_object(text.substr(0, end))) {
+  if (is_json_object(text.substr(0, end))) {
     const std::string_view next = skip_blank(text.substr(end));
     return next.empty() && whole ? "json" : "jsonl";
   }
@@ -121,6 +114,13 @@ bool starts_with_word(std::string_view text, std::string_view word) {
 }
 
 }  // namespace
+
+bool is_json_object(std::string_view line) {
+  line = skip_blank(line);
+  if (!line.starts_with('{') || line.find('"') == line.npos) return false;
+  const Json value = Json::parse(line, nullptr, false);
+  return value.is_object() && !value.empty();
+}
 
 std::string read_head(const fs::path& path, std::size_t size) {
   std::string head;
@@ -195,8 +195,10 @@ std::string text_format(const fs::path& path) {
           parquet());
   require(what.empty(), ErrorCode::kData, path, ": the file is ", what);
   constexpr std::size_t kHead = std::size_t{1} << 16;
-  const bool json_name = extension == ".json" || extension == ".jsonl";
-  if (json_name && head.size() == kHead && skip_blank(head).find('\n') == std::string_view::npos) {
+  const bool may_be_json =
+      extension == ".json" || extension == ".jsonl" || skip_blank(head).starts_with('{');
+  if (may_be_json && head.size() == kHead &&
+      skip_blank(head).find('\n') == std::string_view::npos) {
     head = read_head(path, kMaxHead);
   }
   const std::string json = json_of(head, head.size() < kHead);

@@ -18,6 +18,10 @@ std::string read_head(const std::filesystem::path& path, std::size_t size = std:
 /// is and what to do. kMissing.
 std::string text_format(const std::filesystem::path& path);
 
+/// Whether a line is a JSON object with a member, and no more: where the first line that is not
+/// blank is one, text_format() takes a text for JSON Lines.
+bool is_json_object(std::string_view line);
+
 /// What bytes at the beginning of a file that are no UTF-8 text are, and the remedy, as the end of
 /// a message: "a PDF file; extract its text first", "…; convert the text first: iconv -f …".
 std::string remedy_of(std::string_view head);

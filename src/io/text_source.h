@@ -84,7 +84,9 @@ using BadRecord = std::function<void(const Error&)>;
 void for_each_record(const std::filesystem::path& path,
                      const std::function<bool(std::uint64_t, const Json&)>& record,
                      const BadRecord& bad = {});
-/// The same for a file of a known format: "jsonl", "json", "csv" or "tsv".
+/// The record of one line of JSON Lines. kData, naming `place`.
+Json record_of_line(std::string_view line, const std::string& place);
+/// The same as for_each_record() for a file of a known format: "jsonl", "json", "csv" or "tsv".
 void for_each_record_of(const std::string& format, const std::filesystem::path& path,
                         const std::function<bool(std::uint64_t, const Json&)>& record,
                         const BadRecord& bad = {});

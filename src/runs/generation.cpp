@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <iostream>
-#include <iterator>
 #include <optional>
 #include <span>
 
@@ -15,6 +14,7 @@
 #include "base/output.h"
 #include "base/terminal.h"
 #include "base/utf8.h"
+#include "base/white_space.h"
 #include "io/batch_file.h"
 #include "io/text_format.h"
 #include "io/text_source.h"
@@ -34,20 +34,28 @@ void check_utf8(const std::string& text, const std::string& what) {
   }
 }
 
-/// All of a text file, its lines joined by line breaks.
-std::string whole_text(const std::string& file) {
-  std::string text;
-  if (file == "-") {
-    text.assign(std::istreambuf_iterator<char>(std::cin), {});
-    check_utf8(text, "standard input");
-    std::erase(text, '\r');
-    return text;
+std::vector<std::string> standard_input_lines() {
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(std::cin, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    check_utf8(line, concat("standard input, line ", lines.size() + 1));
+    lines.push_back(std::move(line));
   }
-  for_each_text_line(file, [&](std::uint64_t, std::string_view line) {
-    text.append(line) += '\n';
-    return true;
-  });
-  return text;
+  return lines;
+}
+
+/// Whether lines without a file's name are JSON Lines.
+bool are_json_lines(const std::vector<std::string>& lines) {
+  const auto first = std::find_if_not(lines.begin(), lines.end(), is_blank);
+  return first != lines.end() && is_json_object(*first);
+}
+
+/// Whether a file holds lines of text, or with `whole` a text; else it holds records.
+bool holds_text(const std::string& file, bool whole) {
+  const std::string extension = text_extension(file);
+  if (extension == ".txt") return true;
+  const std::string format = text_format(file);
+  return extension.empty() ? format != "jsonl" && format != "json" : whole && format == "text";
 }
 
 std::vector<AnswerInput> file_inputs(const std::string& file, bool whole,
@@ -55,34 +63,40 @@ std::vector<AnswerInput> file_inputs(const std::string& file, bool whole,
   std::vector<AnswerInput> inputs;
   const std::string name = file == "-" ? "standard input" : file;
   std::size_t blank = 0;
-  if (whole && (file == "-" || text_format(file) == "text")) {
-    std::string text = whole_text(file);
-    while (text.ends_with('\n')) text.pop_back();
-    require(!trim(text).empty(), ErrorCode::kData, name, ": holds no text");
-    return {{responder.input_of(text), name}};
-  }
+  std::string text;  // with `whole` all lines, each with its line break
   const auto add_line = [&](std::uint64_t number, std::string_view line) {
-    if (trim(line).empty()) {
+    if (whole) {
+      text.append(line) += '\n';
+    } else if (trim(line).empty()) {
       ++blank;
     } else {
       inputs.push_back({responder.input_of(std::string(line)), concat(name, ":", number)});
     }
     return true;
   };
+  const auto add_record = [&](std::uint64_t number, const Json& record) {
+    inputs.push_back({record, concat(name, ":", number)});
+    return true;
+  };
   if (file == "-") {
-    std::string line;
-    for (std::uint64_t number = 1; std::getline(std::cin, line); ++number) {
-      if (line.ends_with('\r')) line.pop_back();
-      check_utf8(line, concat("standard input, line ", number));
-      add_line(number, line);
+    const std::vector<std::string> lines = standard_input_lines();
+    const bool records = are_json_lines(lines);
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      if (!records) {
+        add_line(i + 1, lines[i]);
+      } else if (!is_blank(lines[i])) {
+        add_record(i + 1, record_of_line(lines[i], concat(name, ":", i + 1)));
+      }
     }
-  } else if (text_extension(file) == ".txt" || text_extension(file).empty()) {
+  } else if (holds_text(file, whole)) {
     for_each_text_line(file, add_line);
   } else {
-    for_each_record(file, [&](std::uint64_t number, const Json& record) {
-      inputs.push_back({record, concat(file, ":", number)});
-      return true;
-    });
+    for_each_record(file, add_record);
+  }
+  if (!text.empty()) {
+    while (text.ends_with('\n')) text.pop_back();
+    require(!trim(text).empty(), ErrorCode::kData, name, ": holds no text");
+    return {{responder.input_of(text), name}};
   }
   require(!inputs.empty(), ErrorCode::kData, name, ": holds no prompt");
   if (blank > 0)

@@ -175,7 +175,8 @@ struct InputSection {
           "Prompts; for masked models a text with [MASK], for classifiers the text.");
     visit("file", self.file,
           "Prompts of a file: .txt (one a line) or .jsonl (prompt, text, or question and context); "
-          "- is standard input.",
+          "- is standard input. There, and in a file without an ending, the first line tells "
+          "which: of .jsonl it is a JSON object.",
           PathKey{});
     visit("question", self.question, "A question to answer from context.");
     visit("context", self.context,

@@ -321,6 +321,46 @@ TEST_F(Generate, AWrongMemberIsNamedWithItsPlace) {
                         {"wrong.jsonl:2", "did you mean 'prompt'?"});
 }
 
+TEST_F(Generate, RecordsWithoutANameAreKnownByTheirFirstLine) {
+  const auto from_input = [](const std::string& text, int status = 0) {
+    ProcessOptions options;
+    options.input = text;
+    return bench_->run({"generate", "-m", "run", "-f", "-", "-n", "2", "--json"}, status, options);
+  };
+  const auto from_file = [](const std::string& name, const std::string& text, int status = 0) {
+    bench_->write(name, text);
+    return generate({"-f", name, "-n", "2", "--json"}, status);
+  };
+  const std::string lines = "\n{\"prompt\": \"The\", \"mine\": 1}\n\n{\"prompt\": \"One\"}\r\n";
+  const json expected = json::parse(from_file("asked.jsonl", lines).out);
+  ASSERT_EQ(expected.size(), 2u);
+  EXPECT_EQ(expected[0]["mine"], 1);
+  EXPECT_EQ(json::parse(from_input(lines).out), expected);
+  EXPECT_EQ(json::parse(from_file("asked", lines).out), expected);
+  EXPECT_EQ(json::parse(from_input("{\"prompt\": \"One\"}").out)[0], expected[1]);
+  const json long_line = {{"prompt", "The"}, {"mine", std::string(1 << 17, 'x')}};
+  EXPECT_EQ(json::parse(from_file("asked-long", long_line.dump() + "\n").out)[0]["prompt"], "The");
+
+  // What does not begin so is text, and so is what is called .txt.
+  const std::string record = "{\"prompt\": \"The\"}";
+  for (const json& list : {json::parse(from_input("The\n" + record + "\n").out),
+                           json::parse(from_file("told", "The\n" + record + "\n").out)}) {
+    ASSERT_EQ(list.size(), 2u);
+    EXPECT_EQ(list[0]["prompt"], "The");
+    EXPECT_EQ(list[1]["prompt"], record);
+  }
+  EXPECT_EQ(json::parse(from_file("asked.txt", record + "\n").out)[0]["prompt"], record);
+
+  // Lines that are no record are errors, as in a file of that name.
+  for (const auto& [line, what] :
+       {std::pair{"plain", ":2:1: expected a value"}, {"[1]", ":2: expected a JSON object"}}) {
+    const std::string text = record + "\n" + line + "\n";
+    expect_one_line_error(from_input(text, 65), {std::string("standard input") + what});
+    for (const char* name : {"asked-bad", "asked-bad.jsonl"})
+      expect_one_line_error(from_file(name, text, 65), {name + std::string(what)});
+  }
+}
+
 TEST_F(Generate, ThreeKillsChangeNothingInAFile) {
   std::string rows;
   for (int i = 0; i < 60; ++i) {  // very unequal, so that later rows are done before earlier ones
