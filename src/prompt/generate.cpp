@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <utility>
 
 #include "base/error.h"
@@ -23,11 +24,11 @@ void require_utf8(const std::string& prompt, const std::string& place) {
   }
 }
 
-/// How many of the ids at the beginning the tokenizer put there.
-std::size_t added_before(const Tokenizer& tokenizer, const std::vector<TokenId>& ids) {
-  const auto own =
-      std::find_if(ids.begin(), ids.end(), [&](TokenId id) { return !tokenizer.is_special(id); });
-  return static_cast<std::size_t>(own - ids.begin());
+/// How many ids the tokenizer puts before a text. A text's own may be special ones, too: <unk>.
+std::size_t added_before(const Tokenizer& tokenizer) {
+  const TokenId probe = -1;  // no token's
+  const std::vector<TokenId> ids = tokenizer.with_special(std::span(&probe, 1));
+  return static_cast<std::size_t>(std::find(ids.begin(), ids.end(), probe) - ids.begin());
 }
 
 Json token_json(const TokenText& token) {
@@ -88,9 +89,8 @@ EncodedPrompt encode_source(const Tokenizer& tokenizer, const std::string& text,
   const std::vector<TokenId> own = tokenizer.encode(text);
   EncodedPrompt prompt{tokenizer.with_special(own), false, place};
   require(!prompt.ids.empty(), ErrorCode::kData, place, " is empty");
-  const std::size_t added = prompt.ids.size() - own.size();
-  prompt.opening = std::min(added, added_before(tokenizer, prompt.ids));
-  prompt.closing = added - prompt.opening;
+  prompt.opening = added_before(tokenizer);
+  prompt.closing = prompt.ids.size() - own.size() - prompt.opening;
   return prompt;
 }
 
@@ -98,16 +98,15 @@ EncodedPrompt encode_prompt(const Tokenizer& tokenizer, const std::string& promp
                             const std::string& place) {
   require_utf8(prompt, place);
   std::vector<TokenId> ids = tokenizer.encode(prompt);
-  const std::size_t own = ids.size();
+  const std::size_t opening = added_before(tokenizer), complete = opening + ids.size();
   ids = tokenizer.with_special(ids);
   // What the tokenizer would put behind a complete text ([SEP], </s>) is the model's to write.
   const SpecialTokens& special = tokenizer.special();
-  while (ids.size() > own && (ids.back() == special.sep || ids.back() == special.eos)) {
+  while (ids.size() > complete && (ids.back() == special.sep || ids.back() == special.eos)) {
     ids.pop_back();
   }
   require(!ids.empty(), ErrorCode::kData, place,
           " is empty, and the tokenizer has no token that begins a text");
-  const std::size_t opening = ids.size() - own;
   return {std::move(ids), !prompt.empty(), place, opening};
 }
 

@@ -34,10 +34,20 @@ std::string_view base_language(std::string_view language) {
   return language.substr(0, std::min(language.find_first_of("-_"), language.size()));
 }
 
-/// Whether a file's language is the one that is meant: "en-US" is an "en", "en" no "en-GB".
-bool is_language(std::string_view of_file, std::string_view meant) {
-  return equal_ignoring_case(of_file, meant) || equal_ignoring_case(base_language(of_file), meant);
+/// Whether two names are of one language: "pt_br" is "pt-BR".
+bool same_language(std::string_view one, std::string_view other) {
+  const auto dashed = [](std::string_view name) {
+    std::string text(name);
+    std::replace(text.begin(), text.end(), '_', '-');
+    return text;
+  };
+  return equal_ignoring_case(dashed(one), dashed(other));
 }
+
+/// A text and the field of the record that holds it; no field: an inner object does.
+struct FieldText {
+  std::string text, field;
+};
 
 class PairReader {
  public:
@@ -56,41 +66,116 @@ class PairReader {
   }
 
   /// The text of the side of a direction; nothing where the record lacks it.
-  std::optional<std::string> side(const Record& record, const TranslationDirection& direction,
-                                  bool target) const {
+  std::optional<FieldText> side(const Record& record, const TranslationDirection& direction,
+                                bool target) const {
     const std::string& language = target ? direction.target : direction.source;
+    const std::string& other = target ? direction.source : direction.target;
     const TranslationDirection& first = directions_.front();
     std::optional<std::string> field;
     // The fields of the configuration hold the languages of the first direction.
     const bool forward = direction == first;
     if (forward || (direction.source == first.target && direction.target == first.source))
       field = target == forward ? config_.target_field : config_.source_field;
-    if (field) return record.has(*field) ? std::optional(record.text(*field)) : std::nullopt;
+    if (field) {
+      if (!record.has(*field) || is_of_others(record)) return std::nullopt;
+      return FieldText{record.text(*field), *field};
+    }
+    std::optional<FieldText> named;
     if (!language.empty()) {
       const auto translation = record.value.find("translation");
       if (translation != record.value.end() && translation->is_object()) {
         const Record inner{record.place, *translation, record.number};
-        return text_of(inner, {language});
+        named = text_of(inner, {language});
+        if (named) named->field.clear();
+        return named;
       }
-      if (auto text = text_of(record, {language})) return text;
+      named = named_text(record, language);
+      if (named && named_text(record, other)) return named;
     }
-    if (directions_.size() > 1 && !says(record, direction)) return std::nullopt;
-    return text_of(record, target ? kTargetFields : kSourceFields);
+    // A field by the name of one language alone may be something else ("id", "no", "to").
+    const bool fits = directions_.size() == 1 ? !is_of_others(record) : says(record, direction);
+    if (fits) {
+      if (auto usual = text_of(record, target ? kTargetFields : kSourceFields)) return usual;
+    }
+    return named;
+  }
+
+  /// What a record says of one of its languages.
+  std::optional<FieldText> said(const Record& record, const std::vector<std::string>& names) const {
+    const auto field = find_field(record, std::nullopt, names);
+    if (!field || !record.has(*field) || !record.value.at(*field).is_string()) return std::nullopt;
+    // "to" is Tongan, too.
+    const bool is_text =
+        field == config_.source_field || field == config_.target_field || knows(*field);
+    FieldText language{record.text(*field), *field};
+    return is_text || is_blank(language.text) ? std::nullopt : std::optional(std::move(language));
   }
 
   /// Whether the record's own members say that it is of this direction.
   bool says(const Record& record, const TranslationDirection& direction) const {
-    const auto source = text_of(record, kSourceLanguage), target = text_of(record, kTargetLanguage);
-    return target && is_language(*target, direction.target) &&
-           (!source || is_language(*source, direction.source));
+    const auto source = said(record, kSourceLanguage), target = said(record, kTargetLanguage);
+    return target && is_language(target->text, direction.target) &&
+           (!source || is_language(source->text, direction.source));
+  }
+
+  /// Whether they say that it is of none. "en" may be an "en-GB" here.
+  bool is_of_others(const Record& record) const {
+    const auto target = said(record, kTargetLanguage);
+    auto source = said(record, kSourceLanguage);
+    // "from" alone may be what a text was taken from.
+    if (!target && source && equal_ignoring_case(source->field, "from")) source.reset();
+    const auto differs = [&](const std::optional<FieldText>& language, const std::string& meant) {
+      return language && !meant.empty() && !is_language(language->text, meant) &&
+             !same_language(language->text, base_language(meant));
+    };
+    return std::all_of(
+        directions_.begin(), directions_.end(), [&](const TranslationDirection& direction) {
+          return differs(source, direction.source) || differs(target, direction.target);
+        });
+  }
+
+  /// The same in words.
+  std::string others_text(const Record& record) const {
+    std::vector<std::string> facts, known;
+    for (const auto* names : {&kSourceLanguage, &kTargetLanguage}) {
+      if (const auto language = said(record, *names))
+        facts.push_back(concat(language->field, " is '", language->text, "'"));
+    }
+    for (const TranslationDirection& direction : directions_)
+      known.push_back(concat(direction.source, "-", direction.target));
+    return concat(join(facts, " and "), ", but what is translated is ", join(known));
   }
 
  private:
-  static std::optional<std::string> text_of(const Record& record,
-                                            const std::vector<std::string>& names) {
+  static std::optional<FieldText> text_of(const Record& record,
+                                          const std::vector<std::string>& names) {
     const auto field = find_field(record, std::nullopt, names);
     if (!field || !record.has(*field) || record.value.at(*field).is_object()) return std::nullopt;
-    return record.text(*field);
+    return FieldText{record.text(*field), *field};
+  }
+
+  /// The text of the field that a language names. A number in "id" is the record's, no Indonesian.
+  static std::optional<FieldText> named_text(const Record& record, const std::string& language) {
+    auto text = text_of(record, {language});
+    if (text && equal_ignoring_case(text->field, "id") && record.value.at(text->field).is_number())
+      text.reset();
+    return text;
+  }
+
+  /// Whether it is a language of the task.
+  bool knows(std::string_view language) const {
+    return std::any_of(directions_.begin(), directions_.end(),
+                       [&](const TranslationDirection& direction) {
+                         return same_language(language, direction.source) ||
+                                same_language(language, direction.target);
+                       });
+  }
+
+  /// Whether a file's language is the one that is meant: "en-US" is an "en", where the task has no
+  /// "en-US" of its own; "en" is no "en-GB".
+  bool is_language(std::string_view of_file, std::string_view meant) const {
+    return same_language(of_file, meant) ||
+           (same_language(base_language(of_file), meant) && !knows(of_file));
   }
 
   void read_file(const fs::path& file) {
@@ -132,8 +217,13 @@ class PairReader {
 
   /// The pairs of a record. kData where it has none.
   void add(const Record& record) {
-    std::size_t found = 0;
+    struct Sides {
+      std::size_t direction;
+      std::string source, target;
+    };
+    std::vector<Sides> found;
     std::string missing;
+    Json id = record.has("id") ? record.value.at("id") : Json();
     for (std::size_t d = 0; d < directions_.size(); ++d) {
       const auto source = side(record, directions_[d], false),
                  target = side(record, directions_[d], true);
@@ -141,18 +231,24 @@ class PairReader {
         if (missing.empty()) missing = source ? "translation" : "source text";
         continue;
       }
-      ++found;
-      add(record, d, *source, *target);
+      // A text in Indonesian names no record.
+      if (source->field == "id" || target->field == "id") id = nullptr;
+      found.push_back({d, source->text, target->text});
     }
-    if (found > 0) return;
+    ++record_;
+    for (const Sides& sides : found) add(record, sides.direction, sides.source, sides.target, id);
+    if (!found.empty()) return;
+    if (is_of_others(record))
+      record.fail(concat(others_text(record), "; name its languages as the file does"));
     record.fail(concat(
         "no field with the ", missing, " (it has ", record.fields(), ")",
         missing == "translation" ? field_remedy("target_field") : field_remedy("source_field"),
         languages_known() ? "" : ", or the languages in task.source and task.target"));
   }
 
+  /// `id`: the record's; null: it has none.
   void add(const Record& record, std::size_t direction, std::string_view source,
-           std::string_view target) {
+           std::string_view target, const Json& id = nullptr) {
     source = trim_white_space(source);
     target = trim_white_space(target);
     if (source.empty() && target.empty()) {
@@ -162,15 +258,16 @@ class PairReader {
     if (source.empty() || target.empty())
       record.fail(source.empty() ? "the source text is empty" : "the translation is empty");
     TextPair& pair = pairs_.emplace_back();
-    pair.id = record.has("id") ? record.value.at("id") : Json(pairs_.size() - 1);
+    pair.id = id.is_null() ? Json(pairs_.size() - 1) : id;
     // A record is a pair in each direction.
-    if (record.has("id") && directions_.size() > 1) {
+    if (!id.is_null() && directions_.size() > 1) {
       const TranslationDirection& of = directions_[direction];
       pair.id = concat(id_text(pair.id), ":", of.source, "-", of.target);
     }
     pair.source = source;
     pair.target = target;
     pair.direction = direction;
+    pair.record = record_;
     pair.file = file_;
     pair.place = record.place;
   }
@@ -275,6 +372,7 @@ class PairReader {
   }
 
   void add_couple(const Record& record, const std::string& one, const std::string& other) {
+    ++record_;
     for (std::size_t d = 0; d < directions_.size(); ++d) {
       const TranslationDirection& direction = directions_[d];
       if (std::minmax(direction.source, direction.target) != std::minmax(one, other)) continue;
@@ -349,12 +447,18 @@ class PairReader {
       const Json value = Json::object();
       const Record record{place, value, line};
       const auto segment = [&](const std::string& language) -> const std::string* {
-        const auto found = std::find_if(unit.begin(), unit.end(), [&](const auto& entry) {
-          return is_language(entry.first, language);
+        auto found = std::find_if(unit.begin(), unit.end(), [&](const auto& entry) {
+          return same_language(entry.first, language);
         });
+        if (found == unit.end()) {
+          found = std::find_if(unit.begin(), unit.end(), [&](const auto& entry) {
+            return is_language(entry.first, language);
+          });
+        }
         return found != unit.end() ? &found->second : nullptr;
       };
       bool any = false;
+      ++record_;
       bad_.attempt([&] {
         for (std::size_t d = 0; d < directions_.size(); ++d) {
           const std::string* const source = segment(directions_[d].source);
@@ -373,7 +477,7 @@ class PairReader {
   const TranslationConfig& config_;
   const std::vector<TranslationDirection> directions_;
   BadRows& bad_;
-  std::size_t file_ = 0, blank_ = 0, without_languages_ = 0;
+  std::size_t file_ = 0, record_ = 0, blank_ = 0, without_languages_ = 0;
   std::set<std::pair<std::string, std::string>> read_texts_;
   std::vector<TextPair> pairs_;
 };
@@ -392,17 +496,17 @@ SourceText read_source(const AnswerInput& input, const TranslationConfig& config
   const std::vector<TranslationDirection> directions = config.all_directions();
   if (!input.record.is_object()) input.fail("expected an object with a text");
   Json said = input.record;
-  if (!to.empty() && !said.contains(kTargetLanguage.front())) said[kTargetLanguage.front()] = to;
+  if (!to.empty() && !reader.said(Record{input.place, said}, kTargetLanguage))
+    said[kTargetLanguage.front()] = to;
   const Record record{input.place, said};
+  if (reader.is_of_others(record)) record.fail(reader.others_text(record));
   std::size_t direction = directions.size() == 1 ? 0 : directions.size();
   for (std::size_t d = 0; d < directions.size() && direction == directions.size(); ++d)
     if (reader.says(record, directions[d])) direction = d;
-  const auto find_text = [&](const TranslationDirection& of) {
-    return reader.side(record, of, false);
-  };
   std::optional<std::string> text;
   if (direction < directions.size()) {
-    text = find_text(directions[direction]);
+    if (auto found = reader.side(record, directions[direction], false))
+      text = std::move(found->text);
   } else {
     // A text may begin with the mark of its direction.
     const auto field = find_field(record, config.source_field, kSourceFields);

@@ -18,6 +18,7 @@ struct TextPair {
   Json id;  ///< the record's "id", else its number from 0 over all files and directions
   std::string source, target;
   std::size_t direction = 0;  ///< index into the task's
+  std::size_t record = 0;     ///< the same for the pairs of one record
   std::size_t file = 0;       ///< index of its file in the list that was read
   std::string place = {};     ///< "FILE:LINE"
 };
@@ -30,16 +31,18 @@ struct TextPair {
 ///            and target of the only direction
 ///   .csv, .jsonl, .json   fields likewise, or {"translation": {"en": …, "de": …}}; records of
 ///            several directions under other names say theirs (source_language, target_language)
-///   .tmx     units with segments in both languages; "en-US" is an "en"
-/// Noted in `bad` as FILE:LINE: lines that lack their counterpart, a missing field, an empty text
-/// beside one that is not, bytes that are no UTF-8. Blank lines of both files and units without
-/// both languages are passed over and counted. kMissing: no counterpart of a text file; kConfig:
-/// languages that a file needs are not named.
+///   .tmx     units with segments in both languages
+/// Where both languages name a field, those count. "en-US" is an "en", where the task does not
+/// itself tell the two apart.
+/// Noted in `bad` as FILE:LINE: lines that lack their counterpart, a missing field, records that
+/// say other languages, an empty text beside one that is not, bytes that are no UTF-8. Blank lines
+/// of both files and units without both languages are passed over and counted. kMissing: no
+/// counterpart of a text file; kConfig: languages that a file needs are not named.
 std::vector<TextPair> read_pairs(const std::vector<std::filesystem::path>& files,
                                  const TranslationConfig& config, BadRows& bad);
 
 /// The source text and the direction (an index) of one input: {"text": …} or any of the forms
-/// above, without a translation. kData, naming the place.
+/// above, without a translation. kData, naming the place, also where it says other languages.
 struct SourceText {
   std::string text;
   std::size_t direction = 0;

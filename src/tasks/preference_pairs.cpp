@@ -4,28 +4,64 @@
 
 #include "base/strings.h"
 #include "base/threads.h"
+#include "base/white_space.h"
 #include "tasks/records.h"
 
 namespace llmctl {
 namespace {
 
 /// A record that read_dialogue() takes, with one of the two answers.
-Json dialogue_record(const Json& prompt, const Json& answer, const Json& tools) {
-  Json record = Json::object();
-  if (prompt.is_string() && answer.is_string()) {
-    record = {{"prompt", prompt}, {"answer", answer}};
+Json dialogue_record(const Json& prompt, const Json& answer) {
+  if (prompt.is_string() && answer.is_string()) return {{"prompt", prompt}, {"answer", answer}};
+  Json messages = prompt.is_array() ? prompt : Json::array();
+  if (prompt.is_string()) messages.push_back({{"role", "user"}, {"content", prompt}});
+  if (answer.is_array()) {
+    messages.insert(messages.end(), answer.begin(), answer.end());
   } else {
-    Json messages = prompt.is_array() ? prompt : Json::array();
-    if (prompt.is_string()) messages.push_back({{"role", "user"}, {"content", prompt}});
-    if (answer.is_array()) {
-      messages.insert(messages.end(), answer.begin(), answer.end());
-    } else {
-      messages.push_back({{"role", "assistant"}, {"content", answer}});
-    }
-    record = {{"messages", messages}};
+    messages.push_back({{"role", "assistant"}, {"content", answer}});
   }
-  if (!tools.is_null()) record["tools"] = tools;
-  return record;
+  return {{"messages", messages}};
+}
+
+/// What one of the two answers is called, and where its messages begin behind those of the prompt.
+struct AnswerPart {
+  const Record& record;
+  std::string field;
+  std::size_t begin;
+};
+
+/// A prompt that was a text, now a user's message, and the messages of an answer, which may be the
+/// whole conversation: the prompt then stands in it already.
+Json::array_t without_prompt_text(const Json::array_t& messages, const AnswerPart& part) {
+  const auto answer = messages.begin() + static_cast<std::ptrdiff_t>(part.begin);
+  const auto user = std::find_if(answer, messages.end(), [](const Json& message) {
+    return message.at("role") == "user" && message.at("content").is_string();
+  });
+  const auto text_of = [](const Json& message) {
+    return trim_white_space(message.at("content").get_ref<const std::string&>());
+  };
+  const std::string_view prompt = text_of(messages.front());
+  const bool any = user != messages.end();
+  if (answer->at("role") == "assistant" && !(any && text_of(*user) == prompt)) return messages;
+  if (!any || text_of(*user).find(prompt) == prompt.npos)
+    part.record.fail(concat(part.field,
+                            ": is a conversation whose first user's message lacks the prompt; "
+                            "give it without a prompt, or the answer alone"));
+  return Json::array_t(answer, messages.end());
+}
+
+/// The messages of a prompt and of an answer, which may begin with the prompt or with its end: what
+/// both have once.
+Json::array_t without_repetition(const Json::array_t& messages, const AnswerPart& part) {
+  const auto answer = messages.begin() + static_cast<std::ptrdiff_t>(part.begin);
+  for (auto begin = messages.begin(); begin != answer; ++begin) {
+    const auto size = answer - begin;
+    if (size >= messages.end() - answer || !std::equal(begin, answer, answer)) continue;
+    Json::array_t once(messages.begin(), answer);
+    once.insert(once.end(), answer + size, messages.end());
+    return once;
+  }
+  return messages;
 }
 
 /// All but the last message.
@@ -60,13 +96,24 @@ PreferencePair read_pair(const Record& record, const PreferenceFields& fields,
     tools = record.value.at("tools");
     used.push_back("tools");
   }
-  const TextGenerationConfig plain;
-  const auto dialogue = [&](const Json& answer) {
-    const Json value = dialogue_record(prompt, answer, tools);
+  const auto read = [&](Json value) {
+    if (!tools.is_null()) value["tools"] = tools;
     std::vector<std::string> inner;
-    return read_dialogue(Record{record.place, value, record.number}, plain, inner);
+    return read_dialogue(Record{record.place, value, record.number}, TextGenerationConfig(), inner);
   };
-  PreferencePair pair{dialogue(chosen), dialogue(rejected)};
+  const auto dialogue = [&](const std::string& name, const Json& answer) {
+    Dialogue whole = read(dialogue_record(prompt, answer));
+    if (prompt.is_null() || !answer.is_array()) return whole;
+    const AnswerPart part{record, name, prompt.is_array() ? prompt.size() : 1};
+    if (whole.messages.size() <= part.begin)
+      record.fail(concat(name, ": no answer of the assistant"));
+    const auto& messages = whole.messages.get_ref<const Json::array_t&>();
+    const Json once = prompt.is_array() ? without_repetition(messages, part)
+                                        : without_prompt_text(messages, part);
+    return once == whole.messages ? whole : read({{"messages", once}});
+  };
+  PreferencePair pair{dialogue(fields.chosen.value_or("chosen"), chosen),
+                      dialogue(fields.rejected.value_or("rejected"), rejected)};
   if (beginning(pair.chosen.messages) != beginning(pair.rejected.messages))
     record.fail("chosen and rejected differ before their last message");
   if (pair.chosen.messages == pair.rejected.messages)

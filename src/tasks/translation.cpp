@@ -27,10 +27,28 @@ namespace {
 
 constexpr std::size_t kSamples = 4;
 
-std::vector<bool> held_out_pairs(const std::vector<TextPair>& pairs, HeldOutShare share) {
-  std::vector<std::string_view> units;
-  for (const TextPair& pair : pairs) units.push_back(pair.source);
-  return held_out(units, share);
+/// Drawn once for each record: else a pair that is held out would be learnt the other way round.
+std::vector<bool> held_out_pairs(const std::vector<TextPair>& pairs,
+                                 const std::vector<TranslationDirection>& directions,
+                                 HeldOutShare share) {
+  std::vector<std::string_view> units;  // of the records
+  std::vector<std::size_t> record_of;   // index into them of each pair
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const TextPair& pair = pairs[i];
+    if (i == 0 || pair.record != pairs[i - 1].record) {
+      // A record of the reverse direction alone is drawn by the same text.
+      const TranslationDirection& own = directions[pair.direction];
+      const auto end = directions.begin() + static_cast<std::ptrdiff_t>(pair.direction);
+      const bool reverse =
+          std::find(directions.begin(), end, TranslationDirection{own.target, own.source}) != end;
+      units.push_back(reverse ? pair.target : pair.source);
+    }
+    record_of.push_back(units.size() - 1);
+  }
+  const std::vector<bool> records = held_out(units, share);
+  std::vector<bool> out;
+  for (const std::size_t record : record_of) out.push_back(records[record]);
+  return out;
 }
 
 /// Replaces every NAME in braces.
@@ -55,22 +73,59 @@ Json described_by(const Json& config, const std::string& type) {
   return config.contains(place) ? config.at(place) : Json();
 }
 
-/// The section, with what it leaves open as the model's configuration says it.
-TranslationConfig completed(TranslationConfig config, const Json& described) {
-  if (!described.is_object()) return config;
+/// The same as a section.
+TranslationConfig described_section(const Json& described) {
   TranslationConfig known;
+  if (!described.is_object()) return known;
   const JsonDocument document{described, {}};
   read_config(
       ConfigNode(&document.value, "task_specific_params.translation", &document, ErrorCode::kData),
       known, {"type"});
+  return known;
+}
+
+/// The section, with what it leaves open as the model's configuration says it.
+TranslationConfig completed(TranslationConfig config, const Json& described) {
+  if (!described.is_object()) return config;
+  const TranslationConfig known = described_section(described);
   if (config.source.empty() && config.target.empty() && config.directions.empty()) {
     config.source = known.source;
     config.target = known.target;
     config.directions = known.directions;
   }
-  if (!config.prefix) config.prefix = known.prefix;
+  // Also where one of several directions is scored, texts begin as those that the model learned.
+  if (!config.prefix) config.prefix = known.prefix_template();
   if (!config.prompt_template) config.prompt_template = known.prompt_template;
   return config;
+}
+
+/// What a run held out of its training files, in the directions of `config`. It was drawn over all
+/// the directions that the model learned (`known`), of which these may be some.
+std::vector<TextPair> held_out_of_run(const TaskData& data, const TranslationConfig& config,
+                                      const TranslationConfig& known, BadRows& bad) {
+  const std::vector<TranslationDirection> scored = config.all_directions(),
+                                          learned = known.all_directions();
+  TranslationConfig run = config;
+  const auto among = [](const TranslationDirection& one,
+                        const std::vector<TranslationDirection>& all) {
+    return std::find(all.begin(), all.end(), one) - all.begin();
+  };
+  if (std::all_of(scored.begin(), scored.end(),
+                  [&](const auto& one) { return among(one, learned) < std::ssize(learned); })) {
+    run.source = known.source;
+    run.target = known.target;
+    run.directions = known.directions;
+  }
+  const std::vector<TranslationDirection> directions = run.all_directions();
+  const std::vector<TextPair> pairs = read_pairs(data.train_files(), run, bad);
+  std::vector<TextPair> kept;
+  for (TextPair& pair : flagged(pairs, held_out_pairs(pairs, directions, data.held_out), true)) {
+    const auto direction = among(directions[pair.direction], scored);
+    if (direction == std::ssize(scored)) continue;
+    pair.direction = static_cast<std::size_t>(direction);
+    kept.push_back(std::move(pair));
+  }
+  return kept;
 }
 
 class Translation : public Task {
@@ -153,7 +208,7 @@ void Translation::read(const TaskData& files) {
   require(!train.empty(), ErrorCode::kData,
           train_files.empty() ? "data.train" : train_files[0].string(), ": no pair to train on");
   if (files.valid.empty()) {
-    const std::vector<bool> out = held_out_pairs(train, files.held_out);
+    const std::vector<bool> out = held_out_pairs(train, config_.all_directions(), files.held_out);
     valid_ = flagged(train, out, true);
     train = flagged(train, out, false);
   }
@@ -263,11 +318,13 @@ std::unique_ptr<Validator> Translation::validator(Model& model, std::int64_t bat
 
 TaskEvaluation Translation::evaluate(Model& model, const TaskData& data,
                                      const EvaluateOptions& options) const {
-  const TranslationConfig config = completed(config_, described_by(model.config(), config_.type));
+  const Json described = described_by(model.config(), config_.type);
+  const TranslationConfig config = completed(config_, described);
   BadRows bad(data.skip_bad);
-  std::vector<TextPair> pairs = read_pairs(data.scored_files(), config, bad);
+  const std::vector<TextPair> pairs =
+      data.valid.empty() ? held_out_of_run(data, config, described_section(described), bad)
+                         : read_pairs(data.valid, config, bad);
   bad.settle();
-  if (data.valid.empty()) pairs = flagged(pairs, held_out_pairs(pairs, data.held_out), true);
   require_scored(data, pairs.size());
   const TranslationForm form = form_of(model, config, tokenizer_);
   const TranslationRows rows(form, pairs, model_length(model, data.sequence_length), true);
@@ -344,8 +401,12 @@ std::vector<TranslationDirection> TranslationConfig::all_directions() const {
   return all;
 }
 
+std::string TranslationConfig::prefix_template() const {
+  return prefix.value_or(directions.size() > 1 ? ">>{target}<< " : "");
+}
+
 std::string TranslationConfig::prefix_of(const TranslationDirection& direction) const {
-  std::string text = prefix.value_or(directions.size() > 1 ? ">>{target}<< " : "");
+  std::string text = prefix_template();
   fill_in(text, "source", direction.source);
   fill_in(text, "target", direction.target);
   return text;

@@ -100,6 +100,8 @@ struct TranslationConfig {
   }
   /// One at least.
   std::vector<TranslationDirection> all_directions() const;
+  /// `prefix`, or what it is where it is absent.
+  std::string prefix_template() const;
   /// What stands before a source text of this direction.
   std::string prefix_of(const TranslationDirection& direction) const;
 };

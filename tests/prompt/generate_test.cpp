@@ -311,6 +311,34 @@ TEST_F(Generate, ShortensWhatIsTooLong) {
   EXPECT_EQ(generate({"abcdef"})[0][0].text, "gh");
 }
 
+/// Has no token for question marks.
+class FewBytesTokenizer : public ByteTokenizer {
+ public:
+  FewBytesTokenizer() : ByteTokenizer(Kind::kMasked) {}
+  std::vector<TokenId> encode(std::string_view text) const override {
+    std::vector<TokenId> ids = ByteTokenizer::encode(text);
+    std::replace(ids.begin(), ids.end(), TokenId{'?'}, *special().unk);
+    return ids;
+  }
+};
+
+TEST(EncodedPrompts, UnknownTokensAreTheTextsOwn) {
+  const FewBytesTokenizer tokenizer;
+  const TokenId unk = 257, cls = 258, sep = 259;
+  EncodedPrompt source = encode_source(tokenizer, "??ab", "prompt 1");
+  EXPECT_EQ(source.ids, (std::vector<TokenId>{cls, unk, unk, 'a', 'b', sep}));
+  EXPECT_EQ(source.opening, 1u);
+  EXPECT_EQ(source.closing, 1u);
+  ModelFacts facts;
+  facts.causal = facts.encoder_decoder = true;
+  facts.max_positions = 4;
+  shorten(facts, source, GenerationSettings());
+  EXPECT_EQ(source.ids, (std::vector<TokenId>{cls, unk, unk, sep}));
+  const EncodedPrompt prompt = encode_prompt(tokenizer, "?a", "prompt 1");
+  EXPECT_EQ(prompt.ids, (std::vector<TokenId>{cls, unk, 'a'}));
+  EXPECT_EQ(prompt.opening, 1u);
+}
+
 TEST(Shorten, KeepsTheBeginningOfAnEncodersText) {
   ModelFacts facts;
   facts.causal = facts.encoder_decoder = true;

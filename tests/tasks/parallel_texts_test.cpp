@@ -155,6 +155,140 @@ TEST(ParallelTexts, BadRecordsNameTheirPlace) {
   expect("a.tmx", "<tmx><tu><tuv><seg>x</seg></tuv></tu>\n</tmx>\n", {"a.tmx:1", "language"});
 }
 
+const Json kVariants = {{"directions", {"en>pt", "en>pt-BR"}}};
+
+TEST(ParallelTexts, AVariantIsALanguageOfItsOwnWhereTheTaskHasIt) {
+  const TempDir work;
+  const auto line = [](const char* language, const char* target) {
+    return dump_json(Json{{"source", "Bus"}, {"target", target}, {"target_language", language}}) +
+           "\n";
+  };
+  const auto records = work.write(
+      "a.jsonl", line("pt-BR", "ônibus") + line("pt", "autocarro") + line("pt_PT", "autocarro"));
+  EXPECT_THAT(read({records}, kVariants),
+              ElementsAre("1 Bus → ônibus", "0 Bus → autocarro", "0 Bus → autocarro"));
+  const auto unit = [](const std::vector<std::pair<std::string, std::string>>& segments) {
+    std::string text = "<tu>";
+    for (const auto& [language, segment] : segments)
+      text += "<tuv xml:lang=\"" + language + "\"><seg>" + segment + "</seg></tuv>";
+    return text + "</tu>\n";
+  };
+  const auto units = work.write(
+      "a.tmx",
+      "<tmx><body>" +
+          unit({{"pt-BR", "ônibus"}, {"pt-PT", "camioneta"}, {"pt", "autocarro"}, {"en", "Bus"}}) +
+          unit({{"pt-BR", "trem"}, {"en", "Train"}}) +
+          unit({{"en", "Train"}, {"pt-PT", "comboio"}}) + "</body></tmx>\n");
+  EXPECT_THAT(read({units}, kVariants), ElementsAre("0 Bus → autocarro", "1 Bus → ônibus",
+                                                    "1 Train → trem", "0 Train → comboio"));
+  EXPECT_THAT(read({units}, {{"source", "en"}, {"target", "pt"}}),
+              ElementsAre("Bus → autocarro", "Train → trem", "Train → comboio"));
+}
+
+TEST(ParallelTexts, RecordsOfOtherLanguagesAreBadRows) {
+  const TempDir work;
+  const auto record = [](Json said) {
+    said["source"] = "One.";
+    said["target"] = "Eins.";
+    return dump_json(said) + "\n";
+  };
+  const auto expect = [&](const Json& said, const Json& section,
+                          const std::vector<std::string>& parts) {
+    test::expect_error(ErrorCode::kData, parts,
+                       [&] { read({work.write("a.jsonl", record(said))}, section); });
+  };
+  expect({{"target_language", "fr"}}, kEnglishGerman,
+         {"a.jsonl:1: target_language is 'fr'", "en-de"});
+  expect({{"source_lang", "fr"}, {"target_lang", "de"}}, kEnglishGerman,
+         {"source_lang is 'fr' and target_lang is 'de'", "en-de"});
+  expect({{"source_language", "fr"}}, kEnglishGerman, {"source_language is 'fr'"});
+  expect({{"target_language", "zh-Hant"}}, {{"source", "en"}, {"target", "zh-Hans"}},
+         {"target_language is 'zh-Hant'"});
+  expect({{"target_language", "fr"}}, kBoth, {"target_language is 'fr'", "en-de, de-en"});
+  Json fields = kEnglishGerman;
+  fields["source_field"] = "source";
+  fields["target_field"] = "target";
+  expect({{"target_language", "fr"}}, fields, {"target_language is 'fr'"});
+  std::vector<std::string> noted;
+  const auto mixed = work.write(
+      "b.jsonl", record({{"target_language", "fr"}}) + record({{"target_language", "de"}}));
+  EXPECT_THAT(read({mixed}, kEnglishGerman, &noted), ElementsAre("One. → Eins."));
+  EXPECT_EQ(noted.size(), 1u);
+
+  const auto taken = [&](const Json& said, const Json& section) {
+    EXPECT_THAT(read({work.write("a.jsonl", record(said))}, section), ElementsAre("One. → Eins."))
+        << said;
+  };
+  taken({{"source_language", "EN"}, {"target_language", "de_AT"}}, kEnglishGerman);
+  taken({{"target_language", "de"}}, {{"source", "en"}, {"target", "de-AT"}});
+  taken({{"target_language", ""}}, kEnglishGerman);
+  taken({{"from", "tatoeba"}}, kEnglishGerman);
+  taken({{"target_language", "fr"}}, Json::object());
+  taken({{"en", "One."}, {"de", "Eins."}, {"target_language", "fr"}}, kEnglishGerman);
+}
+
+TEST(ParallelTexts, IndonesianIsNoNumberOfARecord) {
+  const TempDir work;
+  const Json section = {{"source", "en"}, {"target", "id"}};
+  const auto pair = [&](const Json& record) {
+    BadRows bad(false);
+    const auto pairs =
+        read_pairs({work.write("a.jsonl", dump_json(record) + "\n")}, config_of(section), bad);
+    bad.settle();
+    const TextPair& only = pairs.at(0);
+    return concat(dump_json(only.id), " ", only.source, " → ", only.target);
+  };
+  EXPECT_EQ(pair({{"id", 7}, {"source", "One."}, {"target", "Satu."}}), "7 One. → Satu.");
+  EXPECT_EQ(pair({{"id", "a7"}, {"source", "One."}, {"target", "Satu."}}), "\"a7\" One. → Satu.");
+  EXPECT_EQ(pair({{"id", 7}, {"en", "One."}, {"target", "Satu."}}), "7 One. → Satu.");
+  EXPECT_EQ(pair({{"id", "Satu."}, {"en", "One."}}), "0 One. → Satu.");
+  EXPECT_EQ(pair({{"id", 7}, {"translation", {{"en", "One."}, {"id", "Satu."}}}}),
+            "7 One. → Satu.");
+  test::expect_error(ErrorCode::kData, {"a.jsonl:1", "no field with the translation"}, [&] {
+    pair({{"id", 7}, {"text", "One."}});
+  });
+  // Another column that is named like a language.
+  EXPECT_THAT(read({work.write("b.tsv", "no\tsource\ttarget\n7\tOne.\tEn.\n")},
+                   {{"source", "en"}, {"target", "no"}}),
+              ElementsAre("One. → En."));
+  work.write("c.en", "One.\n");
+  BadRows bad(false);
+  EXPECT_EQ(read_pairs({work.write("c.id", "Satu.\n")}, config_of(section), bad).at(0).id, 0);
+
+  const Json back = {{"source", "id"}, {"target", "en"}};
+  const auto source = [&](const Json& record) {
+    return read_source({record, "prompt 1"}, config_of(back)).text;
+  };
+  EXPECT_EQ(source({{"id", 7}, {"text", "Satu."}}), "Satu.");
+  EXPECT_EQ(source({{"id", "Satu."}}), "Satu.");
+}
+
+TEST(ParallelTexts, PairsTellTheirRecords) {
+  const TempDir work;
+  const auto records_of = [](const std::vector<std::filesystem::path>& files) {
+    BadRows bad(false);
+    std::vector<std::size_t> records;
+    for (const TextPair& pair : read_pairs(files, config_of(kBoth), bad))
+      records.push_back(pair.record);
+    return records;
+  };
+  const auto expect_two = [&](const std::vector<std::filesystem::path>& files) {
+    const std::vector<std::size_t> records = records_of(files);
+    ASSERT_EQ(records.size(), 4u);
+    EXPECT_EQ(records[0], records[1]);
+    EXPECT_NE(records[1], records[2]);
+    EXPECT_EQ(records[2], records[3]);
+  };
+  const auto table = work.write("a.tsv", "en\tde\nOne.\tEins.\n");
+  expect_two({table, table});
+  work.write("a.de", "Eins.\nZwei.\n");
+  expect_two({work.write("a.en", "One.\nTwo.\n")});
+  const std::string unit =
+      "<tu><tuv xml:lang=\"en\"><seg>One.</seg></tuv><tuv xml:lang=\"de\"><seg>Eins.</seg></tuv>"
+      "</tu>";
+  expect_two({work.write("a.tmx", "<tmx><body>" + unit + unit + "</body></tmx>\n")});
+}
+
 TEST(ParallelTexts, IdsTellDirectionsApart) {
   const TempDir work;
   BadRows bad(false);
@@ -177,6 +311,17 @@ TEST(ParallelTexts, SourcesOfAUser) {
   EXPECT_EQ(source({{"text", "Eins."}, {"target_language", "en"}}, kBoth, "de"), "1 Eins.");
   EXPECT_EQ(source({{"text", ">>de<< One."}}, kBoth), "0 One.");
   EXPECT_EQ(source({{"text", "One."}}, Json::object()), "0 One.");
+  EXPECT_EQ(source({{"text", "Bus"}}, kVariants, "pt-BR"), "1 Bus");
+  EXPECT_EQ(source({{"text", "Bus"}}, kVariants, "pt"), "0 Bus");
+  EXPECT_EQ(source({{"text", "Bus"}, {"target_language", "pt_BR"}}, kVariants), "1 Bus");
+  EXPECT_EQ(source({{"text", "One."}, {"target_language", "de-AT"}}, kEnglishGerman), "0 One.");
+  for (const Json& section : {kEnglishGerman, kBoth}) {
+    for (const char* to : {"", "de"}) {
+      test::expect_error(ErrorCode::kData, {"prompt 1: tgt_lang is 'fr'", "en-de"}, [&] {
+        source({{"text", "One."}, {"tgt_lang", "fr"}}, section, to);
+      });
+    }
+  }
   test::expect_error(ErrorCode::kData, {"prompt 1", "--to", "de, en"}, [&] {
     source({{"text", "One."}}, kBoth);
   });

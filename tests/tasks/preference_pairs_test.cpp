@@ -45,6 +45,52 @@ TEST(PreferencePairs, OfTextsMessagesAndWholeConversations) {
   EXPECT_EQ(read("{\"q\": \"1\", \"good\": \"2\", \"bad\": \"3\"}\n", fields).size(), 1u);
 }
 
+/// A record of messages: roles and texts one after the other.
+Json messages(const std::vector<std::string>& parts) {
+  Json list = Json::array();
+  for (std::size_t i = 0; i + 1 < parts.size(); i += 2)
+    list.push_back({{"role", parts[i]}, {"content", parts[i + 1]}});
+  return list;
+}
+
+TEST(PreferencePairs, APromptThatConversationsBeginWithStandsOnce) {
+  const auto chosen = [](const Json& prompt, const Json& good, const Json& bad) {
+    const Json record = {{"prompt", prompt}, {"chosen", good}, {"rejected", bad}};
+    const PreferencePair pair = read(dump_json(record) + "\n").at(0);
+    EXPECT_EQ(pair.chosen.messages.size(), pair.rejected.messages.size());
+    EXPECT_TRUE(pair.chosen.conversation);
+    return pair.chosen.messages;
+  };
+  const Json short_one = messages({"user", "What is X?", "assistant", "Y."});
+  EXPECT_EQ(chosen("What is X?", short_one, messages({"user", "What is X?", "assistant", "Z."})),
+            short_one);
+  const Json long_one = messages({"system", "Be brief.", "user", "Say: what is X?\n", "assistant",
+                                  "Y.", "user", "Why?", "assistant", "So."});
+  Json other = long_one;
+  other.back()["content"] = "No.";
+  EXPECT_EQ(chosen("what is X?", long_one, other), long_one);
+  const Json greeted = messages({"assistant", "Hello!", "user", "What is X?", "assistant", "Y."});
+  other = greeted;
+  other.back()["content"] = "No.";
+  EXPECT_EQ(chosen("What is X?", greeted, other), greeted);
+  // Answers alone, also of several messages.
+  EXPECT_EQ(chosen("What is X?", messages({"assistant", "Y."}), messages({"assistant", "Z."})),
+            short_one);
+  EXPECT_EQ(
+      chosen("What is X?", messages({"assistant", "Y.", "user", "Why?", "assistant", "So."}),
+             messages({"assistant", "Y.", "user", "Why?", "assistant", "No."})),
+      messages({"user", "What is X?", "assistant", "Y.", "user", "Why?", "assistant", "So."}));
+
+  const Json question = messages({"system", "Be brief.", "user", "What is X?"});
+  const Json whole = messages({"system", "Be brief.", "user", "What is X?", "assistant", "Y."});
+  other = whole;
+  other.back()["content"] = "No.";
+  EXPECT_EQ(chosen(question, whole, other), whole);
+  EXPECT_EQ(chosen(question, short_one, messages({"user", "What is X?", "assistant", "No."})),
+            whole);
+  EXPECT_EQ(chosen(question, messages({"assistant", "Y."}), messages({"assistant", "No."})), whole);
+}
+
 TEST(PreferencePairs, WhatIsNoPairIsNamed) {
   const auto refused = [](const std::string& line, const std::vector<std::string>& parts) {
     test::expect_error(ErrorCode::kData, parts, [&] { read(line + "\n"); });
@@ -59,6 +105,15 @@ TEST(PreferencePairs, WhatIsNoPairIsNamed) {
   refused(
       R"({"chosen": [{"role": "user", "content": "A"}, {"role": "assistant", "content": "B"}], "rejected": [{"role": "user", "content": "X"}, {"role": "assistant", "content": "C"}]})",
       {"differ before their last message"});
+  const auto beside = [&](const Json& prompt, const Json& good) {
+    return dump_json(Json{{"prompt", prompt}, {"chosen", good}, {"rejected", "no"}});
+  };
+  refused(beside("A?", messages({"user", "X?", "assistant", "B"})),
+          {"pairs.jsonl:1: chosen", "lacks the prompt"});
+  refused(beside("A?", messages({"system", "A?", "assistant", "B"})),
+          {"pairs.jsonl:1: chosen", "lacks the prompt"});
+  refused(beside(messages({"user", "A?", "assistant", "B", "user", "C?"}), messages({"user", "D"})),
+          {"pairs.jsonl:1: chosen: no answer of the assistant"});
 }
 
 TEST(PreferencePairs, ChosenRowsStandBeforeRejectedOnes) {

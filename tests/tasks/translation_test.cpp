@@ -1,0 +1,148 @@
+// What scoring takes over of the run that trained a model of several directions.
+#include "tasks/translation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "metrics/score.h"
+#include "support/byte_tokenizer.h"
+#include "support/temp_dir.h"
+#include "tasks/brief_training.h"
+#include "tasks/labelled_row.h"
+#include "tasks/predictions.h"
+#include "tasks/record_names.h"
+#include "tasks/task_files.h"
+
+namespace llmctl {
+namespace {
+
+using test::ByteTokenizer;
+using test::TempDir;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+using Ids = std::set<std::string>;
+
+class TranslationTask : public testing::Test {
+ protected:
+  std::unique_ptr<Task> task_of(Json section) const {
+    section["max_new_tokens"] = 1;
+    TranslationConfig config;
+    read_config(ConfigNode(&section, "task", nullptr), config);
+    return make_translation(config, tokenizer_);
+  }
+  TaskEvaluation evaluation(const Json& section, const TaskData& data) {
+    return task_of(section)->evaluate(*model_, data, {});
+  }
+  double loss(const Json& section) {
+    const auto file = work_.write("scored.tsv", "en\tde\nOne.\tEins.\nTwo.\tZwei.\n");
+    return evaluation(section, test::scored({file}, 64)).scores.at(kLossName);
+  }
+  static Ids ids_of(const TaskEvaluation& evaluation) {
+    Ids ids;
+    for (const Json& prediction : evaluation.predictions) ids.insert(id_text(prediction.at("id")));
+    return ids;
+  }
+  static std::string english(int i) { return "E" + std::to_string(i); }
+  static std::string german(int i) { return "D" + std::to_string(7 * i); }
+
+  static constexpr int kRecords = 24;
+  const TempDir work_;
+  const std::shared_ptr<const Tokenizer> tokenizer_ =
+      std::make_shared<ByteTokenizer>(ByteTokenizer::Kind::kCausal);
+  const std::unique_ptr<Model> model_ = test::tiny_llama(*tokenizer_);
+  const Json both_ = {{"directions", {"en-de", "de-en"}}};
+};
+
+TEST_F(TranslationTask, OneOfSeveralDirectionsIsScoredWithItsMark) {
+  task_of(both_)->describe(model_->config());
+  const double marked = loss({{"directions", {"en-de"}}, {"prefix", ">>{target}<< "}});
+  EXPECT_NE(marked, loss({{"directions", {"en-de"}}, {"prefix", ""}}));
+  EXPECT_EQ(marked, loss({{"directions", {"en-de"}}}));
+  EXPECT_EQ(marked, loss({{"source", "en"}, {"target", "de"}}));
+  // Of the only direction nothing stands before a text.
+  task_of({{"source", "en"}, {"target", "de"}})->describe(model_->config());
+  EXPECT_EQ(loss({{"directions", {"en-de"}}}), loss({{"directions", {"en-de"}}, {"prefix", ""}}));
+}
+
+TEST_F(TranslationTask, AShareHoldsRecordsOutInAllTheirDirections) {
+  std::string lines;
+  for (int i = 0; i < kRecords; ++i)
+    lines += dump_json(Json{{"id", i}, {"en", english(i)}, {"de", german(i)}}) + "\n";
+  const auto file = work_.write("a.jsonl", lines);
+  for (const HeldOutShare share : {HeldOutShare{.hash = 0.4}, HeldOutShare{.tail = 0.3}}) {
+    TaskData data = test::held_out_of({file}, share, 64);
+    data.keep_places = true;
+    const auto task = task_of(both_);
+    task->read(data);
+    task->describe(model_->config());
+    std::multiset<std::string> learnt;
+    for (const LabelledRow& row : task->labelled_rows(0, 2 * kRecords)) learnt.insert(row.place);
+
+    Ids all, english_german, german_english;
+    for (int i = 0; i < kRecords; ++i) {
+      const std::size_t pairs = learnt.count(file.string() + ":" + std::to_string(i + 1));
+      EXPECT_TRUE(pairs == 0 || pairs == 2) << "record " << i << " has learnt pairs: " << pairs;
+      if (pairs != 0) continue;
+      english_german.insert(std::to_string(i) + ":en-de");
+      german_english.insert(std::to_string(i) + ":de-en");
+    }
+    all.insert(english_german.begin(), english_german.end());
+    all.insert(german_english.begin(), german_english.end());
+    EXPECT_THAT(all, Not(IsEmpty()));
+    EXPECT_EQ(ids_of(evaluation(both_, data)), all);
+    // The same ones where other directions than the run's are scored.
+    EXPECT_EQ(ids_of(evaluation({{"directions", {"de-en"}}}, data)), german_english);
+    EXPECT_EQ(ids_of(evaluation({{"source", "en"}, {"target", "de"}}, data)), english_german);
+    EXPECT_EQ(ids_of(evaluation({{"directions", {"de-en", "en-de"}}}, data)), all);
+  }
+}
+
+TEST_F(TranslationTask, RecordsOfTheReverseDirectionAreDrawnAlike) {
+  std::string lines;
+  for (int i = 0; i < kRecords; ++i) {
+    const Json there = {{"id", i},
+                        {"source", english(i)},
+                        {"target", german(i)},
+                        {"source_language", "en"},
+                        {"target_language", "de"}};
+    const Json back = {{"id", i},
+                       {"source", german(i)},
+                       {"target", english(i)},
+                       {"source_language", "de"},
+                       {"target_language", "en"}};
+    lines += dump_json(there) + "\n" + dump_json(back) + "\n";
+  }
+  const TaskData data =
+      test::held_out_of({work_.write("a.jsonl", lines)}, HeldOutShare{.hash = 0.4}, 64);
+  task_of(both_)->describe(model_->config());
+  const Ids ids = ids_of(evaluation(both_, data));
+  EXPECT_THAT(ids, Not(IsEmpty()));
+  for (int i = 0; i < kRecords; ++i) {
+    const std::string id = std::to_string(i);
+    EXPECT_EQ(ids.contains(id + ":en-de"), ids.contains(id + ":de-en")) << id;
+  }
+}
+
+TEST_F(TranslationTask, OneDirectionHoldsOutByItsSourceTexts) {
+  std::string lines;
+  std::vector<std::string> texts;
+  for (int i = 0; i < kRecords; ++i) {
+    lines += dump_json(Json{{"id", i}, {"en", english(i)}, {"de", german(i)}}) + "\n";
+    texts.push_back(german(i));
+  }
+  const HeldOutShare share{.hash = 0.4};
+  const TaskData data = test::held_out_of({work_.write("a.jsonl", lines)}, share, 64);
+  const Json section = {{"source", "de"}, {"target", "en"}};
+  task_of(section)->describe(model_->config());
+  const std::vector<bool> out = held_out({texts.begin(), texts.end()}, share);
+  Ids wanted;
+  for (int i = 0; i < kRecords; ++i)
+    if (out[static_cast<std::size_t>(i)]) wanted.insert(std::to_string(i));
+  EXPECT_EQ(ids_of(evaluation(section, data)), wanted);
+}
+
+}  // namespace
+}  // namespace llmctl
