@@ -1,6 +1,8 @@
 #include "tasks/chat_rows.h"
 
 #include <algorithm>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -88,7 +90,11 @@ DialogueRow ChatRows::encode(const Dialogue& dialogue, const Json& messages) con
           ErrorCode::kData, dialogue.place,
           ": the chat template does not write the messages of task.roles_to_train (",
           join(learned_), ")");
-  const bool learns_answers = learns(learned_, "assistant");
+  std::vector<bool> learns_answer;  // of the assistant's messages
+  for (const Json& message : messages) {
+    if (has_role(message, "assistant"))
+      learns_answer.push_back(learns(learned_, "assistant") && learns_message(message));
+  }
   std::vector<ByteSpan> learned = whole.assistant;
   if (learned.empty()) {
     Json before = Json::array();
@@ -109,6 +115,15 @@ DialogueRow ChatRows::encode(const Dialogue& dialogue, const Json& messages) con
       }
     }
   }
+  const auto learns_part = [&](std::size_t answer) {
+    if (learned.size() == learns_answer.size()) return static_cast<bool>(learns_answer[answer]);
+    // Marks of a template that are no message each: all are learned, or none.
+    require(std::set(learns_answer.begin(), learns_answer.end()).size() == 1, ErrorCode::kData,
+            dialogue.place, ": the chat template marks ", learned.size(),
+            " parts as the assistant's, of ", learns_answer.size(),
+            " messages, so that the weight of one cannot be followed");
+    return static_cast<bool>(learns_answer.front());
+  };
   // What follows the end of a turn (a line break) is the template's, not the model's, to write.
   for (ByteSpan& span : learned) {
     const std::size_t found =
@@ -119,7 +134,8 @@ DialogueRow ChatRows::encode(const Dialogue& dialogue, const Json& messages) con
   std::replace(whole.data.begin(), whole.data.end(), RenderedChat::kMarkedContent,
                RenderedChat::kFromMessages);
   DialogueRow row;
-  const auto append = [&](std::size_t begin, std::size_t stop, bool is_answer) {
+  // `answer`: whether it is learned; nothing of what is none.
+  const auto append = [&](std::size_t begin, std::size_t stop, std::optional<bool> answer) {
     if (begin >= stop) return;
     const std::string_view text = std::string_view(whole.text).substr(begin, stop - begin);
     const std::string_view data = whole.data.empty()
@@ -129,17 +145,17 @@ DialogueRow ChatRows::encode(const Dialogue& dialogue, const Json& messages) con
     for (std::size_t i = 0; i < encoding.ids.size(); ++i) {
       const ByteSpan span = encoding.offsets[i];
       row.ids.push_back(encoding.ids[i]);
-      row.learned.push_back(is_answer ? learns_answers
-                                      : touches(others, {begin + span.begin, begin + span.end}));
+      row.learned.push_back(
+          answer.value_or(touches(others, {begin + span.begin, begin + span.end})));
     }
   };
   std::size_t at = 0;
-  for (const ByteSpan& span : learned) {
-    append(at, span.begin, false);
-    append(span.begin, span.end, true);
-    at = span.end;
+  for (std::size_t i = 0; i < learned.size(); ++i) {
+    append(at, learned[i].begin, {});
+    append(learned[i].begin, learned[i].end, learns_part(i));
+    at = learned[i].end;
   }
-  append(at, whole.text.size(), false);
+  append(at, whole.text.size(), {});
   return row;
 }
 

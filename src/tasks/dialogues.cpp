@@ -52,6 +52,10 @@ Json read_message(const Record& record, const Json& message) {
   const std::string field = message.contains("value") ? "value" : "content";
   const bool calls = message.contains("tool_calls") && !message.at("tool_calls").empty();
   const bool silent = calls && !inner.has(field);
+  if (role == "assistant" && inner.has("weight") && message.at("weight") != 0 &&
+      message.at("weight") != 1)
+    record.fail("messages: weight: expected 0 (not learned) or 1, got " +
+                dump_json(message.at("weight")));
   Json out = {{"role", role}, {"content", silent ? Json() : Json(content_text(inner, field))}};
   for (const auto& [key, value] : message.items()) {
     if (key != "role" && key != "from" && key != field) out[key] = value;
@@ -71,7 +75,7 @@ void fill_turns(Dialogue& dialogue) {
     if (role == "tool" || calls) dialogue.only_chat = "messages: calls of tools and their results";
     const std::string text = content.is_string() ? content.get<std::string>() : std::string();
     if (role == "assistant") {
-      dialogue.turns.push_back({prompt, text});
+      dialogue.turns.push_back({prompt, text, learns_message(message)});
       prompt.clear();
       open = false;
       continue;
@@ -260,6 +264,10 @@ void add_system_message(Dialogue& dialogue, const std::string& text) {
   prompt = prompt.empty() ? text : text + "\n" + prompt;
 }
 
+bool learns_message(const Json& message) {
+  return !message.contains("weight") || message.at("weight") != 0;
+}
+
 std::vector<std::vector<ByteSpan>> spans_of_roles(const Dialogue& dialogue,
                                                   const LearnedRoles& roles) {
   std::vector<std::vector<ByteSpan>> spans(dialogue.turns.size());
@@ -340,10 +348,11 @@ void DialogueEncoder::append_prompt(const std::string& text, const std::vector<B
   }
 }
 
-void DialogueEncoder::append_answer(const std::string& text, DialogueRow& row) const {
-  append(text, learns_answers_, row);
+void DialogueEncoder::append_answer(const Turn& turn, DialogueRow& row) const {
+  const bool learned = learns_answers_ && turn.learned;
+  append(turn.answer, learned, row);
   row.ids.push_back(end_);
-  row.learned.push_back(learns_answers_);
+  row.learned.push_back(learned);
 }
 
 DialogueRow DialogueEncoder::before_last_answer(const Dialogue& dialogue) const {
@@ -353,7 +362,7 @@ DialogueRow DialogueEncoder::before_last_answer(const Dialogue& dialogue) const 
   const auto learned = spans_of_roles(dialogue, learned_);
   for (std::size_t t = 0; t < dialogue.turns.size(); ++t) {
     append_prompt(dialogue.turns[t].prompt, learned[t], row);
-    if (t + 1 < dialogue.turns.size()) append_answer(dialogue.turns[t].answer, row);
+    if (t + 1 < dialogue.turns.size()) append_answer(dialogue.turns[t], row);
   }
   return row;
 }
@@ -370,7 +379,7 @@ void DialogueEncoder::shorten(DialogueRow& row, std::size_t length) const {
 DialogueRow DialogueEncoder::row(const Dialogue& dialogue, std::size_t length) const {
   DialogueRow row = before_last_answer(dialogue);
   const std::size_t prompt = row.ids.size();
-  append_answer(dialogue.last().answer, row);
+  append_answer(dialogue.last(), row);
   // Of an answer that does not fit even alone the beginning is learned, behind a token of its
   // prompt.
   const std::size_t answer = row.ids.size() - prompt;

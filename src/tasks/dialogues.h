@@ -17,6 +17,7 @@ namespace llmctl {
 
 struct Turn {
   std::string prompt, answer;
+  bool learned = true;  ///< the answer's "weight" is not 0
 };
 
 /// A conversation with at least one answer; most data have exactly one.
@@ -57,6 +58,9 @@ using LearnedRoles = std::vector<std::string>;
 inline bool learns(const LearnedRoles& roles, const std::string& role) {
   return std::find(roles.begin(), roles.end(), role) != roles.end();
 }
+
+/// False of an assistant's message with "weight": 0 (OpenAI's form), of which nothing is learned.
+bool learns_message(const Json& message);
 
 /// In the prompt of each turn, what messages of these roles say.
 std::vector<std::vector<ByteSpan>> spans_of_roles(const Dialogue& dialogue,
@@ -99,7 +103,7 @@ class DialogueEncoder {
   void append(const std::string& text, bool learned, DialogueRow& row) const;
   void append_prompt(const std::string& text, const std::vector<ByteSpan>& learned,
                      DialogueRow& row) const;
-  void append_answer(const std::string& text, DialogueRow& row) const;
+  void append_answer(const Turn& turn, DialogueRow& row) const;
   DialogueRow before_last_answer(const Dialogue& dialogue) const;
   void shorten(DialogueRow& row, std::size_t length) const;
 

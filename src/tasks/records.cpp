@@ -91,6 +91,11 @@ std::optional<std::string> find_field(const Record& record,
   return std::nullopt;
 }
 
+std::optional<std::string> field_of_input(const Record& record,
+                                          const std::optional<std::string>& configured) {
+  return configured && record.has(*configured) ? configured : std::nullopt;
+}
+
 std::string field_remedy(const std::string& key) {
   return concat("; name it in task.", key, " (of eval in tasks.0.", key, ")");
 }
@@ -102,7 +107,7 @@ void tell_unused_fields(const std::filesystem::path& file, const Record& record,
   for (const auto& [name, member] : record.value.items()) {
     if (std::find(used.begin(), used.end(), name) != used.end()) {
       taken.push_back(name);
-    } else if (name != "id" && name != "idx" && name != "weight" && !member.is_null()) {
+    } else if (name != "id" && name != "idx" && !member.is_null()) {
       unused.push_back(name);
     }
   }

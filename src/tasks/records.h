@@ -44,6 +44,11 @@ std::optional<std::string> find_field(const Record& record,
                                       const std::optional<std::string>& configured,
                                       const std::vector<std::string>& candidates);
 
+/// `configured` if the record has it: an input to answer has its text where the records learnt from
+/// had it, or under one of the usual names.
+std::optional<std::string> field_of_input(const Record& record,
+                                          const std::optional<std::string>& configured);
+
 /// How a field that was not found is named: "; name it in task.KEY …", behind an error's facts.
 std::string field_remedy(const std::string& key);
 

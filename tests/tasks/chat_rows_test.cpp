@@ -76,6 +76,24 @@ TEST(ChatRows, MarkedGenerationsDecide) {
   EXPECT_EQ(shown(rows.row(dialogue(one_line(kTalk)), 100)), "<s|a|[b][>]c|[d][e][>]");
 }
 
+TEST(ChatRows, AnswersOfWeight0AreNotLearned) {
+  const std::string talk =
+      R"({"messages": [{"role": "user", "content": "a"},)"
+      R"({"role": "assistant", "content": "b", "weight": 0}, {"role": "user", "content": "c"},)"
+      R"({"role": "assistant", "content": "d"}]})";
+  EXPECT_EQ(shown(rows_of(kTurns).row(dialogue(talk), 100)), "U:a>|A:b>|U:c>|A:[d][>]|");
+  const std::string marked =
+      "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}{{ m.content }}"
+      "{% endgeneration %}{% else %}{{ m.content }}{% endif %}{% endfor %}";
+  EXPECT_EQ(shown(rows_of(marked).row(dialogue(talk), 100)), "abc[d]");
+  const ChatRows twice = rows_of(
+      "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}{{ m.content }}"
+      "{% endgeneration %}.{% generation %}{{ m.content }}{% endgeneration %}{% endif %}{% endfor "
+      "%}");
+  expect_error(ErrorCode::kData, {"a.jsonl:1", "marks 4 parts as the assistant's, of 2 messages"},
+               [&] { twice.row(dialogue(talk), 100); });
+}
+
 TEST(ChatRows, OtherRolesAreLearnedWithTheEndsOfTheirTurns) {
   const Dialogue talk = dialogue(one_line(kTalk));
   EXPECT_EQ(shown(rows_of(kTurns, {"user"}).row(talk, 100)), "S:s>|U:[a][>]|A:b>|U:[c][>]|A:de>|");

@@ -93,6 +93,22 @@ TEST(Dialogues, RolesAreLearnedInEveryForm) {
   EXPECT_EQ(learned_of(R"({"prompt": "p", "response": "r"})", {"user", "assistant"}), "<[p]>[r$]");
 }
 
+/// OpenAI's fine-tuning files leave answers out of the loss so.
+TEST(Dialogues, AnswersOfWeight0AreNotLearned) {
+  const std::string talk =
+      R"({"messages": [{"role": "user", "content": "a"},)"
+      R"({"role": "assistant", "content": "b", "weight": 0}, {"role": "user", "content": "c"},)"
+      R"({"role": "assistant", "content": "d", "weight": 1}]})";
+  EXPECT_EQ(learned_of(talk, {"assistant"}), "<a>b$<c>[d$]");
+  for (const char* weight : {"0.5", "true", "\"0\""}) {
+    expect_error(
+        ErrorCode::kData, {"a.jsonl:1", "weight: expected 0 (not learned) or 1", weight}, [&] {
+          read(concat(R"({"messages": [{"role": "user", "content": "a"},)",
+                      R"({"role": "assistant", "content": "b", "weight": )", weight, "}]}"));
+        });
+  }
+}
+
 TEST(Dialogues, ContextsStandBelowTheirPrompts) {
   const auto data = read(R"({"instruction": "i", "context": "c", "response": "r"}
 {"question": "q", "context": "c", "answer": "a"})");
@@ -133,9 +149,9 @@ TEST(Dialogues, SystemAndHistoryBesideAPrompt) {
 
 TEST(Dialogues, FieldsThatAreNotUsedAreNamed) {
   testing::internal::CaptureStderr();
-  read(R"({"prompt": "p", "input": "x", "answer": "a"})");
+  read(R"({"prompt": "p", "input": "x", "answer": "a", "weight": 0.1})");
   const std::string told = testing::internal::GetCapturedStderr();
-  EXPECT_NE(told.find("prompt, answer are read; not used: input\n"), told.npos) << told;
+  EXPECT_NE(told.find("prompt, answer are read; not used: input, weight\n"), told.npos) << told;
 }
 
 TEST(Dialogues, NamedFields) {
