@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "config/load.h"
 #include "text/regex.h"
 #include "text/unicode.h"
@@ -17,19 +18,30 @@ constexpr double kFirstGuess = 0.7, kGuessVotes = 2;
 constexpr int kRounds = 100;
 constexpr double kMostSure = 0.999;
 
-bool letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+/// Letters and digits of scripts that part words; kana are written without blanks, too.
+bool joins_words(char32_t c) {
+  return is_alphanumeric(c) && !is_cjk(c) && !(c >= 0x3040 && c <= 0x30FF);
 }
 
-/// Whether a word occurs in a text, both in lower case, and no letter or digit of its own kind
-/// stands beside it.
+char32_t first_of(std::string_view text) {
+  std::size_t offset = 0;
+  return next_code_point(text, offset);
+}
+
+char32_t last_of(std::string_view text) {
+  std::size_t begin = text.size() - 1;
+  while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) --begin;
+  return first_of(text.substr(begin));
+}
+
+/// Whether a word occurs in a text, both in lower case, and is no part of a longer word there.
 bool occurs(std::string_view text, std::string_view word) {
   for (std::size_t at = text.find(word); at != text.npos; at = text.find(word, at + 1)) {
-    const std::size_t end = at + word.size();
+    const std::string_view before = text.substr(0, at), behind = text.substr(at + word.size());
     const bool joined_before =
-        at > 0 && letter_or_digit(word.front()) && letter_or_digit(text[at - 1]);
+        !before.empty() && joins_words(first_of(word)) && joins_words(last_of(before));
     const bool joined_behind =
-        end < text.size() && letter_or_digit(word.back()) && letter_or_digit(text[end]);
+        !behind.empty() && joins_words(last_of(word)) && joins_words(first_of(behind));
     if (!joined_before && !joined_behind) return true;
   }
   return false;

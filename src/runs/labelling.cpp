@@ -75,6 +75,10 @@ LabellingReport label_texts(const LabellingRequest& request) {
     const std::vector<double> shares = model.probabilities(votes[i]);
     const auto best = std::max_element(shares.begin(), shares.end());
     if (*best < request.threshold) continue;
+    // Votes that say as much for one label as for another say nothing.
+    if (std::count_if(shares.begin(), shares.end(),
+                      [&](double share) { return share > *best - 1e-9; }) > 1)
+      continue;
     ++report.written;
     Json record = record_of(texts[i], config);
     record["label"] = voter.labels()[static_cast<std::size_t>(best - shares.begin())];

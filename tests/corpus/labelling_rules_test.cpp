@@ -39,6 +39,22 @@ TEST(LabellingRules, VotesOfWordsAndExpressions) {
   EXPECT_EQ(rules.rules[0].name, "kind, 好吃, well done");
 }
 
+TEST(LabellingRules, WordsOfEveryScriptAreWhole) {
+  const RuleVoter voter(rules_of(R"({"rules": [
+    {"label": "a", "words": ["не", "né", "caf", "ある"]}, {"label": "b", "words": ["NÃO", "2"]}]})"));
+  const auto fired = [&](const std::string& text) {
+    const RuleVotes votes = voter.votes(text);
+    return std::string(votes[0] ? "a" : "-") + (votes[1] ? "b" : "-");
+  };
+  EXPECT_EQ(fired("Небо, нет, мне"), "--") << "inside longer words";
+  EXPECT_EQ(fired("Я не знаю"), "a-");
+  EXPECT_EQ(fired("l’aîné, un café"), "--");
+  EXPECT_EQ(fired("«né» en 12, ２０"), "a-");
+  EXPECT_EQ(fired("não!"), "-b");
+  EXPECT_EQ(fired("没有2个né人"), "ab") << "Chinese stands beside words without blanks";
+  EXPECT_EQ(fired("猫である"), "a-") << "so does Japanese";
+}
+
 TEST(LabellingRules, Errors) {
   const auto refused = [](const std::string& json, const std::vector<std::string>& parts) {
     expect_error(ErrorCode::kData, parts, [&] { RuleVoter(rules_of(json)); });

@@ -16,6 +16,7 @@ namespace {
 
 using nlohmann::json;
 using ::testing::HasSubstr;
+using ::testing::Not;
 namespace fs = std::filesystem;
 
 std::string lines_of(int from, int to, bool labelled) {
@@ -275,6 +276,19 @@ TEST_F(SelfTrainingTest, LabelsOfRulesAreLearntBesideOthers) {
   config_["task"] = {{"type", "extractive_qa"}};
   config_["run"]["dir"] = "other";
   expect_one_line_error(bench_.run(command(), 78), {"data.train_only: is for sequence_classif"});
+}
+
+TEST_F(SelfTrainingTest, EvenVotesLabelNothing) {
+  bench_.write("rules.json", R"({"rules": [{"label": "good", "words": ["kind"]},
+    {"label": "bad", "words": ["rude"]}]})");
+  bench_.write("texts.txt", "kind but rude\nrude\nkind\nneither\n");
+  const json report = json::parse(bench_
+                                      .run({"data", "label", "texts.txt", "--rules", "rules.json",
+                                            "-o", "weak.jsonl", "--json"})
+                                      .out);
+  EXPECT_EQ(report["voted"], 3);
+  EXPECT_EQ(report["written"], 2);
+  EXPECT_THAT(slurp(bench_ / "weak.jsonl"), Not(HasSubstr("but")));
 }
 
 }  // namespace
