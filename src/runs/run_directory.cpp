@@ -262,6 +262,10 @@ RunPlan plan_run(const fs::path& directory, JsonDocument& document,
   if (!on_request.empty() || !plan.record.changes.empty()) {
     const auto checkpoint = find_good_checkpoint(directory);
     if (checkpoint) plan.step = read_trainer_state(*checkpoint).step;
+    const Json* const steps = value_at(now, "train.steps");
+    require(steps == nullptr || !steps->is_number() || *steps >= plan.step, ErrorCode::kConfig,
+            directory.string(), ": its run has done ", plan.step, " steps; train.steps (",
+            steps ? dump_json(*steps) : "", ") cannot be less", other_run_remedy(directory));
     add_changes(plan.record.changes, plan.step, on_request, then, now);
   }
   return plan;

@@ -52,6 +52,12 @@ TEST(Changes, OnRequestOnlyKeptAndShown) {
   EXPECT_THAT(text, HasSubstr("optim.lr"));
   EXPECT_THAT(text, HasSubstr("step 10"));
 
+  // What is done is not undone.
+  expect_one_line_error(
+      bench.run({"pretrain", "-c", config, "--set", "train.steps=5", "--change"}, 78),
+      {"has done 14 steps", "train.steps (5) cannot be less", "-m run -o "});
+  EXPECT_EQ(json::parse(slurp(bench / "run/run.json"))["train"]["steps"], 14);
+
   // What can never change names the way round, in a dry run too.
   for (const bool dry : {false, true}) {
     std::vector<std::string> never = {"pretrain", "-c",    config,
