@@ -16,6 +16,7 @@
 #include "tasks/predictions.h"
 #include "tasks/record_names.h"
 #include "tasks/task.h"
+#include "tasks/translation.h"
 
 namespace llmctl {
 
@@ -199,8 +200,8 @@ class Evaluation {
     // Before the task asks for what a tokenizer of other models lacks.
     require(from_file || kind.serves(loaded().model->facts().head), ErrorCode::kUsage, "a ",
             from_file ? "" : loaded().model->facts().architecture, " cannot do ", kind.type);
-    // A run's own options of the task come first, the entry's over them.
-    Json section = from_file ? named : run_section(common.type);
+    // What the model was trained with comes first, the entry's own options over it.
+    Json section = from_file ? named : trained_section(common.type);
     for (const auto& [key, value] : own.items()) section[key] = value;
     const auto task = make_task(ConfigNode(&section, node.path(), &document_),
                                 from_file ? nullptr : loaded().tokenizer);
@@ -230,10 +231,17 @@ class Evaluation {
     return nullptr;
   }
 
-  Json run_section(const std::string& type) {
+  /// The options of the task that the model was trained with: its run's, or of a copied or exported
+  /// model those that its config.json keeps.
+  Json trained_section(const std::string& type) {
     const Json* section = run_task();
-    const bool same = section != nullptr && section->value("type", std::string()) == type;
-    return same ? *section : Json{{"type", type}};
+    if (section != nullptr && section->value("type", std::string()) == type) return *section;
+    // Translation completes its section itself, in which source and target stand for directions.
+    Json kept =
+        type == TranslationConfig().type ? Json() : described(loaded().model->config(), type);
+    if (!kept.is_object()) kept = Json::object();
+    kept["type"] = type;
+    return kept;
   }
 
   std::string default_type() {

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "runs/assembly.h"
 #include "runs/resolve.h"
 #include "tasks/teacher.h"
@@ -18,6 +19,10 @@ std::int64_t row_length(const ConfigNode& root, const TaskData& data, const Data
   if (raw_text && section.sequence_length) {
     root.fail("data.sequence_length", concat(data.sequence_length, " is more than the model's ",
                                              positions, " positions (max_position_embeddings)"));
+  }
+  if (section.sequence_length) {
+    log_warning("data.sequence_length: ", data.sequence_length, " is more than the model's ",
+                positions, " positions; rows have at most these");
   }
   return positions;
 }

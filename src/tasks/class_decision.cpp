@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/strings.h"
+#include "models/labels.h"
 #include "tasks/labelled_texts.h"
 #include "tasks/record_names.h"
 #include "tasks/sequence_classification.h"
@@ -44,9 +45,10 @@ std::vector<float> softmax(std::vector<float> logits) {
   return logits;
 }
 
-/// Thresholds by label as thresholds by id; labels without one keep 0.5.
+/// Thresholds by label as thresholds by id; labels without one keep theirs.
 void set_thresholds(ClassDecision& decision, const std::map<std::string, double>& by_label) {
-  decision.thresholds.assign(decision.names.size(), 0.5);
+  if (by_label.empty()) return;
+  decision.thresholds.resize(decision.names.size(), 0.5);
   for (const auto& [label, threshold] : by_label) {
     const auto id = label_id(label, decision.names);
     require(id.has_value(), ErrorCode::kConfig, "thresholds: unknown label '", label,
@@ -82,6 +84,12 @@ std::vector<std::size_t> ClassDecision::chosen(const std::vector<float>& values)
   return ids;
 }
 
+void check_thresholds(ProblemType problem, const SequenceClassificationConfig& config) {
+  require(config.thresholds.empty() || problem == ProblemType::kMultiLabel, ErrorCode::kConfig,
+          "thresholds: are of several labels (problem_type multi_label_classification), not of ",
+          problem_type_name(problem));
+}
+
 ClassDecision decision_of(const Model& model, const SequenceClassificationConfig& config) {
   ClassDecision decision{model.facts().problem_type, model_labels(model)};
   const Json stored = stored_settings(model, config);
@@ -91,16 +99,16 @@ ClassDecision decision_of(const Model& model, const SequenceClassificationConfig
   } else if (number(stored.value("temperature", Json()))) {
     decision.temperature = stored.at("temperature").get<double>();
   }
+  check_thresholds(decision.problem, config);
   if (decision.problem != ProblemType::kMultiLabel) return decision;
-  if (!config.thresholds.empty()) {
-    set_thresholds(decision, config.thresholds);
-  } else if (stored.value("thresholds", Json()).is_object()) {
+  if (stored.value("thresholds", Json()).is_object()) {
     std::map<std::string, double> by_label;
     for (const auto& [label, value] : stored.at("thresholds").items()) {
       if (value.is_number()) by_label[label] = value.get<double>();
     }
     set_thresholds(decision, by_label);
   }
+  set_thresholds(decision, config.thresholds);
   return decision;
 }
 

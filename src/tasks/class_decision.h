@@ -33,8 +33,11 @@ struct ClassDecision {
   std::vector<std::size_t> chosen(const std::vector<float>& values) const;
 };
 
+/// Refuses (kConfig) thresholds where there is but one label, or a value.
+void check_thresholds(ProblemType problem, const SequenceClassificationConfig& config);
+
 /// The decision of a model: what `config` says, else what its training left in config.json
-/// (task_specific_params). kConfig for a threshold of an unknown label.
+/// (task_specific_params). kConfig for a threshold of an unknown label, or of a single one.
 ClassDecision decision_of(const Model& model, const SequenceClassificationConfig& config);
 
 /// What texts lose that are too long in training: as `config` says, else as the tokenizer's files

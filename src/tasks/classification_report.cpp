@@ -227,11 +227,15 @@ ClassDecision fitted_decision(ClassDecision decision, const SequenceClassificati
                                ? fit_temperature(all, labels, width)
                                : fit_sigmoid_temperature(all, truth);
   }
-  if (decision.problem != ProblemType::kMultiLabel || !config.thresholds.empty()) return decision;
-  decision.thresholds.assign(width, 0.5);
+  if (decision.problem != ProblemType::kMultiLabel) return decision;
+  std::vector<bool> given(width, false);
+  for (const auto& [label, threshold] : config.thresholds)
+    given[label_id(label, decision.names).value()] = true;
+  decision.thresholds.resize(width, 0.5);
   std::vector<std::vector<float>> values;
   for (const auto& row : logits) values.push_back(decision.values(row));
   for (std::size_t id = 0; id < width; ++id) {
+    if (given[id]) continue;
     std::vector<float> probabilities;
     std::vector<bool> present;
     for (std::size_t i = 0; i < texts.size(); ++i) {

@@ -82,10 +82,7 @@ class ExtractiveQa : public Task {
   std::vector<ScoreKind> evaluation_scores() const override { return AnswerTotals::kinds(true); }
   std::string baseline_rule() const override { return "word overlap"; }
   std::string best_score() const override { return "exact_match"; }
-  void describe(Json& config) const override {
-    // What an earlier training of the model left there is not of this one.
-    if (config.contains(params_place())) config[params_place()] = Json::object();
-  }
+  void describe(Json& config) const override;
   std::string generate_flags() const override { return "--question \"…\" --context \"…\""; }
 
   void read(const TaskData& data) override;
@@ -129,6 +126,18 @@ class ExtractiveQa : public Task {
   std::unique_ptr<QaFeatures> train_features_, valid_features_;
   std::vector<std::int64_t> rows_;  // windows of one epoch
 };
+
+void ExtractiveQa::describe(Json& config) const {
+  // What an earlier training of the model left there is not of this one.
+  Json& own = config[params_place()] = {{"stride", config_.stride},
+                                        {"max_question_tokens", config_.max_question_tokens},
+                                        {"max_answer_tokens", config_.max_answer_tokens},
+                                        {"n_best", config_.n_best}};
+  // Who names a margin wants it to decide; generate has no references that could say so.
+  if (config_.no_answer || config_.no_answer_margin)
+    own["no_answer"] = config_.no_answer.value_or(true);
+  if (config_.no_answer_margin) own["no_answer_margin"] = *config_.no_answer_margin;
+}
 
 void ExtractiveQa::read(const TaskData& files) {
   train_ = {};
@@ -245,8 +254,10 @@ SpanOptions ExtractiveQa::span_options(bool data_has_unanswerable, const Model& 
   if (!config_.no_answer_margin && stored.is_object() && stored.contains("no_answer_margin") &&
       stored.at("no_answer_margin").is_number())
     margin = stored.at("no_answer_margin").get<double>();
+  // A model that may give no answer may do so to any question, as where it answers.
+  const bool may_refuse = stored.is_object() && stored.value("no_answer", Json()) == true;
   return {config_.max_answer_tokens, config_.n_best,
-          config_.no_answer.value_or(data_has_unanswerable), margin};
+          config_.no_answer.value_or(may_refuse || data_has_unanswerable), margin};
 }
 
 void ExtractiveQa::tune_margin(const QaData& data, std::vector<SpanAnswer>& answers, Model& model,
@@ -383,9 +394,20 @@ TaskEvaluation ExtractiveQa::score(const std::filesystem::path& predictions,
                                    const std::vector<std::filesystem::path>& references) const {
   const QaData data = read_references(references, false);
   std::vector<std::string> ids;
-  for (const QaItem& item : data.items) ids.push_back(item.id);
+  std::vector<ReferenceInput> inputs;
+  for (const QaItem& item : data.items) {
+    ids.push_back(item.id);
+    inputs.push_back({{item.question, data.contexts[item.context]}, item.place});
+  }
   const std::vector<Prediction> given =
       match_predictions(read_qa_predictions(predictions), ids, predictions);
+  check_inputs(given, inputs, [](const AnswerInput& input) {
+    const Record record{input.place, input.record};
+    std::vector<std::string> texts;
+    for (const char* field : {"question", "context"})
+      if (record.has(field)) texts.push_back(record.text(field));
+    return texts;
+  });
   TaskEvaluation evaluation;
   AnswerTotals totals(parse_answer_metric(config_.metric));
   for (std::size_t i = 0; i < data.items.size(); ++i) {

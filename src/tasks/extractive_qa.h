@@ -38,8 +38,8 @@ struct ExtractiveQaConfig {
     visit("train_on_empty_windows", self.train_on_empty_windows,
           "Train on windows that do not hold the answer too; they point to position 0.");
     visit("no_answer", self.no_answer,
-          "May the answer be empty (SQuAD 2.0)? Absent: when the references of a file have "
-          "questions without answer.",
+          "May the answer be empty (SQuAD 2.0)? Absent: where the model has learnt it, or the "
+          "references of a file have questions without answer.",
           Change::kFree);
     visit("no_answer_margin", self.no_answer_margin,
           "How much better \"no answer\" must score than the best span to be given (SQuAD 2.0's "

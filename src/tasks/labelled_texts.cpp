@@ -86,11 +86,34 @@ std::vector<std::string> label_list(const Record& record, const std::string& fie
   return split_labels(record.text(field), separator);
 }
 
-/// Fills labels or value; adds the name of the field to `used`.
-void read_labels(const Record& record, const LabelledReading& how, std::vector<std::string>& used,
+/// [1, 0, 0, 1] tells of each label whether it is there, and names none.
+void check_label_list(const Record& record, const std::string& field,
+                      const std::vector<std::string>& labels) {
+  std::set<std::string> names;
+  bool flags = true;
+  for (const std::string& label : labels) {
+    const std::string name = class_name(label);
+    if (name.empty()) record.fail("field '" + field + "': a label is empty");
+    flags = flags && (name == "0" || name == "1" || name == "true" || name == "false");
+    names.insert(name);
+  }
+  if (flags && names.size() < labels.size())
+    record.fail("field '" + field +
+                "': expected the names of the labels that the text has, got "
+                "a flag for each label");
+}
+
+/// Fills labels or value; adds the name of the field to `used` and leaves it in `field`, where a
+/// name says which one it is.
+void read_labels(const Record& record, const LabelledReading& how,
+                 std::optional<std::string>& field, std::vector<std::string>& used,
                  LabelledText& text) {
   const std::vector<std::string> candidates = label_candidates(how.problem);
-  const auto field = find_field(record, how.config.label_field, candidates);
+  // One that is there and null is the field, too: what stands in another one is no label.
+  for (const std::string& name : candidates) {
+    if (!field && record.value.is_object() && record.value.contains(name)) field = name;
+  }
+  field = find_field(record, field, candidates);
   if (!field) {
     record.fail("no field with the class (looked for " + join(candidates) + "; it has " +
                 record.fields() + ")" + field_remedy("label_field"));
@@ -98,6 +121,7 @@ void read_labels(const Record& record, const LabelledReading& how, std::vector<s
   used.push_back(*field);
   if (how.problem == ProblemType::kMultiLabel) {
     text.labels = label_list(record, *field, how.config.label_separator);
+    check_label_list(record, *field, text.labels);
     return;
   }
   if (record.has(*field) && record.value.at(*field).is_array()) {
@@ -172,15 +196,22 @@ std::string LabelledText::label() const {
 
 void read_labelled_texts(const std::filesystem::path& file, const LabelledReading& how,
                          BadRows& bad, std::vector<LabelledText>& out) {
-  bool first = true;
+  // What the first records are is what all of a file are.
+  std::optional<std::string> label_field = how.config.label_field;
+  std::optional<bool> pairs;
   const auto read = [&](const Record& record) {
     LabelledText text;
     std::vector<std::string> used =
         read_texts(record, how.config, field_remedy("text_field"), text);
-    if (how.need_label) read_labels(record, how, used, text);
+    if (how.need_label) read_labels(record, how, label_field, used, text);
     read_weight(record, how.config, used, text);
-    if (first) tell_unused_fields(file, record, used);
-    first = false;
+    if (!pairs) tell_unused_fields(file, record, used);
+    if (text.pair.has_value() != pairs.value_or(text.pair.has_value())) {
+      record.fail(concat("the text has ", text.pair ? "a" : "no",
+                         " second text beside it, unlike those before it (it has ", record.fields(),
+                         ")"));
+    }
+    pairs = text.pair.has_value();
     text.id = record.has("id") ? record.value.at("id") : Json(out.size());
     text.file = how.file;
     text.place = record.place;
@@ -192,8 +223,11 @@ void read_labelled_texts(const std::filesystem::path& file, const LabelledReadin
 }
 
 LabelledText read_text_input(const AnswerInput& input, const SequenceClassificationConfig& config) {
+  const Record record{input.place, input.record};
+  SequenceClassificationConfig own = config;
+  own.text_field = field_of_input(record, config.text_field);
   LabelledText text;
-  read_texts(Record{input.place, input.record}, config, "", text);
+  read_texts(record, own, "", text);
   return text;
 }
 

@@ -1,14 +1,54 @@
 #include "tasks/predictions.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "tasks/record_names.h"
 #include "tasks/records.h"
+#include "text/unicode.h"
 
 namespace llmctl {
+namespace {
+
+/// Files of different kinds keep white space differently.
+std::string without_white_space(std::string_view text) {
+  std::string bare;
+  for (std::size_t at = 0; at < text.size();) {
+    const char32_t c = next_code_point(text, at);
+    if (!is_space(c)) append_utf8(bare, c);
+  }
+  return bare;
+}
+
+/// The beginning of a text in one line, for errors.
+std::string beginning(std::string_view text) {
+  constexpr std::size_t kCharacters = 40;
+  std::string line;
+  std::size_t at = 0;
+  for (std::size_t count = 0; count < kCharacters && at < text.size(); ++count) {
+    const char32_t c = next_code_point(text, at);
+    append_utf8(line, is_space(c) ? U' ' : c);
+  }
+  return at < text.size() ? line + "…" : line;
+}
+
+/// The texts of the input that a prediction's record repeats; none where it does not.
+std::vector<std::string> input_texts(const Prediction& prediction, const InputReader& read) {
+  if (!prediction.record.is_object()) return {};
+  try {
+    return read({prediction.record, prediction.place});
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kData) throw;
+    return {};
+  }
+}
+
+}  // namespace
+
 std::string id_text(const Json& id) {
   return id.is_string() ? id.get<std::string>() : dump_json(id);
 }
@@ -39,6 +79,8 @@ std::vector<Prediction> read_predictions(const std::filesystem::path& file) {
       const auto [found, is_new] = seen.emplace(prediction.id, record.number);
       if (!is_new)
         record.fail(concat("id '", prediction.id, "' stands in record ", found->second, " too"));
+    } else {
+      prediction.record = record.value;
     }
     if (!predictions.empty() && predictions.back().id.empty() != prediction.id.empty())
       record.fail("some records have an id and some have none");
@@ -77,6 +119,27 @@ std::vector<Prediction> match_predictions(std::vector<Prediction> predictions,
          places.size() > 1 ? concat(" (nor those of ", places.size() - 1, " more)") : "");
   }
   return matched;
+}
+
+void check_inputs(const std::vector<Prediction>& matched,
+                  const std::vector<ReferenceInput>& references, const InputReader& read) {
+  for (std::size_t i = 0; i < matched.size(); ++i) {
+    std::vector<std::string> expected;
+    for (const std::string& text : references[i].texts)
+      expected.push_back(without_white_space(text));
+    for (const std::string& text : input_texts(matched[i], read)) {
+      const std::string bare = without_white_space(text);
+      // A prompt may stand in a template there, and a text be cut.
+      const bool same = std::any_of(expected.begin(), expected.end(), [&](const std::string& own) {
+        return own.find(bare) != own.npos || (!own.empty() && bare.find(own) != bare.npos);
+      });
+      if (same) continue;
+      fail(ErrorCode::kData, matched[i].place, ": '", beginning(text),
+           "' is not the input of reference ", i + 1, " (", references[i].place,
+           "); without ids, predictions are matched by their order: keep that of the references, "
+           "or give the records of both files ids");
+    }
+  }
 }
 
 }  // namespace llmctl

@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "config/json.h"
+#include "tasks/answer.h"
 
 namespace llmctl {
 
@@ -19,6 +21,7 @@ struct Prediction {
   std::string id;     ///< empty: the file goes by the order of its records
   Json value;         ///< of the first field of prediction_fields()
   std::string place;  ///< "FILE:LINE"
+  Json record = {};   ///< all of it, where the file goes by the order of its records
 
   /// A text or a number as text; kData for what is neither.
   std::string text() const;
@@ -34,5 +37,19 @@ std::vector<Prediction> read_predictions(const std::filesystem::path& file);
 std::vector<Prediction> match_predictions(std::vector<Prediction> predictions,
                                           const std::vector<std::string>& ids,
                                           const std::filesystem::path& file);
+
+/// The input of a reference.
+struct ReferenceInput {
+  std::vector<std::string> texts;  ///< such as a question and its passage
+  std::string place;               ///< "FILE:LINE"
+};
+/// Finds the texts of an input in its record; kData where it has none.
+using InputReader = std::function<std::vector<std::string>(const AnswerInput&)>;
+
+/// That predictions which were matched by their order stand beside the references of their inputs,
+/// which the records of `generate` repeat: kData, naming the row, where one has another input than
+/// its reference. White space does not count, and records without an input are not looked at.
+void check_inputs(const std::vector<Prediction>& matched,
+                  const std::vector<ReferenceInput>& references, const InputReader& read);
 
 }  // namespace llmctl

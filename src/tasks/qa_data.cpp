@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "base/utf8.h"
 #include "base/white_space.h"
 #include "io/text_format.h"
@@ -27,17 +28,29 @@ class Place {
   [[noreturn]] void fail(const std::string& message) const {
     llmctl::fail(ErrorCode::kData, text_of_place(), ": ", message);
   }
+  /// The member of this name, in whatever case; null where there is none.
+  const Json* find(const char* key) const {
+    if (!value_.is_object()) return nullptr;
+    if (value_.contains(key)) return &value_.at(key);
+    for (const auto& [name, member] : value_.items()) {
+      if (equal_ignoring_case(name, key)) return &member;
+    }
+    return nullptr;
+  }
   bool has(const char* key) const {
-    return value_.is_object() && value_.contains(key) && !value_.at(key).is_null();
+    const Json* const member = find(key);
+    return member && !member->is_null();
   }
   /// The first of `keys` that is there; kData when none is.
   Place member(std::initializer_list<const char*> keys) const {
     if (!value_.is_object()) fail(std::string("expected an object, got ") + value_.type_name());
     for (const char* key : keys) {
-      if (has(key)) return {origin_, value_.at(key), path_.empty() ? key : path_ + "." + key};
+      if (has(key)) return {origin_, *find(key), path_.empty() ? key : path_ + "." + key};
     }
-    fail(std::string("no field '") + *keys.begin() + "'");
+    fail(concat("no field '", *keys.begin(), "' (it has ", fields(), ")"));
   }
+  /// The names of its fields, for errors: "a, b, c".
+  std::string fields() const { return Record{origin_, value_}.fields(); }
   Place element(std::size_t i) const {
     return {origin_, value_[i], path_ + "[" + std::to_string(i) + "]"};
   }
@@ -50,6 +63,12 @@ class Place {
     if (value_.is_string()) return value_.get<std::string>();
     if (value_.is_number_integer()) return dump_json(value_);
     fail(std::string("expected text, got ") + value_.type_name());
+  }
+  /// True, as JSON or a table spells it.
+  bool is_true() const {
+    if (value_.is_string())
+      return equal_ignoring_case(value_.get<std::string>(), "true") || value_ == "1";
+    return value_ == true || value_ == 1;
   }
   /// The same of what may not be empty.
   std::string filled_text() const {
@@ -161,10 +180,13 @@ void read_item(const Place& place, const Passage& passage, std::size_t context, 
   } else {
     item.id = std::to_string(data.items.size());
   }
-  const bool impossible =
-      place.has("is_impossible") && place.member({"is_impossible"}).value() == Json(true);
+  const bool impossible = place.has("is_impossible") && place.member({"is_impossible"}).is_true();
   if (!impossible && (place.has("answers") || place.has("answer"))) {
     place_answers(read_answers(place.member({"answers", "answer"})), passage, data, item);
+  } else if (!impossible && !place.find("answers") && !place.find("answer")) {
+    // Taken for a question without answer, it would teach the model to give none.
+    place.fail(concat("no field 'answers' or 'answer' (it has ", place.fields(),
+                      "); a question without answer has an empty one, or is_impossible true"));
   }
   data.items.push_back(std::move(item));
 }

@@ -41,13 +41,6 @@ std::string expected_types(const std::string& type) {
   return "expected one of " + join(task_types()) + did_you_mean(type, task_types());
 }
 
-/// What a model's config.json says of a task; null where it says nothing.
-Json described(const Json& config, const std::string& type) {
-  const auto found = config.find("task_specific_params");
-  if (found == config.end() || !found->is_object()) return nullptr;
-  return found->value(type, Json());
-}
-
 }  // namespace
 
 void Task::check_baseline(const std::string& name, const TaskData&) const {
@@ -103,6 +96,12 @@ const TaskKind& task_kind_of(const ConfigNode& section) {
 std::unique_ptr<Task> make_task(const ConfigNode& section,
                                 std::shared_ptr<const Tokenizer> tokenizer) {
   return task_kind_of(section).make(section, std::move(tokenizer));
+}
+
+Json described(const Json& config, const std::string& type) {
+  const auto found = config.find("task_specific_params");
+  if (found == config.end() || !found->is_object()) return nullptr;
+  return found->value(type, Json());
 }
 
 std::string task_of(const Model& model) {

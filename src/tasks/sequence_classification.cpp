@@ -155,6 +155,9 @@ void SequenceClassification::describe(Json& config) const {
   // What an earlier training of the model left there is not of this one.
   const Json::json_pointer place("/task_specific_params/" + config_.type);
   if (config.contains(place)) config[place] = Json::object();
+  // Records that are to be answered have their texts where those learnt from had them.
+  if (config_.text_field) config[place]["text_field"] = *config_.text_field;
+  if (config_.pair_field) config[place]["pair_field"] = *config_.pair_field;
   if (config_.truncation_side) config[place][kTruncationSide] = *config_.truncation_side;
   if (config_.temperature) config[place]["temperature"] = *config_.temperature;
   if (!config_.thresholds.empty()) config[place]["thresholds"] = config_.thresholds;
@@ -167,6 +170,12 @@ std::optional<TruncationSide> SequenceClassification::truncation_side() const {
 }
 
 void SequenceClassification::read(const TaskData& files) {
+  check_thresholds(problem_, config_);
+  require(
+      config_.word_noise == 0 || can_noise(parse_word_noise(config_.word_noise_kind), *tokenizer_),
+      ErrorCode::kConfig, "task.word_noise_kind: ", config_.word_noise_kind,
+      " puts the token of masks or the unknown one in a word's place, and the tokenizer has "
+      "neither; use drop or swap");
   const std::vector<std::filesystem::path> train_files = files.train_files();
   BadRows bad(files.skip_bad);
   const LabelledReading how{config_, problem_};
@@ -175,6 +184,10 @@ void SequenceClassification::read(const TaskData& files) {
   const std::string first = name_of(train_files, "data.train");
   require(!train_.empty(), ErrorCode::kData, first, ": no text to train on");
   names_ = choose_names(train_, first, bad);
+  for (const auto& [label, threshold] : config_.thresholds) {
+    require(label_id(label, names_).has_value(), ErrorCode::kConfig, "task.thresholds: '", label,
+            "' is no class; expected one of ", join(names_), did_you_mean(label, names_));
+  }
   resolve_classes(train_, names_, bad);
   if (files.valid.empty()) {
     const std::vector<bool> out = held_out_texts(train_, problem_, files.held_out);
@@ -488,10 +501,19 @@ TaskEvaluation SequenceClassification::score(
     resolve_classes(texts, names, bad);
   }
   bad.settle();
+  const auto texts_of = [](const LabelledText& text) {
+    return text.pair ? std::vector{text.text, *text.pair} : std::vector{text.text};
+  };
   std::vector<std::string> ids;
-  for (const LabelledText& text : texts) ids.push_back(id_text(text.id));
+  std::vector<ReferenceInput> inputs;
+  for (const LabelledText& text : texts) {
+    ids.push_back(id_text(text.id));
+    inputs.push_back({texts_of(text), text.place});
+  }
   const std::vector<Prediction> given =
       match_predictions(read_predictions(predictions), ids, predictions);
+  check_inputs(given, inputs,
+               [&](const AnswerInput& input) { return texts_of(read_text_input(input, config_)); });
   TaskEvaluation evaluation;
   std::vector<std::vector<std::size_t>> classes(texts.size());
   std::vector<double> values(texts.size());
@@ -515,6 +537,8 @@ TaskEvaluation SequenceClassification::score(
       classes[i].push_back(*id);
     }
     std::sort(classes[i].begin(), classes[i].end());
+    // A label that is given twice is one label.
+    classes[i].erase(std::unique(classes[i].begin(), classes[i].end()), classes[i].end());
   }
   if (names.size() > known) {
     log_warning(predictions.string(), ": ", names.size() - known,
@@ -577,6 +601,13 @@ void SequenceClassificationConfig::validate(const ConfigNode& node) const {
     node.fail("unlabelled_share", "is of the texts of unlabelled, and no file is named there");
   if (word_noise > 0 && consistency == 0)
     node.fail("word_noise", "is of the second reading of consistency, which is not asked for");
+  if (word_noise == 0 && word_noise_kind != SequenceClassificationConfig().word_noise_kind)
+    node.fail("word_noise_kind", "is of word_noise, which is 0");
+  std::set<std::string> names;
+  for (const std::string& label : labels) {
+    if (!names.insert(class_name(label)).second)
+      node.fail("labels", concat("'", label, "' stands twice"));
+  }
   if (!thresholds.empty() && problem() && problem() != ProblemType::kMultiLabel)
     node.fail("thresholds", "are of several labels (problem_type multi_label_classification)");
   if (problem() != ProblemType::kRegression) return;

@@ -104,8 +104,8 @@ struct SequenceClassificationConfig {
           "Logits are divided by it for probabilities; absent: the model's own.",
           Range<double>{1e-3, 1e3}, Change::kFree);
     visit("thresholds", self.thresholds,
-          "Of several labels: the least probability of a label that is given; absent: the model's "
-          "own, else 0.5.",
+          "Of several labels: the least probability of a label that is given; of labels that are "
+          "not named here the model's own, else 0.5.",
           Range<double>{0, 1}, Change::kFree);
   }
   void validate(const ConfigNode& node) const;

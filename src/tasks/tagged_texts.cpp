@@ -506,8 +506,10 @@ TaggedText read_tagged_input(const AnswerInput& input, const TokenClassification
     drop_empty_words(text);
     return text;
   }
+  TokenClassificationConfig own = config;
+  own.text_field = field_of_input(record, config.text_field);
   TaggedText text;
-  text.text = text_of_record(record, config);
+  text.text = text_of_record(record, own);
   text.words = words_of_text(text.text);
   return text;
 }

@@ -190,6 +190,9 @@ std::unique_ptr<Task> make_task(const ConfigNode& section,
 /// (task_specific_params), else the first of its head. Empty where there is none.
 std::string task_of(const Model& model);
 
+/// What a model's config.json says of a task, as keys of its section; null where it says nothing.
+Json described(const Json& config, const std::string& type);
+
 /// Who answers with a model: its task, or for encoder-decoders that do not say what they are for
 /// (they translate, rewrite, summarise) the generation of text alone. kUsage for a model that gives
 /// no answers.

@@ -114,6 +114,8 @@ struct DistillationConfig {
   }
   void validate(const ConfigNode& node) const {
     if (teacher.empty()) node.fail("teacher", "missing; name a model directory");
+    if (!hidden_layers.empty() && hidden_weight == 0)
+      node.fail("hidden_layers", "are learnt with hidden_weight, which is 0");
     for (const auto& pair : hidden_layers) {
       if (pair.size() != 2)
         node.fail("hidden_layers",

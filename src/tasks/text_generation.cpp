@@ -459,9 +459,23 @@ TaskEvaluation TextGeneration::score(const std::filesystem::path& predictions,
   BadRows bad(false);  // every reference stands for a prediction
   const std::vector<Dialogue> dialogues = read_references(references, bad);
   std::vector<std::string> ids;
-  for (const Dialogue& dialogue : dialogues) ids.push_back(id_text(dialogue.id));
+  std::vector<ReferenceInput> inputs;
+  for (const Dialogue& dialogue : dialogues) {
+    ids.push_back(id_text(dialogue.id));
+    inputs.push_back({{dialogue.last().prompt}, dialogue.place});
+  }
   const std::vector<Prediction> given =
       match_predictions(read_predictions(predictions), ids, predictions);
+  check_inputs(given, inputs, [&](const AnswerInput& input) {
+    try {
+      return std::vector{read_prompt_input(input, config_).last().prompt};
+    } catch (const Error&) {
+      // Perhaps a conversation that ends with its answer, as the references do.
+      std::vector<std::string> used;
+      const Record record{input.place, input.record};
+      return std::vector{read_dialogue(record, config_, used).last().prompt};
+    }
+  });
   TaskEvaluation evaluation;
   AnswerTotals totals(parse_answer_metric(config_.metric));
   std::vector<std::string> texts;

@@ -93,6 +93,12 @@ class TokenClassification : public Task {
       : config_(config), tokenizer_(std::move(tokenizer)) {}
 
   const std::string& type() const override { return config_.type; }
+  void describe(Json& config) const override {
+    // What an earlier training of the model left there is not of this one.
+    Json& own = config["task_specific_params"][config_.type] = {{"stride", config_.stride}};
+    // Records that are to be answered have their texts where those learnt from had them.
+    if (config_.text_field) own["text_field"] = *config_.text_field;
+  }
   HeadKind head() const override { return HeadKind::kTokenClassification; }
   std::vector<std::string> labels() const override { return names_; }
   std::vector<ScoreKind> validation_scores() const override {
@@ -163,6 +169,11 @@ std::vector<TaggedText> TokenClassification::read_references(
 }
 
 void TokenClassification::name_tags(const TaggedTexts& train) {
+  const std::vector<std::string> tags = normal_tags(config_.labels);
+  for (auto tag = tags.begin(); tag != tags.end(); ++tag) {
+    require(std::find(tags.begin(), tag, *tag) == tag, ErrorCode::kConfig, "task.labels: '", *tag,
+            "' stands twice");
+  }
   const bool labelled_bioes =
       std::any_of(config_.labels.begin(), config_.labels.end(), [](const std::string& label) {
         const auto tag = normal_tag(label);
@@ -499,9 +510,16 @@ TaskEvaluation TokenClassification::score(
     const std::vector<std::filesystem::path>& references) const {
   const std::vector<TaggedText> texts = read_references(references, false);
   std::vector<std::string> ids;
-  for (const TaggedText& text : texts) ids.push_back(id_text(text.id));
+  std::vector<ReferenceInput> inputs;
+  for (const TaggedText& text : texts) {
+    ids.push_back(id_text(text.id));
+    inputs.push_back({{text.text}, text.place});
+  }
   const std::vector<Prediction> given =
       match_predictions(read_predictions(predictions), ids, predictions);
+  check_inputs(given, inputs, [&](const AnswerInput& input) {
+    return std::vector{read_tagged_input(input, config_).text};
+  });
   TaskEvaluation evaluation;
   EntityTotals totals;
   SpanErrors errors;

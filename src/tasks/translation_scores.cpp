@@ -194,11 +194,17 @@ TaskEvaluation score_translations(const TranslationConfig& config,
     require_equal(texts.size(), predictions, pairs.size(), references.front());
   } else {
     std::vector<std::string> ids;
-    for (const TextPair& pair : pairs) ids.push_back(id_text(pair.id));
-    for (const Prediction& given :
-         match_predictions(read_predictions(predictions), ids, predictions)) {
-      texts.push_back(given.text());
+    std::vector<ReferenceInput> inputs;
+    for (const TextPair& pair : pairs) {
+      ids.push_back(id_text(pair.id));
+      inputs.push_back({{pair.source}, pair.place});
     }
+    const std::vector<Prediction> matched =
+        match_predictions(read_predictions(predictions), ids, predictions);
+    check_inputs(matched, inputs, [&](const AnswerInput& input) {
+      return std::vector{read_source(input, config, "").text};
+    });
+    for (const Prediction& given : matched) texts.push_back(given.text());
   }
   std::vector<const TextPair*> all;
   for (const TextPair& pair : pairs) all.push_back(&pair);

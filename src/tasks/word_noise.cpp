@@ -71,6 +71,11 @@ WordNoiseKind parse_word_noise(const std::string& name) {
   return static_cast<WordNoiseKind>(found - kNames.begin());
 }
 
+bool can_noise(WordNoiseKind kind, const Tokenizer& tokenizer) {
+  const SpecialTokens& special = tokenizer.special();
+  return kind != WordNoiseKind::kMask || special.mask || special.unk;
+}
+
 NoisyRow with_word_noise(const NoisyRow& row, const WordNoise& how, const Tokenizer& tokenizer,
                          Random draws) {
   const std::vector<Word> words = words_of(row.ids, tokenizer);
@@ -78,10 +83,11 @@ NoisyRow with_word_noise(const NoisyRow& row, const WordNoise& how, const Tokeni
   for (std::size_t w = 0; w < words.size(); ++w) chosen.push_back(draws.uniform() < how.share);
   if (how.kind == WordNoiseKind::kMask) {
     const SpecialTokens& special = tokenizer.special();
+    const TokenId masked = special.mask ? *special.mask : special.unk.value();
     NoisyRow noisy = row;
     for (std::size_t w = 0; w < words.size(); ++w) {
       for (std::size_t i = words[w].begin; chosen[w] && i < words[w].end; ++i)
-        noisy.ids[i] = special.mask.value_or(special.unk.value_or(row.ids[i]));
+        noisy.ids[i] = masked;
     }
     return noisy;
   }

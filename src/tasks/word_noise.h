@@ -28,6 +28,9 @@ struct WordNoise {
   std::uint64_t seed = 0, step = 0;
 };
 
+/// False of masks with a tokenizer that has nothing to put in a word's place.
+bool can_noise(WordNoiseKind kind, const Tokenizer& tokenizer);
+
 /// A row as the model reads it.
 struct NoisyRow {
   std::vector<TokenId> ids, types;  ///< types empty or of the same length

@@ -67,7 +67,7 @@ TEST(Classification, BadRowsStopTheRunOrAreLeftOut) {
     std::vector<std::string> words = {"finetune", "-c", config};
     if (dry) words.push_back("--dry-run");
     const auto stopped = bench.run(words, 65);
-    EXPECT_THAT(stopped.err, AllOf(HasSubstr("train.jsonl:21: no field with the class"),
+    EXPECT_THAT(stopped.err, AllOf(HasSubstr("train.jsonl:21: no field 'label' (it has text)"),
                                    HasSubstr("train.jsonl:22: the text is empty"),
                                    HasSubstr("train.jsonl:23: invalid UTF-8"),
                                    HasSubstr("valid.csv:3: unknown class 'green'")));

@@ -115,6 +115,28 @@ TEST(Scores, BoundsAreOfTheScoresScaleAndKnownBeforeTheWork) {
   EXPECT_FALSE(report.contains("notes"));
 }
 
+TEST(Scores, PredictionsInAnotherOrderThanTheirReferencesAreRefused) {
+  Workbench bench;
+  bench.write("gold.jsonl",
+              "{\"text\": \"a\", \"label\": \"good\"}\n"
+              "{\"text\": \"b\", \"label\": \"bad\"}\n");
+  const std::string first = "{\"text\": \"a\", \"label\": \"good\", \"prediction\": \"good\"}\n";
+  const std::string second = "{\"text\": \"b\", \"label\": \"bad\", \"prediction\": \"bad\"}\n";
+  bench.write("ordered.jsonl", first + second);
+  bench.write("shuffled.jsonl", second + first);
+  bench.write("bare.jsonl", "{\"prediction\": \"bad\"}\n{\"prediction\": \"good\"}\n");
+  const auto eval = [&](const std::string& predictions, int status) {
+    return bench.run({"eval", "--task", "sequence_classification", "--predictions", predictions,
+                      "--references", "gold.jsonl", "--json"},
+                     status);
+  };
+  EXPECT_EQ(json::parse(eval("ordered.jsonl", 0).out)["scores"]["accuracy"], 100);
+  expect_one_line_error(eval("shuffled.jsonl", 65),
+                        {"shuffled.jsonl:1: 'b' is not the input of reference 1 (",
+                         "gold.jsonl:1); without ids, predictions are matched by their order"});
+  EXPECT_EQ(json::parse(eval("bare.jsonl", 0).out)["scores"]["accuracy"], 0);
+}
+
 TEST(Scores, NotesOnSettingsStandInTheResult) {
   Workbench bench;
   bench.write("gold.jsonl", "{\"id\": 1, \"text\": \"a\", \"label\": \"good\"}\n");

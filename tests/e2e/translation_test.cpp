@@ -172,6 +172,17 @@ TEST(Translate, LearnsAndTranslatesLinesAndDocuments) {
                                    "--references", "short.txt"},
                                   65),
                         {"hyp.txt", "2 translations", "short.txt", "1 references"});
+  // Records that tell their sources are not scored beside others.
+  bench.write("ref.jsonl",
+              "{\"source\": \"one dog\", \"target\": \"ein hund\"}\n"
+              "{\"source\": \"a cat\", \"target\": \"eine katze\"}\n");
+  bench.write("moved.jsonl",
+              "{\"text\": \"a cat\", \"generated_text\": \"eine katze\"}\n"
+              "{\"text\": \"one dog\", \"generated_text\": \"ein hund\"}\n");
+  expect_one_line_error(bench.run({"eval", "--task", "translation", "--predictions", "moved.jsonl",
+                                   "--references", "ref.jsonl"},
+                                  65),
+                        {"moved.jsonl:1: 'a cat' is not the input of reference 1", "ids"});
 }
 
 TEST(Translate, SeveralDirectionsInOneModel) {
@@ -191,6 +202,12 @@ TEST(Translate, SeveralDirectionsInOneModel) {
   // The run's own task has source and target as empty texts: no direction beside the others.
   const json scores = json::parse(bench.run({"eval", "-m", "run", "--json"}).out);
   EXPECT_EQ(scores["results"][0]["scores"]["de-en.bleu"], report["scores"]["de-en.bleu"]);
+  // One direction alone is read behind its mark, too.
+  const json one = json::parse(bench
+                                   .run({"eval", "-m", "run", "--task", "translation", "--set",
+                                         R"(tasks.0.directions=["de-en"])", "--json"})
+                                   .out);
+  EXPECT_EQ(one["results"][0]["scores"]["bleu"], report["scores"]["de-en.bleu"]);
   expect_one_line_error(
       bench.run({"finetune", "-c", config, "--set", "task.target=de", "--dry-run"}, 78),
       {"task.directions", "source and target"});

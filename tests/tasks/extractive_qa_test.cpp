@@ -250,6 +250,14 @@ TEST(ExtractiveQa, TheMarginOfNoAnswerIsTunedOnHeldOutQuestions) {
   EXPECT_EQ(evaluation.predictions[1].at("n_best")[0].at("text"), "7");
   EXPECT_EQ(evaluation.predictions[1].at("n_best")[0].at("start_logit"), 20);
 
+  // References with an answer each do not change what the model says.
+  const auto answerable = directory.write(
+      "b.json", R"([{"id": "a", "context": "no number", "question": "q", "answers": ["no"]}])");
+  EXPECT_EQ(task->evaluate(model, scored({answerable}, kLength), options())
+                .predictions[0]
+                .at("prediction"),
+            "");
+
   ExtractiveQaConfig own;
   own.no_answer_margin = 0.5;
   const auto fixed = make_extractive_qa(own, bytes());
@@ -257,7 +265,10 @@ TEST(ExtractiveQa, TheMarginOfNoAnswerIsTunedOnHeldOutQuestions) {
   fixed->describe(model.config());
   EXPECT_NEAR(fixed->validator(model, 4, *world)->validate(Context{}).scores.at("exact_match"),
               200.0 / 3, 1e-9);
-  EXPECT_TRUE(model.config().at("task_specific_params").at("extractive_qa").empty());
+  const Json kept = model.config().at("task_specific_params").at("extractive_qa");
+  EXPECT_EQ(kept.at("no_answer"), true) << "generate goes by the margin, too";
+  EXPECT_EQ(kept.at("no_answer_margin"), 0.5);
+  EXPECT_EQ(kept.at("max_answer_tokens"), own.max_answer_tokens);
 }
 
 TEST(ExtractiveQa, ScoresFiles) {
@@ -289,6 +300,23 @@ TEST(ExtractiveQa, ScoresFiles) {
   });
   expect_error(ErrorCode::kData, {"e.json: no questions"},
                [&] { task->score(predictions, {directory.write("e.json", "[]")}); });
+}
+
+TEST(ExtractiveQa, PredictionsInOrderStandBesideTheirPassages) {
+  const TempDir directory;
+  const auto references =
+      directory.write("r.jsonl", R"({"question": "q", "context": "number 1", "answers": ["1"]}
+{"question": "q", "context": "number 2", "answers": ["2"]}
+)");
+  const auto task = make_extractive_qa({}, bytes());
+  const std::string first = R"({"question": "q", "context": "number 1", "prediction": "1"})",
+                    second = R"({"question": "q", "context": "number 2", "prediction": "2"})";
+  const auto ordered = directory.write("p.jsonl", first + "\n" + second + "\n");
+  EXPECT_EQ(task->score(ordered, {references}).scores.at("exact_match"), 100);
+  const auto shuffled = directory.write("s.jsonl", second + "\n" + first + "\n");
+  expect_error(ErrorCode::kData,
+               {"s.jsonl:1: 'number 2' is not the input of reference 1 (", "r.jsonl:1)"},
+               [&] { task->score(shuffled, {references}); });
 }
 
 TEST(ExtractiveQa, AnswersSingleQuestions) {

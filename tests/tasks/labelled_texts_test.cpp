@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 
@@ -102,6 +103,44 @@ TEST(LabelledTexts, PairsAndOtherFormats) {
   EXPECT_EQ(named[0].weight, 0.5);
 }
 
+/// Records of one file have their labels in one field and are texts or pairs, all of them.
+TEST(LabelledTexts, TheFieldsOfAFileAreThoseOfItsFirstRecord) {
+  expect_error(ErrorCode::kData, {"a.jsonl:2: field 'label' is null"}, [] {
+    read("a.jsonl", R"({"text": "a", "label": "pos", "target": "x"}
+{"text": "b", "label": null, "target": "iphone"})");
+  });
+  expect_error(ErrorCode::kData, {"a.jsonl:1: field 'label' is null"},
+               [] { read("a.jsonl", R"({"text": "b", "label": null, "target": "iphone"})"); });
+  expect_error(ErrorCode::kData, {"a.jsonl:2: no field 'label' (it has text, target)"}, [] {
+    read("a.jsonl", R"({"text": "a", "label": "pos", "target": "x"}
+{"text": "b", "target": "iphone"})");
+  });
+  for (const char* other : {R"("hypothesis": null, )", ""}) {
+    expect_error(ErrorCode::kData, {"a.jsonl:2: the text has no second text beside it"}, [&] {
+      read("a.jsonl", concat(R"({"premise": "a", "hypothesis": "b", "label": "yes"})", "\n",
+                             R"({"premise": "a", )", other, R"("label": "no"})"));
+    });
+  }
+  expect_error(ErrorCode::kData, {"a.jsonl:2: the text has a second text beside it"}, [] {
+    read("a.jsonl", R"({"premise": "a", "label": "yes"}
+{"premise": "a", "hypothesis": "b", "label": "no"})");
+  });
+}
+
+TEST(LabelledTexts, AnInputHasItsTextWhereTheLearntOnesHadIt) {
+  SequenceClassificationConfig config;
+  config.text_field = "summary";
+  const Json both = {{"text", "t"}, {"summary", "s"}};
+  EXPECT_EQ(read_text_input({both, "input"}, config).text, "s");
+  EXPECT_EQ(read_text_input({Json{{"text", "t"}}, "input"}, config).text, "t");
+  config.pair_field = "aspect";
+  const Json pair = {{"text", "t"}, {"aspect", "a"}};
+  EXPECT_EQ(read_text_input({pair, "input"}, config).pair, "a");
+  expect_error(ErrorCode::kData, {"input: no field 'aspect' (it has text)"}, [&] {
+    read_text_input({Json{{"text", "t"}}, "input"}, config);
+  });
+}
+
 TEST(LabelledTexts, WithoutLabels) {
   EXPECT_EQ(read("a.jsonl", R"({"text": "x"})", {}, false)[0].label(), "");
   EXPECT_EQ(read("a.jsonl", R"({"text": "x", "label": "l"})", {}, false)[0].label(), "");
@@ -136,11 +175,13 @@ TEST(LabelledTexts, SeveralLabels) {
   const auto several = ProblemType::kMultiLabel;
   const auto lists = read_as(several, "a.jsonl", R"({"text": "a", "labels": ["x", "y", 3]}
 {"text": "b", "labels": []}
-{"text": "c", "tags": "x, z"}
+{"text": "c", "labels": "x, z"}
 )");
   EXPECT_EQ(lists[0].labels, (Labels{"x", "y", "3"}));
   EXPECT_TRUE(lists[1].labels.empty());
   EXPECT_EQ(lists[2].labels, (Labels{"x", " z"}));
+  EXPECT_EQ(read_as(several, "t.jsonl", R"({"text": "c", "tags": "x, z"})")[0].labels,
+            (Labels{"x", " z"}));
   SequenceClassificationConfig config;
   config.label_separator = "|";
   EXPECT_EQ(read_as(several, "a.csv", "text,label\na,x|y\nb,\n", config)[0].labels,
@@ -160,6 +201,21 @@ TEST(LabelledTexts, SeveralLabels) {
   bad.settle();
   EXPECT_NE(testing::internal::GetCapturedStderr().find("a.jsonl:3: unknown class ' z'"),
             std::string::npos);
+}
+
+TEST(LabelledTexts, FlagsAreNoNamesOfLabels) {
+  for (const char* labels : {"[1, 1, 0, 0]", "[true, false, false]", "[0, 0]"}) {
+    expect_error(ErrorCode::kData, {"a.jsonl:1", "field 'labels'", "a flag for each label"}, [&] {
+      read_as(ProblemType::kMultiLabel, "a.jsonl",
+              concat(R"({"text": "t", "labels": )", labels, "}"));
+    });
+  }
+  expect_error(ErrorCode::kData, {"a.jsonl:1", "a label is empty"}, [] {
+    read_as(ProblemType::kMultiLabel, "a.jsonl", R"({"text": "t", "labels": ["food", ""]})");
+  });
+  EXPECT_EQ(read_as(ProblemType::kMultiLabel, "a.jsonl", R"({"text": "t", "labels": [0, 1]})")[0]
+                .labels.size(),
+            2u);
 }
 
 TEST(LabelledTexts, NumbersOfRegression) {

@@ -80,6 +80,33 @@ TEST(QaData, FlatRecords) {
   EXPECT_TRUE(data.items[3].answers.empty());
 }
 
+/// A field that is not found is no answer that is not there.
+TEST(QaData, AnswersOfAnotherNameAreNoQuestionsWithoutAnswer) {
+  for (const char* file :
+       {"question,context,answer_text\nWhere?,In Oakford.,Oakford\n", "question,context\nq,c\n"}) {
+    expect_error(ErrorCode::kData, {"qa.csv:2", "no field 'answers' or 'answer'", "is_impossible"},
+                 [&] { read(file, "qa.csv"); });
+  }
+  expect_error(ErrorCode::kData,
+               {"[0].qas[0]: no field 'answers'", "it has id, question, answer_text"}, [] {
+                 read(R"([{"context": "x", "qas": [
+                   {"id": "a", "question": "q", "answer_text": "x"}]}])");
+               });
+  const QaData data = read(
+      "Question,Context,Answer,Is_Impossible\n"
+      "Where?,In Oakford.,Oakford,false\n"
+      "When?,In Oakford.,,\n"
+      "Who?,In Oakford.,Oakford,True\n",
+      "qa.csv");
+  ASSERT_EQ(data.items.size(), 3u);
+  EXPECT_EQ(spanned(data, 0), "Oakford") << "names count in whatever case";
+  EXPECT_TRUE(data.items[1].answers.empty());
+  EXPECT_TRUE(data.items[2].answers.empty());
+  EXPECT_TRUE(read(R"([{"context": "x", "question": "q", "is_impossible": true}])")
+                  .items[0]
+                  .answers.empty());
+}
+
 TEST(QaData, NearestOccurrence) {
   const QaData data = read(R"([{"context": "ab 一 ab 二 ab 三", "qas": [
     {"id": "0", "question": "q", "answers": [{"text": "ab", "answer_start": 6}]},
@@ -116,7 +143,8 @@ TEST(QaData, Errors) {
                [] { read(R"([{"context": [], "qas": []}])"); });
   expect_error(ErrorCode::kData, {"[0]: expected an object, got number"}, [] { read("[3]"); });
   expect_error(ErrorCode::kData, {":2: no field 'context'"}, [] {
-    read("{\"question\": \"q\", \"context\": \"c\"}\n{\"question\": \"q\"}\n", "a.jsonl");
+    read("{\"question\": \"q\", \"context\": \"c\", \"answer\": \"\"}\n{\"question\": \"q\"}\n",
+         "a.jsonl");
   });
   expect_error(ErrorCode::kData, {"answer_start: expected 2 numbers, got 1"}, [] {
     read(

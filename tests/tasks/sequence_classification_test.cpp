@@ -152,9 +152,9 @@ TEST(SequenceClassification, BadRowsOfAllFilesAreToldAtOnceOrLeftOut) {
   expect_error(ErrorCode::kData, {"6 bad rows, listed above, the first: ", "a.jsonl:3: the text"},
                [&] { task->read(files); });
   std::string told = testing::internal::GetCapturedStderr();
-  for (const char* row :
-       {"a.jsonl:3: the text is empty", "a.jsonl:4: invalid UTF-8", "a.jsonl:5: no field with the",
-        "a.jsonl:6:", "v.csv:3: unknown class 'goood'", "v.csv:4: 3 fields, expected 2"})
+  for (const char* row : {"a.jsonl:3: the text is empty", "a.jsonl:4: invalid UTF-8",
+                          "a.jsonl:5: no field 'label' (it has text)", "a.jsonl:6:",
+                          "v.csv:3: unknown class 'goood'", "v.csv:4: 3 fields, expected 2"})
     EXPECT_NE(told.find(row), told.npos) << row << "\n" << told;
   files.skip_bad = true;
   testing::internal::CaptureStderr();
@@ -271,6 +271,49 @@ TEST(SequenceClassification, ScoresFiles) {
           "m.jsonl: no prediction for reference 2 of 2 (matched by their order)");
   refused("n.jsonl", "{\"prediction\": 1}\n{\"prediction\": 1}\n{\"prediction\": 1}\n",
           "n.jsonl:3: there are only 2 references");
+}
+
+TEST(SequenceClassification, PredictionsInOrderStandBesideTheirTexts) {
+  const TempDir directory;
+  const auto refused = [&](const Task& task, const std::string& references,
+                           const std::string& predictions, const std::string& text) {
+    const auto gold = directory.write("r.jsonl", references);
+    expect_error(ErrorCode::kData,
+                 {"s.jsonl:1: '" + text + "' is not the input of reference 1 (", "r.jsonl:1)",
+                  "or give the records of both files ids"},
+                 [&] { task.score(directory.write("s.jsonl", predictions), {gold}); });
+  };
+  const auto task = make_sequence_classification({}, plain());
+  const std::string references = R"({"text": "x\ny", "label": "a"}
+{"text": "z", "label": "b"}
+)";
+  // White space may be kept otherwise, as in a file of lines.
+  const std::string first = "{\"text\": \"x y\", \"prediction\": \"a\"}\n",
+                    second = "{\"text\": \"z\", \"prediction\": \"b\"}\n";
+  EXPECT_EQ(task->score(directory.write("p.jsonl", first + second),
+                        {directory.write("g.jsonl", references)})
+                .scores.at("accuracy"),
+            100);
+  refused(*task, references, second + first, "z");
+  // Of pairs the second text tells rows apart.
+  refused(*task, R"({"question": "q", "sentence": "s", "label": "a"}
+{"question": "q", "sentence": "t", "label": "b"}
+)",
+          R"({"question": "q", "sentence": "t", "prediction": "b"}
+{"question": "q", "sentence": "s", "prediction": "a"}
+)",
+          "t");
+  for (const char* problem : {"regression", "multi_label_classification"}) {
+    SequenceClassificationConfig config;
+    config.problem_type = problem;
+    refused(*make_sequence_classification(config, plain()), R"({"text": "u", "label": 3}
+{"text": "v", "label": 2}
+)",
+            R"({"text": "v", "prediction": 2}
+{"text": "u", "prediction": 3}
+)",
+            "v");
+  }
 }
 
 TEST(SequenceClassification, AnswersSingleTexts) {
@@ -394,6 +437,100 @@ TEST(SequenceClassification, SeveralLabelsHaveThresholdsOfTheirOwn) {
   EXPECT_EQ(again.scores.at("micro_f1"), evaluation.scores.at("micro_f1"));
 }
 
+TEST(SequenceClassification, ThresholdsOfSomeLabelsLeaveTheOthersTheirs) {
+  const TempDir directory;
+  const std::string lines = R"({"text": "g", "labels": ["x", "y"]}
+{"text": "b", "labels": []}
+)";
+  SequenceClassificationConfig config;
+  config.problem_type = "multi_label_classification";
+  config.thresholds = {{"x", 0.95}};
+  const auto task = make_sequence_classification(config, plain());
+  const TaskData files = data_of(directory, lines, lines);
+  task->read(files);
+  FakeModel model = first_byte_model(2, {"x", "y"});
+  model.set_problem_type(ProblemType::kMultiLabel);
+  const c10::AutoGradMode no_grad(false);
+  model.table().fill_(-3);
+  model.table()['g'][0] = 2;
+  model.table()['g'][1] = -2;
+  task->describe(model.config());
+  task->validator(model, 8, *make_local_world())->validate(Context{});
+  const Json stored =
+      model.config().at("task_specific_params").at("sequence_classification").at("thresholds");
+  EXPECT_EQ(stored.at("x"), 0.95);
+  EXPECT_LT(stored.at("y"), 0.5) << "tuned";
+  // Another one of y alone leaves x the model's.
+  config.thresholds = {{"y", 0.9}};
+  const auto other = make_sequence_classification(config, plain());
+  EXPECT_EQ(answers_of(*other, model, {Json{{"text", "g"}}})[0].at("prediction"), Json::array());
+}
+
+TEST(SequenceClassification, ThresholdsNameClassesOfTheData) {
+  const TempDir directory;
+  SequenceClassificationConfig config;
+  config.problem_type = "multi_label_classification";
+  config.thresholds = {{"fod", 0.5}};
+  const std::string lines = R"({"text": "g", "labels": ["food", "place"]})";
+  const TaskData files = data_of(directory, lines, lines);
+  expect_error(ErrorCode::kConfig, {"task.thresholds: 'fod' is no class", "did you mean 'food'?"},
+               [&] { make_sequence_classification(config, plain())->read(files); });
+}
+
+TEST(SequenceClassification, ThresholdsAreOfSeveralLabels) {
+  const TempDir directory;
+  SequenceClassificationConfig config;
+  config.thresholds = {{"good", 0.9}};
+  const auto task = make_sequence_classification(config, plain());
+  TaskData files;
+  files.train = {{{directory.write("a.csv", kTexts)}, 1.0}};
+  expect_error(ErrorCode::kConfig, {"thresholds: are of several labels"},
+               [&] { task->read(files); });
+  FakeModel model = first_byte_model();
+  expect_error(ErrorCode::kConfig, {"thresholds: are of several labels"}, [&] {
+    answers_of(*task, model, {Json{{"text", "g"}}});
+  });
+}
+
+TEST(SequenceClassification, ALabelThatIsPredictedTwiceCountsOnce) {
+  const TempDir directory;
+  SequenceClassificationConfig config;
+  config.problem_type = "multi_label_classification";
+  const auto references = directory.write("r.jsonl", R"({"text": "t", "labels": ["a"]}
+{"text": "u", "labels": ["b"]}
+)");
+  const auto predictions = directory.write("p.jsonl", R"({"prediction": ["a", "a"]}
+{"prediction": "b, b"}
+)");
+  const Scores scores =
+      make_sequence_classification(config, plain())->score(predictions, {references}).scores;
+  EXPECT_EQ(scores.at("micro_f1"), 100);
+  EXPECT_EQ(scores.at("subset_accuracy"), 100);
+}
+
+TEST(SequenceClassification, FieldsOfTheTextsAreKeptWithTheModel) {
+  SequenceClassificationConfig config;
+  config.text_field = "review";
+  config.pair_field = "aspect";
+  Json model = Json::object();
+  make_sequence_classification(config, plain())->describe(model);
+  EXPECT_EQ(model.at("task_specific_params").at("sequence_classification"),
+            (Json{{"text_field", "review"}, {"pair_field", "aspect"}}));
+}
+
+TEST(SequenceClassification, NoiseOfMasksNeedsATokenForThem) {
+  const TempDir directory;
+  SequenceClassificationConfig config;
+  config.consistency = 1;
+  config.word_noise = 0.1;
+  TaskData files;
+  files.train = {{{directory.write("a.csv", kTexts)}, 1.0}};
+  expect_error(ErrorCode::kConfig, {"task.word_noise_kind: mask", "use drop or swap"},
+               [&] { make_sequence_classification(config, plain())->read(files); });
+  config.word_noise_kind = "drop";
+  make_sequence_classification(config, plain())->read(files);
+}
+
 TEST(SequenceClassification, NumbersAreLearntAsNumbers) {
   const TempDir directory;
   const std::string lines = R"({"text": "a", "score": 1}
@@ -480,6 +617,10 @@ TEST(SequenceClassification, OptionsThatDoNotGoTogether) {
               HasSubstr("has no meaning where labels are numbers"));
   EXPECT_THAT(refusal(R"({"class_weights": "equal"})"), HasSubstr("expected \"balanced\""));
   EXPECT_THAT(refusal(R"({"class_weights": {"a": 0}})"), HasSubstr("above 0"));
+  EXPECT_THAT(refusal(R"({"labels": ["1", "b", "1.0"]})"), HasSubstr("'1.0' stands twice"));
+  EXPECT_THAT(refusal(R"({"word_noise_kind": "drop"})"), HasSubstr("is of word_noise"));
+  EXPECT_THAT(refusal(R"({"distillation": {"teacher": "t", "hidden_layers": [[0, 0]]}})"),
+              HasSubstr("hidden_weight"));
   EXPECT_THAT(refusal(R"({"problem_type": "single_label_classification",
                           "thresholds": {"a": 0.5}})"),
               HasSubstr("of several labels"));

@@ -259,5 +259,37 @@ TEST(TextGeneration, ScoresFiles) {
                [&] { task->score(answers, {directory.write("e.jsonl", "")}); });
 }
 
+TEST(TextGeneration, PredictionsInOrderStandBesideTheirPrompts) {
+  const TempDir directory;
+  const auto messages = [](const std::string& prompt, bool answered) {
+    Json list = Json::array();
+    list.push_back({{"role", "user"}, {"content", prompt}});
+    if (answered) list.push_back({{"role", "assistant"}, {"content", "fox"}});
+    return list;
+  };
+  const auto line = [](const Json& record) { return dump_json(record) + "\n"; };
+  const Json second = {{"instruction", "r"}, {"input", "s"}, {"output", "dog"}};
+  const auto references =
+      directory.write("r.jsonl", line({{"messages", messages("q", true)}}) + line(second));
+  const auto task = make_text_generation({}, bytes());
+  Json answered = second;
+  answered["generated_text"] = "dog";
+  // As generate has a conversation, and as a copy of the references has it.
+  for (const bool copied : {false, true}) {
+    const auto row = [&](const std::string& prompt) {
+      return line({{"messages", messages(prompt, copied)}, {"generated_text", "fox"}});
+    };
+    const auto ordered = directory.write("p.jsonl", row("q") + line(answered));
+    EXPECT_EQ(task->score(ordered, {references}).scores.at("exact_match"), 100);
+    const auto other = directory.write("o.jsonl", row("t") + line(answered));
+    expect_error(ErrorCode::kData,
+                 {"o.jsonl:1: 't' is not the input of reference 1 (", "r.jsonl:1)"},
+                 [&] { task->score(other, {references}); });
+    const auto shuffled = directory.write("s.jsonl", line(answered) + row("q"));
+    expect_error(ErrorCode::kData, {"s.jsonl:1: 'r s' is not the input of reference 1 ("},
+                 [&] { task->score(shuffled, {references}); });
+  }
+}
+
 }  // namespace
 }  // namespace llmctl

@@ -65,6 +65,26 @@ TEST(TokenClassification, TagsAreThoseOfTheTypesOfTheData) {
   EXPECT_EQ(labels_with(config), config.labels);
 }
 
+TEST(TokenClassification, EachLabelIsNamedOnce) {
+  const TempDir directory;
+  TaskData files;
+  files.train = {{{directory.write("a.conll", kConll)}, 1.0}};
+  TokenClassificationConfig config;
+  config.labels = {"O", "B-PER", "I-PER", "B-PER"};
+  expect_error(ErrorCode::kConfig, {"task.labels: 'B-PER' stands twice"},
+               [&] { make_token_classification(config, bytes())->read(files); });
+}
+
+TEST(TokenClassification, TheModelKeepsHowTextsAreRead) {
+  TokenClassificationConfig config;
+  config.stride = 7;
+  config.text_field = "body";
+  Json model = {{"task_specific_params", {{"token_classification", {{"text_field", "old"}}}}}};
+  make_token_classification(config, bytes())->describe(model);
+  EXPECT_EQ(model.at("task_specific_params").at("token_classification"),
+            (Json{{"stride", 7}, {"text_field", "body"}}));
+}
+
 TEST(TokenClassification, LearnsFirstTokensOfWords) {
   const TempDir directory;
   TaskData files;
@@ -175,6 +195,24 @@ TEST(TokenClassification, EvaluatesAndScoresItsPredictions) {
   refused(R"(["O"])", "1 tags for a text of 3 words");
   refused(R"([[0, 99, "PER"]])", "the span 0 to 99 (PER) is no part of a text of 11 characters");
   refused(R"("PER")", "expected a list of spans");
+}
+
+TEST(TokenClassification, PredictionsInOrderStandBesideTheirTexts) {
+  const TempDir directory;
+  const auto references =
+      directory.write("r.jsonl", R"({"text": "Ann ran", "entities": [[0, 3, "PER"]]}
+{"tokens": ["Ada", "sat"], "tags": ["B-PER", "O"]}
+)");
+  const auto task = make_token_classification({}, bytes());
+  const std::string first = R"({"text": "Ann ran", "prediction": [[0, 3, "PER"]]})",
+                    second = R"({"tokens": ["Ada", "sat"], "prediction": [[0, 3, "PER"]]})";
+  const auto ordered = directory.write("p.jsonl", first + "\n" + second + "\n");
+  EXPECT_EQ(task->score(ordered, {references}).scores.at("f1"), 100);
+  // The spans would fit.
+  const auto shuffled = directory.write("s.jsonl", second + "\n" + first + "\n");
+  expect_error(ErrorCode::kData,
+               {"s.jsonl:1: 'Ada sat' is not the input of reference 1 (", "r.jsonl:1)"},
+               [&] { task->score(shuffled, {references}); });
 }
 
 TEST(TokenClassification, BadRowsStopTheRun) {
