@@ -253,8 +253,12 @@ void read_dialogues(const std::filesystem::path& file, std::size_t index,
 }
 
 Dialogue read_prompt_input(const AnswerInput& input, const TextGenerationConfig& config) {
+  const Record record{input.place, input.record};
+  TextGenerationConfig own = config;
+  for (auto* field : {&own.prompt_field, &own.input_field, &own.messages_field})
+    *field = field_of_input(record, *field);
   std::vector<std::string> used;
-  return read_dialogue(Record{input.place, input.record}, config, false, used);
+  return read_dialogue(record, own, false, used);
 }
 
 void add_system_message(Dialogue& dialogue, const std::string& text) {

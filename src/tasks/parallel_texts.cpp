@@ -491,11 +491,14 @@ std::vector<TextPair> read_pairs(const std::vector<fs::path>& files,
 
 SourceText read_source(const AnswerInput& input, const TranslationConfig& config,
                        const std::string& to) {
-  BadRows none(false);
-  const PairReader reader(config, none);
-  const std::vector<TranslationDirection> directions = config.all_directions();
   if (!input.record.is_object()) input.fail("expected an object with a text");
   Json said = input.record;
+  TranslationConfig own = config;
+  own.source_field = field_of_input({input.place, said}, config.source_field);
+  own.target_field = field_of_input({input.place, said}, config.target_field);
+  BadRows none(false);
+  const PairReader reader(own, none);
+  const std::vector<TranslationDirection> directions = config.all_directions();
   if (!to.empty() && !reader.said(Record{input.place, said}, kTargetLanguage))
     said[kTargetLanguage.front()] = to;
   const Record record{input.place, said};
@@ -509,7 +512,7 @@ SourceText read_source(const AnswerInput& input, const TranslationConfig& config
       text = std::move(found->text);
   } else {
     // A text may begin with the mark of its direction.
-    const auto field = find_field(record, config.source_field, kSourceFields);
+    const auto field = find_field(record, own.source_field, kSourceFields);
     if (field && record.has(*field)) text = record.text(*field);
     for (std::size_t d = 0; d < directions.size() && text; ++d) {
       const std::string prefix(trim_white_space(config.prefix_of(directions[d])));

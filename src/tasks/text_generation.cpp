@@ -151,7 +151,12 @@ class TextGeneration : public Task {
 };
 
 void TextGeneration::describe(Json& config) const {
-  if (form_) config["task_specific_params"][config_.type] = form_->described();
+  if (!form_) return;
+  Json& own = config["task_specific_params"][config_.type] = form_->described();
+  // Records that are to be answered have their prompts where those learnt from had them.
+  if (config_.prompt_field) own["prompt_field"] = *config_.prompt_field;
+  if (config_.input_field) own["input_field"] = *config_.input_field;
+  if (config_.messages_field) own["messages_field"] = *config_.messages_field;
 }
 
 bool any_conversation(const std::vector<Dialogue>& dialogues) {

@@ -189,6 +189,9 @@ void Translation::describe(Json& config) const {
   if (!config_.target.empty()) own["target"] = config_.target;
   if (!config_.directions.empty()) own["directions"] = config_.directions;
   if (config_.prefix) own["prefix"] = *config_.prefix;
+  // Records that are to be translated have their texts where those learnt from had them.
+  if (config_.source_field) own["source_field"] = *config_.source_field;
+  if (config_.target_field) own["target_field"] = *config_.target_field;
   if (form_ && form_->conversation()) own.update(form_->conversation()->described());
 }
 

@@ -177,6 +177,16 @@ TEST(Dialogues, Inputs) {
                {"input 2: no prompt (looked for messages, prompt, ", "it has text"}, [] {
                  read_prompt_input({Json{{"text", "p"}}, "input 2"}, {});
                });
+  // As the records learnt from, and in the usual form where they differ.
+  TextGenerationConfig named;
+  named.prompt_field = "q";
+  named.input_field = "more";
+  const auto prompt = [&](const Json& record) {
+    return read_prompt_input({record, "input"}, named).last().prompt;
+  };
+  EXPECT_EQ(prompt({{"prompt", "p"}, {"q", "a"}, {"more", "b"}}), "a\nb");
+  EXPECT_EQ(prompt({{"prompt", "p"}}), "p");
+  EXPECT_EQ(prompt(messages), "c");
   expect_error(ErrorCode::kData, {"messages: the last one is not the user's"}, [] {
     read_prompt_input(
         {Json::parse(R"({"messages": [{"role": "assistant", "content": "b"}]})"), "input"}, {});

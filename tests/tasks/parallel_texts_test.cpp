@@ -311,6 +311,13 @@ TEST(ParallelTexts, SourcesOfAUser) {
   EXPECT_EQ(source({{"text", "Eins."}, {"target_language", "en"}}, kBoth, "de"), "1 Eins.");
   EXPECT_EQ(source({{"text", ">>de<< One."}}, kBoth), "0 One.");
   EXPECT_EQ(source({{"text", "One."}}, Json::object()), "0 One.");
+  Json fields = kBoth;
+  fields["source_field"] = "before";
+  fields["target_field"] = "after";
+  const Json record = {{"text", "x"}, {"before", "One."}, {"after", "Eins."}};
+  EXPECT_EQ(source(record, fields, "de"), "0 One.") << "as the texts learnt from";
+  EXPECT_EQ(source(record, fields, "en"), "1 Eins.");
+  EXPECT_EQ(source({{"text", "One."}}, fields, "de"), "0 One.");
   EXPECT_EQ(source({{"text", "Bus"}}, kVariants, "pt-BR"), "1 Bus");
   EXPECT_EQ(source({{"text", "Bus"}}, kVariants, "pt"), "0 Bus");
   EXPECT_EQ(source({{"text", "Bus"}, {"target_language", "pt_BR"}}, kVariants), "1 Bus");

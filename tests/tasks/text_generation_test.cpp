@@ -78,6 +78,15 @@ TEST(TextGeneration, TemplateIsNotedInTheModel) {
   EXPECT_EQ(config.at("task_specific_params").at("text_generation").at("template"),
             "Q: {prompt} A:");
   EXPECT_TRUE(other->chat_template().has_value());
+  section.prompt_field = "prompt";
+  section.input_field = "answer";
+  const auto named = make_text_generation(section, bytes());
+  named->read(files);
+  named->describe(config);
+  EXPECT_EQ(
+      config.at("task_specific_params").at("text_generation"),
+      (Json{
+          {"template", "Q: {prompt} A:"}, {"prompt_field", "prompt"}, {"input_field", "answer"}}));
 }
 
 TEST(TextGeneration, ConversationsTrainInTheModelsChatTemplate) {
