@@ -156,6 +156,17 @@ void link_to_step(const fs::path& run_directory, const char* name, std::int64_t 
   }
 }
 
+/// Members of `all` that `known` lacks or has otherwise, within objects, too.
+Json others_than(const Json& known, const Json& all) {
+  Json others = Json::object();
+  for (const auto& [key, value] : all.items()) {
+    const Json before = known.is_object() ? known.value(key, Json()) : Json();
+    if (value == before) continue;
+    others[key] = value.is_object() ? others_than(before, value) : value;
+  }
+  return others;
+}
+
 /// Adds to `known` the members of `others` that it lacks, within objects, too.
 void add_missing(const Json& others, Json& known) {
   for (const auto& [key, value] : others.items()) {
@@ -184,6 +195,10 @@ std::vector<std::pair<std::int64_t, fs::path>> list_checkpoints(const fs::path& 
   return found;
 }
 
+Json fitted_answering(const Json& config, const Json& described) {
+  return others_than(described.value(kAnswering, Json()), config.value(kAnswering, Json::object()));
+}
+
 fs::path save_checkpoint(const fs::path& run_directory, const Model& model,
                          const Optimizer& optimizer, const TrainerState& state,
                          const std::function<void(const fs::path&)>& save_extras) {
@@ -196,7 +211,6 @@ fs::path save_checkpoint(const fs::path& run_directory, const Model& model,
   write_tensors(directory.path() / kOptimizerName, optimizer_state);
   TrainerState written = state;
   written.format = kTrainerFormat;
-  written.answering = model.config().value(kAnswering, Json::object());
   write_file(directory.path() / kTrainerName, dump_json(config_to_json(written), 2) + "\n");
   if (save_extras) save_extras(directory.path());
   const Manifest manifest = describe_files(directory.path());

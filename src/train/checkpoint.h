@@ -43,8 +43,8 @@ struct TrainerState {
   Json scores = Json::object();  ///< of the last validation, as Scores::to_json() has them
   Json best_scores = Json::object();  ///< of the best one
   Json meters = Json::object();       ///< sums since the last record and in this epoch
-  /// What validation has fitted for answering (task_specific_params of config.json, which a resumed
-  /// run's model begins without).
+  /// What validation has fitted for answering: what task_specific_params of config.json has that a
+  /// resumed run's model begins without.
   Json answering = Json::object();
 
   template <class Self, class Visitor>
@@ -77,6 +77,10 @@ std::filesystem::path checkpoint_directory(const std::filesystem::path& run_dire
 /// (step, directory) of whatever is named like a checkpoint, oldest first.
 std::vector<std::pair<std::int64_t, std::filesystem::path>> list_checkpoints(
     const std::filesystem::path& run_directory);
+
+/// What validation has fitted for answering: what the task_specific_params of `config` have beside
+/// those of `described`, the same when the run began.
+Json fitted_answering(const Json& config, const Json& described);
 
 /// Builds the checkpoint of `state.step` in a temporary directory and renames it into place;
 /// manifest.json is written last. A directory of that step that is already there is replaced. On a

@@ -130,6 +130,7 @@ class Trainer {
   Stopwatch clock_;
   double seconds_before_ = 0;
   std::int64_t saved_step_ = 0, first_step_ = 0;  // first_step_: where this process went on
+  Json described_;                                // the model's config.json as the task has it
   /// best, best_step and best_scores before the last validation changed them.
   std::tuple<std::optional<double>, std::int64_t, Json> before_best_{std::nullopt, 0,
                                                                      Json::object()};
@@ -188,6 +189,7 @@ std::int64_t Trainer::steps_of_run() const {
 
 void Trainer::start() {
   set_deterministic(run_.train.deterministic);
+  described_ = run_.model.config();
   on_main(world_, [this] {
     make_directories(run_.directory / "checkpoints");
     if (!run_.lock) lock_ = std::make_unique<RunLock>(run_.directory);
@@ -487,6 +489,7 @@ bool Trainer::validate() {
 void Trainer::save(bool last) {
   state_.seconds = seconds();
   state_.meters = {{"window", window_.state()}, {"epoch", epoch_meter_.state()}};
+  state_.answering = fitted_answering(run_.model.config(), described_);
   double failed = 0;
   std::string reason;
   if (main_) {
