@@ -236,6 +236,13 @@ std::int64_t stored_labels(const ModelPlan& plan, const WeightFiles& files) {
   return 0;
 }
 
+/// Names of classes, the first of them where they are many.
+std::string shown(const std::vector<std::string>& labels) {
+  constexpr std::size_t kShown = 6;
+  const auto end = labels.begin() + static_cast<std::ptrdiff_t>(std::min(labels.size(), kShown));
+  return join(std::vector(labels.begin(), end)) + (labels.size() > kShown ? ", …" : "");
+}
+
 /// Lets the output of a head be one that the files lack.
 void forget_output(const ModelPlan& plan, std::vector<std::string>& names) {
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -283,10 +290,14 @@ std::unique_ptr<TransformerModel> load_base(const fs::path& directory, const Mod
   LoadReport found;
   std::vector<std::string> names = match_tensors(plan, files, directory, request, found);
   const std::vector<std::int64_t> order = label_order(stored, labels);
-  // The row of one class is no beginning for another. Without names classes go by their ids, as
-  // Hugging Face takes them, and a regression's one output has no name.
+  // The row of one class is no beginning for another. Without names on one side classes go by their
+  // ids, as Hugging Face takes them, and a regression's one output has no name.
   const bool other_head = stored != labels && order.empty() && has_names(stored) &&
-                          request.problem_type != ProblemType::kRegression;
+                          has_names(labels) && request.problem_type != ProblemType::kRegression;
+  if (other_head && stored.size() == labels.size()) {
+    log_warning(directory.string(), ": its classes are ", shown(stored), ", not ", shown(labels),
+                "; its head is left out");
+  }
   if (other_head) forget_output(plan, names);
   auto carried = take_carried(read.head, files, found);
   if (carried.empty() && !read.head.carried.empty()) {
