@@ -18,9 +18,10 @@ constexpr double kFirstGuess = 0.7, kGuessVotes = 2;
 constexpr int kRounds = 100;
 constexpr double kMostSure = 0.999;
 
-/// Letters and digits of scripts that part words; kana are written without blanks, too.
+/// Letters and digits of scripts whose words stand between blanks as they are: Latin, Greek,
+/// Cyrillic, Armenian. Others write words together, or parts of words on to them.
 bool joins_words(char32_t c) {
-  return is_alphanumeric(c) && !is_cjk(c) && !(c >= 0x3040 && c <= 0x30FF);
+  return is_alphanumeric(c) && (c < 0x590 || (c >= 0x1E00 && c < 0x2000));
 }
 
 char32_t first_of(std::string_view text) {

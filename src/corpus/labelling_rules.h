@@ -26,8 +26,8 @@ struct LabellingRule {
     visit("name", self.name, "Name in reports; empty: its words or expression.");
     visit("label", self.label, "The label that it votes for.");
     visit("words", self.words,
-          "Words or phrases, in any case; those of letters and digits not inside longer ones, "
-          "Chinese ones anywhere.");
+          "Words or phrases, in any case; those of Latin, Greek and Cyrillic letters and of digits "
+          "not inside longer ones, Chinese ones anywhere.");
     visit("regex", self.regex, "A regular expression (PCRE2).");
     visit("unless", self.unless, "A regular expression of texts on which the rule abstains.");
   }

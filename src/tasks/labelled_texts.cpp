@@ -6,6 +6,7 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -26,6 +27,22 @@ const std::vector<std::pair<std::string, std::string>> kPairs = {
     {"text1", "text2"},         {"question1", "question2"}, {"question", "sentence"},
     {"question", "passage"},    {"query", "passage"},       {"text", "pair"}};
 
+/// The field's text; `remedy` where the record has no such field.
+std::string text_of(const Record& record, const std::string& field, const std::string& remedy) {
+  if (!record.value.is_object() || !record.value.contains(field))
+    record.fail("no field '" + field + "' (it has " + record.fields() + ")" + remedy);
+  return record.text(field);
+}
+
+/// Whether the partner of a text is there and null: "text_b" of files that hold both texts and
+/// pairs.
+bool has_null_partner(const Record& record) {
+  return std::any_of(kPairs.begin(), kPairs.end(), [&](const auto& names) {
+    const auto other = find_field(record, std::nullopt, {names.second});
+    return find_field(record, std::nullopt, {names.first}) && other && !record.has(*other);
+  });
+}
+
 /// Fills text and pair; returns the names of their fields.
 std::vector<std::string> read_texts(const Record& record,
                                     const SequenceClassificationConfig& config,
@@ -44,10 +61,10 @@ std::vector<std::string> read_texts(const Record& record,
     record.fail("no field with the text (looked for " + join(kTextFields) + "; it has " +
                 record.fields() + ")" + remedy);
   }
-  out.text = record.text(*text_field);
+  out.text = text_of(record, *text_field, remedy);
   std::vector<std::string> used = {*text_field};
   if (pair_field) {
-    out.pair = record.text(*pair_field);
+    out.pair = text_of(record, *pair_field, remedy);
     used.push_back(*pair_field);
   }
   return used;
@@ -199,19 +216,24 @@ void read_labelled_texts(const std::filesystem::path& file, const LabelledReadin
   // What the first records are is what all of a file are.
   std::optional<std::string> label_field = how.config.label_field;
   std::optional<bool> pairs;
+  std::size_t null_partners = 0;
+  bool first = true;
   const auto read = [&](const Record& record) {
     LabelledText text;
     std::vector<std::string> used =
         read_texts(record, how.config, field_remedy("text_field"), text);
     if (how.need_label) read_labels(record, how, label_field, used, text);
     read_weight(record, how.config, used, text);
-    if (!pairs) tell_unused_fields(file, record, used);
-    if (text.pair.has_value() != pairs.value_or(text.pair.has_value())) {
+    if (std::exchange(first, false)) tell_unused_fields(file, record, used);
+    if (!text.pair && has_null_partner(record)) {
+      ++null_partners;
+    } else if (!pairs) {
+      pairs = text.pair.has_value();
+    } else if (*pairs != text.pair.has_value()) {
       record.fail(concat("the text has ", text.pair ? "a" : "no",
                          " second text beside it, unlike those before it (it has ", record.fields(),
                          ")"));
     }
-    pairs = text.pair.has_value();
     text.id = record.has("id") ? record.value.at("id") : Json(out.size());
     text.file = how.file;
     text.place = record.place;
@@ -220,14 +242,22 @@ void read_labelled_texts(const std::filesystem::path& file, const LabelledReadin
     out.push_back(std::move(text));
   };
   for_each_labelled_record(file, read, bad);
+  if (pairs == true && null_partners > 0) {
+    log_warning(file.string(), ": ", null_partners,
+                " records have null for a second text; they are read without one");
+  }
 }
 
 LabelledText read_text_input(const AnswerInput& input, const SequenceClassificationConfig& config) {
   const Record record{input.place, input.record};
   SequenceClassificationConfig own = config;
   own.text_field = field_of_input(record, config.text_field);
+  own.pair_field = field_of_input(record, config.pair_field);
   LabelledText text;
   read_texts(record, own, "", text);
+  if (config.pair_field && !text.pair)
+    record.fail("no field '" + *config.pair_field + "' with the second text (it has " +
+                record.fields() + ")");
   return text;
 }
 

@@ -44,6 +44,14 @@ bool same_language(std::string_view one, std::string_view other) {
   return equal_ignoring_case(dashed(one), dashed(other));
 }
 
+/// Whether it is a code of two letters, perhaps with a region: "pt", "pt-BR".
+bool is_code(std::string_view language) {
+  const std::string_view base = base_language(language);
+  return base.size() == 2 && std::all_of(base.begin(), base.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+         });
+}
+
 /// A text and the field of the record that holds it; no field: an inner object does.
 struct FieldText {
   std::string text, field;
@@ -118,16 +126,15 @@ class PairReader {
            (!source || is_language(source->text, direction.source));
   }
 
-  /// Whether they say that it is of none. "en" may be an "en-GB" here.
+  /// Whether they say that it is of none. "en" may be an "en-GB" here; what is no code of two
+  /// letters ("English", "eng_Latn", a time) is not compared.
   bool is_of_others(const Record& record) const {
-    const auto target = said(record, kTargetLanguage);
-    auto source = said(record, kSourceLanguage);
-    // "from" alone may be what a text was taken from.
-    if (!target && source && equal_ignoring_case(source->field, "from")) source.reset();
     const auto differs = [&](const std::optional<FieldText>& language, const std::string& meant) {
-      return language && !meant.empty() && !is_language(language->text, meant) &&
+      return language && is_code(language->text) && is_code(meant) &&
+             !is_language(language->text, meant) &&
              !same_language(language->text, base_language(meant));
     };
+    const auto source = said(record, kSourceLanguage), target = said(record, kTargetLanguage);
     return std::all_of(
         directions_.begin(), directions_.end(), [&](const TranslationDirection& direction) {
           return differs(source, direction.source) || differs(target, direction.target);

@@ -123,20 +123,25 @@ std::vector<Prediction> match_predictions(std::vector<Prediction> predictions,
 
 void check_inputs(const std::vector<Prediction>& matched,
                   const std::vector<ReferenceInput>& references, const InputReader& read) {
+  std::map<std::string, std::size_t> known;  // texts of the references
+  for (std::size_t i = 0; i < references.size(); ++i) {
+    for (const std::string& text : references[i].texts) known.emplace(without_white_space(text), i);
+  }
   for (std::size_t i = 0; i < matched.size(); ++i) {
     std::vector<std::string> expected;
     for (const std::string& text : references[i].texts)
       expected.push_back(without_white_space(text));
     for (const std::string& text : input_texts(matched[i], read)) {
       const std::string bare = without_white_space(text);
-      // A prompt may stand in a template there, and a text be cut.
-      const bool same = std::any_of(expected.begin(), expected.end(), [&](const std::string& own) {
-        return own.find(bare) != own.npos || (!own.empty() && bare.find(own) != bare.npos);
-      });
-      if (same) continue;
+      // What is no reference's input may be this one's, cut or written otherwise.
+      const auto other = known.find(bare);
+      if (other == known.end() ||
+          std::find(expected.begin(), expected.end(), bare) != expected.end())
+        continue;
       fail(ErrorCode::kData, matched[i].place, ": '", beginning(text),
            "' is not the input of reference ", i + 1, " (", references[i].place,
-           "); without ids, predictions are matched by their order: keep that of the references, "
+           ") but that of reference ", other->second + 1,
+           "; without ids, predictions are matched by their order: keep that of the references, "
            "or give the records of both files ids");
     }
   }

@@ -47,8 +47,9 @@ struct ReferenceInput {
 using InputReader = std::function<std::vector<std::string>(const AnswerInput&)>;
 
 /// That predictions which were matched by their order stand beside the references of their inputs,
-/// which the records of `generate` repeat: kData, naming the row, where one has another input than
-/// its reference. White space does not count, and records without an input are not looked at.
+/// which the records of `generate` repeat: kData, naming the row, where one has the input of
+/// another reference. White space does not count; records without an input, or with one that no
+/// reference has, are not looked at.
 void check_inputs(const std::vector<Prediction>& matched,
                   const std::vector<ReferenceInput>& references, const InputReader& read);
 

@@ -41,7 +41,7 @@ TEST(LabellingRules, VotesOfWordsAndExpressions) {
 
 TEST(LabellingRules, WordsOfEveryScriptAreWhole) {
   const RuleVoter voter(rules_of(R"({"rules": [
-    {"label": "a", "words": ["не", "né", "caf", "ある"]}, {"label": "b", "words": ["NÃO", "2"]}]})"));
+    {"label": "a", "words": ["не", "né", "caf", "ある", "좋았", "อร่อย"]}, {"label": "b", "words": ["NÃO", "2"]}]})"));
   const auto fired = [&](const std::string& text) {
     const RuleVotes votes = voter.votes(text);
     return std::string(votes[0] ? "a" : "-") + (votes[1] ? "b" : "-");
@@ -53,6 +53,8 @@ TEST(LabellingRules, WordsOfEveryScriptAreWhole) {
   EXPECT_EQ(fired("não!"), "-b");
   EXPECT_EQ(fired("没有2个né人"), "ab") << "Chinese stands beside words without blanks";
   EXPECT_EQ(fired("猫である"), "a-") << "so does Japanese";
+  EXPECT_EQ(fired("이 영화는 좋았다"), "a-") << "endings are written on";
+  EXPECT_EQ(fired("อาหารอร่อยมาก"), "a-");
 }
 
 TEST(LabellingRules, Errors) {

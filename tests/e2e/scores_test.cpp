@@ -133,7 +133,8 @@ TEST(Scores, PredictionsInAnotherOrderThanTheirReferencesAreRefused) {
   EXPECT_EQ(json::parse(eval("ordered.jsonl", 0).out)["scores"]["accuracy"], 100);
   expect_one_line_error(eval("shuffled.jsonl", 65),
                         {"shuffled.jsonl:1: 'b' is not the input of reference 1 (",
-                         "gold.jsonl:1); without ids, predictions are matched by their order"});
+                         "gold.jsonl:1) but that of reference 2; without ids, predictions are "
+                         "matched by their order"});
   EXPECT_EQ(json::parse(eval("bare.jsonl", 0).out)["scores"]["accuracy"], 0);
 }
 

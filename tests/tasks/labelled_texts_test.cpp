@@ -115,16 +115,33 @@ TEST(LabelledTexts, TheFieldsOfAFileAreThoseOfItsFirstRecord) {
     read("a.jsonl", R"({"text": "a", "label": "pos", "target": "x"}
 {"text": "b", "target": "iphone"})");
   });
-  for (const char* other : {R"("hypothesis": null, )", ""}) {
-    expect_error(ErrorCode::kData, {"a.jsonl:2: the text has no second text beside it"}, [&] {
-      read("a.jsonl", concat(R"({"premise": "a", "hypothesis": "b", "label": "yes"})", "\n",
-                             R"({"premise": "a", )", other, R"("label": "no"})"));
-    });
-  }
+  expect_error(ErrorCode::kData, {"a.jsonl:2: the text has no second text beside it"}, [] {
+    read("a.jsonl", R"({"premise": "a", "hypothesis": "b", "label": "yes"}
+{"premise": "a", "label": "no"})");
+  });
   expect_error(ErrorCode::kData, {"a.jsonl:2: the text has a second text beside it"}, [] {
     read("a.jsonl", R"({"premise": "a", "label": "yes"}
 {"premise": "a", "hypothesis": "b", "label": "no"})");
   });
+  // Null says that there is none, as in files of both; how often is told.
+  testing::internal::CaptureStderr();
+  const auto texts = read("a.jsonl", R"({"text_a": "a", "text_b": null, "label": "x"}
+{"text_a": "b", "text_b": "c", "label": "y"}
+{"text_a": "d", "text_b": null, "label": "x"})");
+  EXPECT_NE(
+      testing::internal::GetCapturedStderr().find("a.jsonl: 2 records have null for a second text"),
+      std::string::npos);
+  ASSERT_EQ(texts.size(), 3u);
+  EXPECT_FALSE(texts[0].pair);
+  EXPECT_EQ(texts[1].pair, "c");
+}
+
+TEST(LabelledTexts, FieldsThatAreNamedAndMissingTellTheKey) {
+  SequenceClassificationConfig config;
+  config.text_field = "review";
+  expect_error(ErrorCode::kData,
+               {"a.jsonl:1: no field 'review' (it has text, label)", "tasks.0.text_field"},
+               [&] { read("a.jsonl", R"({"text": "a", "label": "x"})", config); });
 }
 
 TEST(LabelledTexts, AnInputHasItsTextWhereTheLearntOnesHadIt) {
@@ -136,9 +153,12 @@ TEST(LabelledTexts, AnInputHasItsTextWhereTheLearntOnesHadIt) {
   config.pair_field = "aspect";
   const Json pair = {{"text", "t"}, {"aspect", "a"}};
   EXPECT_EQ(read_text_input({pair, "input"}, config).pair, "a");
-  expect_error(ErrorCode::kData, {"input: no field 'aspect' (it has text)"}, [&] {
-    read_text_input({Json{{"text", "t"}}, "input"}, config);
-  });
+  const Json usual = {{"sentence1", "b"}, {"sentence2", "c"}};
+  EXPECT_EQ(read_text_input({usual, "input"}, config).pair, "c");
+  expect_error(ErrorCode::kData, {"input: no field 'aspect' with the second text (it has text)"},
+               [&] {
+                 read_text_input({Json{{"text", "t"}}, "input"}, config);
+               });
 }
 
 TEST(LabelledTexts, WithoutLabels) {

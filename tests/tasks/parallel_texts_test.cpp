@@ -223,6 +223,9 @@ TEST(ParallelTexts, RecordsOfOtherLanguagesAreBadRows) {
   taken({{"target_language", "de"}}, {{"source", "en"}, {"target", "de-AT"}});
   taken({{"target_language", ""}}, kEnglishGerman);
   taken({{"from", "tatoeba"}}, kEnglishGerman);
+  taken({{"from", "00:01"}, {"to", "00:03"}}, kEnglishGerman);
+  taken({{"source_lang", "eng_Latn"}, {"target_lang", "deu_Latn"}}, kEnglishGerman);
+  taken({{"source_language", "English"}, {"target_language", "German"}}, kEnglishGerman);
   taken({{"target_language", "fr"}}, Json::object());
   taken({{"en", "One."}, {"de", "Eins."}, {"target_language", "fr"}}, kEnglishGerman);
 }
