@@ -393,21 +393,18 @@ TaskEvaluation ExtractiveQa::evaluate(Model& model, const TaskData& files,
 TaskEvaluation ExtractiveQa::score(const std::filesystem::path& predictions,
                                    const std::vector<std::filesystem::path>& references) const {
   const QaData data = read_references(references, false);
-  std::vector<std::string> ids;
   std::vector<ReferenceInput> inputs;
-  for (const QaItem& item : data.items) {
-    ids.push_back(item.id);
-    inputs.push_back({{item.question, data.contexts[item.context]}, item.place});
-  }
-  const std::vector<Prediction> given =
-      match_predictions(read_qa_predictions(predictions), ids, predictions);
-  check_inputs(given, inputs, [](const AnswerInput& input) {
+  for (const QaItem& item : data.items)
+    inputs.push_back({item.id, {item.question, data.contexts[item.context]}, item.place});
+  const auto read = [](const AnswerInput& input) {
     const Record record{input.place, input.record};
     std::vector<std::string> texts;
     for (const char* field : {"question", "context"})
       if (record.has(field)) texts.push_back(record.text(field));
     return texts;
-  });
+  };
+  const std::vector<Prediction> given =
+      match_predictions(read_qa_predictions(predictions), inputs, predictions, read);
   TaskEvaluation evaluation;
   AnswerTotals totals(parse_answer_metric(config_.metric));
   for (std::size_t i = 0; i < data.items.size(); ++i) {

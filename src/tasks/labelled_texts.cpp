@@ -248,6 +248,16 @@ void read_labelled_texts(const std::filesystem::path& file, const LabelledReadin
   }
 }
 
+std::vector<LabelledText> read_labelled_texts(const std::vector<std::filesystem::path>& files,
+                                              LabelledReading how, BadRows& bad) {
+  std::vector<LabelledText> texts;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    how.file = i;
+    read_labelled_texts(files[i], how, bad, texts);
+  }
+  return texts;
+}
+
 LabelledText read_text_input(const AnswerInput& input, const SequenceClassificationConfig& config) {
   const Record record{input.place, input.record};
   SequenceClassificationConfig own = config;

@@ -42,6 +42,10 @@ struct LabelledReading {
 void read_labelled_texts(const std::filesystem::path& file, const LabelledReading& how,
                          BadRows& bad, std::vector<LabelledText>& out);
 
+/// The records of several files, numbered from 0.
+std::vector<LabelledText> read_labelled_texts(const std::vector<std::filesystem::path>& files,
+                                              LabelledReading how, BadRows& bad);
+
 /// The field in which the second text stands beside a first text in this field ("pair" where there
 /// is no usual one).
 std::string usual_pair_field(const std::string& text_field);

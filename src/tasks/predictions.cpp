@@ -47,6 +47,33 @@ std::vector<std::string> input_texts(const Prediction& prediction, const InputRe
   }
 }
 
+/// That predictions stand beside the references of their inputs.
+void check_inputs(const std::vector<Prediction>& predictions,
+                  const std::vector<ReferenceInput>& references, const InputReader& read) {
+  std::map<std::string, std::size_t> known;  // texts of the references
+  for (std::size_t i = 0; i < references.size(); ++i) {
+    for (const std::string& text : references[i].texts) known.emplace(without_white_space(text), i);
+  }
+  for (std::size_t i = 0; i < predictions.size(); ++i) {
+    std::vector<std::string> expected;
+    for (const std::string& text : references[i].texts)
+      expected.push_back(without_white_space(text));
+    for (const std::string& text : input_texts(predictions[i], read)) {
+      const std::string bare = without_white_space(text);
+      // What is no reference's input may be this one's, cut or written otherwise.
+      const auto other = known.find(bare);
+      if (other == known.end() ||
+          std::find(expected.begin(), expected.end(), bare) != expected.end())
+        continue;
+      fail(ErrorCode::kData, predictions[i].place, ": '", beginning(text),
+           "' is not the input of reference ", i + 1, " (", references[i].place,
+           ") but that of reference ", other->second + 1,
+           "; without ids, predictions are matched by their order: keep that of the references, "
+           "or give the records of both files ids");
+    }
+  }
+}
+
 }  // namespace
 
 std::string id_text(const Json& id) {
@@ -90,26 +117,28 @@ std::vector<Prediction> read_predictions(const std::filesystem::path& file) {
 }
 
 std::vector<Prediction> match_predictions(std::vector<Prediction> predictions,
-                                          const std::vector<std::string>& ids,
-                                          const std::filesystem::path& file) {
+                                          const std::vector<ReferenceInput>& references,
+                                          const std::filesystem::path& file,
+                                          const InputReader& read) {
   require(!predictions.empty(), ErrorCode::kData, file.string(), ": holds no prediction");
   if (predictions.front().id.empty()) {
-    require(predictions.size() <= ids.size(), ErrorCode::kData,
-            predictions[std::min(ids.size(), predictions.size() - 1)].place, ": there are only ",
-            ids.size(), " references (the file has ", predictions.size(),
-            " predictions, matched by their order)");
-    require(predictions.size() == ids.size(), ErrorCode::kData, file.string(),
-            ": no prediction for reference ", predictions.size() + 1, " of ", ids.size(),
+    require(predictions.size() <= references.size(), ErrorCode::kData,
+            predictions[std::min(references.size(), predictions.size() - 1)].place,
+            ": there are only ", references.size(), " references (the file has ",
+            predictions.size(), " predictions, matched by their order)");
+    require(predictions.size() == references.size(), ErrorCode::kData, file.string(),
+            ": no prediction for reference ", predictions.size() + 1, " of ", references.size(),
             " (matched by their order)");
+    check_inputs(predictions, references, read);
     return predictions;
   }
   std::map<std::string, std::size_t> places;
   for (std::size_t i = 0; i < predictions.size(); ++i) places[predictions[i].id] = i;
   std::vector<Prediction> matched;
-  for (const std::string& id : ids) {
-    const auto found = places.find(id);
-    require(found != places.end(), ErrorCode::kData, file.string(), ": no prediction for id '", id,
-            "' of the references");
+  for (const ReferenceInput& reference : references) {
+    const auto found = places.find(reference.id);
+    require(found != places.end(), ErrorCode::kData, file.string(), ": no prediction for id '",
+            reference.id, "' of the references");
     matched.push_back(std::move(predictions[found->second]));
     places.erase(found);
   }
@@ -119,32 +148,6 @@ std::vector<Prediction> match_predictions(std::vector<Prediction> predictions,
          places.size() > 1 ? concat(" (nor those of ", places.size() - 1, " more)") : "");
   }
   return matched;
-}
-
-void check_inputs(const std::vector<Prediction>& matched,
-                  const std::vector<ReferenceInput>& references, const InputReader& read) {
-  std::map<std::string, std::size_t> known;  // texts of the references
-  for (std::size_t i = 0; i < references.size(); ++i) {
-    for (const std::string& text : references[i].texts) known.emplace(without_white_space(text), i);
-  }
-  for (std::size_t i = 0; i < matched.size(); ++i) {
-    std::vector<std::string> expected;
-    for (const std::string& text : references[i].texts)
-      expected.push_back(without_white_space(text));
-    for (const std::string& text : input_texts(matched[i], read)) {
-      const std::string bare = without_white_space(text);
-      // What is no reference's input may be this one's, cut or written otherwise.
-      const auto other = known.find(bare);
-      if (other == known.end() ||
-          std::find(expected.begin(), expected.end(), bare) != expected.end())
-        continue;
-      fail(ErrorCode::kData, matched[i].place, ": '", beginning(text),
-           "' is not the input of reference ", i + 1, " (", references[i].place,
-           ") but that of reference ", other->second + 1,
-           "; without ids, predictions are matched by their order: keep that of the references, "
-           "or give the records of both files ids");
-    }
-  }
 }
 
 }  // namespace llmctl

@@ -31,26 +31,23 @@ struct Prediction {
 /// those of references that stand there), ids that only some have or that occur twice.
 std::vector<Prediction> read_predictions(const std::filesystem::path& file);
 
-/// The predictions in the order of the references `ids`, by id where the predictions have ids, else
-/// by their order. kData, naming the row: a reference without a prediction, a prediction without a
-/// reference.
-std::vector<Prediction> match_predictions(std::vector<Prediction> predictions,
-                                          const std::vector<std::string>& ids,
-                                          const std::filesystem::path& file);
-
-/// The input of a reference.
+/// What a prediction is matched with.
 struct ReferenceInput {
+  std::string id;
   std::vector<std::string> texts;  ///< such as a question and its passage
   std::string place;               ///< "FILE:LINE"
 };
 /// Finds the texts of an input in its record; kData where it has none.
 using InputReader = std::function<std::vector<std::string>(const AnswerInput&)>;
 
-/// That predictions which were matched by their order stand beside the references of their inputs,
-/// which the records of `generate` repeat: kData, naming the row, where one has the input of
-/// another reference. White space does not count; records without an input, or with one that no
-/// reference has, are not looked at.
-void check_inputs(const std::vector<Prediction>& matched,
-                  const std::vector<ReferenceInput>& references, const InputReader& read);
+/// The predictions of `file` in the order of their references, by id where the predictions have
+/// ids, else by their order. kData, naming the row: a reference without a prediction, a prediction
+/// without a reference, and without ids one whose record has, as those of `generate` do, an input,
+/// and that of another reference. White space does not count there; inputs that no reference has
+/// are not looked at.
+std::vector<Prediction> match_predictions(std::vector<Prediction> predictions,
+                                          const std::vector<ReferenceInput>& references,
+                                          const std::filesystem::path& file,
+                                          const InputReader& read);
 
 }  // namespace llmctl

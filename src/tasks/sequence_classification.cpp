@@ -12,12 +12,12 @@
 #include "io/text_source.h"
 #include "models/labels.h"
 #include "tasks/bucketed_source.h"
+#include "tasks/class_predictions.h"
 #include "tasks/class_responder.h"
 #include "tasks/class_validator.h"
 #include "tasks/classification_loss.h"
 #include "tasks/classification_report.h"
 #include "tasks/labelled_texts.h"
-#include "tasks/predictions.h"
 #include "tasks/pseudo_labels.h"
 #include "tasks/record_mixture.h"
 #include "tasks/record_names.h"
@@ -107,17 +107,6 @@ class SequenceClassification : public Task, public Teacher, public Student {
   std::vector<std::int64_t> rows_;         // texts of one epoch
 };
 
-/// The texts of several files.
-std::vector<LabelledText> read_files(const std::vector<std::filesystem::path>& files,
-                                     LabelledReading how, BadRows& bad) {
-  std::vector<LabelledText> texts;
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    how.file = i;
-    read_labelled_texts(files[i], how, bad, texts);
-  }
-  return texts;
-}
-
 std::string name_of(const std::vector<std::filesystem::path>& files, const std::string& otherwise) {
   return files.empty() ? otherwise : files.front().string();
 }
@@ -179,7 +168,7 @@ void SequenceClassification::read(const TaskData& files) {
   const std::vector<std::filesystem::path> train_files = files.train_files();
   BadRows bad(files.skip_bad);
   const LabelledReading how{config_, problem_};
-  train_ = read_files(train_files, how, bad);
+  train_ = read_labelled_texts(train_files, how, bad);
   if (train_.empty()) bad.settle();
   const std::string first = name_of(train_files, "data.train");
   require(!train_.empty(), ErrorCode::kData, first, ": no text to train on");
@@ -194,12 +183,12 @@ void SequenceClassification::read(const TaskData& files) {
     valid_ = flagged(train_, out, true);
     train_ = flagged(train_, out, false);
   } else {
-    valid_ = read_files(files.valid, how, bad);
+    valid_ = read_labelled_texts(files.valid, how, bad);
     resolve_classes(valid_, names_, bad);
   }
   keep_share(files, train_, class_groups(train_, problem_),
              [](const LabelledText& text) { return std::string_view(text.text); });
-  std::vector<LabelledText> only = read_files(files.train_only, how, bad);
+  std::vector<LabelledText> only = read_labelled_texts(files.train_only, how, bad);
   resolve_classes(only, names_, bad);
   bad.settle();
   require(!train_.empty(), ErrorCode::kData, first, ": no text to train on");
@@ -448,7 +437,7 @@ TaskEvaluation SequenceClassification::evaluate(Model& model, const TaskData& da
           problem_type_name(decision.problem));
   const std::vector<std::filesystem::path> files = data.scored_files();
   BadRows bad(data.skip_bad);
-  std::vector<LabelledText> texts = read_files(files, {config_, decision.problem}, bad);
+  std::vector<LabelledText> texts = read_labelled_texts(files, {config_, decision.problem}, bad);
   resolve_classes(texts, decision.names, bad);
   bad.settle();
   if (data.valid.empty())
@@ -476,78 +465,10 @@ TaskEvaluation SequenceClassification::evaluate(Model& model, const TaskData& da
   return evaluation;
 }
 
-/// The labels of a prediction: one text or number, or a list of them.
-std::vector<std::string> predicted_labels(const Prediction& prediction, ProblemType problem,
-                                          const std::string& separator) {
-  if (problem == ProblemType::kSingleLabel) return {prediction.text()};
-  if (!prediction.value.is_array()) return split_labels(prediction.text(), separator);
-  std::vector<std::string> labels;
-  for (const Json& value : prediction.value)
-    labels.push_back(Prediction{prediction.id, value, prediction.place}.text());
-  return labels;
-}
-
 TaskEvaluation SequenceClassification::score(
     const std::filesystem::path& predictions,
     const std::vector<std::filesystem::path>& references) const {
-  BadRows bad(false);  // every reference stands for a prediction
-  std::vector<LabelledText> texts = read_files(references, {config_, problem_, 0, true, true}, bad);
-  if (texts.empty()) bad.settle();
-  require(!texts.empty(), ErrorCode::kData, name_of(references, "classification"), ": no texts");
-  std::vector<std::string> names = config_.labels.empty() ? label_names(texts) : config_.labels;
-  if (problem_ == ProblemType::kRegression) {
-    names = numbered_labels(1);
-  } else {
-    resolve_classes(texts, names, bad);
-  }
-  bad.settle();
-  const auto texts_of = [](const LabelledText& text) {
-    return text.pair ? std::vector{text.text, *text.pair} : std::vector{text.text};
-  };
-  std::vector<std::string> ids;
-  std::vector<ReferenceInput> inputs;
-  for (const LabelledText& text : texts) {
-    ids.push_back(id_text(text.id));
-    inputs.push_back({texts_of(text), text.place});
-  }
-  const std::vector<Prediction> given =
-      match_predictions(read_predictions(predictions), ids, predictions);
-  check_inputs(given, inputs,
-               [&](const AnswerInput& input) { return texts_of(read_text_input(input, config_)); });
-  TaskEvaluation evaluation;
-  std::vector<std::vector<std::size_t>> classes(texts.size());
-  std::vector<double> values(texts.size());
-  const std::size_t known = names.size();
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    evaluation.predictions.push_back({{"id", texts[i].id}, {kPrediction, given[i].value}});
-    if (problem_ == ProblemType::kRegression) {
-      const auto value = parse_number(given[i].text());
-      require(value.has_value(), ErrorCode::kData, given[i].place, ": expected a number, got '",
-              given[i].text(), "'");
-      values[i] = *value;
-      continue;
-    }
-    for (const std::string& label : predicted_labels(given[i], problem_, config_.label_separator)) {
-      auto id = label_id(label, names);
-      if (!id) {
-        // A class that no reference has is one of its own, which is always wrong.
-        id = names.size();
-        names.push_back(class_name(label));
-      }
-      classes[i].push_back(*id);
-    }
-    std::sort(classes[i].begin(), classes[i].end());
-    // A label that is given twice is one label.
-    classes[i].erase(std::unique(classes[i].begin(), classes[i].end()), classes[i].end());
-  }
-  if (names.size() > known) {
-    log_warning(predictions.string(), ": ", names.size() - known,
-                " classes are no reference's, such as '", names[known],
-                "'; their predictions count as wrong");
-  }
-  evaluation.scores = class_scores_of(problem_, names, texts, classes, values);
-  evaluation.baselines.push_back({baseline_rule(), class_baseline(problem_, names, texts)});
-  return evaluation;
+  return score_class_predictions(config_, problem_, predictions, references);
 }
 
 TaughtRecords SequenceClassification::teach(Model& model,

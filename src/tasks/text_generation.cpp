@@ -463,15 +463,10 @@ TaskEvaluation TextGeneration::score(const std::filesystem::path& predictions,
                                      const std::vector<std::filesystem::path>& references) const {
   BadRows bad(false);  // every reference stands for a prediction
   const std::vector<Dialogue> dialogues = read_references(references, bad);
-  std::vector<std::string> ids;
   std::vector<ReferenceInput> inputs;
-  for (const Dialogue& dialogue : dialogues) {
-    ids.push_back(id_text(dialogue.id));
-    inputs.push_back({{dialogue.last().prompt}, dialogue.place});
-  }
-  const std::vector<Prediction> given =
-      match_predictions(read_predictions(predictions), ids, predictions);
-  check_inputs(given, inputs, [&](const AnswerInput& input) {
+  for (const Dialogue& dialogue : dialogues)
+    inputs.push_back({id_text(dialogue.id), {dialogue.last().prompt}, dialogue.place});
+  const auto read = [&](const AnswerInput& input) {
     try {
       return std::vector{read_prompt_input(input, config_).last().prompt};
     } catch (const Error&) {
@@ -480,7 +475,9 @@ TaskEvaluation TextGeneration::score(const std::filesystem::path& predictions,
       const Record record{input.place, input.record};
       return std::vector{read_dialogue(record, config_, used).last().prompt};
     }
-  });
+  };
+  const std::vector<Prediction> given =
+      match_predictions(read_predictions(predictions), inputs, predictions, read);
   TaskEvaluation evaluation;
   AnswerTotals totals(parse_answer_metric(config_.metric));
   std::vector<std::string> texts;

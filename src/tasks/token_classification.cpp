@@ -15,6 +15,7 @@
 #include "tasks/record_names.h"
 #include "tasks/records.h"
 #include "tasks/span_errors.h"
+#include "tasks/spans_responder.h"
 #include "tasks/tag_rows.h"
 #include "tasks/tagged_texts.h"
 #include "text/chinese_words.h"
@@ -52,23 +53,6 @@ std::vector<Entity> entities_alone(std::span<const PredictedEntity> predicted) {
   std::vector<Entity> entities;
   for (const PredictedEntity& one : predicted) entities.push_back(one.entity);
   return entities;
-}
-
-/// The tags of a model's classes, by id. kData for classes that are none.
-std::vector<std::string> model_tags(const Model& model) {
-  const JsonDocument document{model.config(), {}};
-  std::vector<std::string> tags;
-  for (const std::string& name :
-       read_labels(ConfigNode(&document.value, "config.json", &document, ErrorCode::kData))) {
-    std::optional<std::string> tag = normal_tag(name);
-    require(tag.has_value(), ErrorCode::kData, "config.json: id2label: the class '", name,
-            "' is no tag of entities (O, or B-, I-, E- or S- with a type behind it)");
-    tags.push_back(std::move(*tag));
-  }
-  require(std::ssize(tags) == model.facts().labels, ErrorCode::kData,
-          "config.json: id2label names ", tags.size(), " classes, the model has ",
-          model.facts().labels);
-  return tags;
 }
 
 /// Tags in the letters B, I, E, S and O; others as they are.
@@ -400,21 +384,6 @@ std::unique_ptr<Validator> TokenClassification::validator(Model& model, std::int
   return std::make_unique<TagValidator>(model, held, batch_size, world);
 }
 
-/// The predictions of some texts, whose labels are not looked at.
-std::vector<std::vector<PredictedEntity>> predict(Model& model, const TagRows& rows,
-                                                  std::int64_t batch_size, const Context& context) {
-  Labels none(rows.texts());
-  for (std::size_t i = 0; i < rows.texts(); ++i)
-    none[i].assign(rows.units(i).spans.size(), kIgnoreLabel);
-  const TagPredictions predictions =
-      predict_tags(model, rows, none, batch_size, context, *make_local_world());
-  const std::vector<std::string> names = model_tags(model);
-  std::vector<std::vector<PredictedEntity>> entities;
-  for (std::size_t i = 0; i < rows.texts(); ++i)
-    entities.push_back(predicted_entities(predictions.texts[i], rows.units(i), names));
-  return entities;
-}
-
 /// The words that ICU's dictionary cuts, beside those of a segmentation.
 void TokenClassification::add_baseline(const std::vector<TaggedText>& texts,
                                        TaskEvaluation& evaluation) const {
@@ -458,7 +427,7 @@ TaskEvaluation TokenClassification::evaluate(Model& model, const TaskData& data,
   if (data.valid.empty()) texts = flagged(texts, held_out_texts(texts, data.held_out), true);
   require_scored(data, texts.size());
   const TagRows rows = rows_of(texts, model_length(model, data.sequence_length));
-  const auto predicted = predict(model, rows, options.batch_size, options.context);
+  const auto predicted = predict_entities(model, rows, options.batch_size, options.context);
   TaskEvaluation evaluation;
   EntityTotals totals;
   SpanErrors errors;
@@ -509,17 +478,14 @@ TaskEvaluation TokenClassification::score(
     const std::filesystem::path& predictions,
     const std::vector<std::filesystem::path>& references) const {
   const std::vector<TaggedText> texts = read_references(references, false);
-  std::vector<std::string> ids;
   std::vector<ReferenceInput> inputs;
-  for (const TaggedText& text : texts) {
-    ids.push_back(id_text(text.id));
-    inputs.push_back({{text.text}, text.place});
-  }
-  const std::vector<Prediction> given =
-      match_predictions(read_predictions(predictions), ids, predictions);
-  check_inputs(given, inputs, [&](const AnswerInput& input) {
+  for (const TaggedText& text : texts)
+    inputs.push_back({id_text(text.id), {text.text}, text.place});
+  const auto read = [&](const AnswerInput& input) {
     return std::vector{read_tagged_input(input, config_).text};
-  });
+  };
+  const std::vector<Prediction> given =
+      match_predictions(read_predictions(predictions), inputs, predictions, read);
   TaskEvaluation evaluation;
   EntityTotals totals;
   SpanErrors errors;
@@ -535,64 +501,9 @@ TaskEvaluation TokenClassification::score(
   return evaluation;
 }
 
-class SpansResponder : public Responder {
- public:
-  SpansResponder(const TokenClassificationConfig& config,
-                 std::shared_ptr<const Tokenizer> tokenizer, Model& model,
-                 const AnswerOptions& options)
-      : config_(config),
-        tokenizer_(std::move(tokenizer)),
-        model_(model),
-        rows_{model_length(model, options.sequence_length > 0 ? options.sequence_length
-                                                              : model.facts().max_positions),
-              config.stride},
-        batch_size_(options.batch_size),
-        context_(options.context) {}
-
-  Json input_of(const std::string& text) const override { return {{"text", text}}; }
-  void check(std::span<const AnswerInput> inputs) const override {
-    texts_of(inputs);
-    model_tags(model_);
-  }
-
-  AnswerList answer(std::span<const AnswerInput> inputs, std::size_t,
-                    const AnswerEvents&) override {
-    const std::vector<TaggedText> texts = texts_of(inputs);
-    const TagRows rows(texts, *tokenizer_, rows_);
-    const auto predicted = predict(model_, rows, batch_size_, context_);
-    AnswerList answers;
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      std::optional<std::string> joined;
-      if (texts[i].from_words) joined = texts[i].text;
-      answers.push_back(std::make_unique<SpansAnswer>(labelled_spans(texts[i].text, predicted[i]),
-                                                      std::move(joined)));
-    }
-    return answers;
-  }
-
-  Json settings() const override {
-    return {{"sequence_length", rows_.sequence_length}, {"stride", rows_.stride}};
-  }
-  std::int64_t batch_size() const override { return batch_size_; }
-
- private:
-  std::vector<TaggedText> texts_of(std::span<const AnswerInput> inputs) const {
-    std::vector<TaggedText> texts;
-    for (const AnswerInput& input : inputs) texts.push_back(read_tagged_input(input, config_));
-    return texts;
-  }
-
-  TokenClassificationConfig config_;
-  std::shared_ptr<const Tokenizer> tokenizer_;
-  Model& model_;
-  TagRowOptions rows_;
-  std::int64_t batch_size_;
-  Context context_;
-};
-
 std::unique_ptr<Responder> TokenClassification::responder(Model& model,
                                                           const AnswerOptions& options) const {
-  return std::make_unique<SpansResponder>(config_, tokenizer_, model, options);
+  return make_spans_responder(config_, tokenizer_, model, options);
 }
 
 }  // namespace

@@ -193,18 +193,15 @@ TaskEvaluation score_translations(const TranslationConfig& config,
     texts = read_lines(predictions);
     require_equal(texts.size(), predictions, pairs.size(), references.front());
   } else {
-    std::vector<std::string> ids;
     std::vector<ReferenceInput> inputs;
-    for (const TextPair& pair : pairs) {
-      ids.push_back(id_text(pair.id));
-      inputs.push_back({{pair.source}, pair.place});
-    }
-    const std::vector<Prediction> matched =
-        match_predictions(read_predictions(predictions), ids, predictions);
-    check_inputs(matched, inputs, [&](const AnswerInput& input) {
-      return std::vector{read_source(input, config, "").text};
-    });
-    for (const Prediction& given : matched) texts.push_back(given.text());
+    for (const TextPair& pair : pairs)
+      inputs.push_back({id_text(pair.id), {pair.source}, pair.place});
+    const auto read = [&](const AnswerInput& input) {
+      return std::vector{read_source(input, config).text};
+    };
+    for (const Prediction& given :
+         match_predictions(read_predictions(predictions), inputs, predictions, read))
+      texts.push_back(given.text());
   }
   std::vector<const TextPair*> all;
   for (const TextPair& pair : pairs) all.push_back(&pair);

@@ -392,6 +392,17 @@ TEST(SequenceClassification, CalibratesOnHeldOutTextsAndLeavesThatInTheModel) {
       1 / (1 + std::exp(-3)), 1e-5);
 }
 
+/// Of a text that begins with 'g' x is likely, and y less unlikely than of others.
+FakeModel several_labels_model() {
+  FakeModel model = first_byte_model(2, {"x", "y"});
+  model.set_problem_type(ProblemType::kMultiLabel);
+  const c10::AutoGradMode no_grad(false);
+  model.table().fill_(-3);
+  model.table()['g'][0] = 2;
+  model.table()['g'][1] = -2;
+  return model;
+}
+
 TEST(SequenceClassification, SeveralLabelsHaveThresholdsOfTheirOwn) {
   const TempDir directory;
   const std::string lines = R"({"text": "g", "labels": ["x", "y"]}
@@ -411,12 +422,8 @@ TEST(SequenceClassification, SeveralLabelsHaveThresholdsOfTheirOwn) {
   EXPECT_EQ(batch.labels.sum(0)[0].item<std::int64_t>(), 2);
   EXPECT_EQ(batch.labels.sum(0)[1].item<std::int64_t>(), 2);
 
-  FakeModel model = first_byte_model(2, {"x", "y"});
-  model.set_problem_type(ProblemType::kMultiLabel);
+  FakeModel model = several_labels_model();
   const c10::AutoGradMode no_grad(false);
-  model.table().fill_(-3);
-  model.table()['g'][0] = 2;
-  model.table()['g'][1] = -2;
   model.table()['h'][1] = -1;
   task->describe(model.config());
   const auto world = make_local_world();
@@ -448,12 +455,7 @@ TEST(SequenceClassification, ThresholdsOfSomeLabelsLeaveTheOthersTheirs) {
   const auto task = make_sequence_classification(config, plain());
   const TaskData files = data_of(directory, lines, lines);
   task->read(files);
-  FakeModel model = first_byte_model(2, {"x", "y"});
-  model.set_problem_type(ProblemType::kMultiLabel);
-  const c10::AutoGradMode no_grad(false);
-  model.table().fill_(-3);
-  model.table()['g'][0] = 2;
-  model.table()['g'][1] = -2;
+  FakeModel model = several_labels_model();
   task->describe(model.config());
   task->validator(model, 8, *make_local_world())->validate(Context{});
   const Json stored =
