@@ -86,6 +86,15 @@ class Adapter {
   virtual std::vector<FieldDoc> describe() const = 0;
 };
 
+/// Puts the keys of `overrides` (a `model` section beside init_from) in the place of a directory's
+/// config.json's, and gives those that changed it. kConfig for keys that may not.
+Json override_config(Json& config, const ConfigNode& overrides, const Adapter& adapter);
+
+/// config.json of a model directory, or of a PEFT adapter that of its base with what the adapter
+/// keeps of its own beside its weights. kMissing, kData.
+JsonDocument read_adapted_config(const std::filesystem::path& directory,
+                                 const FindModel& find_base);
+
 /// All model types.
 const std::vector<const Adapter*>& adapters();
 const Adapter* find_adapter(const std::string& model_type);

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "models/lora_file.h"
+#include "models/rope_keys.h"
 #include "models/tensor_layout.h"
 #include "models/transformer_model.h"
 #include "nn/linear.h"
@@ -69,6 +70,19 @@ class MapFile {
   std::set<std::string> used_;
 };
 
+/// Maps that were trained beside other positions than the model's would say something else.
+void check_positions(const TransformerModel& model, const std::filesystem::path& directory) {
+  Json overrides = adapter_overrides(directory);
+  write_rope(overrides);
+  for (const char* key : {"rope_theta", "rope_scaling"}) {
+    const Json trained = overrides.value(key, Json()), own = model.config().value(key, Json());
+    require(!overrides.contains(key) || trained == own, ErrorCode::kData, directory,
+            ": the adapter was trained with model.", key, " ", dump_json(trained),
+            ", the model has ", dump_json(own),
+            "; merge the adapter with its base (llmctl export) and use the result");
+  }
+}
+
 }  // namespace
 
 std::size_t add_adapter(Model& model, const std::filesystem::path& directory,
@@ -81,6 +95,7 @@ std::size_t add_adapter(Model& model, const std::filesystem::path& directory,
           ": is no adapter, which has an ", kAdapterConfig);
   const LoraConfig config = read_lora_config(parse_json_document(read_file(path), path.string()));
   const LoraFile file(directory, config);
+  check_positions(*transformer, directory);
   MapFile maps(file, config, model.device());
   const std::map<std::string, Linear*> layers = transformer->linear_layers();
   std::vector<std::pair<Linear*, LowRank>> found;

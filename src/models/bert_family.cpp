@@ -3,6 +3,10 @@
 namespace llmctl {
 namespace {
 
+/// The output of a classifier that reads the mean of all tokens. It has another name than one that
+/// reads the first: who knows only that one finds none, instead of answering wrongly.
+constexpr const char* kMeanClassifier = "mean_classifier";
+
 std::vector<TensorRule> bert_tensors(const ModelPlan& plan, const EncoderConfig& body,
                                      const BertSwitches& switches) {
   std::vector<TensorRule> rules;
@@ -41,7 +45,8 @@ std::vector<TensorRule> bert_tensors(const ModelPlan& plan, const EncoderConfig&
   }
   if (plan.classifier) {
     if (plan.classifier->pooler) pair(switches.pooler, "head.pooler");
-    pair(plan.facts.head == HeadKind::kSpan                     ? "qa_outputs"
+    pair(plan.facts.mean_pooling                                ? kMeanClassifier
+         : plan.facts.head == HeadKind::kSpan                   ? "qa_outputs"
          : plan.facts.head == HeadKind::kSequenceClassification ? switches.classifier
                                                                 : "classifier",
          "head.output");
@@ -132,8 +137,9 @@ ModelPlan bert_plan(const BertFamilyConfig& config, const BertSwitches& switches
     classifier.dropout = 0;
     plan.classifier = classifier;
   } else if (head == HeadKind::kSequenceClassification) {
-    classifier.pooler = true;
-    classifier.dropout_before_pooler = switches.dropout_before_pooler;
+    plan.facts.mean_pooling = config.classifier_pooling == "mean";
+    classifier.pooler = !plan.facts.mean_pooling;
+    classifier.dropout_before_pooler = classifier.pooler && switches.dropout_before_pooler;
     plan.classifier = classifier;
   } else if (head == HeadKind::kTokenClassification) {
     plan.classifier = classifier;

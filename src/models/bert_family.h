@@ -12,6 +12,7 @@ struct BertFamilyConfig : CommonConfig {
   std::string hidden_act = "gelu";
   double hidden_dropout_prob = 0.1, attention_probs_dropout_prob = 0.1;
   std::optional<double> classifier_dropout;
+  std::string classifier_pooling = "cls";
   std::int64_t max_position_embeddings = 512, type_vocab_size = 2;
   double layer_norm_eps = 1e-12;
   bool tie_word_embeddings = true, sinusoidal_pos_embds = false;
@@ -37,6 +38,11 @@ struct BertFamilyConfig : CommonConfig {
     visit("classifier_dropout", self.classifier_dropout,
           "Dropout before a classifier; hidden_dropout_prob by default.", Range<double>{0, 0.99},
           Change::kOnRequest);
+    visit("classifier_pooling", self.classifier_pooling,
+          "What a classifier of sequences reads: cls: the first token, by a dense layer; mean: the "
+          "mean of all tokens. ModernBERT has this key; transformers' classes of this type do "
+          "without it and read the first token.",
+          OneOf{{"cls", "mean"}});
     visit("max_position_embeddings", self.max_position_embeddings,
           "Longest sequence: each position has a vector.", Range<std::int64_t>{1, 1 << 24});
     visit("sinusoidal_pos_embds", self.sinusoidal_pos_embds,
@@ -54,10 +60,11 @@ struct BertFamilyConfig : CommonConfig {
     return {"hidden_size", "num_hidden_layers", "num_attention_heads"};
   }
   static std::vector<std::string> free_keys() {
-    return {"hidden_dropout_prob",  "attention_probs_dropout_prob",
-            "classifier_dropout",   "initializer_range",
-            "sinusoidal_pos_embds", "bos_token_id",
-            "eos_token_id",         "pad_token_id"};
+    return {"hidden_dropout_prob", "attention_probs_dropout_prob",
+            "classifier_dropout",  "classifier_pooling",
+            "initializer_range",   "sinusoidal_pos_embds",
+            "bos_token_id",        "eos_token_id",
+            "pad_token_id"};
   }
   static std::vector<std::pair<std::string, Json>> supported_values() {
     return {{"is_decoder", false},

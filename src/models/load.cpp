@@ -163,6 +163,7 @@ void fill(TransformerModel& model, const std::vector<std::string>& names, const 
 /// config.json, checked by its adapter; spelt as it will be written.
 struct DirectoryConfig {
   JsonDocument document;
+  Json changed = Json::object();  ///< keys of the overrides with other values than the file's
   const Adapter* adapter = nullptr;
   HeadClass head;
 };
@@ -181,15 +182,42 @@ DirectoryConfig read_directory_config(const fs::path& directory, const ModelRequ
     config.head = class_of(*config.adapter, request.head, node);
   }
   if (!overrides.empty()) {
-    config.adapter->check_overrides(ConfigNode(&overrides, "model", nullptr), value);
-    // A stretched length is told in one spelling; the other one must not contradict it.
-    write_rope(value);
-    for (const auto& member : overrides.items()) value[member.key()] = member.value();
+    config.changed =
+        override_config(value, ConfigNode(&overrides, "model", nullptr), *config.adapter);
   }
   return config;
 }
 
 }  // namespace
+
+Json override_config(Json& config, const ConfigNode& overrides, const Adapter& adapter) {
+  adapter.check_overrides(overrides, config);
+  // A stretched length is told in one spelling; the other one must not contradict it.
+  write_rope(config);
+  Json changed = Json::object();
+  for (const auto& member : overrides.value().items()) {
+    Json& value = config[member.key()];
+    if (value != member.value()) changed[member.key()] = member.value();
+    value = member.value();
+  }
+  return changed;
+}
+
+JsonDocument read_adapted_config(const fs::path& directory, const FindModel& find_base) {
+  if (!is_adapter_directory(directory)) return read_model_config(directory);
+  JsonDocument document = read_model_config(adapter_base(directory, find_base));
+  const ConfigNode node(&document.value, "", &document, ErrorCode::kData);
+  const Json overrides = adapter_overrides(directory);
+  if (!overrides.empty()) {
+    override_config(document.value, ConfigNode(&overrides, kOverrides, nullptr, ErrorCode::kData),
+                    adapter_of(node));
+  }
+  for (const char* key : kAnsweringKeys) {
+    if (Json value = adapter_metadata(directory, key); !value.is_null())
+      document.value[key] = std::move(value);
+  }
+  return document;
+}
 
 Json resolve_model_section(const ConfigNode& section) {
   if (section.has("init_from")) return section.value();
@@ -322,6 +350,7 @@ std::unique_ptr<TransformerModel> load_base(const fs::path& directory, const Mod
   auto model = std::make_unique<TransformerModel>(std::move(plan), std::move(config),
                                                   std::move(generation), request.dtype);
   model->carry(std::move(carried));
+  model->set_overrides(std::move(read.changed));
   if (quantization) model->set_quantization(*quantization);
   fill(*model, names, files, order, request, found);
   say(found, directory);
@@ -343,16 +372,15 @@ std::unique_ptr<Model> load_adapted(const fs::path& directory, const ModelReques
     wanted.head = adapter_head(document.value);
     if (wanted.labels.empty()) wanted.labels = weights.labels();
   }
-  Json answering = Json::object();
-  for (const char* key : kAnsweringKeys) {
-    const auto kept = weights.metadata().find(key);
-    if (kept != weights.metadata().end()) answering[key] = parse_json(kept->second, file.string());
-  }
-  if (const Json& type = answering.value("problem_type", Json()); type.is_string()) {
+  if (const Json type = adapter_metadata(directory, "problem_type"); type.is_string()) {
     if (!wanted.problem_type && request.labels.empty())
       wanted.problem_type = find_problem_type(type.get<std::string>());
   }
-  auto model = load_base(base, wanted, overrides, &weights, report);
+  // What the maps were trained beside, in one spelling of the stretched lengths.
+  Json changes = adapter_overrides(directory);
+  write_rope(changes);
+  changes.update(overrides);
+  auto model = load_base(base, wanted, changes, &weights, report);
   require(!model->quantization(), ErrorCode::kData, file, ": the adapter's base ", base.string(),
           " is quantised, which takes no adapters; name the model that it was made from, and "
           "quantise the result (--quantize)");
@@ -363,8 +391,8 @@ std::unique_ptr<Model> load_adapted(const fs::path& directory, const ModelReques
     log_warning(directory.string(), ": the adapter was trained on other weights than those that ",
                 base.string(), " has now");
   }
-  if (answering.contains("task_specific_params"))
-    model->config()["task_specific_params"] = answering["task_specific_params"];
+  if (Json described = adapter_metadata(directory, "task_specific_params"); !described.is_null())
+    model->config()["task_specific_params"] = std::move(described);
   weights.require_used(*model, request.train_adapter);
   if (request.labels.empty()) {
     model->load_weights(directory);

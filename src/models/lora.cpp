@@ -35,12 +35,23 @@ bool is_listed(const Json& list, const std::string& name) {
   });
 }
 
+/// A value or a list of values as a list; null is none.
+Json list_of(const Json& value) {
+  if (value.is_null()) return Json::array();
+  return value.is_array() ? value : Json::array({value});
+}
+
+/// An expression of a name's end as one of the whole name.
+std::string end_of(const std::string& expression) {
+  return concat("(?:.*\\.)?(?:", expression, ")");
+}
+
 /// By an expression of the name's end.
 template <class Value>
 Value by_pattern(const std::map<std::string, Value>& patterns, const std::string& name,
                  Value otherwise, const char* key) {
   for (const auto& [expression, value] : patterns) {
-    if (matches_whole(concat("(?:.*\\.)?(?:", expression, ")"), name, key)) return value;
+    if (matches_whole(end_of(expression), name, key)) return value;
   }
   return otherwise;
 }
@@ -100,23 +111,65 @@ bool LoraConfig::targets(const std::string& name, bool linear) const {
     return false;
   }
   if (exclude_modules.is_array() && is_listed(exclude_modules, name)) return false;
-  if (target_modules == "all-linear") return linear;
+  if (target_modules == "all-linear") return linear && is_in_layers(name);
   if (target_modules.is_string()) {
-    return matches_whole(target_modules.get<std::string>(), name, "target_modules");
+    return matches_whole(target_modules.get<std::string>(), name, "target_modules") &&
+           is_in_layers(name);
   }
+  // A whole name says its layer itself.
   if (std::find(target_modules.begin(), target_modules.end(), name) != target_modules.end()) {
     return true;
   }
-  if (!is_listed(target_modules, name)) return false;
-  if (layers_to_transform.is_null() || layers_to_transform == Json::array()) return true;
-  Json words = Json::array();
-  if (layers_pattern.is_string()) words.push_back(layers_pattern);
-  if (layers_pattern.is_array()) words = layers_pattern;
-  const auto number = layer_number(name, words);
-  if (!number) return false;
-  if (layers_to_transform.is_number()) return layers_to_transform == *number;
-  return std::find(layers_to_transform.begin(), layers_to_transform.end(), *number) !=
-         layers_to_transform.end();
+  return is_listed(target_modules, name) && is_in_layers(name);
+}
+
+bool LoraConfig::is_in_layers(const std::string& name) const {
+  const Json numbers = list_of(layers_to_transform);
+  if (numbers.empty()) return true;
+  const auto number = layer_number(name, list_of(layers_pattern));
+  return number && std::find(numbers.begin(), numbers.end(), *number) != numbers.end();
+}
+
+void LoraConfig::check_names(const ConfigNode& node, const LayerNames& names) const {
+  const auto require_found = [&](const char* key, const std::string& shown,
+                                 const std::vector<std::string>& among, const auto& is_meant) {
+    if (std::any_of(among.begin(), among.end(), is_meant)) return;
+    node.fail(key,
+              concat(shown, " names no layer", among.empty() ? "" : "; there is, for example, ",
+                     among.empty() ? "" : among[among.size() / 2]));
+  };
+  const auto require_listed = [&](const char* key, const Json& entries,
+                                  const std::vector<std::string>& among) {
+    for (const Json& entry : entries) {
+      require_found(key, entry.dump(), among,
+                    [&](const std::string& name) { return is_listed(Json::array({entry}), name); });
+    }
+  };
+  const auto require_matched = [&](const char* key, const std::string& expression,
+                                   const std::string& pattern,
+                                   const std::vector<std::string>& among) {
+    require_found(key, concat("'", expression, "'"), among,
+                  [&](const std::string& name) { return matches_whole(pattern, name, key); });
+  };
+  if (exclude_modules.is_string()) {
+    const auto expression = exclude_modules.get<std::string>();
+    require_matched("exclude_modules", expression, expression, names.linear);
+  } else {
+    require_listed("exclude_modules", list_of(exclude_modules), names.linear);
+  }
+  require_listed("modules_to_save", list_of(modules_to_save), names.kept);
+  for (const auto& [expression, rank] : rank_pattern)
+    require_matched("rank_pattern", expression, end_of(expression), names.adapted);
+  for (const auto& [expression, alpha] : alpha_pattern)
+    require_matched("alpha_pattern", expression, end_of(expression), names.adapted);
+  const Json numbers = list_of(layers_to_transform), words = list_of(layers_pattern);
+  if (numbers.empty() && !words.empty())
+    node.fail("layers_pattern", "is of layers_to_transform, which names no layer");
+  for (const Json& number : numbers) {
+    require_found("layers_to_transform", number.dump(), names.linear, [&](const std::string& name) {
+      return layer_number(name, words) == number.get<std::int64_t>();
+    });
+  }
 }
 
 bool LoraConfig::saves(const std::string& name) const {
@@ -201,13 +254,28 @@ HeadKind adapter_head(const Json& config) {
 }
 
 std::vector<std::string> adapter_labels(const std::filesystem::path& directory) {
-  const SafetensorsFile file(directory / kAdapterWeights);
-  const auto found = file.metadata().find("labels");
-  if (found == file.metadata().end()) return {};
-  const Json labels = parse_json(found->second, file.path().string());
-  require(is_string_list(labels), ErrorCode::kData, file.path(),
+  const Json labels = adapter_metadata(directory, "labels");
+  if (labels.is_null()) return {};
+  require(is_string_list(labels), ErrorCode::kData, directory / kAdapterWeights,
           ": metadata \"labels\": expected a list of names");
   return labels.get<std::vector<std::string>>();
+}
+
+Json adapter_metadata(const std::filesystem::path& directory, const std::string& key) {
+  // PEFT's first format has no metadata.
+  if (!fs::exists(directory / kAdapterWeights)) return nullptr;
+  const SafetensorsFile file(directory / kAdapterWeights);
+  const auto found = file.metadata().find(key);
+  if (found == file.metadata().end()) return nullptr;
+  return parse_json(found->second, file.path().string());
+}
+
+Json adapter_overrides(const std::filesystem::path& directory) {
+  Json overrides = adapter_metadata(directory, kOverrides);
+  if (overrides.is_null()) return Json::object();
+  require(overrides.is_object(), ErrorCode::kData, directory / kAdapterWeights, ": metadata \"",
+          kOverrides, "\": expected an object");
+  return overrides;
 }
 
 bool is_adapter_directory(const std::filesystem::path& directory) {

@@ -14,6 +14,13 @@
 
 namespace llmctl {
 
+/// The layers of a model by name.
+struct LayerNames {
+  std::vector<std::string> kept,  ///< what can be trained whole
+      linear,                     ///< what can have maps
+      adapted;                    ///< what has them
+};
+
 /// Section "lora", and adapter_config.json: PEFT's keys.
 struct LoraConfig {
   std::int64_t r = 8;
@@ -41,7 +48,8 @@ struct LoraConfig {
           "Layers that are trained whole and kept with the maps; a new head always is.",
           Kinds{"list of string or null"});
     visit("layers_to_transform", self.layers_to_transform,
-          "Numbers of the layers (a number or a list) within which target_modules are looked for.",
+          "Numbers of the layers (a number or a list) within which target_modules are looked for; "
+          "a name that target_modules has in full counts anyway.",
           Kinds{"integer or list of integer or null"});
     visit("layers_pattern", self.layers_pattern,
           "What stands before the number in names of layers; any word by default.",
@@ -57,6 +65,10 @@ struct LoraConfig {
   /// a linear layer of the body, as "all-linear" means them.
   bool targets(const std::string& name, bool linear) const;
   bool saves(const std::string& name) const;
+  /// Whether layers_to_transform lets the layer have maps.
+  bool is_in_layers(const std::string& name) const;
+  /// Fails at its key for what stands for no layer, which would do nothing.
+  void check_names(const ConfigNode& node, const LayerNames& names) const;
   std::int64_t rank_of(const std::string& name) const;
   double scale_of(const std::string& name) const;
 };
@@ -81,6 +93,15 @@ inline constexpr const char* kAdapterWeights = "adapter_model.safetensors";
 inline constexpr const char* kBaseFingerprint = "base_fingerprint";
 /// Keys of config.json that an adapter keeps, as JSON, beside its weights.
 inline constexpr const char* kAnsweringKeys[] = {"problem_type", "task_specific_params"};
+/// Key of the same metadata: an object of the keys of config.json that the `model` section of the
+/// training replaced.
+inline constexpr const char* kOverrides = "model_overrides";
+
+/// A value that llmctl keeps as JSON in the metadata of an adapter's weights; null: not there.
+/// kData.
+Json adapter_metadata(const std::filesystem::path& directory, const std::string& key);
+/// The object of kOverrides; empty where there is none. kData.
+Json adapter_overrides(const std::filesystem::path& directory);
 
 /// True for the directory of an adapter, which names its base instead of being a model itself.
 bool is_adapter_directory(const std::filesystem::path& directory);

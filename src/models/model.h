@@ -49,6 +49,7 @@ struct ModelFacts {
                max_positions = 0;
   std::int64_t labels = 0;                               ///< outputs of a classification head
   ProblemType problem_type = ProblemType::kSingleLabel;  ///< of a sequence classification
+  bool mean_pooling = false;       ///< a sequence classification reads the mean of all tokens
   bool causal = false;             ///< decoders, those of encoder-decoders too
   bool encoder_decoder = false;    ///< prompts go to the encoder
   std::int64_t decoder_start = 0;  ///< the id that an encoder-decoder's text begins with
@@ -83,7 +84,7 @@ class Model {
   /// Hidden states [B, T, D] after the final norm; of encoder-decoders the decoder's.
   virtual at::Tensor hidden(const Sequence& input, const Context& context) = 0;
   /// The head on chosen rows [N, D] → [N, V] logits, [N, 2] span scores or [N, labels].
-  /// Classification heads take the row of `pooled_position`.
+  /// Heads that classify sequences take what `pooled` makes of them.
   virtual at::Tensor head(const at::Tensor& rows, const Context& context) = 0;
   /// Sum over the rows of the cross-entropy of labels [N] (all valid), never holding all logits: a
   /// scalar with gradient. With `per_row`, the [N] losses (no gradient). Labels are smoothed as
@@ -91,9 +92,10 @@ class Model {
   virtual at::Tensor lm_loss(const at::Tensor& rows, const at::Tensor& labels,
                              const Context& context, at::Tensor* per_row = nullptr,
                              double label_smoothing = 0) = 0;
-  /// Position in each row whose hidden state a sequence classification reads: [B] (0 for encoders,
-  /// the last token for decoders).
-  virtual at::Tensor pooled_position(const Sequence& input) const = 0;
+  /// What a classifier of sequences reads of the hidden states [B, T, D] of an input: [B, D], of
+  /// encoders that of the first token or the mean of all (config.json's classifier_pooling), of
+  /// decoders that of the last one.
+  virtual at::Tensor pooled(const at::Tensor& hidden, const Sequence& input) const = 0;
 
   /// Parameters under their Hugging Face names, in the order in which they are saved; those of
   /// which the file keeps several in one tensor have ".0", ".1", … behind its name.

@@ -161,11 +161,20 @@ at::Tensor TransformerModel::lm_loss(const at::Tensor& rows, const at::Tensor& l
   return lm_->loss(rows, body_->words(), labels, context, per_row, label_smoothing);
 }
 
-at::Tensor TransformerModel::pooled_position(const Sequence& input) const {
-  const auto options = input.ids.options();
-  if (!plan_.facts.causal) return at::zeros({input.rows()}, options);
-  if (!input.documents.defined()) return at::full({input.rows()}, input.length() - 1, options);
-  return (input.documents.ge(0).sum(1) - 1).clamp_min(0);
+at::Tensor TransformerModel::pooled(const at::Tensor& hidden, const Sequence& input) const {
+  if (!plan_.facts.mean_pooling && !plan_.facts.causal) return hidden.select(1, 0);
+  const std::int64_t last = input.length() - 1;
+  if (!input.documents.defined())
+    return plan_.facts.causal ? hidden.select(1, last) : hidden.mean(1, false, at::kFloat);
+  const at::Tensor real = input.documents.ge(0).to(hidden.device());  // [B, T]
+  if (plan_.facts.causal) {
+    const at::Tensor index = real.sum(1).sub(1).clamp_min(0).view({-1, 1, 1});
+    return hidden.gather(1, index.expand({-1, 1, hidden.size(2)})).squeeze(1);
+  }
+  const at::Tensor counts = real.sum(1, true).clamp_min(1).to(at::kFloat);  // [B, 1]
+  // Padding has no part in the sum, whatever its states are.
+  const at::Tensor states = hidden.to(at::kFloat).masked_fill(real.logical_not().unsqueeze(-1), 0);
+  return states.sum(1).div(counts);
 }
 
 std::vector<bool> TransformerModel::decayed() const {
@@ -328,6 +337,7 @@ void TransformerModel::save_adapter(const std::filesystem::path& directory,
     if (config_.contains(key) && !config_.at(key).is_null())
       metadata[key] = dump_json(config_.at(key));
   }
+  if (!overrides_.empty()) metadata[kOverrides] = dump_json(overrides_);
   write_tensors(directory / kAdapterWeights, tensors, metadata);
   const Json config =
       lora_config_json(state.config, state.base, plan_.facts.head, state.transposed);
@@ -422,10 +432,33 @@ void TransformerModel::add_lora(const LoraConfig& config, const ConfigNode& node
         plan_.tensors.begin(), plan_.tensors.end(),
         [](const TensorRule& rule) { return rule.parameter.ends_with("attention.query.weight"); });
     node.fail("target_modules",
-              concat(config.target_modules.dump(), " names no layer; there is, for example, ",
-                     module_of(example->file_name)));
+              concat(config.target_modules.dump(), " names no layer",
+                     config.layers_to_transform.empty() ? "" : " within layers_to_transform",
+                     "; there is, for example, ", module_of(example->file_name)));
   }
+  config.check_names(node, layer_names());
   initialize_maps(seed);
+}
+
+LayerNames TransformerModel::layer_names() const {
+  LayerNames names;
+  const std::map<std::string, Linear*> layers = linear_layers();
+  const std::string prefix = kPeftPrefix;
+  bool embeddings_kept = false;
+  for (const TensorRule& rule : plan_.tensors) {
+    const std::string module = module_of(rule.file_name);
+    if (rule.trained) names.kept.push_back(module);
+    if (layers.contains(rule.parameter)) names.linear.push_back(module);
+  }
+  for (const TensorRule& rule : adapter_->rules) {
+    const std::string module = module_of(rule.file_name).substr(prefix.size());
+    if (rule.parameter.ends_with(".a.weight"))
+      names.adapted.push_back(module.substr(0, module.rfind('.')));
+    embeddings_kept = embeddings_kept || module == module_of(embedding_rule(plan_).file_name);
+  }
+  // Tied to embeddings that are kept, the output matrix is kept with them.
+  if (plan_.lm && embeddings_kept) names.kept.push_back(module_of(plan_.output_matrix));
+  return names;
 }
 
 void TransformerModel::initialize_maps(std::uint64_t seed) {
@@ -489,7 +522,10 @@ bool TransformerModel::insert_lora(const LoraConfig& config, const std::string& 
   if (state.adapted.empty()) return false;
   state.base_fingerprint = weights_fingerprint(base);
   // As PEFT keeps it: what "all" were does not depend on what a library takes for linear.
-  if (config.target_modules == "all-linear") state.config.target_modules = modules;
+  // And it takes no layers_to_transform beside an expression.
+  if (config.target_modules == "all-linear" ||
+      (config.target_modules.is_string() && !config.layers_to_transform.empty()))
+    state.config.target_modules = modules;
   adapter_ = std::move(state);
   return true;
 }

@@ -36,7 +36,7 @@ class TransformerModel : public Model {
   at::Tensor head(const at::Tensor& rows, const Context& context) override;
   at::Tensor lm_loss(const at::Tensor& rows, const at::Tensor& labels, const Context& context,
                      at::Tensor* per_row, double label_smoothing) override;
-  at::Tensor pooled_position(const Sequence& input) const override;
+  at::Tensor pooled(const at::Tensor& hidden, const Sequence& input) const override;
   std::vector<std::pair<std::string, at::Tensor>> parameters() const override;
   /// What the plan's rules stand for, in their order: parameters and constants.
   const std::vector<at::Tensor>& tensors() const { return tensors_; }
@@ -81,6 +81,8 @@ class TransformerModel : public Model {
   std::map<std::string, Matrix*> matrices() const;
   /// Says that the directory's matrices are.
   void set_quantization(const Quantization& quantization) { quantization_ = quantization; }
+  /// Keys of config() that replaced those of the directory: an adapter of the model keeps them.
+  void set_overrides(Json overrides) { overrides_ = std::move(overrides); }
   /// Tensors that are saved with the model and have no other part in it.
   void carry(std::vector<std::pair<std::string, at::Tensor>> tensors) {
     carried_ = std::move(tensors);
@@ -103,13 +105,15 @@ class TransformerModel : public Model {
   std::pair<std::vector<TensorRule>, std::vector<at::Tensor>> trained() const;
   /// load_weights() and load_maps().
   void read_trained(const std::filesystem::path& directory, bool maps_alone);
+  /// The names by which lora's keys mean them.
+  LayerNames layer_names() const;
   void save_adapter(const std::filesystem::path& directory, at::ScalarType dtype) const;
   /// Fresh maps: B is zero, so that the model is what it was; A is drawn with the deviation that
   /// PEFT's uniform draws have.
   void initialize_maps(std::uint64_t seed);
 
   ModelPlan plan_;
-  Json config_, generation_;
+  Json config_, generation_, overrides_ = Json::object();
   std::shared_ptr<Body> body_;
   std::shared_ptr<LmHead> lm_;
   std::shared_ptr<Classifier> classifier_;

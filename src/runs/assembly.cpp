@@ -12,7 +12,6 @@
 #include "corpus/word_vectors.h"
 #include "models/adapter.h"
 #include "models/gguf_file.h"
-#include "models/weight_files.h"
 #include "nn/attention.h"
 #include "ops/backend.h"
 #include "runs/resolve.h"
@@ -196,6 +195,12 @@ Json with_special_ids(const ConfigNode& section, const Tokenizer& tokenizer) {
 
 }  // namespace
 
+Json overrides_of(const ConfigNode& section) {
+  Json overrides = section.value();
+  overrides.erase("init_from");
+  return overrides;
+}
+
 std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer& tokenizer,
                                       const ModelHead& head, std::uint64_t seed, bool plan_only) {
   ModelRequest request;
@@ -209,9 +214,7 @@ std::unique_ptr<Model> assemble_model(const ConfigNode& section, const Tokenizer
   std::unique_ptr<Model> model;
   if (section.has("init_from")) {
     const auto directory = named_directory(section.child("init_from"));
-    Json overrides = section.value();
-    overrides.erase("init_from");
-    model = load_model(directory, request, overrides);
+    model = load_model(directory, request, overrides_of(section));
     if (const auto quantization = model->quantization()) {
       section.fail(
           "init_from",
@@ -243,10 +246,9 @@ const Adapter* adapter_of(const ConfigNode& config) {
   return type.is_string() ? find_adapter(type.get<std::string>()) : nullptr;
 }
 
-/// config.json of the directory that model.init_from names.
+/// config.json of the model that model.init_from names.
 JsonDocument initial_config(const ConfigNode& section) {
-  const auto directory = named_directory(section.child("init_from"));
-  return read_model_config(config_directory(directory));
+  return read_adapted_config(named_directory(section.child("init_from")), resolve_model_directory);
 }
 
 }  // namespace
@@ -278,10 +280,12 @@ std::optional<ModelFacts> planned_facts(const ConfigNode& section, const Tokeniz
     const Json config = adapter->complete(section.with_value(&filled), tokenizer.vocab_size());
     return adapter->plan(section.with_value(&config), head, 2).facts;
   }
-  const JsonDocument document = initial_config(section);
+  JsonDocument document = initial_config(section);
   const ConfigNode config(&document.value, "", &document, ErrorCode::kData);
   const Adapter* adapter = adapter_of(config);
   if (adapter == nullptr) return std::nullopt;
+  const Json overrides = overrides_of(section);
+  if (!overrides.empty()) override_config(document.value, section.with_value(&overrides), *adapter);
   return adapter->plan(config, head, 2).facts;
 }
 

@@ -72,6 +72,8 @@ void adapt(Model& model, const ConfigNode& root, const std::optional<LoraConfig>
 /// model.init_from as a directory, or an empty path when the configuration has none. kConfig,
 /// kMissing.
 std::filesystem::path initial_directory(const ConfigNode& root);
+/// The keys beside init_from in a section "model".
+Json overrides_of(const ConfigNode& section);
 
 /// The tokenizer of a model directory, run or GGUF file, or any that load_tokenizer() knows; an
 /// adapter's may be its base's.

@@ -49,11 +49,10 @@ std::vector<std::string> pieces_of(const Tokenizer& tokenizer,
 
 at::Tensor logits_of(Model& model, const at::Tensor& hidden, const Sequence& input,
                      const Context& context) {
-  const at::Tensor rows = hidden.reshape({-1, hidden.size(-1)});  // [B, T, D] → [B·T, D]
   if (model.facts().head == HeadKind::kNone) return {};
-  if (model.facts().head == HeadKind::kSequenceClassification) {
-    return model.head(rows.index_select(0, model.pooled_position(input)), context);
-  }
+  if (model.facts().head == HeadKind::kSequenceClassification)
+    return model.head(model.pooled(hidden, input), context);
+  const at::Tensor rows = hidden.reshape({-1, hidden.size(-1)});  // [B, T, D] → [B·T, D]
   return model.head(rows, context).unsqueeze(0);
 }
 

@@ -136,11 +136,8 @@ void add_second_view(const Batch& view, Batch& batch) {
 
 at::Tensor class_logits(Model& model, const Sequence& input, const Context& context) {
   const at::Tensor hidden = model.hidden(input, context);
-  const at::Tensor position = model.pooled_position(input).to(hidden.device());
-  // [B] → [B, 1, D]
-  const at::Tensor index = position.reshape({-1, 1, 1}).expand({hidden.size(0), 1, hidden.size(2)});
-  // [B, T, D] → [B, 1, D] → [B, D] → [B, K]
-  return model.head(hidden.gather(1, index).squeeze(1), context).to(at::kFloat);
+  // [B, T, D] → [B, D] → [B, K]
+  return model.head(model.pooled(hidden, input), context).to(at::kFloat);
 }
 
 std::vector<std::pair<std::string, double>> ClassificationLoss::counts(const Batch& batch) const {

@@ -30,10 +30,8 @@ inline at::Tensor logits_of(Model& model, const Sequence& input) {
   }
   const at::Tensor hidden = model.hidden(input, context);
   const at::Tensor rows = hidden.reshape({count * length, hidden.size(2)});
-  if (model.facts().head == HeadKind::kSequenceClassification) {
-    const at::Tensor index = at::arange(count, at::kLong) * length + model.pooled_position(input);
-    return model.head(rows.index_select(0, index), {});
-  }
+  if (model.facts().head == HeadKind::kSequenceClassification)
+    return model.head(model.pooled(hidden, input), {});
   return model.head(rows, {}).view({count, length, -1});
 }
 

@@ -125,9 +125,7 @@ class GoldenCase {
   }
 
   at::Tensor classification(const at::Tensor& hidden) const {
-    const at::Tensor rows = at::arange(hidden.size(0), input_.ids.options());
-    const at::Tensor index = rows * hidden.size(1) + model_->pooled_position(input_);
-    return model_->head(hidden.reshape({-1, hidden.size(-1)}).index_select(0, index), {});
+    return model_->head(model_->pooled(hidden, input_), {});
   }
 
  private:

@@ -330,6 +330,32 @@ TEST(LoadModel, CarriesThePartsOfAClassThatItDoesNotUse) {
   EXPECT_EQ(load_model(directory.path(), {})->facts().architecture, "BertForMaskedLM");
 }
 
+TEST(LoadModel, AClassifierOfTheMeanIsNoneOfTheFirstToken) {
+  const TempDir of_first, of_mean;
+  saved(of_first, "bert");
+  ModelRequest request;
+  request.head = HeadKind::kSequenceClassification;
+  request.labels = {"a", "b"};
+  load_model(of_first.path(), request)->save(of_first.path());
+  LoadReport report;
+  const Json mean = {{"classifier_pooling", "mean"}}, first = {{"classifier_pooling", "cls"}};
+  const auto model = load_model(of_first.path(), request, mean, &report);
+  const std::vector<std::string> output = {"mean_classifier.weight", "mean_classifier.bias"};
+  EXPECT_EQ(report.initialized, output);
+  EXPECT_EQ(model->facts().architecture, "BertForSequenceClassification");
+  model->save(of_mean.path());
+  EXPECT_EQ(load_json(of_mean / "config.json").at("classifier_pooling"), "mean");
+  expect_equal(*model, *load_model(of_mean.path(), {}, Json::object(), &report));
+  EXPECT_TRUE(report.initialized.empty());
+  EXPECT_TRUE(report.unexpected.empty());
+  load_model(of_mean.path(), request, first, &report);
+  EXPECT_EQ(report.initialized,
+            (std::vector<std::string>{"bert.pooler.dense.weight", "bert.pooler.dense.bias",
+                                      "classifier.weight", "classifier.bias"}));
+  EXPECT_EQ(report.unexpected,
+            (std::vector<std::string>{"mean_classifier.bias", "mean_classifier.weight"}));
+}
+
 TEST(LoadModel, StaysInItsFileWhereThatIsAskedFor) {
   const TempDir directory;
   for (const char* type : {"llama", "gpt2"}) {

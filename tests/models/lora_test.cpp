@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "golden.h"
 #include "io/safetensors.h"
+#include "models/adapter.h"
+#include "models/adapters.h"
 #include "models/weight_files.h"
 #include "support/temp_dir.h"
 #include "tiny_models.h"
@@ -52,6 +54,11 @@ TEST(LoraConfig, NamesLayersAsPeftDoes) {
                         {"layers_to_transform", 10},
                         {"layers_pattern", {"blocks"}}},
                        up));
+  for (const char* all : {"all-linear", ".*_proj"}) {
+    const Json within = {{"target_modules", all}, {"layers_to_transform", {1}}};
+    EXPECT_TRUE(targets(within, query)) << all;
+    EXPECT_FALSE(targets(within, up)) << all;
+  }
 }
 
 TEST(LoraConfig, RanksAndScalesByName) {
@@ -205,6 +212,143 @@ TEST(AddLora, TrainsANewHeadWhole) {
   EXPECT_EQ(loaded->config().at("id2label").at("1"), "good");
   const auto head = [](const Model& m) { return m.parameters().back().second; };
   EXPECT_TRUE(head(*loaded).equal(head(*model)));
+}
+
+/// The adapter's model after a step that its maps have not done: B is zero in fresh ones.
+void change(Model& model) {
+  const c10::AutoGradMode no_grad(false);
+  for (auto& [name, parameter] : model.parameters()) {
+    at::Tensor changed = parameter;
+    changed.add_(0.05);
+  }
+}
+
+TEST(AddLora, KeepsWhatTheTrainingReplacedOfTheBasesConfiguration) {
+  const Json section = {{"r", 2}};
+  const ConfigNode node(&section, "lora", nullptr);
+  const TempDir base, adapter, second, back;
+  create(tiny_section("llama"))->save(base.path());
+  const Json overrides = {{"rope_theta", 500.0}, {"hidden_size", 16}};
+  const auto model = load_model(base.path(), {}, overrides);
+  model->add_lora(config_of(section), node, base.path(), 5);
+  change(*model);
+  model->to(test::device());
+  const Sequence input = test::tokens(2, 7);
+  const at::Tensor trained = logits_of(*model, input);
+  model->save(adapter.path());
+  EXPECT_EQ(adapter_overrides(adapter.path()), (Json{{"rope_theta", 500.0}}));
+  const double tolerance = 1e-4 * (1 + test::largest(trained));
+  const auto expect_same = [&](Model& loaded, const char* name) {
+    loaded.to(test::device());
+    test::expect_close(logits_of(loaded, input), trained, tolerance, name);
+  };
+  const auto merged = load_model(adapter.path(), {});
+  EXPECT_EQ(merged->config().at("rope_theta"), 500.0);
+  expect_same(*merged, "merged");
+  EXPECT_EQ(read_adapted_config(adapter.path(), {}).value.at("rope_theta"), 500.0);
+  // A later training goes on with it, unless it says otherwise.
+  ModelRequest request;
+  request.train_adapter = true;
+  const auto apart = load_model(adapter.path(), request);
+  expect_same(*apart, "apart");
+  apart->save(second.path());
+  expect_same(*load_model(second.path(), {}), "second");
+  const Json theta = load_json(base / "config.json").at("rope_theta");
+  load_model(adapter.path(), request, Json{{"rope_theta", theta}})->save(back.path());
+  EXPECT_EQ(adapter_overrides(back.path()), Json::object());
+  // Beside a model of other positions the maps would say something else.
+  const auto plain = load_model(base.path(), {});
+  expect_error(ErrorCode::kData, {"rope_theta", "500", "llmctl export"},
+               [&] { add_adapter(*plain, adapter.path(), base.path()); });
+}
+
+TEST(AddLora, KeepsTheStretchOfPositionsInEitherSpelling) {
+  const Json section = {{"r", 2}};
+  const TempDir base, adapter;
+  create(tiny_section("llama"))->save(base.path());
+  const Json newer = {
+      {"rope_parameters", {{"rope_type", "linear"}, {"factor", 2.0}, {"rope_theta", 700.0}}}};
+  const auto model = load_model(base.path(), {}, newer);
+  model->add_lora(config_of(section), ConfigNode(&section, "lora", nullptr), base.path(), 5);
+  model->save(adapter.path());
+  const Json kept = load_model(adapter.path(), {})->config();
+  EXPECT_EQ(kept.at("rope_theta"), 700.0);
+  EXPECT_EQ(kept.at("rope_scaling").at("factor"), 2.0);
+  const Json older = {{"rope_scaling", {{"rope_type", "linear"}, {"factor", 4.0}}}};
+  const Json other = load_model(adapter.path(), {}, older)->config();
+  EXPECT_EQ(other.at("rope_scaling").at("factor"), 4.0);
+}
+
+TEST(AddLora, KeepsThePoolingOfAClassifier) {
+  const Json section = {{"r", 2}, {"target_modules", {"query"}}};
+  const TempDir base, adapter;
+  create(tiny_section("bert"))->save(base.path());
+  ModelRequest request;
+  request.head = HeadKind::kSequenceClassification;
+  request.labels = {"bad", "good", "odd"};
+  const auto model = load_model(base.path(), request, Json{{"classifier_pooling", "mean"}});
+  model->add_lora(config_of(section), ConfigNode(&section, "lora", nullptr), base.path(), 5);
+  change(*model);
+  model->to(test::device());
+  const Sequence input = test::tokens(2, 7);
+  const auto classes = [&](Model& of) {
+    const at::Tensor hidden = test::hidden_of(of, input);
+    return of.head(of.pooled(hidden, input), {}).detach().to(at::kCPU);
+  };
+  const at::Tensor trained = classes(*model);
+  model->save(adapter.path());
+  const auto loaded = load_model(adapter.path(), {});
+  loaded->to(test::device());
+  EXPECT_TRUE(loaded->facts().mean_pooling);
+  test::expect_close(classes(*loaded), trained, 1e-4 * (1 + test::largest(trained)), "loaded");
+}
+
+TEST(AddLora, AdaptsTheLayersOfTheseNumbersAlone) {
+  for (const char* target : {"all-linear", ".*_proj"}) {
+    SCOPED_TRACE(target);
+    const Json section = {{"r", 2}, {"target_modules", target}, {"layers_to_transform", 1}};
+    const TempDir base, adapter;
+    create(tiny_section("llama"))->save(base.path());
+    const auto model = load_model(base.path(), {});
+    model->add_lora(config_of(section), ConfigNode(&section, "lora", nullptr), base.path(), 5);
+    for (const auto& [name, parameter] : model->parameters())
+      EXPECT_NE(name.find("layers.1."), std::string::npos) << name;
+    model->save(adapter.path());
+    // PEFT refuses layers_to_transform beside an expression.
+    EXPECT_TRUE(load_json(adapter / kAdapterConfig).at("target_modules").is_array());
+    ModelRequest request;
+    request.train_adapter = true;
+    EXPECT_EQ(load_model(adapter.path(), request)->parameters().size(), model->parameters().size());
+  }
+}
+
+TEST(AddLora, RefusesKeysThatWouldDoNothing) {
+  const TempDir base;
+  create(tiny_section("llama"))->save(base.path());
+  const auto adapt = [&](const Json& section) {
+    load_model(base.path(), {})
+        ->add_lora(config_of(section), ConfigNode(&section, "lora", nullptr), base.path(), 5);
+  };
+  const auto refuse = [&](const Json& section, const std::vector<std::string>& parts) {
+    expect_error(ErrorCode::kConfig, parts, [&] { adapt(section); });
+  };
+  refuse({{"layers_pattern", "layers"}}, {"lora.layers_pattern", "layers_to_transform"});
+  refuse({{"layers_to_transform", {0, 7}}}, {"lora.layers_to_transform", "7 names no layer"});
+  refuse({{"layers_to_transform", 7}}, {"lora.target_modules", "within layers_to_transform"});
+  refuse({{"exclude_modules", {"q_proj", "qproj"}}},
+         {"lora.exclude_modules", "\"qproj\" names no layer", "there is, for example, model."});
+  refuse({{"exclude_modules", ".*qproj"}}, {"lora.exclude_modules", "'.*qproj'"});
+  refuse({{"modules_to_save", {"embed_token"}}},
+         {"lora.modules_to_save", "\"embed_token\" names no layer"});
+  refuse({{"target_modules", {"q_proj"}}, {"rank_pattern", {{"v_proj", 4}}}},
+         {"lora.rank_pattern", "'v_proj' names no layer", "q_proj"});
+  refuse({{"alpha_pattern", {{"layers.9.*", 4}}}}, {"lora.alpha_pattern", "'layers.9.*'"});
+  adapt({{"exclude_modules", {"q_proj"}},
+         {"modules_to_save", {"embed_tokens", "norm"}},
+         {"rank_pattern", {{"v_proj", 4}}},
+         {"alpha_pattern", {{"layers\\.1\\..*", 4}}},
+         {"layers_to_transform", {0, 1}},
+         {"layers_pattern", "layers"}});
 }
 
 TEST(AddLora, SaysWhatIsWrong) {

@@ -1,6 +1,7 @@
 // What a model computes: rows by themselves, packing, caches, gradients, dropout, precision.
 #include "models/model.h"
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/log_softmax.h>
@@ -9,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <map>
 #include <thread>
 #include <vector>
@@ -331,15 +333,34 @@ TEST(Model, RecomputedBlocksGiveTheSameGradients) {
   }
 }
 
-TEST(Model, PooledPositions) {
+TEST(Model, WhatAClassifierReadsOfTheHiddenStates) {
   Sequence input = tokens(3, 4);
+  Json mean_section = tiny_section("bert");
+  mean_section["classifier_pooling"] = "mean";
   const auto llama = create(tiny_section("llama")), bert = create(tiny_section("bert"));
-  EXPECT_TRUE(llama->pooled_position(input).to(at::kCPU).equal(at::full({3}, 3, at::kLong)));
+  const auto mean = create(mean_section, {.head = HeadKind::kSequenceClassification});
+  // The states of position t of row r are 10 r + t.
+  const at::Tensor hidden = (at::arange(3).view({3, 1, 1}) * 10 + at::arange(4).view({1, 4, 1}))
+                                .expand({3, 4, 16})
+                                .to(at::kFloat)
+                                .to(test::device());
+  const auto pooled = [&](const Model& model) {
+    const at::Tensor states = model.pooled(hidden, input).to(at::kCPU);
+    EXPECT_EQ(states.sizes(), (std::vector<std::int64_t>{3, 16}));
+    EXPECT_TRUE(states.select(1, 0).equal(states.select(1, 15)));
+    const at::Tensor first = states.select(1, 0).contiguous();
+    return std::vector<float>(first.const_data_ptr<float>(), first.const_data_ptr<float>() + 3);
+  };
+  EXPECT_EQ(pooled(*llama), (std::vector<float>{3, 13, 23}));
+  EXPECT_EQ(pooled(*bert), (std::vector<float>{0, 10, 20}));
+  EXPECT_EQ(pooled(*mean), (std::vector<float>{1.5, 11.5, 21.5}));
   input.documents = at::tensor({0, 0, 0, 0, 0, -1, -1, -1, 0, 0, -1, -1}, at::kLong)
                         .view({3, 4})
                         .to(test::device());
-  EXPECT_TRUE(llama->pooled_position(input).to(at::kCPU).equal(at::tensor({3, 0, 1}, at::kLong)));
-  EXPECT_TRUE(bert->pooled_position(input).to(at::kCPU).equal(at::tensor({0, 0, 0}, at::kLong)));
+  EXPECT_EQ(pooled(*llama), (std::vector<float>{3, 10, 21}));
+  EXPECT_EQ(pooled(*bert), (std::vector<float>{0, 10, 20}));
+  hidden[1][2].fill_(std::numeric_limits<float>::quiet_NaN());  // padding
+  EXPECT_EQ(pooled(*mean), (std::vector<float>{1.5, 10, 20.5}));
 }
 
 TEST(Model, HeadsThatItLacks) {

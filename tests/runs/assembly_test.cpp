@@ -85,6 +85,23 @@ TEST(BeginWithVectors, RefusesWhatDoesNotFit) {
   test::expect_error(ErrorCode::kMissing, {"missing.txt"}, [&] { missing.begin(); });
 }
 
+TEST(PlannedFacts, TakeWhatTheSectionReplaces) {
+  const test::TempDir directory;
+  NewModel("").model->save(directory.path());
+  const auto positions = [&](const Json& changes) {
+    Json section = {{"init_from", directory.path().string()}};
+    section.update(changes);
+    return planned_facts(ConfigNode(&section, "model", nullptr), *test::trained_tokenizer(),
+                         HeadKind::kCausalLm)
+        ->max_positions;
+  };
+  const auto own = positions(Json::object());
+  EXPECT_EQ(positions({{"max_position_embeddings", own + 100}}), own + 100);
+  test::expect_error(ErrorCode::kConfig, {"model.hidden_size", "4", "8"}, [&] {
+    positions({{"hidden_size", 8}});
+  });
+}
+
 /// What is said of a run that begins with the model and has this tokenizer.path.
 std::string said_of(const std::filesystem::path& tokenizer, const std::filesystem::path& model) {
   const JsonDocument document{Json{{"model", {{"init_from", model.string()}}}}, {}};
