@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <span>
+
+#include "base/error.h"
 
 namespace llmctl {
 
@@ -22,5 +25,23 @@ class World {
 
 /// One process: every operation is the identity.
 std::unique_ptr<World> make_local_world();
+
+/// Runs `work` on rank 0; its failure ends the other ranks too (kTemporary).
+template <class Work>
+void on_main(World& world, Work work) {
+  std::exception_ptr error;
+  double failed = 0;
+  if (world.is_main()) {
+    try {
+      work();
+    } catch (...) {
+      error = std::current_exception();
+      failed = 1;
+    }
+  }
+  world.broadcast({&failed, 1});
+  if (error) std::rethrow_exception(error);
+  require(failed == 0, ErrorCode::kTemporary, "rank 0 stopped; its log says why");
+}
 
 }  // namespace llmctl

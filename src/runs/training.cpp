@@ -19,6 +19,7 @@
 #include "runs/run_directory.h"
 #include "runs/self_training.h"
 #include "runs/task_assembly.h"
+#include "runs/validation_fingerprint.h"
 #include "tasks/task.h"
 #include "text/tokenizer_json.h"
 #include "train/run_lock.h"
@@ -124,7 +125,7 @@ class TrainingSetup {
 
   /// Runs the loop with precision and device as they were resolved.
   TrainingOutcome run(const TrainingConfig& config, const Task& task, Model& model,
-                      const Tokenizer& tokenizer) {
+                      const Tokenizer& tokenizer, const std::string& validation) {
     TrainConfig train = train_;
     train.precision = precision_name(compute_.dtype);
     train.device = compute_.device.str();
@@ -157,6 +158,7 @@ class TrainingSetup {
                         },
                     .epoch_offset = epochs_before(*source),
                     .source_changed = source_changed(),
+                    .validation = validation,
                     .reduce_gradients = {},
                     .lock = lock_.get()};
     TrainingOutcome outcome = run_training(run);
@@ -385,7 +387,8 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   setup.open_directory(look);
   if (raw_text) task->read(data);
   if (teacher) setup.teach(*student, std::move(*teacher), data);
-  report.outcome = setup.run(config, *task, *model, *tokenizer);
+  report.outcome = setup.run(config, *task, *model, *tokenizer,
+                             validation_fingerprint(data, root.child(task_section_name(root))));
   return report;
 }
 

@@ -39,6 +39,7 @@ struct TrainerState {
   std::int64_t validated_step = 0;   ///< of the last validation
   std::string source_fingerprint;    ///< of the data and how it is dealt into steps
   std::string source_content;        ///< of the data alone; empty in older checkpoints
+  std::string validation;            ///< of what validation scores; empty in older checkpoints
   std::string precision;         ///< "fp32" or "bf16", as it was resolved: a resumed run keeps it
   Json scores = Json::object();  ///< of the last validation, as Scores::to_json() has them
   Json best_scores = Json::object();  ///< of the best one
@@ -62,6 +63,7 @@ struct TrainerState {
     visit("validated_step", self.validated_step, "Step of the last validation.");
     visit("source_fingerprint", self.source_fingerprint, "The data and how it is cut.");
     visit("source_content", self.source_content, "The data alone.");
+    visit("validation", self.validation, "What validation scores.");
     visit("precision", self.precision, "Precision of matrix products.");
     visit("scores", self.scores, "Scores of the last validation.");
     visit("best_scores", self.best_scores, "Scores of the best validation.");

@@ -59,26 +59,6 @@ std::string format_rate(double tokens_per_second) {
   return format_count(tokens_per_second) + " tokens/s";
 }
 
-/// Runs `work` on rank 0; its failure ends the other ranks too.
-template <class Work>
-void on_main(World& world, Work work) {
-  std::exception_ptr error;
-  double failed = 0;
-  if (world.is_main()) {
-    try {
-      work();
-    } catch (...) {
-      error = std::current_exception();
-      failed = 1;
-    }
-  }
-  world.broadcast({&failed, 1});
-  if (error) std::rethrow_exception(error);
-  require(failed == 0, ErrorCode::kTemporary, "rank 0 stopped; its log says why");
-}
-
-constexpr const char* kValidPrefix = "valid/";
-
 class Trainer {
  public:
   explicit Trainer(const TrainingRun& run);
@@ -90,12 +70,14 @@ class Trainer {
   void start();
   void resume();
   void resume_best();
+  void score_best_anew();
   void forget_best();
   void advance(const std::vector<Batch>& batches);
   void record_step(const StepResult& result, double lr);
   void skip(const StepResult& result);
   void settle();
   bool validation_due() const;
+  ValidationResult scores_now();
   bool validate();
   void save(bool last);
   int signal_on_any_rank();
@@ -207,6 +189,9 @@ void Trainer::start() {
   state_.precision = compute_ == at::kBFloat16 ? "bf16" : "fp32";
   state_.source_fingerprint = run_.source.fingerprint();
   state_.source_content = run_.source.content();
+  const bool other_scores = run_.validator != nullptr && !state_.validation.empty() &&
+                            !run_.validation.empty() && state_.validation != run_.validation;
+  if (run_.validator != nullptr) state_.validation = run_.validation;
   state_.best_score = best_key_;
   seconds_before_ = state_.seconds;
   saved_step_ = state_.step;
@@ -215,6 +200,7 @@ void Trainer::start() {
     link_checkpoints(run_.directory, state_.step, state_.best_step);
     metrics_ = MetricsFile(run_.directory, state_.step);
   });
+  if (other_scores) score_best_anew();
 }
 
 void Trainer::resume() {
@@ -277,6 +263,32 @@ void Trainer::resume_best() {
   } else {
     forget_best();
   }
+}
+
+/// The best so far by what is scored now: its score is of other data, or of another kind.
+void Trainer::score_best_anew() {
+  const std::int64_t best_step = state_.best_step;
+  forget_best();
+  state_.bad_validations = 0;
+  state_.validated_step = 0;
+  if (main_) {
+    log_info("what validation scores has changed (data.valid, or a key of the task); ",
+             best_step > 0 ? concat("the best so far, of step ", best_step, ", is scored anew")
+                           : std::string("earlier scores do not count"));
+  }
+  if (best_step == 0 || best_step == state_.step) return;  // it is validated where it stands
+  const Json config = run_.model.config();
+  run_.model.load_weights(checkpoint_directory(run_.directory, best_step));
+  const ValidationResult result = scores_now();
+  state_.best = result.scores.find(best_key_)->value;
+  state_.best_step = best_step;
+  state_.best_scores = result.scores.to_json();
+  // Back to where the run stands.
+  run_.model.config() = config;
+  const TrainerState state = state_;
+  load_checkpoint(checkpoint_directory(run_.directory, state_.step), run_.model, *optimizer_,
+                  state_);
+  state_ = state;
 }
 
 void Trainer::forget_best() {
@@ -433,17 +445,12 @@ bool Trainer::validation_due() const {
   return run_.train.epochs && state_.step % steps_per_epoch_ == 0;
 }
 
-/// True when the score is the best so far, or as good as that.
-bool Trainer::validate() {
-  const Stopwatch clock;
+/// The scores of the model as it is. kConfig where the one that decides is not among them.
+ValidationResult Trainer::scores_now() {
   Context context;
   context.compute = compute_;
-  ValidationResult result;
-  {
-    at::NoGradGuard no_grad;
-    const AveragedWeights average(*optimizer_);
-    result = run_.validator->validate(context);
-  }
+  const at::NoGradGuard no_grad;
+  ValidationResult result = run_.validator->validate(context);
   const Score* score = result.scores.find(best_key_);
   if (score == nullptr || score->kind.better == Direction::kNone) {
     std::string names;
@@ -452,6 +459,18 @@ bool Trainer::validate() {
          "checkpoint.keep_best: ", score ? "nothing is better or worse in " : "no score ",
          kValidPrefix, best_key_, ", this run's scores are", names);
   }
+  return result;
+}
+
+/// True when the score is the best so far, or as good as that.
+bool Trainer::validate() {
+  const Stopwatch clock;
+  ValidationResult result;
+  {
+    const AveragedWeights average(*optimizer_);
+    result = scores_now();
+  }
+  const Score* score = result.scores.find(best_key_);
   double standing =
       static_cast<double>(compare(result.scores, Scores::from_json(state_.best_scores), best_key_));
   world_.broadcast({&standing, 1});
@@ -558,33 +577,6 @@ TrainingOutcome Trainer::outcome() {
 }
 
 }  // namespace
-
-std::string best_score_of(const CheckpointConfig& checkpoint, const std::string& own) {
-  const std::string& named = checkpoint.keep_best;
-  if (named.empty()) return own;
-  require(named.starts_with(kValidPrefix), ErrorCode::kConfig, "checkpoint.keep_best: '", named,
-          "' is no validation score, expected a name such as \"valid/loss\"");
-  return named.substr(std::char_traits<char>::length(kValidPrefix));
-}
-
-void TrainConfig::validate(const ConfigNode& node) const {
-  if (steps && epochs) node.fail("epochs", "steps is given too, expected exactly one of them");
-  if (!steps && !epochs) node.fail("", "expected one of steps and epochs, got neither");
-  if (batch_tokens > 0) {
-    // A resolved configuration has every key, with its default.
-    const bool sized = batch_size != TrainConfig().batch_size;
-    if (sized || micro_batch_size > 0) {
-      node.fail(sized ? "batch_size" : "micro_batch_size",
-                "batch_tokens is given too, expected one of them");
-    }
-  } else if (micro_batch_tokens > 0) {
-    node.fail("micro_batch_tokens", "without batch_tokens it divides nothing");
-  }
-  if (micro_batch_size > 0 && batch_size % micro_batch_size != 0) {
-    node.fail("micro_batch_size",
-              concat("does not divide batch_size ", batch_size, ", got ", micro_batch_size));
-  }
-}
 
 TrainingOutcome run_training(const TrainingRun& run) {
   TrainingOutcome outcome;

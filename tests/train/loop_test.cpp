@@ -374,6 +374,49 @@ TEST_F(Loop, AnotherScoreDecidesFromTheResumeOn) {
   EXPECT_EQ(more.steps, 6) << "patience counts from the change on";
 }
 
+TEST_F(Loop, WhatIsBestIsScoredAnewWhereValidationScoresSomethingElse) {
+  std::int64_t calls = 0;
+  at::Tensor weights;
+  const auto part = [&](const std::string& name, std::int64_t steps, const std::string& validation,
+                        std::vector<double> script) {
+    ToyRun toy;
+    toy.train.steps = steps;
+    toy.train.patience = 3;
+    toy.validate = true;
+    toy.eval.every = 1;
+    toy.checkpoint.every = 1;
+    toy.validation = validation;
+    toy.validator.script = std::move(script);
+    TrainingOutcome outcome = toy.run(dir / name);
+    calls = toy.validator.calls;
+    weights = toy.model.table().detach().cpu().clone();
+    return outcome;
+  };
+  for (const char* name : {"same", "worse", "better", "goes on"}) part(name, 4, "a", {5, 1, 3, 4});
+  EXPECT_EQ(part("same", 4, "a", {}).best_step, 2);
+  EXPECT_EQ(calls, 0);
+
+  const TrainingOutcome worse = part("worse", 4, "b", {10, 20});
+  EXPECT_EQ(worse.best_step, 2) << "the best by the new scores, too";
+  EXPECT_EQ(worse.best, 10);
+  EXPECT_EQ(worse.scores.at("loss"), 20);
+  EXPECT_EQ(calls, 2) << "the best so far, and where the run stands";
+  EXPECT_EQ(part("worse", 4, "b", {}).best, 10);
+  EXPECT_EQ(calls, 0) << "told once";
+
+  const TrainingOutcome better = part("better", 4, "b", {30, 20});
+  EXPECT_EQ(better.best_step, 4);
+  EXPECT_EQ(better.best, 20);
+
+  // What is trained stays as it is, and patience counts from the change on.
+  const TrainingOutcome more = part("goes on", 7, "b", {10, 20, 30, 9, 8});
+  EXPECT_EQ(more.steps, 7);
+  EXPECT_EQ(more.best_step, 7);
+  const at::Tensor in_parts = weights;
+  part("whole", 7, "b", {7, 6, 5, 4, 3, 2, 1});
+  EXPECT_TRUE(in_parts.equal(weights));
+}
+
 TEST_F(Loop, ABestThatIsGoneIsLookedForAnew) {
   ToyRun toy;
   toy.train.steps = 4;
@@ -531,31 +574,6 @@ TEST_F(Loop, WithoutAWholeCheckpointNothingIsRemoved) {
   EXPECT_EQ(error.code(), ErrorCode::kData);
   EXPECT_THAT(error.what(), HasSubstr("checkpoints is whole"));
   EXPECT_EQ(list_checkpoints(run_dir()).size(), damaged);
-}
-
-TEST_F(Loop, ReadsItsSection) {
-  const auto read = [](const std::string& text) {
-    const JsonDocument document = parse_json_document(text, "c.json");
-    TrainConfig config;
-    read_config(ConfigNode(&document.value, "train", &document), config);
-    return config;
-  };
-  EXPECT_EQ(read(R"({"steps": 5})").steps, 5);
-  EXPECT_EQ(read(R"({"epochs": 2, "batch_size": 8, "micro_batch_size": 4})").epochs, 2);
-  EXPECT_THAT(error_of([&] { read("{}"); }).what(), HasSubstr("one of steps and epochs"));
-  EXPECT_THAT(error_of([&] { read(R"({"steps": 1, "epochs": 1})"); }).what(),
-              HasSubstr("train.epochs"));
-  const Error uneven =
-      error_of([&] { read(R"({"steps": 1, "batch_size": 8, "micro_batch_size": 3})"); });
-  EXPECT_EQ(read(R"({"steps": 1, "batch_tokens": 900, "batch_size": 32})").batch_tokens, 900)
-      << "as a resolved configuration has it";
-  for (const char* both : {R"({"steps": 1, "batch_tokens": 900, "batch_size": 8})",
-                           R"({"steps": 1, "batch_tokens": 900, "micro_batch_size": 8})",
-                           R"({"steps": 1, "micro_batch_tokens": 900})"}) {
-    EXPECT_THAT(error_of([&] { read(both); }).what(), HasSubstr("batch_tokens")) << both;
-  }
-  EXPECT_EQ(uneven.code(), ErrorCode::kConfig);
-  EXPECT_THAT(uneven.what(), HasSubstr("train.micro_batch_size"));
 }
 
 }  // namespace

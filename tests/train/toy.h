@@ -178,6 +178,7 @@ struct ToyRun {
   CheckpointConfig checkpoint;
   LogConfig log;
   bool validate = false, resume = true, source_changed = false;
+  std::string validation;
   std::function<void(const std::filesystem::path&)> save_extras;
   std::function<void(const NamedTensors&)> reduce_gradients;
 
@@ -196,6 +197,7 @@ struct ToyRun {
                     .resume = resume,
                     .save_extras = save_extras,
                     .source_changed = source_changed,
+                    .validation = validation,
                     .reduce_gradients = reduce_gradients};
     return run_training(run);
   }
