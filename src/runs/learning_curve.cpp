@@ -17,10 +17,8 @@ class LearningCurve {
         document_(document),
         options_(options),
         config_(read_training_config(root_node(document_))),
-        shares_(config_.learning_curve->shares),
-        run_(config_.run.dir, "learning curve", "learning_curve.json") {
-    std::sort(shares_.begin(), shares_.end());
-  }
+        shares_(sorted(config_.learning_curve->shares)),
+        run_(config_.run.dir, "learning_curve", "learning curve") {}
 
   TrainingReport run() {
     check();
@@ -32,6 +30,8 @@ class LearningCurve {
       return report;
     }
     run_.open(document_, options_);
+    config_ = read_training_config(root_node(document_));
+    shares_ = sorted(config_.learning_curve->shares);
     run_.state()["shares"] = Json::array();
     TrainingReport report;
     for (const double share : shares_) {
@@ -46,6 +46,11 @@ class LearningCurve {
   }
 
  private:
+  static std::vector<double> sorted(std::vector<double> shares) {
+    std::sort(shares.begin(), shares.end());
+    return shares;
+  }
+
   void check() const {
     const ConfigNode root = root_node(document_);
     if (config_.run.dir.empty())
@@ -97,7 +102,7 @@ class LearningCurve {
   }
 
   std::string command_;
-  const JsonDocument& document_;
+  JsonDocument document_;
   const RunOptions& options_;
   TrainingConfig config_;
   std::vector<double> shares_;  // the smallest first

@@ -176,10 +176,49 @@ void require_same_kind(const fs::path& directory, const Json& document, const Js
   }
 }
 
+bool has_section(const Json& config, const std::string& section) {
+  const Json* const value = value_at(config, section);
+  return value != nullptr && !value->is_null();
+}
+
+/// Refuses a plain run, or one of the other kind, in the place of a run whose trainings are runs of
+/// their own.
+void require_not_staged(const fs::path& directory, const Json& before, const Json& now) {
+  static constexpr std::pair<const char*, const char*> kStaged[] = {
+      {"self_training", "self-training"}, {"learning_curve", "learning curve"}};
+  for (const auto& [section, kind] : kStaged) {
+    require(!has_section(before, section) || has_section(now, section), ErrorCode::kCannotCreate,
+            directory.string(), ": holds a ", kind,
+            "; choose another run.dir, or start anew with --overwrite");
+  }
+}
+
 /// The two ways to give a run's length; one of them excludes the other.
 bool other_length_is_given(const Json& document, const std::string& key) {
   return (key == "train.steps" && gives(document, "train.epochs")) ||
          (key == "train.epochs" && gives(document, "train.steps"));
+}
+
+/// Completes the document and the plan with the run's values of keys that the document does not
+/// give; gives the run's configuration as it is read today, with defaults that it had no key for.
+Json keep_values(const fs::path& directory, const Json& before, JsonDocument& document,
+                 const std::vector<FieldDoc>& fields, const Resolve& resolve, RunPlan& plan) {
+  JsonDocument old;
+  old.value = before;
+  Json then = resolve(old);
+  require_same_kind(directory, document.value, then, plan.record.config);
+  bool completed = false;
+  for (const std::string& key : changed_keys(then, plan.record.config)) {
+    if (change_of(fields, key) == Change::kFree || gives(document.value, key) ||
+        other_length_is_given(document.value, key))
+      continue;
+    const Json* value = value_at(then, key);
+    put(document, key, value);
+    if (value != nullptr) plan.kept.push_back(concat(key, " ", dump_json(*value)));
+    completed = true;
+  }
+  if (completed) plan.record.config = resolve(document);
+  return then;
 }
 
 }  // namespace
@@ -223,27 +262,14 @@ RunPlan plan_run(const fs::path& directory, JsonDocument& document,
   const bool removed = options.overwrite || is_there(directory / kOverwriting);
   if (!before && !is_there(directory / kOverwriting)) require_own_content(directory);
   if (before && options.overwrite) require_inputs_outside(directory, plan.record.config, fields);
-  if (!before || removed || list_checkpoints(directory).empty()) return plan;
+  if (!before || removed) return plan;
+  require_not_staged(directory, before->config, plan.record.config);
+  if (list_checkpoints(directory).empty()) return plan;
   require(options.resume, ErrorCode::kCannotCreate, directory.string(),
           ": holds a run; choose another run.dir, go on with run.resume=auto, or start anew with "
           "--overwrite");
 
-  JsonDocument old;
-  old.value = before->config;
-  const Json then = resolve(old);
-  require_same_kind(directory, document.value, then, plan.record.config);
-  bool completed = false;
-  for (const std::string& key : changed_keys(then, plan.record.config)) {
-    if (change_of(fields, key) == Change::kFree || gives(document.value, key) ||
-        other_length_is_given(document.value, key))
-      continue;
-    const Json* value = value_at(then, key);
-    put(document, key, value);
-    if (value != nullptr) plan.kept.push_back(concat(key, " ", dump_json(*value)));
-    completed = true;
-  }
-  if (completed) plan.record.config = resolve(document);
-
+  const Json then = keep_values(directory, before->config, document, fields, resolve, plan);
   std::vector<std::string> never, on_request;
   for (const std::string& key : changed_keys(then, plan.record.config)) {
     const Change grade = change_of(fields, key);
@@ -267,6 +293,28 @@ RunPlan plan_run(const fs::path& directory, JsonDocument& document,
             directory.string(), ": its run has done ", plan.step, " steps; train.steps (",
             steps ? dump_json(*steps) : "", ") cannot be less", other_run_remedy(directory));
     add_changes(plan.record.changes, plan.step, on_request, then, now);
+  }
+  return plan;
+}
+
+RunPlan plan_staged_run(const fs::path& directory, const std::string& section,
+                        const std::string& kind, JsonDocument& document,
+                        const std::vector<FieldDoc>& fields, const Resolve& resolve,
+                        bool overwrite) {
+  const auto before = read_run(directory);
+  const bool removed = overwrite || is_there(directory / kOverwriting);
+  const bool goes_on = before && !removed && has_section(before->config, section);
+  // A plain run that trained nothing blocks nothing.
+  require(!before || removed || goes_on || list_checkpoints(directory).empty(),
+          ErrorCode::kCannotCreate, directory.string(), ": holds a run without ", kind,
+          "; choose another run.dir, or start anew with --overwrite");
+  RunPlan plan = plan_run(directory, document, fields, resolve, {.overwrite = overwrite});
+  if (!goes_on) return plan;
+  const Json then = keep_values(directory, before->config, document, fields, resolve, plan);
+  for (const std::string& key : changed_keys(then, plan.record.config)) {
+    require(change_of(fields, key) == Change::kFree, ErrorCode::kConfig, directory.string(),
+            ": its ", kind, " was started with another value of ", key,
+            "; choose another run.dir, or start anew with --overwrite");
   }
   return plan;
 }

@@ -65,12 +65,21 @@ using Resolve = std::function<Json(const JsonDocument&)>;
 /// Looks, and changes nothing in the directory. A run that has no checkpoint blocks nothing. With
 /// one, keys that the document does not give keep the run's values: they are added to it. Keys that
 /// differ are judged by their grade in `fields`. Refused: content that is no run's, a file, a place
-/// that cannot be written, with `resume` off a run, and overwriting a run that a path of the
+/// that cannot be written, with `resume` off a run, a plain run where a self-training or a learning
+/// curve is, and overwriting a run that a path of the
 /// configuration leads into (kCannotCreate); changes that may not be, or
 /// not without `change`, naming the keys and the remedy (kConfig).
 RunPlan plan_run(const std::filesystem::path& directory, JsonDocument& document,
                  const std::vector<FieldDoc>& fields, const Resolve& resolve,
                  const StartOptions& options);
+
+/// The same for a run whose trainings are runs of their own inside the directory, which the root's
+/// `section` asks for and errors call `kind`. Also refused: a run of another kind (kCannotCreate),
+/// and any change that changes results (kConfig).
+RunPlan plan_staged_run(const std::filesystem::path& directory, const std::string& section,
+                        const std::string& kind, JsonDocument& document,
+                        const std::vector<FieldDoc>& fields, const Resolve& resolve,
+                        bool overwrite);
 
 /// Makes the directory ready for the plan: finishes or does an overwriting, and writes run.json.
 /// The caller holds the run's lock.

@@ -23,7 +23,7 @@ class SelfTraining {
         config_(read_training_config(root_node(document_))),
         section_(*config_.self_training),
         directory_(config_.run.dir),
-        run_(directory_, "self-training", "self_training.json") {}
+        run_(directory_, "self_training", "self-training") {}
 
   TrainingReport run() {
     check();
@@ -69,6 +69,8 @@ class SelfTraining {
 
   void open() {
     run_.open(document_, options_);
+    config_ = read_training_config(root_node(document_));
+    section_ = *config_.self_training;
     make_directories(directory_ / "taught");
     if (!run_.state().contains("rounds")) run_.state() = {{"rounds", Json::array()}};
   }
@@ -174,7 +176,7 @@ class SelfTraining {
   }
 
   std::string command_;
-  const JsonDocument& document_;
+  JsonDocument document_;
   const RunOptions& options_;
   TrainingConfig config_;
   SelfTrainingConfig section_;

@@ -1,33 +1,22 @@
 #include "runs/staged_run.h"
 
-#include "base/error.h"
 #include "base/files.h"
 #include "runs/run_directory.h"
 
 namespace llmctl {
 
-void StagedRun::open(const JsonDocument& document, const RunOptions& options) {
+void StagedRun::open(JsonDocument& document, const RunOptions& options) {
   make_directories(directory_);
   lock_ = std::make_unique<RunLock>(directory_);
-  JsonDocument own = document;
-  const std::vector<FieldDoc> fields = training_fields(root_node(own));
-  const Json before = read_run_config(directory_);
+  const std::vector<FieldDoc> fields = training_fields(root_node(document));
   const auto resolve = [&](const JsonDocument& read) {
     const ConfigNode node = root_node(read);
     Json resolved = resolved_training_config(node, read_training_config(node));
     make_paths_absolute(resolved, fields);
     return resolved;
   };
-  const RunPlan plan = plan_run(directory_, own, fields, resolve, {options.overwrite, false, true});
-  require(!plan.goes_on, ErrorCode::kCannotCreate, directory_.string(), ": holds a run without ",
-          kind_, "; choose another run.dir, or start anew with --overwrite");
-  if (!before.is_null() && !options.overwrite) {
-    for (const std::string& key : differing_keys(before, plan.record.config)) {
-      require(change_of(fields, key) == Change::kFree, ErrorCode::kConfig, directory_.string(),
-              ": its ", kind_, " was started with another value of ", key,
-              "; choose another run.dir, or start anew with --overwrite");
-    }
-  }
+  const RunPlan plan =
+      plan_staged_run(directory_, section_, kind_, document, fields, resolve, options.overwrite);
   open_run(directory_, plan, options.overwrite);
   if (std::filesystem::exists(directory_ / state_file_))
     state_ = load_json(directory_ / state_file_);

@@ -13,18 +13,21 @@ namespace llmctl {
 
 class StagedRun {
  public:
-  /// `kind` names it in errors ("self-training"), `state_file` is what it keeps of its trainings.
-  StagedRun(std::filesystem::path directory, std::string kind, std::string state_file)
+  /// `section` of the configuration asks for it, `kind` names it in errors ("self-training"),
+  /// SECTION.json is what it keeps of its trainings.
+  StagedRun(std::filesystem::path directory, std::string section, std::string kind)
       : directory_(std::move(directory)),
+        section_(std::move(section)),
         kind_(std::move(kind)),
-        state_file_(std::move(state_file)) {}
+        state_file_(section_ + ".json") {}
 
   const std::filesystem::path& directory() const { return directory_; }
 
-  /// Claims the directory and goes on with what it holds of the same kind and configuration.
+  /// Claims the directory and goes on with what it holds of the same kind and configuration: keys
+  /// that the document does not give keep the run's values and are added to it.
   /// kCannotCreate for a run of another kind, kConfig where keys differ that change results,
   /// kTemporary where another process has it.
-  void open(const JsonDocument& document, const RunOptions& options);
+  void open(JsonDocument& document, const RunOptions& options);
 
   /// What the state file says, {} at the beginning.
   Json& state() { return state_; }
@@ -35,7 +38,7 @@ class StagedRun {
 
  private:
   std::filesystem::path directory_;
-  std::string kind_, state_file_;
+  std::string section_, kind_, state_file_;
   std::unique_ptr<RunLock> lock_;
   Json state_ = Json::object();
 };

@@ -98,6 +98,11 @@ TEST_F(SelfTrainingTest, AStoppedCommandGoesOn) {
   config_["self_training"]["threshold"] = 0.9;
   const auto other = bench_.run(command(), 78);
   expect_one_line_error(other, {"started with another value of self_training.threshold"});
+  const json self_training = config_["self_training"];
+  config_.erase("self_training");
+  expect_one_line_error(bench_.run(command(), 73), {"holds a self-training", "--overwrite"});
+  EXPECT_EQ(weights_hash(bench_ / "run/rounds/2"), hash);
+  config_["self_training"] = self_training;
   auto anew = command();
   anew.push_back("--overwrite");
   anew.insert(anew.end(), {"--set", "self_training.rounds=1"});

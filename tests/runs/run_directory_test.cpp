@@ -35,14 +35,27 @@ struct Log {
   }
 };
 
+struct Staged {
+  double threshold = 0.9;
+  std::optional<std::int64_t> patience;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& visit) {
+    visit("threshold", self.threshold, "");
+    visit("patience", self.patience, "");
+  }
+};
+
 /// A small configuration with every grade of change.
 struct SmallRun {
+  std::optional<Staged> self_training, learning_curve;
   Optim optim;
   Log log;
   std::string cache;
   std::vector<std::string> train;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& visit) {
+    visit("self_training", self.self_training, "");
+    visit("learning_curve", self.learning_curve, "");
     visit("optim", self.optim, "");
     visit("log", self.log, "", Change::kFree);
     visit("train", self.train, "", PathKey{.or_name = true});
@@ -178,6 +191,66 @@ TEST(RunDirectory, AStartThatTrainedNothingBlocksNothing) {
   EXPECT_FALSE(other.goes_on);
   EXPECT_TRUE(other.record.changes.empty());
   EXPECT_EQ(read_run_config(temp / "run")["optim"]["type"], "adam");
+}
+
+TEST(RunDirectory, APlainRunDoesNotTakeTheDirectoryOfAStagedOne) {
+  TempDir temp;
+  const std::string self_training = R"({"self_training": {}})";
+  start(temp / "run", self_training);
+  for (const char* other : {"{}", R"({"self_training": null})", R"({"learning_curve": {}})"}) {
+    EXPECT_THAT(error_of([&] { plan(temp / "run", other); }, ErrorCode::kCannotCreate),
+                HasSubstr("holds a self-training; choose another run.dir, or start anew with "
+                          "--overwrite"))
+        << other;
+  }
+  EXPECT_FALSE(plan(temp / "run", self_training).goes_on);
+  start(temp / "run", "{}", {.overwrite = true});
+  EXPECT_FALSE(read_run_config(temp / "run").contains("self_training"));
+  start(temp / "curve", R"({"learning_curve": {}})");
+  EXPECT_THAT(error_of([&] { plan(temp / "curve", "{}"); }, ErrorCode::kCannotCreate),
+              HasSubstr("holds a learning curve"));
+}
+
+/// As the second start of a self-training.
+RunPlan plan_staged(const fs::path& directory, JsonDocument& document, bool overwrite = false) {
+  return plan_staged_run(directory, "self_training", "self-training", document,
+                         describe_config<SmallRun>(), resolve, overwrite);
+}
+
+RunPlan plan_staged(const fs::path& directory, const std::string& text, bool overwrite = false) {
+  JsonDocument document{Json::parse(text), {}};
+  return plan_staged(directory, document, overwrite);
+}
+
+TEST(RunDirectory, AStagedRunGoesOnWhateverKeysTheProgramHasGained) {
+  TempDir temp;
+  // Without optim.type and with null for an absent key, as another version wrote them.
+  temp.write("run/run.json", R"({"optim": {"lr": 0.2}, "train": [],
+                                 "self_training": {"threshold": 0.8, "patience": null}})");
+  JsonDocument document{Json::parse(R"({"self_training": {"threshold": 0.8}})"), {}};
+  const RunPlan found = plan_staged(temp / "run", document);
+  EXPECT_FALSE(found.goes_on);
+  EXPECT_EQ(found.record.config["optim"], Json::parse(R"({"lr": 0.2, "type": "adamw"})"));
+  EXPECT_EQ(document.value["optim"]["lr"], 0.2) << "for the trainings that are to come";
+  EXPECT_EQ(found.kept, std::vector<std::string>{"optim.lr 0.2"});
+  EXPECT_THAT(error_of([&] { plan_staged(temp / "run", R"({"self_training": {"threshold": 1}})"); },
+                       ErrorCode::kConfig),
+              HasSubstr("its self-training was started with another value of "
+                        "self_training.threshold"));
+  EXPECT_THAT(
+      error_of(
+          [&] { plan_staged(temp / "run", R"({"self_training": {}, "optim": {"type": "adam"}})"); },
+          ErrorCode::kConfig),
+      HasSubstr("another value of optim.type"));
+  plan_staged(temp / "run", R"({"self_training": {}, "log": {"every": 3}})");
+  plan_staged(temp / "run", R"({"self_training": {"threshold": 1}})", true);
+
+  start(temp / "plain", "{}");
+  plan_staged(temp / "plain", R"({"self_training": {}})");
+  add_checkpoint(temp, "plain", 10);
+  EXPECT_THAT(error_of([&] { plan_staged(temp / "plain", R"({"self_training": {}})"); },
+                       ErrorCode::kCannotCreate),
+              HasSubstr("holds a run without self-training"));
 }
 
 TEST(RunDirectory, OverwriteRemovesTheRunAndNothingElse) {
