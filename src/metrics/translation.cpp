@@ -109,22 +109,42 @@ std::string_view language_of(std::string_view tag) {
   return tag.substr(0, tag.find_first_of("-_"));
 }
 
+/// Whether a tag is a code of a language, perhaps with script and region: "de", "zho_Hans",
+/// "es-419".
+bool is_code(std::string_view tag) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  std::string_view part = language_of(tag);
+  if (part.size() < 2 || part.size() > 3 || !std::all_of(part.begin(), part.end(), is_letter))
+    return false;
+  while (part.size() < tag.size()) {
+    tag.remove_prefix(part.size() + 1);
+    part = language_of(tag);
+    if (part.size() < 2 || part.size() > 4 || !std::all_of(part.begin(), part.end(), [&](char c) {
+          return is_letter(c) || is_digit(c);
+        })) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 ChosenBleuTokenizer choose_bleu_tokenizer(std::string_view language,
                                           std::span<const std::string> references) {
-  constexpr std::array kChinese = {"zh", "zho", "chi", "cmn", "yue"};
-  constexpr std::array kByCharacter = {"ja", "jpn", "ko", "kor"};
-  if (!language.empty()) {
-    const std::string name = python_lower(language_of(language));
-    const auto among = [&](const auto& names) {
-      return std::find(names.begin(), names.end(), name) != names.end();
-    };
-    return {among(kChinese)       ? BleuTokenizer::kZh
-            : among(kByCharacter) ? BleuTokenizer::kChar
-                                  : BleuTokenizer::k13a,
-            concat("target language ", language)};
-  }
+  // Codes, and what corpora call the languages else.
+  constexpr std::array kChinese = {"zh",  "zho", "chi",     "cmn",      "yue",      "cn",
+                                   "zhs", "zht", "chinese", "mandarin", "cantonese"};
+  constexpr std::array kByCharacter = {"ja", "jpn", "jp", "japanese", "ko", "kor", "korean"};
+  const std::string name = python_lower(language_of(language));
+  const auto among = [&](const auto& names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  const std::string named = concat("target language ", language);
+  if (among(kChinese)) return {BleuTokenizer::kZh, named};
+  if (among(kByCharacter)) return {BleuTokenizer::kChar, named};
+  if (is_code(language)) return {BleuTokenizer::k13a, named};
   // Kana beside ideographs: Japanese.
   std::size_t ideographs = 0, syllables = 0, others = 0;
   for (const std::string& reference : references) {

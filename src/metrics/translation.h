@@ -20,9 +20,10 @@ struct TranslationScoreOptions {
   TerOptions ter = {};
 };
 
-/// BLEU's tokenizer for a target language ("zh", "zh-CN", "de_DE", "eng_Latn"): zh for Chinese,
-/// char for Japanese and Korean (sacreBLEU takes MeCab, which is not part of this program), else
-/// 13a. Where the language is not known (empty), by the script of most of the references.
+/// BLEU's tokenizer for a target language ("zh", "zh-CN", "Chinese", "de_DE", "eng_Latn"): zh for
+/// Chinese, char for Japanese and Korean (sacreBLEU takes MeCab, which is not part of this
+/// program), else 13a. Where it is not known (empty, or no code: "German"), by the script of most
+/// of the references.
 struct ChosenBleuTokenizer {
   BleuTokenizer tokenizer = BleuTokenizer::k13a;
   std::string why;  ///< "target language zh"

@@ -273,7 +273,8 @@ SamplingOptions GenerationSettings::options(const ModelFacts& facts, std::int64_
 
 GenerationFiles::GenerationFiles(GenerationSources sources) : sources_(std::move(sources)) {
   const std::filesystem::path path = sources_.directory / "generation_config.json";
-  if (!std::filesystem::exists(path)) {
+  // Without a directory the name alone would be one of the current directory.
+  if (sources_.directory.empty() || !std::filesystem::exists(path)) {
     // Directories older than that file have the same keys in config.json.
     path_ = (sources_.directory / "config.json").string();
     keys_ = sort_generation_keys(sources_.config, sources_.encoder_decoder);

@@ -15,9 +15,9 @@
 #include "runs/inspect.h"
 #include "runs/sections.h"
 #include "runs/training.h"
+#include "tasks/class_decision.h"
 #include "tasks/extractive_qa.h"
 #include "tasks/masked_lm.h"
-#include "tasks/sequence_classification.h"
 #include "tasks/text_answers.h"
 #include "tasks/token_classification.h"
 

@@ -294,11 +294,15 @@ class Evaluation {
     data.sequence_length = std::min(data.sequence_length, limit);
     data.valid_tokens = text.max_tokens;
     data.directory = loaded().directory;
+    data.generation_directory = config_directory(data.directory);
     data.find_model = resolve_model_directory;
     data.tokenizer_of = load_tokenizer_of;
     const Json::json_pointer begun("/model/init_from");
-    if (as_in_run && run_config_.contains(begun) && run_config_.at(begun).is_string())
+    if (as_in_run && run_config_.contains(begun) && run_config_.at(begun).is_string()) {
       data.initial_model = run_config_.at(begun).get<std::string>();
+      const Json& model = run_config_.at("model");
+      data.initial_overrides = overrides_of(ConfigNode(&model, "model", nullptr));
+    }
     return data;
   }
 

@@ -12,6 +12,7 @@
 #include "base/in_order.h"
 #include "base/log.h"
 #include "base/output.h"
+#include "base/strings.h"
 #include "base/terminal.h"
 #include "base/utf8.h"
 #include "base/white_space.h"
@@ -50,6 +51,28 @@ bool are_json_lines(const std::vector<std::string>& lines) {
   return first != lines.end() && is_json_object(*first);
 }
 
+/// The records of lines that are together a JSON array of objects, as `jq` and `json.dump` write
+/// them; empty where they are no such array. kData for other JSON over several lines, which would
+/// be answered line by line.
+std::vector<Json> json_array(const std::vector<std::string>& lines, const std::string& name) {
+  const auto first = std::find_if_not(lines.begin(), lines.end(), is_blank);
+  if (first == lines.end()) return {};
+  const std::string_view begin = trim(*first);
+  if (begin.starts_with('[')) {
+    const std::string text = join(lines, "\n");
+    try {
+      const Json whole = parse_json(text, name, {.max_bytes = text.size()});
+      if (std::all_of(whole.begin(), whole.end(), [](const Json& one) { return one.is_object(); }))
+        return whole;
+    } catch (const Error&) {  // a text that begins with a bracket
+    }
+  }
+  require(begin != "[" && begin != "{", ErrorCode::kData, name, ":", first - lines.begin() + 1,
+          ": JSON over several lines; expected a record a line (jq -c . writes them so), or an "
+          "array of records");
+  return {};
+}
+
 /// Whether a file holds lines of text, or with `whole` a text; else it holds records.
 bool holds_text(const std::string& file, bool whole) {
   const std::string extension = text_extension(file);
@@ -79,8 +102,12 @@ std::vector<AnswerInput> file_inputs(const std::string& file, bool whole,
     return true;
   };
   if (file == "-") {
-    const std::vector<std::string> lines = standard_input_lines();
+    std::vector<std::string> lines = standard_input_lines();
     const bool records = are_json_lines(lines);
+    const std::vector<Json> elements = json_array(lines, name);
+    for (std::size_t i = 0; i < elements.size(); ++i)
+      inputs.push_back({elements[i], concat(name, ": element ", i + 1)});
+    if (!elements.empty()) lines.clear();
     for (std::size_t i = 0; i < lines.size(); ++i) {
       if (!records) {
         add_line(i + 1, lines[i]);

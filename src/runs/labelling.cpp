@@ -67,6 +67,7 @@ LabellingReport label_texts(const LabellingRequest& request) {
   report.texts = texts.size();
   report.rules = rule_reports(rules, votes, model);
   std::string lines;
+  const bool pairs = are_pairs(texts) != false;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const bool any = std::any_of(votes[i].begin(), votes[i].end(),
                                  [](const auto& vote) { return vote.has_value(); });
@@ -80,7 +81,7 @@ LabellingReport label_texts(const LabellingRequest& request) {
                       [&](double share) { return share > *best - 1e-9; }) > 1)
       continue;
     ++report.written;
-    Json record = record_of(texts[i], config);
+    Json record = record_of(texts[i], config, pairs);
     record["label"] = voter.labels()[static_cast<std::size_t>(best - shares.begin())];
     record["confidence"] = *best;
     lines += dump_json(record) + "\n";

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "models/adapter.h"
 #include "runs/assembly.h"
 #include "runs/resolve.h"
 #include "tasks/teacher.h"
@@ -25,6 +26,12 @@ std::int64_t row_length(const ConfigNode& root, const TaskData& data, const Data
                 positions, " positions; rows have at most these");
   }
   return positions;
+}
+
+/// What trainings have left in a model's configuration of how it is asked; null: nothing.
+Json initial_params(const std::filesystem::path& model) {
+  const Json config = read_adapted_config(model, resolve_model_directory).value;
+  return config.is_object() ? config.value("task_specific_params", Json()) : Json();
 }
 
 }  // namespace
@@ -61,7 +68,13 @@ AssembledTask assemble_task(const ConfigNode& root, const TrainingConfig& config
     if (planned->encoder_decoder) data.decoder_start = planned->decoder_start;
   }
   data.directory = tokenizer_directory(root, config.tokenizer);
-  data.initial_model = initial_directory(root).string();
+  const std::filesystem::path initial = initial_directory(root);
+  if (!initial.empty()) data.generation_directory = config_directory(initial);
+  data.initial_model = initial.string();
+  if (!initial.empty()) {
+    data.initial_overrides = overrides_of(model_node);
+    data.initial_params = initial_params(initial);
+  }
   data.find_model = resolve_model_directory;
   data.tokenizer_of = load_tokenizer_of;
   return {tokenizer, std::move(task), std::move(data), head, kind.raw_text};

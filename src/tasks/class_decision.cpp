@@ -112,6 +112,12 @@ ClassDecision decision_of(const Model& model, const SequenceClassificationConfig
   return decision;
 }
 
+SequenceClassificationConfig reading_of(const Model& model, SequenceClassificationConfig config) {
+  const Json pairs = stored_settings(model, config).value("pairs", Json());
+  if (!config.pairs && pairs.is_boolean()) config.pairs = pairs.get<bool>();
+  return config;
+}
+
 TruncationSide truncation_side_of(const SequenceClassificationConfig& config,
                                   const Tokenizer& tokenizer) {
   if (config.truncation_side) return truncation_side_of(*config.truncation_side);

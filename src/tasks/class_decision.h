@@ -40,6 +40,10 @@ void check_thresholds(ProblemType problem, const SequenceClassificationConfig& c
 /// (task_specific_params). kConfig for a threshold of an unknown label, or of a single one.
 ClassDecision decision_of(const Model& model, const SequenceClassificationConfig& config);
 
+/// How records are read for a trained model: as `config` says, else as its training left it in
+/// config.json (task.pairs).
+SequenceClassificationConfig reading_of(const Model& model, SequenceClassificationConfig config);
+
 /// What texts lose that are too long in training: as `config` says, else as the tokenizer's files
 /// do, else their end.
 TruncationSide truncation_side_of(const SequenceClassificationConfig& config,

@@ -2,6 +2,7 @@
 
 #include "base/world.h"
 #include "tasks/bucketed_source.h"
+#include "tasks/class_decision.h"
 #include "tasks/labelled_texts.h"
 #include "tasks/text_rows.h"
 
@@ -13,7 +14,7 @@ class ClassResponder : public Responder {
   ClassResponder(const SequenceClassificationConfig& config,
                  std::shared_ptr<const Tokenizer> tokenizer, Model& model,
                  const AnswerOptions& options)
-      : config_(config),
+      : config_(reading_of(model, config)),
         tokenizer_(std::move(tokenizer)),
         model_(model),
         decision_(decision_of(model, config)),

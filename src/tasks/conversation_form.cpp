@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "tasks/text_answers.h"
 
 namespace llmctl {
@@ -62,6 +63,18 @@ ConversationForm ConversationForm::choose(const TextGenerationConfig& config,
       return ConversationForm(ChatRows(tokenizer, std::move(*chat), config.roles_to_train));
   }
   return plain(kDefaultTemplate);
+}
+
+void ConversationForm::tell_kept(const char* task, const TextGenerationConfig& config,
+                                 const FormSources& sources, const std::string& model) {
+  const bool given =
+      config.prompt_template || !config.chat_template.empty() || config.conversations.has_value();
+  if (given || !sources.described.is_object()) return;
+  const Json known = sources.described.value("template", Json());
+  const bool chat = sources.described.value("conversations", Json()) == true;
+  if (!chat && !known.is_string()) return;
+  log_info(task, ": prompts are in the form that ", model, " was trained with, ",
+           chat ? "its chat template" : dump_json(known), " (task.template names another)");
 }
 
 DialogueRow ConversationForm::row(const Dialogue& dialogue, std::size_t length) const {

@@ -32,6 +32,10 @@ class ConversationForm {
   static ConversationForm choose(const TextGenerationConfig& config, const Tokenizer& tokenizer,
                                  const FormSources& sources);
 
+  /// Says in the log of a training that the form is the start model's, where it is.
+  static void tell_kept(const char* task, const TextGenerationConfig& config,
+                        const FormSources& sources, const std::string& model);
+
   DialogueRow row(const Dialogue& dialogue, std::size_t length) const;
   /// What stands before the last answer, in at most `length` tokens.
   std::vector<TokenId> prompt(const Dialogue& dialogue, std::size_t length) const;

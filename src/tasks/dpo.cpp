@@ -79,7 +79,7 @@ class Dpo : public Task {
     return form_ ? std::optional(form_->chat_template()) : std::nullopt;
   }
 
-  void check_data(const TaskData& data) const override { reference_directory(data); }
+  void check_data(const TaskData& data) const override { reference_of(data); }
   void check_model(const Model& model) const override { load_reference(model, reference_); }
   void read(const TaskData& data) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
@@ -99,21 +99,28 @@ class Dpo : public Task {
  private:
   friend class PairValidator;
 
-  std::filesystem::path reference_directory(const TaskData& data) const;
+  /// The model that preferences are measured against, and the keys that stand in the place of its
+  /// own configuration's.
+  struct Reference {
+    std::filesystem::path directory;
+    Json overrides = Json::object();
+  };
+  Reference reference_of(const TaskData& data) const;
   /// Loads it once; kConfig where it does not compare with the model, which may have no memory yet.
-  void load_reference(const Model& model, const std::filesystem::path& directory) const;
+  void load_reference(const Model& model, const Reference& reference) const;
   /// The same, where the model is.
-  std::shared_ptr<Model> reference_for(const Model& model,
-                                       const std::filesystem::path& directory) const;
+  std::shared_ptr<Model> reference_for(const Model& model, const Reference& reference) const;
   /// Scores of the pairs of this rank, summed over all ranks.
   Scores scores(Model& model, Model& reference, const DialogueRows& rows, std::int64_t batch_size,
                 const Context& context, World& world) const;
-  ConversationForm form_for(const std::filesystem::path& directory, const Json& described,
-                            const Pairs& pairs) const {
+  static FormSources form_sources(const std::filesystem::path& directory, const Json& described,
+                                  const Pairs& pairs) {
     const bool conversations = std::any_of(
         pairs.begin(), pairs.end(), [](const auto& pair) { return pair.chosen.conversation; });
-    return ConversationForm::choose(form_config(config_), *tokenizer_,
-                                    {directory, described, conversations});
+    return {directory, described, conversations};
+  }
+  ConversationForm form_from(const FormSources& sources) const {
+    return ConversationForm::choose(form_config(config_), *tokenizer_, sources);
   }
   Pairs read_files(const std::vector<std::filesystem::path>& files, BadRows& bad) const {
     Pairs pairs;
@@ -129,7 +136,7 @@ class Dpo : public Task {
   DpoConfig config_;
   DpoRule rule_;
   std::shared_ptr<const Tokenizer> tokenizer_;
-  std::filesystem::path reference_;
+  Reference reference_;
   mutable std::shared_ptr<Model> loaded_;  // the reference, for training and its validations
   DialogueRows train_rows_, valid_rows_;   // two of each pair
   std::vector<std::int64_t> epoch_;        // pairs of one epoch
@@ -137,7 +144,7 @@ class Dpo : public Task {
   std::vector<std::string> places_;        // of the pairs, if asked for
 };
 
-std::filesystem::path Dpo::reference_directory(const TaskData& data) const {
+Dpo::Reference Dpo::reference_of(const TaskData& data) const {
   const std::string& name = config_.reference.empty() ? data.initial_model : config_.reference;
   require(!name.empty(), ErrorCode::kConfig,
           "task.reference: preferences are measured against a model that stays as it is; name it "
@@ -149,7 +156,8 @@ std::filesystem::path Dpo::reference_directory(const TaskData& data) const {
             " has another tokenizer, so that its probabilities are of other tokens; name a model "
             "with the trained one's tokenizer");
   }
-  return directory;
+  // The model as it is begun with is the one with what the training puts in its configuration.
+  return {directory, config_.reference.empty() ? data.initial_overrides : Json::object()};
 }
 
 /// What tells that a directory holds other weights than before: a checkpoint's hashes, else names
@@ -166,31 +174,31 @@ std::string weights_id(const std::filesystem::path& directory) {
   return join(files);
 }
 
-void Dpo::load_reference(const Model& model, const std::filesystem::path& directory) const {
+void Dpo::load_reference(const Model& model, const Reference& wanted) const {
   if (loaded_) return;
   ModelRequest request;
   request.mapped = true;
-  std::shared_ptr<Model> reference = load_model(directory, request);
+  std::shared_ptr<Model> reference = load_model(wanted.directory, request, wanted.overrides);
   const ModelFacts &own = model.facts(), &other = reference->facts();
   require(other.head == HeadKind::kCausalLm && other.vocab_size == own.vocab_size,
-          ErrorCode::kConfig, "task.reference: ", directory.string(), " (", other.architecture,
-          ", ", other.vocab_size, " tokens) does not compare with the model (", own.architecture,
-          ", ", own.vocab_size, " tokens); both must be causal models of one tokenizer");
+          ErrorCode::kConfig, "task.reference: ", wanted.directory.string(), " (",
+          other.architecture, ", ", other.vocab_size, " tokens) does not compare with the model (",
+          own.architecture, ", ", own.vocab_size,
+          " tokens); both must be causal models of one tokenizer");
   for (const auto& [name, parameter] : reference->parameters()) {
     at::Tensor(parameter).set_requires_grad(false);
   }
   loaded_ = std::move(reference);
 }
 
-std::shared_ptr<Model> Dpo::reference_for(const Model& model,
-                                          const std::filesystem::path& directory) const {
-  load_reference(model, directory);
+std::shared_ptr<Model> Dpo::reference_for(const Model& model, const Reference& reference) const {
+  load_reference(model, reference);
   loaded_->to(model.device());
   return loaded_;
 }
 
 void Dpo::read(const TaskData& files) {
-  reference_ = reference_directory(files);
+  reference_ = reference_of(files);
   require(files.sequence_length >= 4, ErrorCode::kConfig,
           "data.sequence_length: ", files.sequence_length,
           " tokens leave no room for a prompt and its answer");
@@ -206,11 +214,10 @@ void Dpo::read(const TaskData& files) {
     train = flagged(train, out, false);
   }
   keep_share(files, train, {}, prompt_of_pair);
-  const std::filesystem::path config = std::filesystem::path(files.initial_model) / "config.json";
-  const Json described = !files.initial_model.empty() && std::filesystem::exists(config)
-                             ? described_form(load_json(config))
-                             : Json();
-  form_.emplace(form_for(files.directory, described, train));
+  const FormSources sources =
+      form_sources(files.directory, files.initial_settings(TextGenerationConfig().type), train);
+  form_.emplace(form_from(sources));
+  ConversationForm::tell_kept("dpo", form_config(config_), sources, files.initial_model);
   // One token more than the model sees: the last one is only predicted.
   const auto length = static_cast<std::size_t>(files.sequence_length) + 1;
   train_rows_ = encode_pairs(train, *form_, length);
@@ -225,7 +232,7 @@ void Dpo::read(const TaskData& files) {
   }
   epoch_ = epoch_of(visits_of(files, units, from));
   log_info("dpo: ", train.size(), " pairs to train on, ", valid.size(),
-           " held out; the reference is ", reference_.string());
+           " held out; the reference is ", reference_.directory.string());
   const std::string note = full_rows_note(train_rows_, files.sequence_length);
   if (!note.empty()) log_info("dpo: ", note);
 }
@@ -240,7 +247,7 @@ std::unique_ptr<Source> Dpo::source(const Batching& batching) const {
     }
   }
   digest.update(epoch_.data(), epoch_.size() * sizeof epoch_[0]);
-  const std::string reference = weights_id(reference_);
+  const std::string reference = weights_id(reference_.directory);
   digest.update(reference.data(), reference.size());
   return std::make_unique<BucketedSource>(
       epoch_, pair_lengths(train_rows_), batching,
@@ -323,8 +330,9 @@ TaskEvaluation Dpo::evaluate(Model& model, const TaskData& data,
     pairs = flagged(pairs, held_out_pairs(pairs, data.held_out), true);
   }
   require_scored(data, pairs.size());
-  const auto reference = reference_for(model, reference_directory(data));
-  const ConversationForm form = form_for(data.directory, described_form(model.config()), pairs);
+  const auto reference = reference_for(model, reference_of(data));
+  const ConversationForm form =
+      form_from(form_sources(data.directory, described_form(model.config()), pairs));
   const std::int64_t length = model_length(model, data.sequence_length);
   const DialogueRows rows = encode_pairs(pairs, form, static_cast<std::size_t>(length) + 1);
   TaskEvaluation evaluation;

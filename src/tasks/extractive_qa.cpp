@@ -67,6 +67,14 @@ QaData subset(const QaData& data, const std::vector<bool>& keep_context) {
   return out;
 }
 
+/// By their questions and passages.
+std::vector<std::uint64_t> keys_of(const QaData& data) {
+  std::vector<std::uint64_t> keys;
+  for (const QaItem& item : data.items)
+    keys.push_back(record_key({item.question, data.contexts[item.context]}));
+  return keys;
+}
+
 class ExtractiveQa : public Task {
  public:
   ExtractiveQa(const ExtractiveQaConfig& config, std::shared_ptr<const Tokenizer> tokenizer)
@@ -173,6 +181,7 @@ void ExtractiveQa::read(const TaskData& files) {
   for (const QaItem& item : train_.items) answered.push_back(item.span ? "yes" : "no");
   keep_share(files, train_.items, answered,
              [](const QaItem& item) { return std::string_view(item.question); });
+  warn_of_learnt("question answering", "questions", keys_of(valid_), keys_of(train_));
 
   train_features_ =
       std::make_unique<QaFeatures>(train_, *tokenizer_, feature_options(files.sequence_length));

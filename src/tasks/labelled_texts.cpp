@@ -49,7 +49,8 @@ std::vector<std::string> read_texts(const Record& record,
                                     const std::string& remedy, LabelledText& out) {
   std::optional<std::string> text_field = config.text_field, pair_field = config.pair_field;
   for (const auto& [first, second] : kPairs) {
-    if (pair_field || (config.text_field && *config.text_field != first)) continue;
+    if (pair_field || config.pairs == false || (config.text_field && *config.text_field != first))
+      continue;
     const auto one = find_field(record, std::nullopt, {first});
     const auto other = find_field(record, std::nullopt, {second});
     if (!one || !other || !record.has(*one) || !record.has(*other)) continue;
@@ -66,6 +67,12 @@ std::vector<std::string> read_texts(const Record& record,
   if (pair_field) {
     out.pair = text_of(record, *pair_field, remedy);
     used.push_back(*pair_field);
+  } else if (config.pairs == true) {
+    record.fail(concat("no second text beside '", *text_field, "' (it has ", record.fields(), ")",
+                       remedy.empty()
+                           ? concat("; the model reads pairs, such as {\"", *text_field,
+                                    "\": \"…\", \"", usual_pair_field(*text_field), "\": \"…\"}")
+                           : field_remedy("pair_field")));
   }
   return used;
 }
@@ -186,6 +193,13 @@ std::string usual_pair_field(const std::string& text_field) {
     if (first == text_field) return second;
   }
   return "pair";
+}
+
+std::optional<bool> are_pairs(const std::vector<LabelledText>& texts) {
+  const auto pairs = std::count_if(texts.begin(), texts.end(),
+                                   [](const LabelledText& text) { return text.pair.has_value(); });
+  if (pairs > 0 && pairs < std::ssize(texts)) return std::nullopt;
+  return pairs > 0;
 }
 
 std::optional<double> parse_number(std::string_view text) {

@@ -46,6 +46,9 @@ void read_labelled_texts(const std::filesystem::path& file, const LabelledReadin
 std::vector<LabelledText> read_labelled_texts(const std::vector<std::filesystem::path>& files,
                                               LabelledReading how, BadRows& bad);
 
+/// Whether all texts have a second one, or none has; nothing where some have.
+std::optional<bool> are_pairs(const std::vector<LabelledText>& texts);
+
 /// The field in which the second text stands beside a first text in this field ("pair" where there
 /// is no usual one).
 std::string usual_pair_field(const std::string& text_field);

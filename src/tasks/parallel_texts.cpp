@@ -1,6 +1,7 @@
 #include "tasks/parallel_texts.h"
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <optional>
 #include <set>
@@ -59,8 +60,9 @@ struct FieldText {
 
 class PairReader {
  public:
-  PairReader(const TranslationConfig& config, BadRows& bad)
-      : config_(config), directions_(config.all_directions()), bad_(bad) {}
+  /// `asked`: the target language that records name is what a user asks for, none of their own.
+  PairReader(const TranslationConfig& config, BadRows& bad, bool asked = false)
+      : config_(config), directions_(config.all_directions()), bad_(bad), asked_(asked) {}
 
   std::vector<TextPair> read(const std::vector<fs::path>& files) {
     for (file_ = 0; file_ < files.size(); ++file_) read_file(files[file_]);
@@ -80,12 +82,15 @@ class PairReader {
     const std::string& other = target ? direction.source : direction.target;
     const TranslationDirection& first = directions_.front();
     std::optional<std::string> field;
-    // The fields of the configuration hold the languages of the first direction.
-    const bool forward = direction == first;
+    // The fields of the configuration hold the languages that the record says, else those of the
+    // first direction.
+    const bool own = (config_.source_field || config_.target_field) && says_its_own(record),
+               forward = own || direction == first;
     if (forward || (direction.source == first.target && direction.target == first.source))
       field = target == forward ? config_.target_field : config_.source_field;
     if (field) {
-      if (!record.has(*field) || is_of_others(record)) return std::nullopt;
+      if (!record.has(*field) || (own ? !says(record, direction) : is_of_others(record)))
+        return std::nullopt;
       return FieldText{record.text(*field), *field};
     }
     std::optional<FieldText> named;
@@ -124,6 +129,22 @@ class PairReader {
     const auto source = said(record, kSourceLanguage), target = said(record, kTargetLanguage);
     return target && is_language(target->text, direction.target) &&
            (!source || is_language(source->text, direction.source));
+  }
+
+  /// Whether, among several directions, they say that it is of one, known here or not. "to" may be
+  /// a time.
+  bool says_its_own(const Record& record) const {
+    if (asked_ || directions_.size() == 1) return false;
+    const auto target = said(record, kTargetLanguage);
+    return target && (target->text.front() < '0' || target->text.front() > '9');
+  }
+
+  /// Whether none of the directions is the one that they say.
+  bool says_none(const Record& record) const {
+    return says_its_own(record) && std::none_of(directions_.begin(), directions_.end(),
+                                                [&](const TranslationDirection& direction) {
+                                                  return says(record, direction);
+                                                });
   }
 
   /// Whether they say that it is of none. "en" may be an "en-GB" here; what is no code of two
@@ -245,7 +266,7 @@ class PairReader {
     ++record_;
     for (const Sides& sides : found) add(record, sides.direction, sides.source, sides.target, id);
     if (!found.empty()) return;
-    if (is_of_others(record))
+    if (is_of_others(record) || says_none(record))
       record.fail(concat(others_text(record), "; name its languages as the file does"));
     record.fail(concat(
         "no field with the ", missing, " (it has ", record.fields(), ")",
@@ -484,10 +505,41 @@ class PairReader {
   const TranslationConfig& config_;
   const std::vector<TranslationDirection> directions_;
   BadRows& bad_;
+  const bool asked_;
   std::size_t file_ = 0, record_ = 0, blank_ = 0, without_languages_ = 0;
   std::set<std::pair<std::string, std::string>> read_texts_;
   std::vector<TextPair> pairs_;
 };
+
+/// The text behind a mark, the beginning of what stands before texts of a direction; nothing where
+/// it does not begin with it. A mark that ends in a letter is no part of a word.
+std::optional<std::string> behind_mark(std::string_view text, std::string_view mark) {
+  if (mark.empty() || !text.starts_with(mark)) return std::nullopt;
+  const std::string_view rest = text.substr(mark.size()), behind = trim_white_space(rest);
+  const bool apart = std::isalnum(static_cast<unsigned char>(mark.back())) == 0 || rest.empty() ||
+                     behind.data() != rest.data();
+  return apart ? std::optional(std::string(behind)) : std::nullopt;
+}
+
+/// What users may write before a text of this direction.
+std::string mark_of(const TranslationConfig& config, const TranslationDirection& direction) {
+  return std::string(trim_white_space(config.prefix_of(direction)));
+}
+
+/// The text without the mark of its direction, which it gets again when it is translated. kData
+/// where it has another direction's.
+std::string without_mark(const Record& record, const std::string& text,
+                         const TranslationConfig& config, const TranslationDirection& direction) {
+  const std::string own = mark_of(config, direction);
+  if (auto behind = behind_mark(text, own)) return *behind;
+  for (const TranslationDirection& other : config.all_directions()) {
+    const std::string mark = mark_of(config, other);
+    if (mark != own && behind_mark(text, mark))
+      record.fail(concat("the text begins with '", mark, "', but the language asked for is '",
+                         direction.target, "'"));
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -504,10 +556,11 @@ SourceText read_source(const AnswerInput& input, const TranslationConfig& config
   own.source_field = field_of_input({input.place, said}, config.source_field);
   own.target_field = field_of_input({input.place, said}, config.target_field);
   BadRows none(false);
-  const PairReader reader(own, none);
+  const bool asked =
+      !to.empty() && !PairReader(own, none).said(Record{input.place, said}, kTargetLanguage);
+  const PairReader reader(own, none, asked);
   const std::vector<TranslationDirection> directions = config.all_directions();
-  if (!to.empty() && !reader.said(Record{input.place, said}, kTargetLanguage))
-    said[kTargetLanguage.front()] = to;
+  if (asked) said[kTargetLanguage.front()] = to;
   const Record record{input.place, said};
   if (reader.is_of_others(record)) record.fail(reader.others_text(record));
   std::size_t direction = directions.size() == 1 ? 0 : directions.size();
@@ -516,15 +569,15 @@ SourceText read_source(const AnswerInput& input, const TranslationConfig& config
   std::optional<std::string> text;
   if (direction < directions.size()) {
     if (auto found = reader.side(record, directions[direction], false))
-      text = std::move(found->text);
+      text = without_mark(record, std::string(trim_white_space(found->text)), config,
+                          directions[direction]);
   } else {
     // A text may begin with the mark of its direction.
     const auto field = find_field(record, own.source_field, kSourceFields);
     if (field && record.has(*field)) text = record.text(*field);
     for (std::size_t d = 0; d < directions.size() && text; ++d) {
-      const std::string prefix(trim_white_space(config.prefix_of(directions[d])));
-      if (prefix.empty() || !text->starts_with(prefix)) continue;
-      return {std::string(trim_white_space(std::string_view(*text).substr(prefix.size()))), d};
+      if (auto behind = behind_mark(trim_white_space(*text), mark_of(config, directions[d])))
+        return {*behind, d};
     }
     if (text) {
       std::vector<std::string> names;

@@ -33,7 +33,8 @@ struct TextPair {
 ///            several directions under other names say theirs (source_language, target_language)
 ///   .tmx     units with segments in both languages
 /// Where both languages name a field, those count. "en-US" is an "en", where the task does not
-/// itself tell the two apart.
+/// itself tell the two apart. The section's own fields hold what a record says, else the first
+/// direction, and its reverse the other way round.
 /// Noted in `bad` as FILE:LINE: lines that lack their counterpart, a missing field, records that
 /// say other languages, an empty text beside one that is not, bytes that are no UTF-8. Blank lines
 /// of both files and units without both languages are passed over and counted. kMissing: no
@@ -42,7 +43,9 @@ std::vector<TextPair> read_pairs(const std::vector<std::filesystem::path>& files
                                  const TranslationConfig& config, BadRows& bad);
 
 /// The source text and the direction (an index) of one input: {"text": …} or any of the forms
-/// above, without a translation. kData, naming the place, also where it says other languages.
+/// above, without a translation and without the mark of its direction (">>de<<") where it begins
+/// with that. kData, naming the place, also where it says other languages or begins with the mark
+/// of another direction.
 struct SourceText {
   std::string text;
   std::size_t direction = 0;

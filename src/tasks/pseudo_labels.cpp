@@ -93,6 +93,8 @@ std::vector<LabelledText> read_unlabelled_texts(const std::vector<std::filesyste
   std::vector<LabelledText> texts;
   for (std::size_t i = 0; i < files.size(); ++i) {
     if (text_format(files[i]) == "text") {
+      require(config.pairs != true, ErrorCode::kData, files[i].string(),
+              ": lines of text, and what is learnt are pairs; expected records of two texts");
       read_lines(files[i], bad, texts);
     } else {
       read_labelled_texts(files[i], {config, ProblemType::kSingleLabel, i, false}, bad, texts);
@@ -101,11 +103,14 @@ std::vector<LabelledText> read_unlabelled_texts(const std::vector<std::filesyste
   return texts;
 }
 
-Json record_of(const LabelledText& text, const SequenceClassificationConfig& config) {
+Json record_of(const LabelledText& text, const SequenceClassificationConfig& config, bool pairs) {
   Json record = {{"id", text.id}};
   const std::string field = config.text_field.value_or("text");
   record[field] = text.text;
-  if (text.pair) record[config.pair_field.value_or(usual_pair_field(field))] = *text.pair;
+  if (pairs) {
+    record[config.pair_field.value_or(usual_pair_field(field))] =
+        text.pair ? Json(*text.pair) : Json();
+  }
   return record;
 }
 
@@ -121,6 +126,7 @@ TaughtRecords sure_labels(const ClassDecision& decision, const std::vector<Label
     keep_surest(candidates, static_cast<std::size_t>(section.most_per_class));
   TaughtRecords taught;
   taught.seen = texts.size();
+  const bool pairs = are_pairs(texts) != false;
   for (const std::string& name : decision.names) taught.counts[name] = 0;
   for (const Candidate& candidate : candidates) {
     std::vector<std::string> labels;
@@ -128,7 +134,7 @@ TaughtRecords sure_labels(const ClassDecision& decision, const std::vector<Label
       labels.push_back(decision.names[id]);
       ++taught.counts[decision.names[id]];
     }
-    Json record = record_of(texts[candidate.text], config);
+    Json record = record_of(texts[candidate.text], config, pairs);
     const bool single = decision.problem == ProblemType::kSingleLabel;
     record[config.label_field.value_or("label")] = single ? Json(labels.front()) : Json(labels);
     record[config.weight_field.value_or("weight")] = section.weight;

@@ -15,8 +15,9 @@ std::vector<LabelledText> read_unlabelled_texts(const std::vector<std::filesyste
                                                 const SequenceClassificationConfig& config,
                                                 BadRows& bad);
 
-/// The record of a text as `config` reads it back, without a label.
-Json record_of(const LabelledText& text, const SequenceClassificationConfig& config);
+/// The record of a text as `config` reads it back, without a label. `pairs`: some text of the file
+/// has a second one beside it, so that where there is none this is said.
+Json record_of(const LabelledText& text, const SequenceClassificationConfig& config, bool pairs);
 
 /// The texts whose labels reach the section's thresholds: of one label its probability, of several
 /// labels each label's or its absence's (the least of them is the confidence). `values` are

@@ -1,7 +1,10 @@
 #include "tasks/qa_data.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <set>
+#include <utility>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -128,6 +131,45 @@ std::vector<Answer> read_answers(const Place& place) {
   return answers;
 }
 
+/// A number, as JSON or a table has it.
+std::int64_t read_start(const Place& place) {
+  const Json& value = place.value();
+  if (value.is_number_integer()) return value.get<std::int64_t>();
+  std::int64_t start = 0;
+  if (value.is_string()) {
+    const std::string& text = value.get_ref<const std::string&>();
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), start);
+    if (error == std::errc() && end == text.data() + text.size()) return start;
+  }
+  place.fail(concat("expected an integer, got ", dump_json(value)));
+}
+
+/// The answers of a question. Where they are texts, their answer_start is beside them in the
+/// record: a number, or a list of numbers.
+std::vector<Answer> read_answers_of(const Place& record) {
+  const Place place = record.member({"answers", "answer"});
+  std::vector<Answer> answers = read_answers(place);
+  const Json& value = place.value();
+  const bool texts =
+      value.is_string() ||
+      (value.is_array() &&
+       std::all_of(value.begin(), value.end(), [](const Json& one) { return one.is_string(); }));
+  const bool none = std::all_of(answers.begin(), answers.end(),
+                                [](const Answer& answer) { return is_blank(answer.text); });
+  if (!texts || none || !record.has("answer_start")) return answers;
+  const Place starts = record.member({"answer_start"});
+  // A table has an empty cell where there is none.
+  if (starts.value().is_string() && is_blank(starts.value().get_ref<const std::string&>()))
+    return answers;
+  const bool list = starts.value().is_array();
+  const std::size_t count = list ? starts.size() : 1;
+  if (count != answers.size())
+    starts.fail(concat("expected ", answers.size(), " numbers, one for each answer, got ", count));
+  for (std::size_t i = 0; i < count; ++i)
+    answers[i].start = read_start(list ? starts.element(i) : starts);
+  return answers;
+}
+
 /// A passage with what finding answers in it needs.
 struct Passage {
   explicit Passage(const std::string& passage)
@@ -182,7 +224,7 @@ void read_item(const Place& place, const Passage& passage, std::size_t context, 
   }
   const bool impossible = place.has("is_impossible") && place.member({"is_impossible"}).is_true();
   if (!impossible && (place.has("answers") || place.has("answer"))) {
-    place_answers(read_answers(place.member({"answers", "answer"})), passage, data, item);
+    place_answers(read_answers_of(place), passage, data, item);
   } else if (!impossible && !place.find("answers") && !place.find("answer")) {
     // Taken for a question without answer, it would teach the model to give none.
     place.fail(concat("no field 'answers' or 'answer' (it has ", place.fields(),
@@ -214,6 +256,22 @@ void read_element(const Place& place, BadRows& bad, QaData& data) {
   const Place paragraphs = place.member({"paragraphs"}).array();
   for (std::size_t i = 0; i < paragraphs.size(); ++i)
     bad.attempt([&] { read_passage(paragraphs.element(i), bad, data); });
+}
+
+/// Of a flat record; nested ones have fields of their own at every depth.
+void tell_unused_qa_fields(const std::filesystem::path& file, const Record& record) {
+  static constexpr std::array kRead = {"id",     "query_id",     "question",     "query_text",
+                                       "query",  "context",      "context_text", "answers",
+                                       "answer", "answer_start", "is_impossible"};
+  const Place place(record.place, record.value, "");
+  if (!record.value.is_object() || place.has("paragraphs") || place.has("qas")) return;
+  std::vector<std::string> used;
+  for (const auto& [name, member] : record.value.items()) {
+    if (std::any_of(kRead.begin(), kRead.end(),
+                    [&name = name](const char* read) { return equal_ignoring_case(name, read); }))
+      used.push_back(name);
+  }
+  tell_unused_fields(file, record, used);
 }
 
 void read_text_passage(const QaTextPassage& block, QaData& data) {
@@ -256,9 +314,11 @@ void read_qa_file(const std::filesystem::path& file, BadRows& bad, QaData& data)
     return;
   }
   if (format != "json") {
+    bool first = true;
     for_each_labelled_record(
         file,
         [&](const Record& record) {
+          if (std::exchange(first, false)) tell_unused_qa_fields(file, record);
           read_element(Place(record.place, record.value, ""), bad, data);
         },
         bad);
@@ -268,6 +328,7 @@ void read_qa_file(const std::filesystem::path& file, BadRows& bad, QaData& data)
   const std::string origin = file.string();
   const Place root(origin, document, "");
   const Place list = document.is_array() ? root : root.member({"data"}).array();
+  if (list.size() > 0) tell_unused_qa_fields(file, {origin, list.element(0).value()});
   for (std::size_t i = 0; i < list.size(); ++i)
     bad.attempt([&] { read_element(list.element(i), bad, data); });
 }

@@ -46,10 +46,11 @@ struct QaData {
 ///              "answers": ["…"]}]}
 ///   flat       .jsonl, or a list, of {"id", "question", "context", "answers"}, answers also in
 ///   columns {"text": [],
-///              "answer_start": []}
+///              "answer_start": []}, or texts with "answer_start" (of a list of texts a list)
+///              beside them in the record
 ///   tables     .csv and .tsv, a row for each question: columns question, context and answer
 ///   (empty:
-///              the passage does not answer it), perhaps id
+///              the passage does not answer it), perhaps id and answer_start
 ///   text       passages with "Q:" and "A:" lines below them (tasks/qa_text.h)
 /// An answer that does not stand at its answer_start is taken where it occurs nearest to it. Items
 /// and passages that cannot be read, or whose text is empty, are noted in `bad`; what spoils the

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <tuple>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -144,9 +145,24 @@ std::vector<bool> held_out(const std::vector<std::string_view>& units, HeldOutSh
 
 std::vector<bool> held_out_of_groups(const std::vector<std::string_view>& units,
                                      const std::vector<std::string>& groups, double share) {
-  std::map<std::string, std::vector<std::size_t>> members;
-  for (std::size_t i = 0; i < units.size(); ++i) members[groups[i]].push_back(i);
+  std::map<std::string_view, std::vector<std::size_t>> members, copies;
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    members[groups[i]].push_back(i);
+    copies[units[i]].push_back(i);
+  }
+  std::map<std::string_view, std::size_t> left;  // of each group, not held out
+  for (const auto& [group, indices] : members) left[group] = indices.size();
   std::vector<bool> out(units.size(), false);
+  // Holds a unit out in all groups, unless one of them would have nothing left.
+  const auto hold_out = [&](std::string_view unit) {
+    std::map<std::string_view, std::size_t> taken;
+    for (const std::size_t i : copies.at(unit)) ++taken[groups[i]];
+    for (const auto& [group, count] : taken) {
+      if (left.at(group) <= count) return;
+    }
+    for (const auto& [group, count] : taken) left.at(group) -= count;
+    for (const std::size_t i : copies.at(unit)) out[i] = true;
+  };
   for (auto& [group, indices] : members) {
     if (indices.size() < 2) continue;
     std::stable_sort(indices.begin(), indices.end(), [&](std::size_t a, std::size_t b) {
@@ -155,9 +171,30 @@ std::vector<bool> held_out_of_groups(const std::vector<std::string_view>& units,
     const auto wanted = std::llround(share * static_cast<double>(indices.size()));
     const auto count =
         std::clamp<std::size_t>(static_cast<std::size_t>(wanted), 1, indices.size() - 1);
-    for (std::size_t i = 0; i < count; ++i) out[indices[i]] = true;
+    for (const std::size_t i : indices) {
+      if (indices.size() - left.at(group) >= count) break;
+      if (!out[i]) hold_out(units[i]);
+    }
   }
   return out;
+}
+
+std::uint64_t record_key(const std::vector<std::string_view>& parts) {
+  std::uint64_t key = parts.size();
+  for (const std::string_view part : parts) key = hash64(part, key);
+  return key;
+}
+
+void warn_of_learnt(const std::string& task, const std::string& what,
+                    const std::vector<std::uint64_t>& held_out,
+                    const std::vector<std::uint64_t>& learnt) {
+  const std::unordered_set<std::uint64_t> known(learnt.begin(), learnt.end());
+  const auto count = std::count_if(held_out.begin(), held_out.end(),
+                                   [&](std::uint64_t key) { return known.contains(key); });
+  if (count == 0) return;
+  log_warning(task, ": ", count, " of ", held_out.size(), " held-out ", what,
+              " are also learnt from, whose scores say little; leave them out of data.train or of "
+              "data.valid");
 }
 
 std::vector<bool> drawn_share(const std::vector<std::string_view>& units,

@@ -69,9 +69,19 @@ struct HeldOutShare {
 std::vector<bool> held_out(const std::vector<std::string_view>& units, HeldOutShare share);
 
 /// The same with equal shares of each group: of a group of two and more at least one unit and never
-/// all, those with the lowest hashes; nothing of a unit that is alone in its group.
+/// all, those with the lowest hashes; nothing of a unit that is alone in its group. Equal units are
+/// on one side, in whatever groups they are: so a share may be larger, or be nothing where there is
+/// no other way to leave some of each group.
 std::vector<bool> held_out_of_groups(const std::vector<std::string_view>& units,
                                      const std::vector<std::string>& groups, double share);
+
+/// What records are told apart by: the parts of what a model reads of one, and of what it learns.
+std::uint64_t record_key(const std::vector<std::string_view>& parts);
+
+/// Warns of held-out records (texts, questions: `what`) that are also learnt from.
+void warn_of_learnt(const std::string& task, const std::string& what,
+                    const std::vector<std::uint64_t>& held_out,
+                    const std::vector<std::uint64_t>& learnt);
 
 /// The elements whose flag is `value`, in their order.
 template <class T>

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_set>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -12,6 +13,7 @@
 #include "io/text_source.h"
 #include "models/labels.h"
 #include "tasks/bucketed_source.h"
+#include "tasks/class_decision.h"
 #include "tasks/class_predictions.h"
 #include "tasks/class_responder.h"
 #include "tasks/class_validator.h"
@@ -29,7 +31,6 @@ namespace llmctl {
 namespace {
 
 constexpr std::size_t kSamples = 4;
-const std::string kBalanced = "balanced";
 
 class SequenceClassification : public Task, public Teacher, public Student {
  public:
@@ -90,6 +91,11 @@ class SequenceClassification : public Task, public Teacher, public Student {
   /// Fills class_weights_, and folds those of one label into the weights of the texts.
   void weigh_classes();
   void warn_of_held_out(const TaskData& files) const;
+  /// What texts lose stays as the start model was trained where the section leaves it open.
+  void keep_truncation_side(const TaskData& files);
+  /// Takes held-out texts out of those of data.train_only, whose labels others made: validation
+  /// would be by what was learnt.
+  void leave_out_held_out(std::vector<LabelledText>& only) const;
   /// The teacher's ids of this task's classes; kConfig where it has not all of them.
   std::vector<std::size_t> classes_of_teacher(const Model& teacher) const;
   Batch collate(std::span<const std::int64_t> rows) const;
@@ -106,6 +112,16 @@ class SequenceClassification : public Task, public Teacher, public Student {
   std::shared_ptr<Model> hidden_teacher_;  // null: its hidden states are not learnt
   std::vector<std::int64_t> rows_;         // texts of one epoch
 };
+
+std::uint64_t key_of(const LabelledText& text) {
+  return text.pair ? record_key({text.text, *text.pair}) : record_key({text.text});
+}
+
+std::vector<std::uint64_t> keys_of(const std::vector<LabelledText>& texts) {
+  std::vector<std::uint64_t> keys;
+  for (const LabelledText& text : texts) keys.push_back(key_of(text));
+  return keys;
+}
 
 std::string name_of(const std::vector<std::filesystem::path>& files, const std::string& otherwise) {
   return files.empty() ? otherwise : files.front().string();
@@ -147,6 +163,7 @@ void SequenceClassification::describe(Json& config) const {
   // Records that are to be answered have their texts where those learnt from had them.
   if (config_.text_field) config[place]["text_field"] = *config_.text_field;
   if (config_.pair_field) config[place]["pair_field"] = *config_.pair_field;
+  if (config_.pairs) config[place]["pairs"] = *config_.pairs;
   if (config_.truncation_side) config[place][kTruncationSide] = *config_.truncation_side;
   if (config_.temperature) config[place]["temperature"] = *config_.temperature;
   if (!config_.thresholds.empty()) config[place]["thresholds"] = config_.thresholds;
@@ -165,11 +182,13 @@ void SequenceClassification::read(const TaskData& files) {
       ErrorCode::kConfig, "task.word_noise_kind: ", config_.word_noise_kind,
       " puts the token of masks or the unknown one in a word's place, and the tokenizer has "
       "neither; use drop or swap");
+  keep_truncation_side(files);
   const std::vector<std::filesystem::path> train_files = files.train_files();
   BadRows bad(files.skip_bad);
   const LabelledReading how{config_, problem_};
   train_ = read_labelled_texts(train_files, how, bad);
   if (train_.empty()) bad.settle();
+  if (!config_.pairs && !train_.empty()) config_.pairs = are_pairs(train_);
   const std::string first = name_of(train_files, "data.train");
   require(!train_.empty(), ErrorCode::kData, first, ": no text to train on");
   names_ = choose_names(train_, first, bad);
@@ -192,6 +211,8 @@ void SequenceClassification::read(const TaskData& files) {
   resolve_classes(only, names_, bad);
   bad.settle();
   require(!train_.empty(), ErrorCode::kData, first, ": no text to train on");
+  warn_of_learnt("classification", "texts", keys_of(valid_), keys_of(train_));
+  leave_out_held_out(only);
   for (LabelledText& text : only) {
     text.file = train_files.size();
     train_.push_back(std::move(text));
@@ -232,6 +253,24 @@ void SequenceClassification::warn_of_held_out(const TaskData& files) const {
   log_warning("classification: only ", occurring.size(), " of ", names_.size(),
               " classes occur in the held-out texts",
               drawn ? "; hold out of each class (data.valid {\"stratified\": 0.1})" : "");
+}
+
+void SequenceClassification::keep_truncation_side(const TaskData& files) {
+  const Json kept = files.initial_settings(config_.type).value(kTruncationSide, Json());
+  if (config_.truncation_side || !kept.is_string()) return;
+  config_.truncation_side = truncation_side_name(truncation_side_of(kept.get<std::string>()));
+  log_info("classification: too long texts are cut as ", files.initial_model,
+           " was trained, truncation_side ", *config_.truncation_side);
+}
+
+void SequenceClassification::leave_out_held_out(std::vector<LabelledText>& only) const {
+  const std::vector<std::uint64_t> keys = keys_of(valid_);
+  const std::unordered_set<std::uint64_t> held_out(keys.begin(), keys.end());
+  const std::size_t count = std::erase_if(
+      only, [&](const LabelledText& text) { return held_out.contains(key_of(text)); });
+  if (count > 0)
+    log_info("classification: ", count,
+             " texts of data.train_only are held out for validation and not learnt from");
 }
 
 void SequenceClassification::weigh_classes() {
@@ -303,6 +342,15 @@ std::vector<std::size_t> SequenceClassification::classes_of_teacher(const Model&
 void SequenceClassification::check_teacher(const Model& teacher, const Tokenizer& tokenizer,
                                            const Model& model) const {
   classes_of_teacher(teacher);
+  if (const auto pairs = reading_of(teacher, {}).pairs; pairs && pairs != config_.pairs) {
+    fail(ErrorCode::kConfig, "task.distillation.teacher: ", config_.distillation->teacher,
+         " was trained for ", *pairs ? "pairs of texts" : "texts alone",
+         ", the training data hold ",
+         !config_.pairs   ? "both"
+         : *config_.pairs ? "pairs of texts"
+                          : "texts alone",
+         "; name a teacher of the same inputs, or say what they are in task.pairs");
+  }
   if (config_.distillation->hidden_weight == 0) return;
   const std::vector<std::int32_t> lengths = train_rows_.lengths();
   const std::string why = hidden_mismatch(teacher, tokenizer, *tokenizer_,
@@ -437,7 +485,8 @@ TaskEvaluation SequenceClassification::evaluate(Model& model, const TaskData& da
           problem_type_name(decision.problem));
   const std::vector<std::filesystem::path> files = data.scored_files();
   BadRows bad(data.skip_bad);
-  std::vector<LabelledText> texts = read_labelled_texts(files, {config_, decision.problem}, bad);
+  const SequenceClassificationConfig config = reading_of(model, config_);
+  std::vector<LabelledText> texts = read_labelled_texts(files, {config, decision.problem}, bad);
   resolve_classes(texts, decision.names, bad);
   bad.settle();
   if (data.valid.empty())
@@ -477,7 +526,8 @@ TaughtRecords SequenceClassification::teach(Model& model,
                                             const TeachOptions& options) const {
   const ClassDecision decision = decision_of(model, config_);
   BadRows bad(options.skip_bad);
-  const std::vector<LabelledText> texts = read_unlabelled_texts(files, config_, bad);
+  const std::vector<LabelledText> texts =
+      read_unlabelled_texts(files, reading_of(model, config_), bad);
   bad.settle();
   require(!texts.empty(), ErrorCode::kData, name_of(files, "self_training.unlabelled"),
           ": no texts");
@@ -497,49 +547,6 @@ std::unique_ptr<Responder> SequenceClassification::responder(Model& model,
 }
 
 }  // namespace
-
-std::optional<ProblemType> SequenceClassificationConfig::problem() const {
-  return problem_type ? find_problem_type(*problem_type) : std::nullopt;
-}
-
-void SequenceClassificationConfig::validate(const ConfigNode& node) const {
-  if (!class_weights.is_null() && class_weights != kBalanced) {
-    if (!class_weights.is_object())
-      node.fail("class_weights",
-                "expected \"balanced\" or an object, got " + dump_json(class_weights));
-    for (const auto& [label, weight] : class_weights.items()) {
-      if (!weight.is_number() || !(weight.get<double>() > 0)) {
-        node.fail("class_weights",
-                  concat("'", label, "': expected a number above 0, got ", dump_json(weight)));
-      }
-    }
-  }
-  if (focal_gamma > 0 && label_smoothing > 0)
-    node.fail("focal_gamma", "goes with hard targets; leave label_smoothing at 0");
-  if (!unlabelled.empty() && consistency == 0 && !distillation)
-    node.fail("unlabelled", "is learnt from by consistency and distillation; neither is asked for");
-  if (unlabelled.empty() && unlabelled_share)
-    node.fail("unlabelled_share", "is of the texts of unlabelled, and no file is named there");
-  if (word_noise > 0 && consistency == 0)
-    node.fail("word_noise", "is of the second reading of consistency, which is not asked for");
-  if (word_noise == 0 && word_noise_kind != SequenceClassificationConfig().word_noise_kind)
-    node.fail("word_noise_kind", "is of word_noise, which is 0");
-  std::set<std::string> names;
-  for (const std::string& label : labels) {
-    if (!names.insert(class_name(label)).second)
-      node.fail("labels", concat("'", label, "' stands twice"));
-  }
-  if (!thresholds.empty() && problem() && problem() != ProblemType::kMultiLabel)
-    node.fail("thresholds", "are of several labels (problem_type multi_label_classification)");
-  if (problem() != ProblemType::kRegression) return;
-  for (const char* key :
-       {"labels", "class_weights", "label_smoothing", "focal_gamma", "temperature"}) {
-    if (!node.has(key)) continue;
-    const Json& value = node.value().at(key);
-    if (value.is_null() || value == 0 || value.empty()) continue;
-    node.fail(key, "has no meaning where labels are numbers (problem_type regression)");
-  }
-}
 
 std::unique_ptr<Task> make_sequence_classification(const SequenceClassificationConfig& config,
                                                    std::shared_ptr<const Tokenizer> tokenizer) {

@@ -344,9 +344,11 @@ void read_records(const std::filesystem::path& file, std::size_t index,
   const auto read = [&](const Record& record) {
     at_place(record, [&] {
       if (const auto field = token_field(record, config)) {
+        out.tokens = true;
         sentences.push_back(read_tagged_words(record, *field, config));
         return;
       }
+      out.spans = true;
       TaggedText text = read_text_with_spans(record, config);
       if (text.id.is_null()) text.id = out.texts.size();
       text.file = index;
@@ -496,7 +498,26 @@ void read_tagged_texts(const std::filesystem::path& file, std::size_t index,
   }
   if (format == "segmented") return read_segmented(file, index, bad, out);
   if (format == "records") return read_records(file, index, config, bad, out);
+  out.columns = true;
   take(ConllReader(file, config).read(), file, index, bad, out);
+}
+
+void check_reading(const TokenClassificationConfig& config,
+                   std::initializer_list<const TaggedTexts*> read) {
+  const TokenClassificationConfig usual;
+  const auto check = [&](bool given, bool TaggedTexts::*of, const char* key, const char* what) {
+    const bool used =
+        std::any_of(read.begin(), read.end(), [&](const TaggedTexts* one) { return one->*of; });
+    require(!given || used, ErrorCode::kConfig, "task.", key, ": is of ", what,
+            ", and no file has any; leave it out");
+  };
+  const char* lines = "lines with columns (conll)";
+  check(config.word_column != usual.word_column, &TaggedTexts::columns, "word_column", lines);
+  check(config.tag_column != usual.tag_column, &TaggedTexts::columns, "tag_column", lines);
+  const char* words = "records with tokens";
+  check(config.tokens_field.has_value(), &TaggedTexts::tokens, "tokens_field", words);
+  check(config.tags_field.has_value(), &TaggedTexts::tokens, "tags_field", words);
+  check(config.spans_field.has_value(), &TaggedTexts::spans, "spans_field", "records with spans");
 }
 
 TaggedText read_tagged_input(const AnswerInput& input, const TokenClassificationConfig& config) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,8 @@ struct TaggedText {
 struct TaggedTexts {
   std::vector<TaggedText> texts;
   bool bioes = false;  ///< some file's tags have E or S, or its words are a segmentation
+  // What the files hold: lines with columns, records with tokens, records with spans.
+  bool columns = false, tokens = false, spans = false;
 };
 
 /// Appends the sentences or records of file number `index`. Noted in `bad`: tags that are none or
@@ -41,6 +44,11 @@ struct TaggedTexts {
 /// kConfig for tags that are numbers and have no names.
 void read_tagged_texts(const std::filesystem::path& file, std::size_t index,
                        const TokenClassificationConfig& config, BadRows& bad, TaggedTexts& out);
+
+/// Refuses (kConfig) keys of the section that say how a kind of file is read of which there was
+/// none in all that was read.
+void check_reading(const TokenClassificationConfig& config,
+                   std::initializer_list<const TaggedTexts*> read);
 
 /// The text, or the words, of a single input ({"text": …} or {"tokens": […]}), without labels.
 TaggedText read_tagged_input(const AnswerInput& input, const TokenClassificationConfig& config);

@@ -1,8 +1,10 @@
 #include "tasks/task_data.h"
 
+#include <set>
 #include <string_view>
 
 #include "base/error.h"
+#include "base/log.h"
 
 namespace llmctl {
 namespace {
@@ -10,6 +12,22 @@ namespace {
 constexpr const char* kRawTextKeys[] = {"split",   "format",       "fields",
                                         "packing", "valid_tokens", "cache"};
 constexpr const char* kLabelledKeys[] = {"skip_bad", "train_only", "share"};
+
+/// Of files that are learnt from and scored, under whatever names.
+void warn_of_learnt_files(const TaskData& data) {
+  std::set<std::filesystem::path> learnt;
+  const auto add = [&](const std::vector<std::filesystem::path>& files) {
+    for (const auto& file : files) learnt.insert(std::filesystem::weakly_canonical(file));
+  };
+  add(data.train_files());
+  add(data.train_only);
+  for (const auto& file : data.valid) {
+    if (!learnt.contains(std::filesystem::weakly_canonical(file))) continue;
+    log_warning("data.valid: ", file.string(),
+                " is also learnt from (data.train), and scores of what was learnt say little; "
+                "leave it out of one of the two");
+  }
+}
 
 }  // namespace
 
@@ -38,6 +56,12 @@ std::vector<std::filesystem::path> TaskData::train_files() const {
 
 std::vector<std::filesystem::path> TaskData::scored_files() const {
   return valid.empty() ? train_files() : valid;
+}
+
+Json TaskData::initial_settings(const std::string& type) const {
+  if (!initial_params.is_object()) return Json::object();
+  Json settings = initial_params.value(type, Json());
+  return settings.is_object() ? settings : Json::object();
 }
 
 void require_scored(const TaskData& data, std::size_t records) {
@@ -79,6 +103,7 @@ TaskData find_task_data(const ConfigNode& node, const DataSection& section, bool
   if (section.share <= 0) node.fail("share", "expected a share above 0");
   data.share = section.share;
   if (!section.train_only.empty()) data.train_only = expand_paths(section.train_only);
+  warn_of_learnt_files(data);
   data.format = section.format;
   data.fields_of_text = section.fields_of_text;
   data.packing_name = section.packing;

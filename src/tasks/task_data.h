@@ -135,6 +135,9 @@ struct TaskData {
   HeldOutShare held_out;
   std::int64_t sequence_length = 512;
   std::filesystem::path directory;  ///< of the model, else of its tokenizer: its chat template
+  /// Of the model that is scored or begun from, of an adapter its base's: its
+  /// generation_config.json; empty: a new model.
+  std::filesystem::path generation_directory = {};
   std::vector<std::filesystem::path> train_only;  ///< learnt from, never held out
   bool skip_bad = false;     ///< of labelled records: what BadRows is made with
   bool keep_places = false;  ///< for Task::labelled_rows(): remember where records stand
@@ -142,6 +145,11 @@ struct TaskData {
   double share = 1;          ///< of labelled records, learnt from
   /// What find_model calls the model that a training began with; empty: a new one.
   std::string initial_model = {};
+  /// The keys of section "model" that stand in the place of that model's own.
+  Json initial_overrides = Json::object();
+  /// The task_specific_params of that model's config.json (of an adapter's metadata), by type of
+  /// task: what trainings have left there of how the model reads; null: nothing.
+  Json initial_params = nullptr;
   /// The directory of the model that somebody calls so; absent: that of this path.
   std::function<std::filesystem::path(const std::string&)> find_model = {};
   /// The tokenizer of a model's directory, for tasks that compare a second model's with their own.
@@ -162,6 +170,8 @@ struct TaskData {
   std::vector<std::filesystem::path> train_files() const;
   /// The files that are scored: valid, else those of train, of which held_out is taken.
   std::vector<std::filesystem::path> scored_files() const;
+  /// Those of one type, an object.
+  Json initial_settings(const std::string& type) const;
   bool holds_out() const { return !valid.empty() || held_out; }
 };
 

@@ -112,8 +112,12 @@ class TextResponder : public Responder {
   std::vector<std::string> notes() const override;
 
   const PromptForm& form() const { return *form_; }
-  /// Texts that each prompt gets.
+  /// Texts that each prompt gets, and those that an input with its own settings does.
   std::int64_t samples() const { return generation_->samples; }
+  std::int64_t samples_of(const AnswerInput& input) const {
+    const Settings own = own_settings(input);
+    return own ? own->samples : samples();
+  }
   /// What is left out of an input's prompt where generation.too_long is to truncate.
   PromptCut cut_of(const AnswerInput& input) const { return encode(input).cut; }
   /// Tokens that a conversation may have before an answer.

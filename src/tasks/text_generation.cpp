@@ -36,6 +36,17 @@ std::vector<bool> held_out_dialogues(const std::vector<Dialogue>& dialogues, Hel
   return held_out(units, share);
 }
 
+/// By all that is said in them.
+std::vector<std::uint64_t> keys_of(const std::vector<Dialogue>& dialogues) {
+  std::vector<std::uint64_t> keys;
+  for (const Dialogue& dialogue : dialogues) {
+    std::vector<std::string_view> parts;
+    for (const Turn& turn : dialogue.turns) parts.insert(parts.end(), {turn.prompt, turn.answer});
+    keys.push_back(record_key(parts));
+  }
+  return keys;
+}
+
 constexpr std::size_t kSamples = 4;
 
 HeldOutRows held_out_rows(const DialogueRows& rows, TokenId pad) {
@@ -219,8 +230,11 @@ void TextGeneration::read(const TaskData& files) {
     return std::string_view(dialogue.turns.front().prompt);
   };
   keep_share(files, train, {}, unit_of);
-  form_.emplace(ConversationForm::choose(config_, *tokenizer_,
-                                         {files.directory, Json(), any_conversation(train)}));
+  warn_of_learnt("text generation", "conversations", keys_of(valid_), keys_of(train));
+  const FormSources sources{files.directory, files.initial_settings(config_.type),
+                            any_conversation(train)};
+  form_.emplace(ConversationForm::choose(config_, *tokenizer_, sources));
+  ConversationForm::tell_kept("text generation", config_, sources, files.initial_model);
   train_rows_ = encode(train, *form_, files.sequence_length);
   valid_rows_ = encode(valid_, *form_, files.sequence_length);
   std::vector<std::string_view> units;

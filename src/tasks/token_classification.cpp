@@ -232,6 +232,12 @@ std::vector<bool> held_out_texts(const std::vector<TaggedText>& texts, HeldOutSh
   return held_out(units, share);
 }
 
+std::vector<std::uint64_t> keys_of(const std::vector<TaggedText>& texts) {
+  std::vector<std::uint64_t> keys;
+  for (const TaggedText& text : texts) keys.push_back(record_key({text.text}));
+  return keys;
+}
+
 /// Of each text the types of its spans, as a name of a group.
 std::vector<std::string> type_groups(const std::vector<TaggedText>& texts) {
   std::vector<std::string> groups;
@@ -247,6 +253,7 @@ void TokenClassification::read(const TaskData& files) {
   const std::vector<std::filesystem::path> train_files = files.train_files();
   BadRows bad(files.skip_bad);
   TaggedTexts train = read_files(train_files, bad), valid = read_files(files.valid, bad);
+  check_reading(config_, {&train, &valid});
   drop_unknown_labels(train.texts, bad);
   drop_unknown_labels(valid.texts, bad);
   bad.settle();
@@ -260,6 +267,7 @@ void TokenClassification::read(const TaskData& files) {
   name_tags(train);
   keep_share(files, train.texts, type_groups(train.texts),
              [](const TaggedText& text) { return std::string_view(text.text); });
+  warn_of_learnt("token classification", "texts", keys_of(valid.texts), keys_of(train.texts));
   train_ = std::move(train.texts);
   valid_ = std::move(valid.texts);
   train_rows_ = std::make_unique<TagRows>(rows_of(train_, files.sequence_length));

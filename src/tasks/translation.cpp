@@ -51,6 +51,54 @@ std::vector<bool> held_out_pairs(const std::vector<TextPair>& pairs,
   return out;
 }
 
+/// The pairs that validations translate, in the order of the files: of each direction ones at even
+/// distances, as many as its share of `count`, at least one where `count` allows.
+std::vector<const TextPair*> sample_of(const std::vector<TextPair>& pairs, std::size_t directions,
+                                       std::int64_t count) {
+  std::vector<std::vector<std::size_t>> places(directions);
+  for (std::size_t i = 0; i < pairs.size(); ++i) places[pairs[i].direction].push_back(i);
+  std::vector<std::size_t> shares(directions);
+  // The next one is of a direction that has none, else of the one that has the least for its size.
+  const auto is_before = [&](std::size_t one, std::size_t other) {
+    if ((shares[one] == 0) != (shares[other] == 0)) return shares[one] == 0;
+    return places[one].size() * (shares[other] + 1) > places[other].size() * (shares[one] + 1);
+  };
+  for (auto left = std::min(pairs.size(), static_cast<std::size_t>(count)); left > 0; --left) {
+    std::optional<std::size_t> next;
+    for (std::size_t d = 0; d < directions; ++d)
+      if (shares[d] < places[d].size() && (!next || is_before(d, *next))) next = d;
+    ++shares[*next];
+  }
+  std::vector<std::size_t> chosen;
+  for (std::size_t d = 0; d < directions; ++d) {
+    for (std::size_t i = 0; i < shares[d]; ++i)
+      chosen.push_back(places[d][i * places[d].size() / shares[d]]);
+  }
+  std::sort(chosen.begin(), chosen.end());
+  std::vector<const TextPair*> sample;
+  for (const std::size_t place : chosen) sample.push_back(&pairs[place]);
+  return sample;
+}
+
+/// Tells of several directions what each is learnt from. One without pairs is no error: the model
+/// may know it already and only be scored in it.
+void tell_directions(const std::vector<TranslationDirection>& directions,
+                     const std::vector<TextPair>& train, const std::vector<TextPair>& valid) {
+  if (directions.size() == 1) return;
+  for (std::size_t d = 0; d < directions.size(); ++d) {
+    const auto of_it = [&](const TextPair& pair) { return pair.direction == d; };
+    const auto learnt = std::count_if(train.begin(), train.end(), of_it),
+               held_out = std::count_if(valid.begin(), valid.end(), of_it);
+    const std::string name = concat(directions[d].source, "-", directions[d].target);
+    log_info("translation: ", name, ": ", learnt, " pairs to train on, ", held_out, " held out");
+    if (learnt == 0) {
+      log_warning("task.directions: no pair to train on is of the direction ", name,
+                  "; name only directions that the data have, or check the languages of their "
+                  "records");
+    }
+  }
+}
+
 /// Replaces every NAME in braces.
 void fill_in(std::string& text, const std::string& name, const std::string& value) {
   const std::string mark = "{" + name + "}";
@@ -135,8 +183,10 @@ class Translation : public Task {
 
   const std::string& type() const override { return config_.type; }
   HeadKind head() const override { return HeadKind::kSeq2SeqLm; }
-  std::vector<ScoreKind> validation_scores() const override { return score_kinds(); }
-  std::vector<ScoreKind> evaluation_scores() const override { return score_kinds(); }
+  std::vector<ScoreKind> validation_scores() const override {
+    return score_kinds(config_.validation_samples > 0, sample_);
+  }
+  std::vector<ScoreKind> evaluation_scores() const override { return score_kinds(true, {}); }
   std::string best_score() const override {
     return config_.validation_samples > 0 ? "bleu" : kLossName;
   }
@@ -161,9 +211,13 @@ class Translation : public Task {
  private:
   friend class TranslationValidator;
 
-  std::vector<ScoreKind> score_kinds() const {
+  /// `pairs` are those that are translated; empty: of any direction.
+  std::vector<ScoreKind> score_kinds(bool translates,
+                                     const std::vector<const TextPair*>& pairs) const {
     std::vector<ScoreKind> kinds = {loss_kind(kLossName), perplexity_kind("perplexity")};
-    for (ScoreKind& kind : TranslationScores::kinds(config_)) kinds.push_back(std::move(kind));
+    if (!translates) return kinds;
+    for (ScoreKind& kind : TranslationScores::kinds(config_, pairs))
+      kinds.push_back(std::move(kind));
     return kinds;
   }
   /// The form of a model that is asked or scored.
@@ -172,8 +226,9 @@ class Translation : public Task {
 
   TranslationConfig config_;
   std::shared_ptr<const Tokenizer> tokenizer_;
-  std::filesystem::path directory_;  // of the model that was begun from
+  std::filesystem::path generation_directory_;  // of the model that was begun from
   std::vector<TextPair> valid_;
+  std::vector<const TextPair*> sample_;  // of those, what validations translate
   std::optional<TranslationForm> form_;  // of the training
   std::optional<TranslationRows> train_rows_, valid_rows_;
   std::vector<std::int64_t> rows_;   // pairs of one epoch
@@ -196,7 +251,7 @@ void Translation::describe(Json& config) const {
 }
 
 void Translation::read(const TaskData& files) {
-  directory_ = files.directory;
+  generation_directory_ = files.generation_directory;
   form_.emplace(files.decoder_start
                     ? TranslationForm::of_pairs(config_, tokenizer_, *files.decoder_start)
                     : TranslationForm::of_prompts(config_, tokenizer_, Json()));
@@ -215,6 +270,7 @@ void Translation::read(const TaskData& files) {
     valid_ = flagged(train, out, true);
     train = flagged(train, out, false);
   }
+  sample_ = sample_of(valid_, config_.all_directions().size(), config_.validation_samples);
   std::vector<std::string> directions;
   for (const TextPair& pair : train) directions.push_back(std::to_string(pair.direction));
   keep_share(files, train, directions,
@@ -231,6 +287,11 @@ void Translation::read(const TaskData& files) {
   }
   rows_ = epoch_of(visits_of(files, units, from));
   log_info("translation: ", train.size(), " pairs to train on, ", valid_.size(), " held out");
+  tell_directions(config_.all_directions(), train, valid_);
+  if (!sample_.empty()) {
+    for (const std::string& note : TranslationScores(config_, sample_).tokenizer_notes())
+      log_info("validation: ", note);
+  }
   if (const std::size_t long_ones = train.size() - train_rows_->size(); long_ones > 0) {
     log_info("translation: ", long_ones, " pairs have more than data.sequence_length (",
              files.sequence_length, ") tokens and are left out of training");
@@ -284,18 +345,15 @@ class TranslationValidator : public Validator {
     world_.sum(loss);
     ValidationResult result;
     result.scores = loss_and_perplexity(loss[0], loss[1]);
-    const std::size_t count =
-        std::min(task_.valid_.size(), static_cast<std::size_t>(task_.config_.validation_samples));
-    if (count == 0) return result;
-    std::vector<const TextPair*> all, own;
-    for (std::size_t i = 0; i < count; ++i) {
-      all.push_back(&task_.valid_[i * task_.valid_.size() / count]);
+    if (task_.sample_.empty()) return result;
+    std::vector<const TextPair*> own;
+    for (std::size_t i = 0; i < task_.sample_.size(); ++i) {
       const auto rank = static_cast<std::int64_t>(i) % world_.size();
-      if (rank == world_.rank()) own.push_back(all.back());
+      if (rank == world_.rank()) own.push_back(task_.sample_[i]);
     }
     const auto translations =
-        translate(model_, *task_.form_, own, {batch_size_, context, task_.directory_});
-    TranslationScores scores(task_.config_, all);
+        translate(model_, *task_.form_, own, {batch_size_, context, task_.generation_directory_});
+    TranslationScores scores(task_.config_, task_.sample_);
     for (std::size_t i = 0; i < own.size(); ++i) {
       scores.add(own[i]->direction, translations[i].text, {own[i]->target});
       if (result.samples.size() < kSamples)
@@ -336,7 +394,7 @@ TaskEvaluation Translation::evaluate(Model& model, const TaskData& data,
   std::vector<const TextPair*> all;
   for (const TextPair& pair : pairs) all.push_back(&pair);
   const auto translations =
-      translate(model, form, all, {options.batch_size, options.context, data.directory});
+      translate(model, form, all, {options.batch_size, options.context, data.generation_directory});
   TaskEvaluation evaluation;
   TranslationScores scores(config, all);
   std::size_t shortened = 0;

@@ -81,7 +81,7 @@ struct TranslationConfig {
           Range<std::int64_t>{1, 1'000'000}, Change::kFree);
     visit("bleu_tokenizer", self.bleu_tokenizer,
           "sacreBLEU's tokenizer for bleu; auto: by the target language (zh for Chinese, char for "
-          "Japanese and Korean, else 13a).",
+          "Japanese and Korean, else 13a), by the references' script where its name is no code.",
           OneOf{{"auto", "13a", "intl", "zh", "char", "none"}}, Change::kFree);
     visit(
         "ter_normalized", self.ter_normalized,

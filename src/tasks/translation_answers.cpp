@@ -7,11 +7,31 @@
 #include "base/strings.h"
 #include "base/utf8.h"
 #include "base/white_space.h"
+#include "tasks/record_names.h"
 #include "tasks/text_answers.h"
 #include "text/sentences.h"
 
 namespace llmctl {
 namespace {
+
+/// The text of an encoder-decoder. The mark of its direction is no more a part of what the user
+/// wrote than what the tokenizer puts around it.
+EncodedPrompt encode_marked_source(const TranslationForm& form, const SourceText& source,
+                                   const std::string& place) {
+  const std::string text = form.source_text(source);
+  EncodedPrompt prompt = encode_source(*form.tokenizer(), text, place);
+  const std::string_view prefix =
+                             std::string_view(text).substr(0, text.size() - source.text.size()),
+                         mark = trim_white_space(prefix);
+  if (mark.empty()) return prompt;
+  const auto end = static_cast<std::size_t>(mark.data() + mark.size() - text.data());
+  for (const ByteSpan& span : form.tokenizer()->encode_with_offsets(text).offsets) {
+    // The space behind a mark is the first word's.
+    if (span.begin >= end || span.end > end) break;
+    ++prompt.opening;
+  }
+  return prompt;
+}
 
 /// Source texts as the model reads them.
 class SourceForm : public PromptForm {
@@ -20,8 +40,7 @@ class SourceForm : public PromptForm {
 
   EncodedPrompt encode(const AnswerInput& input) const override {
     const SourceText source = read_source(input, form_.config(), to_);
-    if (form_.encoder_decoder())
-      return encode_source(*form_.tokenizer(), form_.source_text(source), input.place);
+    if (form_.encoder_decoder()) return encode_marked_source(form_, source, input.place);
     return {form_.prompt(source), false, input.place};
   }
   std::optional<TokenId> end_token() const override {
@@ -46,7 +65,7 @@ GenerationSettings scored_settings(const Model& model, const TranslationForm& fo
                                    const TranslateOptions& how) {
   const TranslationConfig& config = form.config();
   AnswerOptions options;
-  options.config_directory = how.directory;
+  options.config_directory = how.config_directory;
   options.generation = {
       {"do_sample", false}, {"too_long", "truncate"}, {"batch_size", how.batch_size}};
   if (config.num_beams) options.generation["num_beams"] = *config.num_beams;
@@ -73,7 +92,7 @@ std::vector<GeneratedText> translate(Model& model, const TranslationForm& form,
     EncodedPrompt& prompt = prompts.emplace_back();
     const SourceText source{pair->source, pair->direction};
     if (form.encoder_decoder()) {
-      prompt = encode_source(*form.tokenizer(), form.source_text(source), "a source text");
+      prompt = encode_marked_source(form, source, "a source text");
     } else {
       prompt.ids = form.prompt(source);
       prompt.continues = false;
@@ -146,7 +165,7 @@ std::string separator(const std::string& before, const std::string& last, const 
 
 class DocumentTranslator : public Responder {
  public:
-  DocumentTranslator(std::unique_ptr<Responder> sentences, TranslationForm form, std::string to)
+  DocumentTranslator(std::unique_ptr<TextResponder> sentences, TranslationForm form, std::string to)
       : sentences_(std::move(sentences)), form_(std::move(form)), to_(std::move(to)) {}
 
   Json input_of(const std::string& text) const override { return {{"text", text}}; }
@@ -203,6 +222,8 @@ class DocumentTranslator : public Responder {
     cut.documents.reserve(inputs.size());
     for (const AnswerInput& input : inputs) {
       const SourceText source = read_source(input, form_.config(), to_);
+      if (sentences_->samples_of(input) > 1)
+        input.fail("generation.num_return_sequences: a document has one translation; leave it out");
       const Document& document = cut.documents.emplace_back(cut_document(source.text));
       const TranslationDirection direction = form_.config().all_directions()[source.direction];
       for (const Sentence& sentence : document.sentences) {
@@ -211,7 +232,8 @@ class DocumentTranslator : public Responder {
           record["source_language"] = direction.source;
           record["target_language"] = direction.target;
         }
-        if (input.record.contains("generation")) record["generation"] = input.record["generation"];
+        for (const char* own : {"generation", "adapter"})
+          if (input.record.contains(own)) record[own] = input.record.at(own);
         cut.sentences.push_back({std::move(record), input.place});
         cut.owners.push_back(cut.documents.size() - 1);
         cut.places.push_back(&sentence);
@@ -222,7 +244,7 @@ class DocumentTranslator : public Responder {
 
   static void put(const Cut& cut, std::size_t index, const std::vector<Json>& translated,
                   std::vector<std::string>& texts, const AnswerEvents& events) {
-    const Json& written = translated[index]["generated_text"];
+    const Json& written = translated[index].at(kGeneratedText);
     const std::string text = written.is_string() ? written.get<std::string>() : "";
     const std::size_t owner = cut.owners[index];
     const bool begins = index == 0 || cut.owners[index - 1] != owner;
@@ -232,7 +254,7 @@ class DocumentTranslator : public Responder {
     if (events.text) events.text({owner, 0, piece, false});
   }
 
-  std::unique_ptr<Responder> sentences_;
+  std::unique_ptr<TextResponder> sentences_;
   TranslationForm form_;
   std::string to_;
 };

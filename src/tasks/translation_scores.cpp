@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/white_space.h"
 #include "io/text_format.h"
 #include "io/text_source.h"
 #include "tasks/bad_rows.h"
@@ -103,25 +104,36 @@ Scores TranslationScores::scores() const {
   return means;
 }
 
+std::vector<std::string> TranslationScores::tokenizer_notes() const {
+  std::vector<std::string> notes;
+  for (const Part& part : parts_)
+    if (part.any) notes.push_back(part.before() + part.note);
+  return notes;
+}
+
 std::vector<std::string> TranslationScores::signatures() const {
   std::vector<std::string> signatures;
   for (const Part& part : parts_) {
     if (!part.any) continue;
-    const std::string before = part.name.empty() ? "" : part.name + ": ";
-    signatures.push_back(before + part.note);
+    signatures.push_back(part.before() + part.note);
     for (const std::string& signature : part.totals.signatures())
-      signatures.push_back(before + signature);
+      signatures.push_back(part.before() + signature);
   }
   return signatures;
 }
 
-std::vector<ScoreKind> TranslationScores::kinds(const TranslationConfig& config) {
+std::vector<ScoreKind> TranslationScores::kinds(const TranslationConfig& config,
+                                                const std::vector<const TextPair*>& pairs) {
   std::vector<ScoreKind> kinds = TranslationTotals::kinds();
   const std::vector<TranslationDirection> directions = config.all_directions();
-  for (const TranslationDirection& direction : directions) {
+  if (directions.size() == 1) return kinds;
+  for (std::size_t d = 0; d < directions.size(); ++d) {
+    const bool any =
+        pairs.empty() || std::any_of(pairs.begin(), pairs.end(),
+                                     [&](const TextPair* pair) { return pair->direction == d; });
+    if (!any) continue;
     for (ScoreKind kind : TranslationTotals::kinds()) {
-      if (directions.size() == 1) break;
-      kind.name.insert(0, name_of(direction) + ".");
+      kind.name.insert(0, name_of(directions[d]) + ".");
       kinds.push_back(std::move(kind));
     }
   }
@@ -179,10 +191,16 @@ TaskEvaluation score_translations(const TranslationConfig& config,
     for (const std::filesystem::path& file : references) {
       std::vector<std::string> lines = read_lines(file);
       require_equal(scored.translations.size(), predictions, lines.size(), file);
+      // As in sacreBLEU a sentence may have fewer alternatives than others, but not none.
       for (std::size_t i = 0; i < lines.size(); ++i)
-        scored.references[i].push_back(std::move(lines[i]));
+        if (!is_blank(lines[i])) scored.references[i].push_back(std::move(lines[i]));
     }
     require(!scored.translations.empty(), ErrorCode::kData, predictions, ": holds no translation");
+    for (std::size_t i = 0; i < scored.references.size(); ++i) {
+      require(!scored.references[i].empty(), ErrorCode::kData, references.front(), ":", i + 1,
+              ": the reference is empty", references.size() > 1 ? " in all files" : "",
+              "; leave the line out, in ", predictions.string(), ", too");
+    }
     return score_texts(config, std::move(scored));
   }
   BadRows bad(false);  // every reference stands for a prediction

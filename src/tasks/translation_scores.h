@@ -25,12 +25,17 @@ class TranslationScores {
   /// Over all ranks.
   void sum(World& world);
   Scores scores() const;
-  /// Which tokenizer was taken and why, and sacreBLEU's signatures.
+  /// Which tokenizer was taken and why, of each direction with pairs.
+  std::vector<std::string> tokenizer_notes() const;
+  /// The same, and sacreBLEU's signatures.
   std::vector<std::string> signatures() const;
-  static std::vector<ScoreKind> kinds(const TranslationConfig& config);
+  /// What scores of these pairs hold; of none: what those of any pairs may.
+  static std::vector<ScoreKind> kinds(const TranslationConfig& config,
+                                      const std::vector<const TextPair*>& pairs = {});
 
  private:
   struct Part {
+    std::string before() const { return name.empty() ? "" : name + ": "; }
     std::string name;  // "en-de"
     TranslationTotals totals;
     std::string note;
@@ -41,7 +46,8 @@ class TranslationScores {
 
 /// Scores a file of predictions: records with generated_text, or a text with a translation a line,
 /// against references: parallel files, or texts with a translation a line, which are then each
-/// other's alternatives. kData where their numbers differ.
+/// other's alternatives (of several texts a blank line is none). kData where their numbers differ,
+/// and for a translation without a reference.
 TaskEvaluation score_translations(const TranslationConfig& config,
                                   const std::filesystem::path& predictions,
                                   const std::vector<std::filesystem::path>& references);

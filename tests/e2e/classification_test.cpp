@@ -86,6 +86,53 @@ TEST(Classification, BadRowsStopTheRunOrAreLeftOut) {
   EXPECT_EQ(json::parse(scored.out)["scores"]["total"], 1);
 }
 
+TEST(Classification, AFinishedRunIsScoredOnOtherHeldOutTexts) {
+  Workbench bench;
+  bench.train_tokenizer("masked");
+  bench.write("train.jsonl", colours(20, "label"));
+  bench.write("valid.jsonl", "{\"text\": \"a red house\", \"label\": \"red\"}\n");
+  bench.write("opposite.jsonl", "{\"text\": \"a red house\", \"label\": \"other\"}\n");
+  const auto config = config_of(bench, "run", json::object(), {"valid.jsonl"}, 4);
+  const auto accuracy = [&](const std::string& valid, bool told) {
+    const auto result =
+        bench.run({"finetune", "-c", config, "--set", "data.valid=" + valid, "--json"});
+    const std::string line = "what validation scores has changed";
+    EXPECT_EQ(result.err.find(line) != std::string::npos, told) << result.err;
+    const json report = json::parse(result.out);
+    EXPECT_EQ(report["best"]["scores"], report["scores"]);
+    return report["scores"]["accuracy"].get<double>();
+  };
+  const double first = accuracy("valid.jsonl", false);
+  EXPECT_EQ(accuracy("opposite.jsonl", true), 100 - first);
+  EXPECT_EQ(accuracy("opposite.jsonl", false), 100 - first);
+}
+
+TEST(Classification, PairsAreAskedForAsTheyWereLearnt) {
+  Workbench bench;
+  bench.train_tokenizer("masked");
+  std::string lines;
+  for (int i = 0; i < 12; ++i) {
+    const bool same = i % 2 == 0;
+    lines += json{{"sentence1", "a red house"},
+                  {"sentence2", same ? "a red house" : "and water"},
+                  {"label", same ? "yes" : "no"}}
+                 .dump() +
+             "\n";
+  }
+  bench.write("train.jsonl", lines);
+  bench.run({"finetune", "-c", config_of(bench, "run", json::object(), {"train.jsonl"}, 2)});
+  bench.write("single.jsonl", "{\"text\": \"a red house\", \"label\": \"yes\"}\n");
+  const std::string missing = "no second text beside 'text'";
+  expect_one_line_error(bench.run({"generate", "-m", "run", "-p", "a red house"}, 65),
+                        {"prompt 1: " + missing, "\"pair\""});
+  expect_one_line_error(bench.run({"generate", "-m", "run", "-f", "single.jsonl"}, 65),
+                        {"single.jsonl:1: " + missing});
+  expect_one_line_error(bench.run({"eval", "-m", "run", "--data", "single.jsonl"}, 65),
+                        {"single.jsonl:1: " + missing});
+  bench.write("pair.jsonl", "{\"text\": \"a red house\", \"pair\": \"and water\"}\n");
+  bench.run({"generate", "-m", "run", "-f", "pair.jsonl"});
+}
+
 TEST(Classification, OneLabelIsCalibratedAndExplained) {
   Workbench bench;
   bench.train_tokenizer("masked");

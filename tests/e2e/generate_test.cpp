@@ -341,6 +341,15 @@ TEST_F(Generate, RecordsWithoutANameAreKnownByTheirFirstLine) {
   const json long_line = {{"prompt", "The"}, {"mine", std::string(1 << 17, 'x')}};
   EXPECT_EQ(json::parse(from_file("asked-long", long_line.dump() + "\n").out)[0]["prompt"], "The");
 
+  // So are the elements of an array, as jq and Python write them.
+  for (const char* array : {"[{\"prompt\": \"The\", \"mine\": 1}, {\"prompt\": \"One\"}]",
+                            "\n[\n  {\n    \"prompt\": \"The\",\n    \"mine\": 1\n  },\n"
+                            "  {\"prompt\": \"One\"}\n]\n"})
+    EXPECT_EQ(json::parse(from_input(array).out), expected);
+  EXPECT_EQ(json::parse(from_input("[The] end\n").out)[0]["prompt"], "[The] end");
+  for (const char* spread : {"{\n  \"prompt\": \"The\"\n}\n", "[\n  1\n]\n"})
+    expect_one_line_error(from_input(spread, 65), {"standard input:1: ", "jq -c ."});
+
   // What does not begin so is text, and so is what is called .txt.
   const std::string record = "{\"prompt\": \"The\"}";
   for (const json& list : {json::parse(from_input("The\n" + record + "\n").out),

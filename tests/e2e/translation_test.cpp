@@ -281,6 +281,21 @@ TEST(Translate, CausalModelsAndT5) {
   EXPECT_THAT(bench.run({"generate", "-m", "llama", "-p", "one red dog."}).out, HasSubstr("hund"));
 }
 
+TEST(Translate, AnAdapterIsScoredWithItsBasesGenerationSettings) {
+  Translation bench;
+  bench.train_pieces();
+  const std::string config = bench.config("run", R"("source": "en", "target": "de")", 2);
+  bench.run({"finetune", "-c", config});
+  bench.run({"export", "-m", "run", "-o", "base"});
+  bench.run({"finetune", "-c", config, "--set", "run.dir=adapter", "--set",
+             R"(model={"init_from": "base"})", "--set",
+             R"(lora={"r": 4, "target_modules": ["q_proj", "v_proj"]})"});
+  bench.run({"eval", "-m", "adapter", "--data", "valid.tsv"});
+  bench.write("base/generation_config.json", "[]");
+  expect_one_line_error(bench.run({"eval", "-m", "adapter", "--data", "valid.tsv"}, 65),
+                        {"base/generation_config.json", "expected an object"});
+}
+
 TEST(Translate, RefusesWhatCannotBe) {
   Translation bench;
   bench.train_pieces();

@@ -64,6 +64,22 @@ TEST(TranslationScores, TokenizerByTargetLanguage) {
   EXPECT_STREQ(choose("ja"), "char");
   EXPECT_STREQ(choose("de"), "13a");
   EXPECT_EQ(choose_bleu_tokenizer("zh-CN", {}).why, "target language zh-CN");
+  for (const char* name : {"chinese", "Chinese", "cn", "ZHS", "zht", "zh-hans", "Mandarin"})
+    EXPECT_STREQ(choose(name), "zh") << name;
+  for (const char* name : {"Japanese", "jp", "korean", "KO"})
+    EXPECT_STREQ(choose(name), "char") << name;
+}
+
+TEST(TranslationScores, NamesThatAreNoCodesLeaveItToTheScript) {
+  const std::vector<std::string> chinese = {"今天天气很好，我们去公园。"}, german = {"Ein Hund."};
+  for (const char* name : {"Putonghua", "target", "x", "simplified chinese"}) {
+    const ChosenBleuTokenizer chosen = choose_bleu_tokenizer(name, chinese);
+    EXPECT_EQ(chosen.tokenizer, BleuTokenizer::kZh) << name;
+    EXPECT_EQ(chosen.why, "most references' script");
+    EXPECT_EQ(choose_bleu_tokenizer(name, german).tokenizer, BleuTokenizer::k13a) << name;
+  }
+  for (const char* code : {"de", "de_DE", "eng_Latn", "es-419"})
+    EXPECT_EQ(choose_bleu_tokenizer(code, chinese).tokenizer, BleuTokenizer::k13a) << code;
 }
 
 TEST(TranslationScores, TokenizerByScript) {

@@ -54,6 +54,14 @@ TEST_F(Settings, AreTheUsersOverTheFiles) {
   EXPECT_EQ(settings.keys["repetition_penalty"], 1.1);
 }
 
+TEST_F(Settings, WithoutADirectoryThereIsNoFile) {
+  file("[]");
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(dir.path());
+  EXPECT_NO_THROW(resolve_generation(sources, Json::object())) << "not the current directory's";
+  std::filesystem::current_path(before);
+}
+
 TEST_F(Settings, AskingHowToDrawMeansDrawing) {
   for (const char* key :
        {"temperature", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff"}) {

@@ -88,6 +88,17 @@ TEST(ExtractiveQa, TrainingRows) {
   EXPECT_EQ(task->loss(model)->counts(batches[0])[0].second, 2);
 }
 
+TEST(ExtractiveQa, WarnsOfHeldOutQuestionsThatAreLearnt) {
+  const TempDir directory;
+  TaskData files = test::scored({directory.write("v.json", squad(3))}, kLength);
+  files.train = {{{directory.write("a.json", squad(2))}, 1.0}};
+  testing::internal::CaptureStderr();
+  make_extractive_qa({}, bytes())->read(files);
+  EXPECT_NE(
+      testing::internal::GetCapturedStderr().find("4 of 6 held-out questions are also learnt from"),
+      std::string::npos);
+}
+
 TEST(ExtractiveQa, WeightsRepeatPassages) {
   const TempDir directory;
   const auto task = make_extractive_qa({}, bytes());

@@ -161,6 +161,27 @@ TEST(LabelledTexts, AnInputHasItsTextWhereTheLearntOnesHadIt) {
                });
 }
 
+TEST(LabelledTexts, PairsWhereTheyAreAskedFor) {
+  SequenceClassificationConfig config;
+  config.pairs = true;
+  const std::string pair = R"({"text": "a", "pair": "b", "label": "x"})"
+                           "\n";
+  EXPECT_EQ(read("a.jsonl", pair, config)[0].pair, "b");
+  expect_error(ErrorCode::kData,
+               {"a.jsonl:1: no second text beside 'text' (it has text, label)", "task.pair_field"},
+               [&] { read("a.jsonl", R"({"text": "a", "label": "x"})", config); });
+  expect_error(ErrorCode::kData,
+               {"input: no second text beside 'sentence1' (it has sentence1); the model reads "
+                R"(pairs, such as {"sentence1": "…", "sentence2": "…"})"},
+               [&] {
+                 read_text_input({Json{{"sentence1", "a"}}, "input"}, config);
+               });
+  config.pairs = false;
+  EXPECT_FALSE(read("a.jsonl", pair, config)[0].pair);
+  EXPECT_FALSE(
+      read_text_input({Json{{"premise", "a"}, {"hypothesis", "b"}}, "input"}, config).pair);
+}
+
 TEST(LabelledTexts, WithoutLabels) {
   EXPECT_EQ(read("a.jsonl", R"({"text": "x"})", {}, false)[0].label(), "");
   EXPECT_EQ(read("a.jsonl", R"({"text": "x", "label": "l"})", {}, false)[0].label(), "");

@@ -340,6 +340,65 @@ TEST(ParallelTexts, SourcesOfAUser) {
   });
 }
 
+TEST(ParallelTexts, FieldsOfTheSectionHoldTheLanguagesThatARecordSays) {
+  const TempDir work;
+  Json section = kBoth;
+  section["source_field"] = "before";
+  section["target_field"] = "after";
+  const auto record = [](const char* before, const char* after, Json said) {
+    said["before"] = before;
+    said["after"] = after;
+    return said;
+  };
+  const auto line = [&](const char* before, const char* after, const Json& said) {
+    return dump_json(record(before, after, said)) + "\n";
+  };
+  EXPECT_THAT(read({work.write("a.jsonl", line("One.", "Eins.", {{"target_lang", "de"}}) +
+                                              line("Zwei.", "Two.", {{"target_lang", "en"}}) +
+                                              line("Three.", "Drei.", Json::object()) +
+                                              line("Four.", "Vier.", {{"to", "00:03"}}))},
+                   section),
+              ElementsAre("0 One. → Eins.", "1 Zwei. → Two.", "0 Three. → Drei.",
+                          "1 Drei. → Three.", "0 Four. → Vier.", "1 Vier. → Four."));
+  test::expect_error(ErrorCode::kData, {"a.jsonl:1: target_lang is 'German'", "en-de, de-en"}, [&] {
+    read({work.write("a.jsonl", line("One.", "Eins.", {{"target_lang", "German"}}))}, section);
+  });
+  // Of a language that is asked for the texts learnt from tell which field is meant.
+  const TranslationConfig config = config_of(section);
+  const auto source = [&](const Json& said, const std::string& to) {
+    return read_source({record("Zwei.", "Two.", said), "prompt 1"}, config, to).text;
+  };
+  EXPECT_EQ(source({{"source_lang", "de"}, {"target_lang", "en"}}, ""), "Zwei.");
+  EXPECT_EQ(source(Json::object(), "en"), "Two.");
+}
+
+TEST(ParallelTexts, AMarkBeforeATextStandsOnce) {
+  const auto source = [](const std::string& text, const Json& section, const std::string& to,
+                         const char* own = nullptr) {
+    Json record = {{"text", text}};
+    if (own != nullptr) record["target_language"] = own;
+    const SourceText found = read_source({record, "prompt 1"}, config_of(section), to);
+    return concat(found.direction, " ", found.text);
+  };
+  EXPECT_EQ(source(">>de<< One.", kBoth, "de"), "0 One.");
+  EXPECT_EQ(source(" >>de<<One.", kBoth, "", "de"), "0 One.");
+  EXPECT_EQ(source("One >>en<<.", kBoth, "de"), "0 One >>en<<.");
+  EXPECT_EQ(source(">>fr<< One.", kBoth, "de"), "0 >>fr<< One.");
+  const char* const other =
+      "prompt 1: the text begins with '>>en<<', but the language asked for "
+      "is 'de'";
+  test::expect_error(ErrorCode::kData, {other}, [&] { source(">>en<< One.", kBoth, "de"); });
+  test::expect_error(ErrorCode::kData, {other}, [&] { source(">>en<< One.", kBoth, "", "de"); });
+  // Directions into one language have one mark.
+  EXPECT_EQ(source(">>de<< One.", {{"directions", {"en-de", "fr-de"}}}, "de"), "0 One.");
+  // A mark of letters is a word of its own.
+  const Json words = {{"directions", {"en-de", "de-en"}}, {"prefix", "to {target} "}};
+  EXPECT_EQ(source("to de One.", words, "de"), "0 One.");
+  EXPECT_EQ(source("to deal with it", words, "de"), "0 to deal with it");
+  EXPECT_EQ(source("to end it", words, "de"), "0 to end it");
+  EXPECT_EQ(source("to de One.", words, ""), "0 One.");
+}
+
 TEST(TranslationSection, RefusesWhatDoesNotFit) {
   const auto expect = [](const Json& section, const std::vector<std::string>& parts) {
     test::expect_error(ErrorCode::kConfig, parts, [&] { config_of(section); });

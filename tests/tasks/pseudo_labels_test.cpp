@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <utility>
+
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "tasks/sequence_classification.h"
@@ -85,6 +88,32 @@ TEST(PseudoLabels, RecordsAreReadBackByTheSameSection) {
   EXPECT_EQ(again[0].pair, "other");
   EXPECT_EQ(again[0].label(), "good");
   EXPECT_NEAR(again[0].weight, 0.95, 1e-6);
+}
+
+TEST(PseudoLabels, RecordsOfTextsAndPairsAreReadBack) {
+  const TempDir directory;
+  for (const auto& [field, partner] :
+       {std::pair<std::optional<std::string>, std::string>{std::nullopt, "pair"},
+        {"premise", "hypothesis"}}) {
+    SequenceClassificationConfig config;
+    config.text_field = field;
+    std::vector<LabelledText> texts = texts_of(3);
+    texts[1].pair = "other";
+    const std::vector<std::vector<float>> sure(3, {0.05f, 0.95f});
+    std::string lines;
+    for (const Json& record : sure_labels(kTwo, texts, sure, config, {}).records) {
+      EXPECT_TRUE(record.contains(partner)) << record;
+      lines += dump_json(record) + "\n";
+    }
+    BadRows bad(false);
+    std::vector<LabelledText> again;
+    read_labelled_texts(directory.write("a.jsonl", lines), {config}, bad, again);
+    bad.settle();
+    ASSERT_EQ(again.size(), 3u);
+    EXPECT_FALSE(again[0].pair);
+    EXPECT_EQ(again[1].pair, "other");
+  }
+  EXPECT_FALSE(record_of(texts_of(1)[0], {}, false).contains("pair"));
 }
 
 TEST(PseudoLabels, TextsOfRecordsAndOfLines) {

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
+#include "base/log.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "tasks/qa_reader.h"
@@ -119,6 +122,60 @@ TEST(QaData, NearestOccurrence) {
   EXPECT_EQ(data.items[3].span, std::nullopt);
   EXPECT_EQ(data.items[3].answers.size(), 1u);
   EXPECT_EQ(data.moved, 2u);
+}
+
+TEST(QaData, StartsBesideAnswersThatAreTexts) {
+  // The first "ab" is not meant.
+  const QaData data = read(
+      R"({"context": "ab 一 ab", "question": "q", "answer": "ab", "answer_start": 5})"
+      "\n"
+      R"({"context": "ab 一 ab", "question": "q", "answers": ["ab", "一"], "answer_start": [5, 3]})"
+      "\n"
+      R"({"context": "ab 一 ab", "question": "q", "answers": ["ab"], "answer_start": 5})"
+      "\n"
+      R"({"context": "ab 一 ab", "question": "q", "answer": "ab"})"
+      "\n"
+      R"({"context": "ab 一 ab", "question": "q", "answer": "", "answer_start": -1})"
+      "\n",
+      "a.jsonl");
+  ASSERT_EQ(data.items.size(), 5u);
+  for (const std::size_t item : {0u, 1u, 2u}) EXPECT_EQ(data.items[item].span, (ByteSpan{7, 9}));
+  EXPECT_EQ(data.items[3].span, (ByteSpan{0, 2}));
+  EXPECT_EQ(data.items[4].span, std::nullopt);
+  EXPECT_EQ(data.moved, 0u);
+  const QaData table =
+      read("question,context,answer,answer_start\nq,ab 一 ab,ab,5\nq,ab 一 ab,ab,\nq,ab 一 ab,,\n",
+           "a.csv");
+  EXPECT_EQ(table.items[0].span, (ByteSpan{7, 9}));
+  EXPECT_EQ(table.items[1].span, (ByteSpan{0, 2}));
+  EXPECT_TRUE(table.items[2].answers.empty());
+  for (const char* wrong : {"\"five\"", "5.5", "{}", "[5.5]"}) {
+    expect_error(ErrorCode::kData, {"answer_start", "expected an integer"}, [&] {
+      read(concat(R"([{"context": "ab", "question": "q", "answer": "ab", "answer_start": )", wrong,
+                  "}]"));
+    });
+  }
+  expect_error(ErrorCode::kData, {"[0].answer_start: expected 2 numbers", "got 1"}, [] {
+    read(R"([{"context": "ab", "question": "q", "answers": ["a", "b"], "answer_start": 0}])");
+  });
+}
+
+TEST(QaData, SaysWhichFieldsOfFlatRecordsAreNotUsed) {
+  const auto said = [](const std::string& content, const std::string& name) {
+    set_log_level(LogLevel::kInfo);
+    testing::internal::CaptureStderr();
+    read(content, name);
+    return testing::internal::GetCapturedStderr();
+  };
+  const std::string flat =
+      R"({"context": "ab", "Question": "q", "answer": "ab", "begin": 0, "id": 1})";
+  for (const auto& [content, name] : {std::pair{flat, "a.jsonl"}, {"[" + flat + "]", "a.json"}}) {
+    EXPECT_NE(said(content, name)
+                  .find("of each record context, Question, answer, id are read; not used: begin"),
+              std::string::npos)
+        << said(content, name);
+  }
+  EXPECT_EQ(said(R"([{"context": "x", "title": "t", "qas": []}])", "a.json"), "");
 }
 
 TEST(QaData, Errors) {

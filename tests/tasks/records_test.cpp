@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <utility>
 
+#include "base/hash.h"
+#include "base/log.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 
@@ -75,6 +79,77 @@ TEST(HeldOut, EqualTextsStayTogether) {
   const std::vector<std::string_view> units = {"a", "b", "a", "c", "d", "a", "e", "f"};
   const auto out = held_out(units, {0.4, 0});
   EXPECT_TRUE(out[0] == out[2] && out[2] == out[5]);
+}
+
+TEST(HeldOut, EqualUnitsOfGroupsStayTogether) {
+  // Every text three times, under another class each time.
+  std::vector<std::string> names, groups;
+  for (int i = 0; i < 40; ++i) {
+    for (const char* group : {"no", "perhaps", "yes"}) {
+      // Not all classes have the same texts, so that their draws differ.
+      if (i % 3 == 0 && std::string(group) == "no") continue;
+      names.push_back("text " + std::to_string(i));
+      groups.push_back(group);
+    }
+  }
+  // And copies under one class.
+  for (int i = 0; i < 30; ++i) {
+    names.push_back("copy " + std::to_string(i / 5));
+    groups.push_back("yes");
+  }
+  const std::vector<std::string_view> units(names.begin(), names.end());
+  for (const double share : {0.01, 0.1, 0.3, 0.5, 0.9}) {
+    const std::vector<bool> out = held_out_of_groups(units, groups, share);
+    std::map<std::string_view, bool> side;
+    std::map<std::string, std::size_t> held, sizes;
+    for (std::size_t i = 0; i < units.size(); ++i) {
+      EXPECT_EQ(side.emplace(units[i], out[i]).first->second, out[i]) << units[i];
+      held[groups[i]] += out[i] ? 1 : 0;
+      ++sizes[groups[i]];
+    }
+    for (const auto& [group, count] : held) {
+      EXPECT_GT(count, 0u) << group;
+      EXPECT_LT(count, sizes[group]) << group;
+    }
+  }
+  // Where that cannot be nothing is held out.
+  EXPECT_EQ(count(held_out_of_groups({"a", "a", "b"}, {"x", "x", "y"}, 0.5)), 0u);
+}
+
+TEST(HeldOut, DrawsOfGroupsWithoutCopiesAreThoseOfTheLowestHashes) {
+  std::vector<std::string> names, groups;
+  for (int i = 0; i < 50; ++i) {
+    names.push_back("text " + std::to_string(i));
+    groups.push_back(i % 5 == 0 ? "rare" : "usual");
+  }
+  const std::vector<std::string_view> units(names.begin(), names.end());
+  const std::vector<bool> out = held_out_of_groups(units, groups, 0.2);
+  for (const auto& [group, wanted] : {std::pair{"rare", 2u}, {"usual", 8u}}) {
+    std::vector<std::pair<double, std::size_t>> order;
+    for (std::size_t i = 0; i < units.size(); ++i)
+      if (groups[i] == group) order.emplace_back(hash_fraction(units[i], 1), i);
+    std::sort(order.begin(), order.end());
+    for (std::size_t k = 0; k < order.size(); ++k) EXPECT_EQ(out[order[k].second], k < wanted) << k;
+  }
+}
+
+TEST(Records, WarnsOfHeldOutRecordsThatAreLearnt) {
+  const auto keys = [](const std::vector<std::string>& texts) {
+    std::vector<std::uint64_t> result;
+    for (const std::string& text : texts) result.push_back(record_key({text}));
+    return result;
+  };
+  const auto said = [&](const std::vector<std::string>& held_out) {
+    set_log_level(LogLevel::kInfo);
+    testing::internal::CaptureStderr();
+    warn_of_learnt("classification", "texts", keys(held_out), keys({"a", "b", "c"}));
+    return testing::internal::GetCapturedStderr();
+  };
+  EXPECT_NE(said({"a", "x", "c"}).find("2 of 3 held-out texts are also learnt from"),
+            std::string::npos);
+  EXPECT_EQ(said({"x", ""}), "");
+  EXPECT_NE(record_key({"ab", "c"}), record_key({"a", "bc"}));
+  EXPECT_NE(record_key({"a"}), record_key({"a", ""}));
 }
 
 TEST(Passes, WholePartAlwaysFractionByHash) {

@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 
+#include "base/log.h"
 #include "support/byte_tokenizer.h"
 #include "support/expect_error.h"
 #include "support/fake_model.h"
 #include "support/temp_dir.h"
+#include "tasks/class_decision.h"
 #include "tasks/task_files.h"
 
 namespace llmctl {
@@ -518,6 +521,141 @@ TEST(SequenceClassification, FieldsOfTheTextsAreKeptWithTheModel) {
   make_sequence_classification(config, plain())->describe(model);
   EXPECT_EQ(model.at("task_specific_params").at("sequence_classification"),
             (Json{{"text_field", "review"}, {"pair_field", "aspect"}}));
+}
+
+TEST(SequenceClassification, PairsAreReadWhereTheyWereLearnt) {
+  const TempDir directory;
+  const auto written = [&](const std::string& name, const std::string& second) {
+    return directory.write(name, "{\"text\": \"g\"" + second +
+                                     ", \"label\": \"good\"}\n{\"text\": \"b\"" + second +
+                                     ", \"label\": \"bad\"}\n");
+  };
+  const auto singles = written("singles.jsonl", "");
+  const auto pairs = written("pairs.jsonl", ", \"pair\": \"p\"");
+  const auto learnt = [&](const std::vector<std::filesystem::path>& train,
+                          const std::vector<std::filesystem::path>& valid,
+                          const SequenceClassificationConfig& config = {}) {
+    TaskData files;
+    for (const auto& file : train) files.train.push_back({{file}, 1.0});
+    files.valid = valid;
+    const auto task = make_sequence_classification(config, plain());
+    task->read(files);
+    FakeModel model = first_byte_model();
+    task->describe(model.config());
+    return model;
+  };
+  const auto stored = [](FakeModel& model) {
+    return model.config().at("task_specific_params").at("sequence_classification");
+  };
+  const auto task = make_sequence_classification({}, plain());
+
+  FakeModel paired = learnt({pairs}, {pairs});
+  EXPECT_EQ(stored(paired), (Json{{"pairs", true}}));
+  answers_of(*task, paired, {Json{{"text", "g"}, {"pair", "p"}}});
+  for (const auto& ask : std::vector<std::function<void()>>{
+           [&] {
+             answers_of(*task, paired, {Json{{"text", "g"}}});
+           },
+           [&] { task->evaluate(paired, scored({singles}), {}); },
+           [&] { learnt({pairs}, {singles}); },
+       })
+    expect_error(ErrorCode::kData, {"no second text beside 'text'"}, ask);
+
+  // A second text that was not learnt is not read.
+  FakeModel single = learnt({singles}, {pairs});
+  EXPECT_EQ(stored(single), (Json{{"pairs", false}}));
+  EXPECT_EQ(answers_of(*task, single, {Json{{"text", "g"}, {"pair", "p"}}}),
+            answers_of(*task, single, {Json{{"text", "g"}}}));
+  SequenceClassificationConfig alone;
+  alone.pairs = false;
+  FakeModel chosen = learnt({pairs}, {}, alone);
+  EXPECT_EQ(stored(chosen), (Json{{"pairs", false}}));
+
+  FakeModel both = learnt({singles, pairs}, {pairs, singles});
+  EXPECT_FALSE(both.config().contains("task_specific_params"));
+
+  SequenceClassificationConfig unlabelled;
+  unlabelled.consistency = 1;
+  unlabelled.unlabelled = {directory.write("lines.txt", "g\n").string()};
+  learnt({singles}, {}, unlabelled);
+  expect_error(ErrorCode::kData, {"lines.txt: lines of text, and what is learnt are pairs"},
+               [&] { learnt({pairs}, {}, unlabelled); });
+}
+
+std::string said_of_reading(Task& task, const TaskData& files) {
+  set_log_level(LogLevel::kInfo);
+  testing::internal::CaptureStderr();
+  task.read(files);
+  return testing::internal::GetCapturedStderr();
+}
+
+TEST(SequenceClassification, HeldOutTextsAreNotLearntFromOthersLabels) {
+  using testing::HasSubstr;
+  using testing::Not;
+  const TempDir directory;
+  TaskData files;
+  files.train = {{{directory.write("a.csv", kTexts)}, 1.0}};
+  files.valid = {directory.write("v.csv", "label,review\ngood,g one\nbad,held\n")};
+  files.train_only = {
+      directory.write("weak.csv", "label,review\ngood,held\ngood,g one\nbad,fresh\n")};
+  const auto task = make_sequence_classification({}, plain());
+  const std::string said = said_of_reading(*task, files);
+  EXPECT_THAT(said, HasSubstr("2 texts of data.train_only are held out for validation"));
+  EXPECT_EQ(task->training_records(), 5u) << "four of data.train, one of data.train_only";
+  EXPECT_THAT(said, HasSubstr("1 of 2 held-out texts are also learnt from"));
+
+  // The second text counts.
+  files.train[0].files = {directory.write("p.csv", "label,text,pair\ngood,g,one\nbad,b,two\n")};
+  files.valid = {directory.write("q.csv", "label,text,pair\ngood,g,two\nbad,b,one\n")};
+  files.train_only = {directory.write("w.csv", "label,text,pair\ngood,g,three\n")};
+  const std::string pairs = said_of_reading(*make_sequence_classification({}, plain()), files);
+  EXPECT_THAT(pairs, Not(HasSubstr("also learnt from")));
+  EXPECT_THAT(pairs, Not(HasSubstr("train_only")));
+}
+
+TEST(SequenceClassification, TextsAreCutAsTheStartModelWasTrained) {
+  using testing::HasSubstr;
+  const TempDir directory;
+  TaskData files;
+  files.train = {{{directory.write("a.csv", kTexts)}, 1.0}};
+  files.initial_model = "first";
+  files.initial_params = {{"sequence_classification", {{"truncation_side", "left"}}}};
+  const auto side_after = [&](const SequenceClassificationConfig& config, std::string* said) {
+    const auto task = make_sequence_classification(config, plain());
+    *said = said_of_reading(*task, files);
+    Json described = Json::object();
+    task->describe(described);
+    return described.at("task_specific_params").at("sequence_classification").at("truncation_side");
+  };
+  std::string said;
+  EXPECT_EQ(side_after({}, &said), "left");
+  EXPECT_THAT(said, HasSubstr("as first was trained, truncation_side left"));
+  SequenceClassificationConfig given;
+  given.truncation_side = "middle";
+  EXPECT_EQ(side_after(given, &said), "middle");
+  EXPECT_THAT(said, testing::Not(HasSubstr("as first was trained")));
+}
+
+TEST(SequenceClassification, ATeacherReadsWhatTheStudentReads) {
+  const TempDir directory;
+  TaskData files;
+  files.train = {{{directory.write("a.csv", kTexts)}, 1.0}};
+  SequenceClassificationConfig config;
+  config.distillation.emplace();
+  config.distillation->teacher = "teacher";
+  const auto task = make_sequence_classification(config, plain());
+  task->read(files);
+  const auto& student = dynamic_cast<const Student&>(*task);
+  FakeModel teacher = first_byte_model(), model = first_byte_model();
+  student.check_teacher(teacher, *plain(), model);
+  Json& stored = teacher.config()["task_specific_params"]["sequence_classification"]["pairs"];
+  stored = false;
+  student.check_teacher(teacher, *plain(), model);
+  stored = true;
+  expect_error(ErrorCode::kConfig,
+               {"task.distillation.teacher: teacher was trained for pairs of texts",
+                "the training data hold texts alone"},
+               [&] { student.check_teacher(teacher, *plain(), model); });
 }
 
 TEST(SequenceClassification, NoiseOfMasksNeedsATokenForThem) {

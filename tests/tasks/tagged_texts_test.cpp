@@ -87,6 +87,39 @@ TEST(TaggedTexts, ConllByTabsInChosenColumns) {
   EXPECT_TRUE(read_.bioes);
 }
 
+TEST(TaggedTexts, KeysOfAKindOfFileThatIsNotThereAreRefused) {
+  const ReadTexts columns = read("a.conll", "Ann B-PER\n");
+  const ReadTexts tokens = read("a.jsonl", R"({"tokens": ["Ann"], "tags": ["B-PER"]})");
+  const ReadTexts spans = read("b.jsonl", R"({"text": "Ann", "entities": [[0, 3, "PER"]]})");
+  TokenClassificationConfig config;
+  config.format = "segmented";
+  const ReadTexts segmented = read("a.txt", "小明 在\n", config);
+  for (const ReadTexts* one : {&columns, &tokens, &spans, &segmented}) check_reading({}, {one});
+
+  const auto refused = [](const std::string& key, const TokenClassificationConfig& given,
+                          std::initializer_list<const TaggedTexts*> others,
+                          const TaggedTexts& own) {
+    expect_error(ErrorCode::kConfig, {"task." + key + ": is of ", "leave it out"},
+                 [&] { check_reading(given, others); });
+    for (const TaggedTexts* other : others) check_reading(given, {other, &own});
+  };
+  TokenClassificationConfig given;
+  given.tag_column = 2;
+  refused("tag_column", given, {&tokens, &spans, &segmented}, columns);
+  given = {};
+  given.word_column = 2;
+  refused("word_column", given, {&tokens, &spans, &segmented}, columns);
+  given = {};
+  given.tokens_field = "tokens";
+  refused("tokens_field", given, {&columns, &segmented}, tokens);
+  given = {};
+  given.tags_field = "tags";
+  refused("tags_field", given, {&columns, &spans, &segmented}, tokens);
+  given = {};
+  given.spans_field = "entities";
+  refused("spans_field", given, {&columns, &tokens, &segmented}, spans);
+}
+
 TEST(TaggedTexts, OldConllFilesBeginEntitiesWithI) {
   const ReadTexts read_ = read("a.txt", "Ann I-PER\nBob B-PER\nmet O\nCid I-PER\n");
   EXPECT_TRUE(read_.bad.empty());

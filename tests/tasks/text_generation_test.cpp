@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "base/log.h"
 #include "metrics/translation.h"
 #include "support/byte_tokenizer.h"
 #include "support/expect_error.h"
@@ -87,6 +88,49 @@ TEST(TextGeneration, TemplateIsNotedInTheModel) {
       config.at("task_specific_params").at("text_generation"),
       (Json{
           {"template", "Q: {prompt} A:"}, {"prompt_field", "prompt"}, {"input_field", "answer"}}));
+}
+
+TEST(TextGeneration, PromptsStandInTheFormOfTheStartModel) {
+  const TempDir directory;
+  TaskData files;
+  files.train = {{{directory.write("a.jsonl", kLines)}, 1.0}};
+  files.initial_model = "first";
+  files.initial_params = {{"text_generation", {{"template", "Q: {prompt}\nA: "}}}};
+  const auto form_after = [&](const TextGenerationConfig& config, std::string* said) {
+    const auto task = make_text_generation(config, bytes());
+    set_log_level(LogLevel::kInfo);
+    testing::internal::CaptureStderr();
+    task->read(files);
+    *said = testing::internal::GetCapturedStderr();
+    Json described = Json::object();
+    task->describe(described);
+    return described.at("task_specific_params").at("text_generation").at("template");
+  };
+  std::string said;
+  EXPECT_EQ(form_after({}, &said), "Q: {prompt}\nA: ");
+  EXPECT_NE(said.find("in the form that first was trained with, \"Q: {prompt}\\nA: \""),
+            std::string::npos)
+      << said;
+  TextGenerationConfig given;
+  given.prompt_template = "{prompt}: ";
+  EXPECT_EQ(form_after(given, &said), "{prompt}: ");
+  EXPECT_EQ(said.find("in the form that"), std::string::npos) << said;
+  files.initial_params = nullptr;
+  EXPECT_EQ(form_after({}, &said), "{prompt}\n");
+}
+
+TEST(TextGeneration, WarnsOfHeldOutConversationsThatAreLearnt) {
+  const TempDir directory;
+  TaskData files;
+  files.train = {{{directory.write("a.jsonl", kLines)}, 1.0}};
+  files.valid = {directory.write("v.jsonl",
+                                 "{\"prompt\": \"ab\", \"answer\": \"xyz\"}\n"
+                                 "{\"prompt\": \"ab\", \"answer\": \"other\"}\n")};
+  testing::internal::CaptureStderr();
+  make_text_generation({}, bytes())->read(files);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find(
+                "1 of 2 held-out conversations are also learnt from"),
+            std::string::npos);
 }
 
 TEST(TextGeneration, ConversationsTrainInTheModelsChatTemplate) {

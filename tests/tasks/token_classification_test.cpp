@@ -65,6 +65,17 @@ TEST(TokenClassification, TagsAreThoseOfTheTypesOfTheData) {
   EXPECT_EQ(labels_with(config), config.labels);
 }
 
+TEST(TokenClassification, WarnsOfHeldOutTextsThatAreLearnt) {
+  const TempDir directory;
+  TaskData files;
+  files.train = {{{directory.write("a.conll", kConll)}, 1.0}};
+  files.valid = {directory.write("v.conll", "to O\nAda O\n\nBob B-PER\n")};
+  testing::internal::CaptureStderr();
+  make_token_classification({}, bytes())->read(files);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::HasSubstr("1 of 2 held-out texts are also learnt from"));
+}
+
 TEST(TokenClassification, EachLabelIsNamedOnce) {
   const TempDir directory;
   TaskData files;

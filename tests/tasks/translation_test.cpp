@@ -8,6 +8,7 @@
 
 #include "metrics/score.h"
 #include "support/byte_tokenizer.h"
+#include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "tasks/brief_training.h"
 #include "tasks/labelled_row.h"
@@ -20,8 +21,12 @@ namespace {
 
 using test::ByteTokenizer;
 using test::TempDir;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 using Ids = std::set<std::string>;
 
@@ -47,6 +52,15 @@ class TranslationTask : public testing::Test {
   }
   static std::string english(int i) { return "E" + std::to_string(i); }
   static std::string german(int i) { return "D" + std::to_string(7 * i); }
+
+  /// Ten held-out records of both languages, and some to learn from.
+  TaskData both_held_out() const {
+    std::string lines = "en\tde\n";
+    for (int i = 0; i < 10; ++i) lines += english(i) + "\t" + german(i) + "\n";
+    TaskData data = test::held_out_of({work_.write("train.tsv", lines)}, {}, 64);
+    data.valid = {work_.write("valid.tsv", lines)};
+    return data;
+  }
 
   static constexpr int kRecords = 24;
   const TempDir work_;
@@ -142,6 +156,100 @@ TEST_F(TranslationTask, OneDirectionHoldsOutByItsSourceTexts) {
   for (int i = 0; i < kRecords; ++i)
     if (out[static_cast<std::size_t>(i)]) wanted.insert(std::to_string(i));
   EXPECT_EQ(ids_of(evaluation(section, data)), wanted);
+}
+
+TEST_F(TranslationTask, ValidationsTranslateEachDirection) {
+  const TaskData data = both_held_out();
+  for (const int samples : {2, 4, 5, 7}) {
+    Json section = both_;
+    section["validation_samples"] = samples;
+    const auto task = task_of(section);
+    task->read(data);
+    const auto world = make_local_world();
+    const Scores scores = task->validator(*model_, 8, *world)->validate({}).scores;
+    for (const char* name : {"en-de.bleu", "de-en.bleu"}) {
+      ASSERT_TRUE(scores.contains(name)) << name << " of " << samples;
+      EXPECT_GE(scores.find(name)->count, samples / 2) << name << " of " << samples;
+    }
+    EXPECT_EQ(scores.find("bleu")->count, samples);
+  }
+}
+
+TEST_F(TranslationTask, ValidationsOfOneDirectionTranslatePairsAtEvenDistances) {
+  const auto task = task_of({{"source", "en"}, {"target", "de"}, {"validation_samples", 4}});
+  task->read(both_held_out());
+  const auto world = make_local_world();
+  EXPECT_THAT(
+      task->validator(*model_, 8, *world)->validate({}).samples,
+      ElementsAre(StartsWith("E0 →"), StartsWith("E2 →"), StartsWith("E5 →"), StartsWith("E7 →")));
+}
+
+TEST_F(TranslationTask, ValidationPromisesWhatItGives) {
+  const auto promised = [](const Task& task) {
+    std::vector<std::string> names;
+    for (const ScoreKind& kind : task.validation_scores()) names.push_back(kind.name);
+    return names;
+  };
+  Json section = both_;
+  section["validation_samples"] = 0;
+  const auto silent = task_of(section);
+  silent->read(both_held_out());
+  EXPECT_THAT(promised(*silent), ElementsAre("loss", "perplexity"));
+  EXPECT_EQ(silent->best_score(), "loss");
+
+  const auto task = task_of(both_);
+  EXPECT_THAT(promised(*task), Contains("de-en.bleu")) << "before anything is read";
+  TaskData data = both_held_out();
+  data.valid = {work_.write("one.jsonl",
+                            R"({"source": "One.", "target": "Eins.", "target_language": "de"})"
+                            "\n")};
+  task->read(data);
+  const std::vector<std::string> names = promised(*task);
+  EXPECT_THAT(names, Contains("bleu"));
+  EXPECT_THAT(names, Contains("en-de.bleu"));
+  EXPECT_THAT(names, Not(Contains("de-en.bleu")));
+  EXPECT_EQ(task->best_score(), "bleu");
+}
+
+TEST_F(TranslationTask, TellsWhatEachDirectionHas) {
+  TaskData data = both_held_out();
+  data.train = {
+      {{work_.write("one.jsonl", R"({"source": "One.", "target": "Eins.", "target_language": "de"})"
+                                 "\n")},
+       1.0}};
+  const auto task = task_of(both_);
+  testing::internal::CaptureStderr();
+  task->read(data);
+  const std::string log = testing::internal::GetCapturedStderr();
+  for (const char* line :
+       {"translation: en-de: 1 pairs to train on, 10 held out",
+        "translation: de-en: 0 pairs to train on, 10 held out",
+        "warning: task.directions: no pair to train on is of the direction de-en",
+        "validation: de-en: BLEU's tokenizer is 13a (target language en)"}) {
+    EXPECT_THAT(log, HasSubstr(line));
+  }
+  EXPECT_THAT(log, Not(HasSubstr("of the direction en-de")));
+}
+
+TEST_F(TranslationTask, ScoresWithTheModelsOwnGenerationSettings) {
+  const Json section = {{"source", "en"}, {"target", "de"}};
+  TaskData data = test::scored({work_.write("a.tsv", "en\tde\nOne.\tEins.\n")}, 64);
+  work_.write("tokenizer/generation_config.json", "[]");
+  work_.write("model/generation_config.json", "[]");
+  data.directory = work_ / "tokenizer";
+  EXPECT_NO_THROW(evaluation(section, data)) << "a tokenizer's directory is not asked";
+  data.generation_directory = work_ / "model";
+  test::expect_error(ErrorCode::kData, {"model/generation_config.json: expected an object"},
+                     [&] { evaluation(section, data); });
+  // Of the model that a training begins with.
+  TaskData trained = both_held_out();
+  trained.generation_directory = data.generation_directory;
+  const auto task = task_of(both_);
+  task->read(trained);
+  const auto world = make_local_world();
+  const auto validator = task->validator(*model_, 8, *world);
+  test::expect_error(ErrorCode::kData, {"model/generation_config.json: expected an object"},
+                     [&] { validator->validate({}); });
 }
 
 }  // namespace
