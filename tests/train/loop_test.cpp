@@ -392,7 +392,8 @@ TEST_F(Loop, WhatIsBestIsScoredAnewWhereValidationScoresSomethingElse) {
     weights = toy.model.table().detach().cpu().clone();
     return outcome;
   };
-  for (const char* name : {"same", "worse", "better", "goes on"}) part(name, 4, "a", {5, 1, 3, 4});
+  for (const char* name : {"same", "worse", "better", "goes on", "unchanged"})
+    part(name, 4, "a", {5, 1, 3, 4});
   EXPECT_EQ(part("same", 4, "a", {}).best_step, 2);
   EXPECT_EQ(calls, 0);
 
@@ -412,9 +413,9 @@ TEST_F(Loop, WhatIsBestIsScoredAnewWhereValidationScoresSomethingElse) {
   const TrainingOutcome more = part("goes on", 7, "b", {10, 20, 30, 9, 8});
   EXPECT_EQ(more.steps, 7);
   EXPECT_EQ(more.best_step, 7);
-  const at::Tensor in_parts = weights;
-  part("whole", 7, "b", {7, 6, 5, 4, 3, 2, 1});
-  EXPECT_TRUE(in_parts.equal(weights));
+  const at::Tensor changed = weights;
+  part("unchanged", 7, "a", {9, 8, 0.5});
+  EXPECT_TRUE(changed.equal(weights));
 }
 
 TEST_F(Loop, ABestThatIsGoneIsLookedForAnew) {
