@@ -414,7 +414,7 @@ TEST_F(Loop, WhatIsBestIsScoredAnewWhereValidationScoresSomethingElse) {
   EXPECT_EQ(more.steps, 7);
   EXPECT_EQ(more.best_step, 7);
   const at::Tensor changed = weights;
-  part("unchanged", 7, "a", {9, 8, 0.5});
+  part("unchanged", 7, "a", {0.9, 0.8, 0.7});
   EXPECT_TRUE(changed.equal(weights));
 }
 
