@@ -7,8 +7,8 @@
 #include "base/threads.h"
 #include "corpus/labelling_rules.h"
 #include "io/text_source.h"
+#include "tasks/classification_config.h"
 #include "tasks/pseudo_labels.h"
-#include "tasks/sequence_classification.h"
 
 namespace llmctl {
 namespace {

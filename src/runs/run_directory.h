@@ -66,9 +66,8 @@ using Resolve = std::function<Json(const JsonDocument&)>;
 /// one, keys that the document does not give keep the run's values: they are added to it. Keys that
 /// differ are judged by their grade in `fields`. Refused: content that is no run's, a file, a place
 /// that cannot be written, with `resume` off a run, a plain run where a self-training or a learning
-/// curve is, and overwriting a run that a path of the
-/// configuration leads into (kCannotCreate); changes that may not be, or
-/// not without `change`, naming the keys and the remedy (kConfig).
+/// curve is, and overwriting a run that a path of the configuration leads into (kCannotCreate);
+/// changes that may not be, or not without `change`, naming the keys and the remedy (kConfig).
 RunPlan plan_run(const std::filesystem::path& directory, JsonDocument& document,
                  const std::vector<FieldDoc>& fields, const Resolve& resolve,
                  const StartOptions& options);

@@ -5,9 +5,9 @@
 
 #include "base/strings.h"
 #include "models/labels.h"
+#include "tasks/classification_config.h"
 #include "tasks/labelled_texts.h"
 #include "tasks/record_names.h"
-#include "tasks/sequence_classification.h"
 #include "text/tokenizer_json.h"
 
 namespace llmctl {

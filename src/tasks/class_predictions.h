@@ -4,7 +4,8 @@
 #include <filesystem>
 #include <vector>
 
-#include "tasks/sequence_classification.h"
+#include "tasks/classification_config.h"
+#include "tasks/task.h"
 
 namespace llmctl {
 

@@ -3,7 +3,8 @@
 
 #include <memory>
 
-#include "tasks/sequence_classification.h"
+#include "tasks/classification_config.h"
+#include "tasks/task.h"
 
 namespace llmctl {
 

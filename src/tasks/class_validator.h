@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "tasks/classification_config.h"
 #include "tasks/labelled_texts.h"
-#include "tasks/sequence_classification.h"
 #include "tasks/text_rows.h"
 #include "train/interfaces.h"
 

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "config/json.h"
+#include "tasks/answer.h"
 #include "tasks/bad_rows.h"
-#include "tasks/sequence_classification.h"
+#include "tasks/classification_config.h"
+#include "tasks/records.h"
 
 namespace llmctl {
 

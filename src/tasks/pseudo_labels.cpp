@@ -6,8 +6,8 @@
 #include "base/white_space.h"
 #include "io/text_format.h"
 #include "io/text_source.h"
+#include "tasks/classification_config.h"
 #include "tasks/records.h"
-#include "tasks/sequence_classification.h"
 
 namespace llmctl {
 namespace {

@@ -8,7 +8,7 @@
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "tasks/brief_training.h"
-#include "text/train.h"
+#include "tasks/translation_tokenizer.h"
 
 namespace llmctl {
 namespace {
@@ -35,19 +35,7 @@ TEST(Translator, RowsOfDocumentsHaveTheirOwnAdaptersAndOneTranslation) {
 
 TEST(Translator, TheMarkOfADirectionIsNoTokenOfTheSource) {
   const test::TempDir work;
-  TokenizerTrainConfig config;
-  config.recipe = "translation";
-  config.vocab_size = 320;
-  config.hard_vocab_limit = false;
-  config.languages = {"de", "en"};
-  train_tokenizer(
-      config,
-      [](const std::function<bool(std::string_view)>& use) {
-        for (const char* text : {"a house by the river", "das Haus am Fluss"})
-          if (!use(text)) return;
-      },
-      work / "t");
-  const std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(work / "t");
+  const std::shared_ptr<const Tokenizer> tokenizer = test::translation_tokenizer(work / "t");
   Json section = test::tiny_section("marian");
   section["pad_token_id"] = section["decoder_start_token_id"] = *tokenizer->special().pad;
   section["eos_token_id"] = *tokenizer->special().eos;

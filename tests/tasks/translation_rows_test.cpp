@@ -7,7 +7,7 @@
 
 #include "support/temp_dir.h"
 #include "tasks/translation.h"
-#include "text/train.h"
+#include "tasks/translation_tokenizer.h"
 
 namespace llmctl {
 namespace {
@@ -15,19 +15,7 @@ namespace {
 class TranslationRowsTest : public testing::Test {
  protected:
   TranslationRowsTest() {
-    TokenizerTrainConfig config;
-    config.recipe = "translation";
-    config.vocab_size = 320;
-    config.hard_vocab_limit = false;
-    config.languages = {"de", "en"};
-    train_tokenizer(
-        config,
-        [](const std::function<bool(std::string_view)>& use) {
-          for (const char* text : {"a house by the river", "das Haus am Fluss"})
-            if (!use(text)) return;
-        },
-        work_ / "t");
-    tokenizer_ = load_tokenizer(work_ / "t");
+    tokenizer_ = test::translation_tokenizer(work_ / "t");
     unknown_ = *tokenizer_->special().unk;
     task_.directions = {"en-de", "de-en"};
     for (int i = 0; i < 8; ++i) {
