@@ -156,8 +156,8 @@ using FindModel = std::function<std::filesystem::path(const std::string& name)>;
 
 /// How a model is made; the struct grows, callers name what they set.
 struct ModelRequest {
-  HeadKind head = HeadKind::kNone;  ///< kNone: what the directory's architecture says
-  std::vector<std::string> labels;  ///< names for classification heads; empty: the directory's
+  HeadKind head = HeadKind::kNone;       ///< kNone: what the directory's architecture says
+  std::vector<std::string> labels = {};  ///< names for classification heads; empty: the directory's
   std::optional<ProblemType> problem_type = {};  ///< of a sequence classification, likewise
   std::uint64_t seed = 1234;                     ///< of newly initialised tensors
   at::ScalarType dtype = at::kFloat;             ///< of the parameters in memory
