@@ -43,9 +43,11 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-std::string fixed(double value) {
+/// A mean loss; "-" where there was nothing to take it of.
+std::string shown_loss(const LossMeter& meter) {
+  if (std::isnan(meter.loss())) return "-";
   char text[64];
-  std::snprintf(text, sizeof text, "%.4f", value);
+  std::snprintf(text, sizeof text, "%.4f", meter.loss());
   return text;
 }
 
@@ -69,6 +71,7 @@ class Trainer {
   std::int64_t steps_of_run() const;
   void start();
   void resume();
+  bool other_scores() const;
   void resume_best();
   void score_best_anew();
   void forget_best();
@@ -189,8 +192,7 @@ void Trainer::start() {
   state_.precision = compute_ == at::kBFloat16 ? "bf16" : "fp32";
   state_.source_fingerprint = run_.source.fingerprint();
   state_.source_content = run_.source.content();
-  const bool other_scores = run_.validator != nullptr && !state_.validation.empty() &&
-                            !run_.validation.empty() && state_.validation != run_.validation;
+  const bool scores_anew = other_scores();
   if (run_.validator != nullptr) state_.validation = run_.validation;
   state_.best_score = best_key_;
   seconds_before_ = state_.seconds;
@@ -200,7 +202,13 @@ void Trainer::start() {
     link_checkpoints(run_.directory, state_.step, state_.best_step);
     metrics_ = MetricsFile(run_.directory, state_.step);
   });
-  if (other_scores) score_best_anew();
+  if (scores_anew) score_best_anew();
+}
+
+/// Whether the scores so far are of other data than those to come, or of another kind.
+bool Trainer::other_scores() const {
+  return run_.validator != nullptr && !state_.validation.empty() && !run_.validation.empty() &&
+         state_.validation != run_.validation;
 }
 
 void Trainer::resume() {
@@ -225,7 +233,8 @@ void Trainer::resume() {
   require(
       same, ErrorCode::kConfig, "the run in ", run_.directory.string(),
       " was made with other training data, or with another tokenizer (the content of "
-      "data.train or tokenizer.path has changed); restore it, go on with its model as a new run "
+      "data.train or tokenizer.path has changed, or data.valid holds out other texts of what is "
+      "learnt from); restore it, go on with its model as a new run "
       "(-m ",
       run_.directory.string(), " -o NEW), or start anew with --overwrite");
   load_checkpoint(checkpoint, run_.model, *optimizer_, state_);
@@ -248,6 +257,9 @@ void Trainer::resume_best() {
   if (changed) {
     if (main_) log_info("checkpoint.keep_best is now ", kValidPrefix, best_key_);
     state_.bad_validations = 0;
+  }
+  if (other_scores()) return;  // the best is scored anew
+  if (changed) {
     // Of the checkpoints that are certainly there the better one: the best so far, and this one.
     const Scores here = Scores::from_json(state_.scores);
     if (state_.validated_step == state_.step &&
@@ -265,7 +277,7 @@ void Trainer::resume_best() {
   }
 }
 
-/// The best so far by what is scored now: its score is of other data, or of another kind.
+/// The best so far by what is scored now.
 void Trainer::score_best_anew() {
   const std::int64_t best_step = state_.best_step;
   forget_best();
@@ -276,7 +288,8 @@ void Trainer::score_best_anew() {
              best_step > 0 ? concat("the best so far, of step ", best_step, ", is scored anew")
                            : std::string("earlier scores do not count"));
   }
-  if (best_step == 0 || best_step == state_.step) return;  // it is validated where it stands
+  // Where the run stands it is validated, if validation is due there.
+  if (best_step == 0 || (best_step == state_.step && validation_due())) return;
   const Json config = run_.model.config();
   run_.model.load_weights(checkpoint_directory(run_.directory, best_step));
   const ValidationResult result = scores_now();
@@ -350,8 +363,7 @@ void Trainer::advance(const std::vector<Batch>& batches) {
   } else {
     state_.skipped_in_row = 0;
   }
-  progress_ =
-      concat("loss ", fixed(window_.loss()), "  ", format_rate(window_.tokens_per_second()));
+  progress_ = concat("loss ", shown_loss(window_), "  ", format_rate(window_.tokens_per_second()));
   record_step(result, lr);
 }
 
@@ -385,7 +397,7 @@ void Trainer::record_step(const StepResult& result, double lr) {
     record["seconds"] = seconds();
     // The last step of a run in epochs gets the epoch's line.
     if (main_ && (due || !run_.train.epochs)) {
-      log_info("step ", state_.step, "/", total_, "  loss ", fixed(window_.loss()), "  lr ",
+      log_info("step ", state_.step, "/", total_, "  loss ", shown_loss(window_), "  lr ",
                short_number(lr), "  grad norm ", short_number(result.gradient_norm), "  ",
                format_rate(window_.tokens_per_second()), time_left());
     }
@@ -400,7 +412,7 @@ void Trainer::record_step(const StepResult& result, double lr) {
     record["seconds"] = seconds();
     if (main_) {
       log_info("epoch ", state_.step / steps_per_epoch_, "/", *run_.train.epochs, "  loss ",
-               fixed(epoch_meter_.loss()), "  ", format_rate(epoch_meter_.tokens_per_second()));
+               shown_loss(epoch_meter_), "  ", format_rate(epoch_meter_.tokens_per_second()));
     }
     metrics_.write(record);
     epoch_meter_.reset();

@@ -1,5 +1,6 @@
 #include "train/meters.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -72,13 +73,19 @@ void LossMeter::add_skipped(double tokens, double seconds) {
   seconds_ += seconds;
 }
 
+bool LossMeter::learnt() const {
+  return std::any_of(terms_.begin(), terms_.end(),
+                     [](const TermSum& term) { return term.count > 0; });
+}
+
 double LossMeter::loss() const {
-  return terms_.empty() ? std::numeric_limits<double>::quiet_NaN() : total_loss(terms_);
+  return learnt() ? total_loss(terms_) : std::numeric_limits<double>::quiet_NaN();
 }
 
 void LossMeter::describe(Json& record) const {
-  record["loss"] = loss();
+  if (learnt() || terms_.empty()) record["loss"] = loss();
   for (const TermSum& term : terms_) {
+    if (term.count == 0) continue;
     if (terms_.size() > 1) record[term.name] = mean(term.sum, term.count);
     for (const auto& [name, value] : term.extras) record[name] = mean(value, term.count);
   }

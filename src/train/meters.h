@@ -32,10 +32,12 @@ class LossMeter {
   bool empty() const { return steps_ == 0; }
   std::int64_t skipped() const { return skipped_; }
   double tokens_per_second() const { return seconds_ > 0 ? tokens_ / seconds_ : 0; }
-  /// NaN when no step with a finite loss was added.
+  /// NaN when no step with a finite loss was added, or none in which there was something to learn
+  /// (rows without labels).
   double loss() const;
   /// Adds "loss", each term's mean under its name when there are several, extras as means over
-  /// their term's count, and "skipped" when there were such steps.
+  /// their term's count, and "skipped" when there were such steps. What nothing was counted for has
+  /// no mean, and is left out.
   void describe(Json& record) const;
   void reset() { *this = LossMeter(); }
 
@@ -44,6 +46,8 @@ class LossMeter {
   void restore(const Json& state);
 
  private:
+  bool learnt() const;
+
   std::vector<TermSum> terms_;
   std::int64_t steps_ = 0, skipped_ = 0;
   double tokens_ = 0, seconds_ = 0;

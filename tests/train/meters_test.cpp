@@ -36,7 +36,18 @@ TEST(LossMeter, AddsTermsByTheirCoefficients) {
   meter.describe(record);
   EXPECT_EQ(record["start"], 2.0);
   EXPECT_EQ(record["end"], 3.0);
-  EXPECT_EQ(record["none"], 0.0);
+  EXPECT_FALSE(record.contains("none"));
+}
+
+TEST(LossMeter, HasNoLossWhereNothingWasLearned) {
+  LossMeter meter;
+  meter.add({{"loss", 0, 0, 1, {{"accuracy", 0}}}}, 1, 1);
+  EXPECT_TRUE(std::isnan(meter.loss()));
+  Json record;
+  meter.describe(record);
+  EXPECT_TRUE(record.is_null()) << record;
+  meter.add({{"loss", 6, 2, 1, {{"accuracy", 1}}}}, 1, 1);
+  EXPECT_DOUBLE_EQ(meter.loss(), 3);
 }
 
 TEST(LossMeter, LeavesSkippedStepsOut) {
