@@ -202,13 +202,6 @@ std::optional<bool> are_pairs(const std::vector<LabelledText>& texts) {
   return pairs > 0;
 }
 
-std::optional<double> parse_number(std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 std::vector<std::string> split_labels(const std::string& text, const std::string& separator) {
   std::vector<std::string> labels;
   for (std::size_t begin = 0; begin <= text.size();) {
@@ -251,8 +244,9 @@ void read_labelled_texts(const std::filesystem::path& file, const LabelledReadin
     text.id = record.has("id") ? record.value.at("id") : Json(out.size());
     text.file = how.file;
     text.place = record.place;
-    if (!how.allow_empty && is_blank(text.text) && (!text.pair || is_blank(*text.pair)))
-      record.fail("the text is empty");
+    if (!how.allow_empty && is_blank(text.text)) record.fail("the text is empty");
+    if (!how.allow_empty && text.pair && is_blank(*text.pair))
+      record.fail("the second text is empty");
     out.push_back(std::move(text));
   };
   for_each_labelled_record(file, read, bad);

@@ -65,9 +65,6 @@ std::string class_name(const std::string& label);
 /// The labels of one string, those that are not blank, between separators (an empty one: none).
 std::vector<std::string> split_labels(const std::string& text, const std::string& separator);
 
-/// A number as text; nothing for what is none.
-std::optional<double> parse_number(std::string_view text);
-
 /// The names that labels come down to, sorted: by number when all are integers, else by name.
 std::vector<std::string> label_names(const std::vector<LabelledText>& texts);
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <cmath>
+#include <limits>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -67,6 +69,16 @@ class Place {
     if (value_.is_number_integer()) return dump_json(value_);
     fail(std::string("expected text, got ") + value_.type_name());
   }
+  std::int64_t integer() const {
+    if (!value_.is_number()) fail(concat("expected an integer, got ", value_.type_name()));
+    return integral(value_.get<double>());
+  }
+  /// The same of a table's cell: where some are empty pandas writes "12.0".
+  std::int64_t integer_of_cell() const {
+    if (!value_.is_string()) return integer();
+    const auto number = parse_number(trim(value_.get_ref<const std::string&>()));
+    return integral(number.value_or(std::numeric_limits<double>::quiet_NaN()));
+  }
   /// True, as JSON or a table spells it.
   bool is_true() const {
     if (value_.is_string())
@@ -81,6 +93,12 @@ class Place {
   }
 
  private:
+  std::int64_t integral(double number) const {
+    if (std::nearbyint(number) != number || std::abs(number) >= 0x1p53)
+      fail(concat("expected an integer, got ", dump_json(value_)));
+    return static_cast<std::int64_t>(number);
+  }
+
   const std::string& origin_;
   const Json& value_;
   std::string path_;
@@ -95,13 +113,7 @@ struct Answer {
 Answer read_answer(const Place& place) {
   if (place.value().is_string()) return {place.text(), std::nullopt};
   Answer answer{place.member({"text"}).text(), std::nullopt};
-  if (place.has("answer_start")) {
-    const Place start = place.member({"answer_start"});
-    if (!start.value().is_number_integer()) {
-      start.fail(std::string("expected an integer, got ") + start.value().type_name());
-    }
-    answer.start = start.value().get<std::int64_t>();
-  }
+  if (place.has("answer_start")) answer.start = place.member({"answer_start"}).integer();
   return answer;
 }
 
@@ -120,28 +132,13 @@ std::vector<Answer> read_answers(const Place& place) {
       if (starts.size() != texts.size()) {
         starts.fail(concat("expected ", texts.size(), " numbers, got ", starts.size()));
       }
-      if (!starts.element(i).value().is_number_integer())
-        starts.element(i).fail("expected an integer");
-      answers.back().start = starts.element(i).value().get<std::int64_t>();
+      answers.back().start = starts.element(i).integer();
     }
     return answers;
   }
   place.array();
   for (std::size_t i = 0; i < place.size(); ++i) answers.push_back(read_answer(place.element(i)));
   return answers;
-}
-
-/// A number, as JSON or a table has it.
-std::int64_t read_start(const Place& place) {
-  const Json& value = place.value();
-  if (value.is_number_integer()) return value.get<std::int64_t>();
-  std::int64_t start = 0;
-  if (value.is_string()) {
-    const std::string& text = value.get_ref<const std::string&>();
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), start);
-    if (error == std::errc() && end == text.data() + text.size()) return start;
-  }
-  place.fail(concat("expected an integer, got ", dump_json(value)));
 }
 
 /// The answers of a question. Where they are texts, their answer_start is beside them in the
@@ -166,7 +163,7 @@ std::vector<Answer> read_answers_of(const Place& record) {
   if (count != answers.size())
     starts.fail(concat("expected ", answers.size(), " numbers, one for each answer, got ", count));
   for (std::size_t i = 0; i < count; ++i)
-    answers[i].start = read_start(list ? starts.element(i) : starts);
+    answers[i].start = list ? starts.element(i).integer() : starts.integer_of_cell();
   return answers;
 }
 

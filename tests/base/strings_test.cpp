@@ -18,5 +18,12 @@ TEST(EqualIgnoringCase, IsOfAsciiLetters) {
   EXPECT_FALSE(equal_ignoring_case("@", "`"));
 }
 
+TEST(ParseNumber, IsOfWholeTexts) {
+  EXPECT_EQ(parse_number("12.0"), 12);
+  EXPECT_EQ(parse_number("-1e2"), -100);
+  for (const char* none : {"", " 1", "1 ", "+1", "one", "1,5"})
+    EXPECT_EQ(parse_number(none), std::nullopt) << none;
+}
+
 }  // namespace
 }  // namespace llmctl

@@ -190,6 +190,14 @@ TEST(LabelledTexts, WithoutLabels) {
 TEST(LabelledTexts, EmptyTextsAreBadExceptAsReferences) {
   expect_error(ErrorCode::kData, {"a.csv:2: the text is empty; --skip-bad leaves"},
                [] { read("a.csv", "text,label\n　,1\n"); });
+  const std::string fields = R"({"premise": "a", "hypothesis": "b", "label": 1}
+)";
+  expect_error(ErrorCode::kData, {"a.jsonl:2: the second text is empty"}, [&] {
+    read("a.jsonl", fields + R"({"premise": "a", "hypothesis": " ", "label": 1})");
+  });
+  expect_error(ErrorCode::kData, {"a.jsonl:2: the text is empty"}, [&] {
+    read("a.jsonl", fields + R"({"premise": "", "hypothesis": "b", "label": 1})");
+  });
   const TempDir directory;
   std::vector<LabelledText> out;
   BadRows bad(false);

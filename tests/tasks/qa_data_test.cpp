@@ -143,12 +143,22 @@ TEST(QaData, StartsBesideAnswersThatAreTexts) {
   EXPECT_EQ(data.items[3].span, (ByteSpan{0, 2}));
   EXPECT_EQ(data.items[4].span, std::nullopt);
   EXPECT_EQ(data.moved, 0u);
-  const QaData table =
-      read("question,context,answer,answer_start\nq,ab 一 ab,ab,5\nq,ab 一 ab,ab,\nq,ab 一 ab,,\n",
-           "a.csv");
+  const QaData table = read(
+      "question,context,answer,answer_start\nq,ab 一 ab,ab,5\nq,ab 一 ab,ab,\nq,ab 一 ab,,\n"
+      "q,ab 一 ab,ab,5.0\n",
+      "a.csv");
   EXPECT_EQ(table.items[0].span, (ByteSpan{7, 9}));
   EXPECT_EQ(table.items[1].span, (ByteSpan{0, 2}));
   EXPECT_TRUE(table.items[2].answers.empty());
+  EXPECT_EQ(table.items[3].span, (ByteSpan{7, 9})) << "as pandas writes columns with empty cells";
+  for (const char* answers :
+       {R"("answer": "ab", "answer_start": 5.0)", R"("answer": ["ab"], "answer_start": [5.0])",
+        R"("answers": {"text": ["ab"], "answer_start": [5.0]})",
+        R"("answers": [{"text": "ab", "answer_start": 5.0}])"}) {
+    const QaData flat =
+        read(concat(R"([{"context": "ab 一 ab", "question": "q", )", answers, "}]"));
+    EXPECT_EQ(flat.items[0].span, (ByteSpan{7, 9})) << answers;
+  }
   for (const char* wrong : {"\"five\"", "5.5", "{}", "[5.5]"}) {
     expect_error(ErrorCode::kData, {"answer_start", "expected an integer"}, [&] {
       read(concat(R"([{"context": "ab", "question": "q", "answer": "ab", "answer_start": )", wrong,
