@@ -278,6 +278,29 @@ void forget_output(const ModelPlan& plan, std::vector<std::string>& names) {
   }
 }
 
+/// What sentence-transformers' models were trained for stands in their directory's 1_Pooling: a new
+/// classifier that reads something else of the states is told.
+void tell_pooling(const TransformerModel& model, const fs::path& directory,
+                  const LoadReport& found) {
+  const ModelFacts& facts = model.facts();
+  const fs::path file = directory / "1_Pooling" / "config.json";
+  if (facts.head != HeadKind::kSequenceClassification || facts.mean_pooling || facts.causal ||
+      found.initialized.empty() || !fs::exists(file)) {
+    return;
+  }
+  Json pooling;
+  try {
+    pooling = load_json(file);
+  } catch (const Error&) {  // no reason not to load the model
+  }
+  if (pooling.is_object() && pooling.contains("pooling_mode_mean_tokens") &&
+      pooling.at("pooling_mode_mean_tokens") == true) {
+    log_info(
+        file.string(), ": trained for the mean of all tokens, while the new classifier reads ",
+        "the first token; \"classifier_pooling\": \"mean\" in the model section takes the mean");
+  }
+}
+
 /// A model of `directory`, whose files' tensors those of `replaced` stand in for: what an adapter
 /// keeps whole.
 std::unique_ptr<TransformerModel> load_base(const fs::path& directory, const ModelRequest& request,
@@ -354,6 +377,7 @@ std::unique_ptr<TransformerModel> load_base(const fs::path& directory, const Mod
   if (quantization) model->set_quantization(*quantization);
   fill(*model, names, files, order, request, found);
   say(found, directory);
+  if (!overrides.contains("classifier_pooling")) tell_pooling(*model, directory, found);
   if (report) *report = std::move(found);
   return model;
 }

@@ -151,11 +151,23 @@ void LoraConfig::check_names(const ConfigNode& node, const LayerNames& names) co
     require_found(key, concat("'", expression, "'"), among,
                   [&](const std::string& name) { return matches_whole(pattern, name, key); });
   };
+  for (const Json& entry : target_modules.is_array() ? target_modules : Json::array()) {
+    const auto is_meant = [&](const std::string& name) {
+      return is_listed(Json::array({entry}), name);
+    };
+    const bool others = std::none_of(names.linear.begin(), names.linear.end(), is_meant) &&
+                        std::any_of(names.kept.begin(), names.kept.end(), is_meant);
+    if (others) {
+      node.fail("target_modules",
+                concat(entry.dump(), " takes no low-rank maps; modules_to_save trains it whole"));
+    }
+  }
+  if (target_modules.is_array()) require_listed("target_modules", target_modules, names.linear);
   if (exclude_modules.is_string()) {
     const auto expression = exclude_modules.get<std::string>();
-    require_matched("exclude_modules", expression, expression, names.linear);
+    require_matched("exclude_modules", expression, expression, names.all);
   } else {
-    require_listed("exclude_modules", list_of(exclude_modules), names.linear);
+    require_listed("exclude_modules", list_of(exclude_modules), names.all);
   }
   require_listed("modules_to_save", list_of(modules_to_save), names.kept);
   for (const auto& [expression, rank] : rank_pattern)

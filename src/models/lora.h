@@ -16,9 +16,10 @@ namespace llmctl {
 
 /// The layers of a model by name.
 struct LayerNames {
-  std::vector<std::string> kept,  ///< what can be trained whole
-      linear,                     ///< what can have maps
-      adapted;                    ///< what has them
+  std::vector<std::string> all,
+      kept,     ///< what can be trained whole
+      linear,   ///< what can have maps
+      adapted;  ///< what has them
 };
 
 /// Section "lora", and adapter_config.json: PEFT's keys.

@@ -447,6 +447,7 @@ LayerNames TransformerModel::layer_names() const {
   bool embeddings_kept = false;
   for (const TensorRule& rule : plan_.tensors) {
     const std::string module = module_of(rule.file_name);
+    names.all.push_back(module);
     if (rule.trained) names.kept.push_back(module);
     if (layers.contains(rule.parameter)) names.linear.push_back(module);
   }

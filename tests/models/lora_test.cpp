@@ -335,6 +335,10 @@ TEST(AddLora, RefusesKeysThatWouldDoNothing) {
   refuse({{"layers_pattern", "layers"}}, {"lora.layers_pattern", "layers_to_transform"});
   refuse({{"layers_to_transform", {0, 7}}}, {"lora.layers_to_transform", "7 names no layer"});
   refuse({{"layers_to_transform", 7}}, {"lora.target_modules", "within layers_to_transform"});
+  refuse({{"target_modules", {"q_proj", "vproj"}}},
+         {"lora.target_modules", "\"vproj\" names no layer", "there is, for example, model."});
+  refuse({{"target_modules", {"q_proj", "embed_tokens"}}},
+         {"lora.target_modules", "\"embed_tokens\" takes no low-rank maps", "modules_to_save"});
   refuse({{"exclude_modules", {"q_proj", "qproj"}}},
          {"lora.exclude_modules", "\"qproj\" names no layer", "there is, for example, model."});
   refuse({{"exclude_modules", ".*qproj"}}, {"lora.exclude_modules", "'.*qproj'"});
@@ -343,7 +347,7 @@ TEST(AddLora, RefusesKeysThatWouldDoNothing) {
   refuse({{"target_modules", {"q_proj"}}, {"rank_pattern", {{"v_proj", 4}}}},
          {"lora.rank_pattern", "'v_proj' names no layer", "q_proj"});
   refuse({{"alpha_pattern", {{"layers.9.*", 4}}}}, {"lora.alpha_pattern", "'layers.9.*'"});
-  adapt({{"exclude_modules", {"q_proj"}},
+  adapt({{"exclude_modules", {"q_proj", "embed_tokens"}},
          {"modules_to_save", {"embed_tokens", "norm"}},
          {"rank_pattern", {{"v_proj", 4}}},
          {"alpha_pattern", {{"layers\\.1\\..*", 4}}},

@@ -27,8 +27,10 @@ using test::rewrite;
 using test::saved;
 using test::TempDir;
 using test::tiny_section;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 namespace fs = std::filesystem;
 
 /// What `action` logs.
@@ -343,6 +345,26 @@ NamedTensors save_adapter(const TempDir& base, const TempDir& adapter, const Jso
 }
 
 const std::string kPrefix = "base_model.model.";
+
+TEST(OddCheckpoints, NewClassifiersOfSentenceEmbeddingsAreToldOfTheMean) {
+  const TempDir directory;
+  saved(directory, "bert");
+  fs::create_directory(directory / "1_Pooling");
+  directory.write("1_Pooling/config.json", R"({"pooling_mode_mean_tokens": true})");
+  ModelRequest request;
+  request.head = HeadKind::kSequenceClassification;
+  request.labels = {"a", "b"};
+  const auto load = [&](const Json& overrides) {
+    return said([&] { load_model(directory.path(), request, overrides); });
+  };
+  EXPECT_THAT(load(Json::object()), HasSubstr(R"("classifier_pooling": "mean" in the model)"));
+  for (const char* chosen : {"mean", "cls"}) {
+    EXPECT_THAT(load({{"classifier_pooling", chosen}}),
+                AllOf(HasSubstr("initialised afresh"), Not(HasSubstr("1_Pooling"))));
+  }
+  directory.write("1_Pooling/config.json", R"({"pooling_mode_cls_token": true})");
+  EXPECT_THAT(load(Json::object()), Not(HasSubstr("1_Pooling")));
+}
 
 TEST(OddAdapters, ResizedEmbeddingsAreUsed) {
   const TempDir base, adapter;
