@@ -138,8 +138,14 @@ std::vector<bool> held_out(const std::vector<std::string_view>& units, HeldOutSh
       nearest = i;
     }
   }
-  if (count == 0) out[nearest] = true;
-  if (count == units.size()) out[0] = false;
+  if (count > 0 && count < units.size()) return out;
+  // Some to either side; copies stay together where they are not all there is.
+  const std::size_t moved = count == 0 ? nearest : 0;
+  const bool copies_only =
+      std::count(units.begin(), units.end(), units[moved]) == std::ssize(units);
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    if (copies_only ? i == moved : units[i] == units[moved]) out[i] = count == 0;
+  }
   return out;
 }
 
@@ -153,10 +159,12 @@ std::vector<bool> held_out_of_groups(const std::vector<std::string_view>& units,
   std::map<std::string_view, std::size_t> left;  // of each group, not held out
   for (const auto& [group, indices] : members) left[group] = indices.size();
   std::vector<bool> out(units.size(), false);
-  // Holds a unit out in all groups, unless one of them would have nothing left.
-  const auto hold_out = [&](std::string_view unit) {
+  // Holds a unit out in all groups, unless one of them would have nothing left, or it has more than
+  // `room` copies in the group `of`.
+  const auto hold_out = [&](std::string_view unit, std::string_view of, std::size_t room) {
     std::map<std::string_view, std::size_t> taken;
     for (const std::size_t i : copies.at(unit)) ++taken[groups[i]];
+    if (taken.at(of) > room) return;
     for (const auto& [group, count] : taken) {
       if (left.at(group) <= count) return;
     }
@@ -171,9 +179,18 @@ std::vector<bool> held_out_of_groups(const std::vector<std::string_view>& units,
     const auto wanted = std::llround(share * static_cast<double>(indices.size()));
     const auto count =
         std::clamp<std::size_t>(static_cast<std::size_t>(wanted), 1, indices.size() - 1);
+    const auto held = [&, size = indices.size(), of = group] { return size - left.at(of); };
     for (const std::size_t i : indices) {
-      if (indices.size() - left.at(group) >= count) break;
-      if (!out[i]) hold_out(units[i]);
+      if (held() >= count) break;
+      if (!out[i]) hold_out(units[i], group, count - held());
+    }
+    // Where every text has more copies than that, the one with the fewest.
+    std::stable_sort(indices.begin(), indices.end(), [&](std::size_t a, std::size_t b) {
+      return copies.at(units[a]).size() < copies.at(units[b]).size();
+    });
+    for (const std::size_t i : indices) {
+      if (held() > 0) break;
+      hold_out(units[i], group, indices.size());
     }
   }
   return out;

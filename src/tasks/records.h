@@ -70,8 +70,9 @@ std::vector<bool> held_out(const std::vector<std::string_view>& units, HeldOutSh
 
 /// The same with equal shares of each group: of a group of two and more at least one unit and never
 /// all, those with the lowest hashes; nothing of a unit that is alone in its group. Equal units are
-/// on one side, in whatever groups they are: so a share may be larger, or be nothing where there is
-/// no other way to leave some of each group.
+/// on one side, in whatever groups they are; those with more copies than the share has room for are
+/// learnt from, while there are others. So a share may be smaller or larger, or be nothing where
+/// there is no other way to leave some of each group.
 std::vector<bool> held_out_of_groups(const std::vector<std::string_view>& units,
                                      const std::vector<std::string>& groups, double share);
 

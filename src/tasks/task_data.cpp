@@ -16,11 +16,8 @@ constexpr const char* kLabelledKeys[] = {"skip_bad", "train_only", "share"};
 /// Of files that are learnt from and scored, under whatever names.
 void warn_of_learnt_files(const TaskData& data) {
   std::set<std::filesystem::path> learnt;
-  const auto add = [&](const std::vector<std::filesystem::path>& files) {
-    for (const auto& file : files) learnt.insert(std::filesystem::weakly_canonical(file));
-  };
-  add(data.train_files());
-  add(data.train_only);
+  for (const auto& file : data.train_files())
+    learnt.insert(std::filesystem::weakly_canonical(file));
   for (const auto& file : data.valid) {
     if (!learnt.contains(std::filesystem::weakly_canonical(file))) continue;
     log_warning("data.valid: ", file.string(),

@@ -81,6 +81,19 @@ TEST(HeldOut, EqualTextsStayTogether) {
   EXPECT_TRUE(out[0] == out[2] && out[2] == out[5]);
 }
 
+TEST(HeldOut, EqualTextsStayTogetherWhereTheShareDrawsNoneOrAll) {
+  const std::vector<std::string_view> units = {"a", "b", "a", "b", "a"};
+  for (const double share : {1e-9, 1.0}) {
+    const auto out = held_out(units, {share, 0});
+    EXPECT_EQ(out[0], out[2]);
+    EXPECT_EQ(out[0], out[4]);
+    EXPECT_EQ(out[1], out[3]);
+    EXPECT_NE(out[0], out[1]);
+  }
+  EXPECT_EQ(count(held_out({"a", "a", "a"}, {1e-9, 0})), 1u);
+  EXPECT_EQ(count(held_out({"a", "a", "a"}, {1.0, 0})), 2u);
+}
+
 TEST(HeldOut, EqualUnitsOfGroupsStayTogether) {
   // Every text three times, under another class each time.
   std::vector<std::string> names, groups;
@@ -114,6 +127,18 @@ TEST(HeldOut, EqualUnitsOfGroupsStayTogether) {
   }
   // Where that cannot be nothing is held out.
   EXPECT_EQ(count(held_out_of_groups({"a", "a", "b"}, {"x", "x", "y"}, 0.5)), 0u);
+}
+
+TEST(HeldOut, ManyCopiesOfOneTextDoNotFillAShare) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 100; ++i) names.push_back(i < 60 ? "ok" : "text " + std::to_string(i));
+  const std::vector<std::string_view> units(names.begin(), names.end());
+  EXPECT_EQ(count(held_out_of_groups(units, std::vector<std::string>(100, "yes"), 0.1)), 10u);
+  // Where each has more copies than the share, the text with the fewest.
+  const std::vector<std::string_view> few = {"a", "a", "a", "a", "b", "b", "b", "c", "c", "c", "c"};
+  const auto out = held_out_of_groups(few, std::vector<std::string>(few.size(), "yes"), 0.1);
+  EXPECT_EQ(count(out), 3u);
+  EXPECT_TRUE(out[4]);
 }
 
 TEST(HeldOut, DrawsOfGroupsWithoutCopiesAreThoseOfTheLowestHashes) {
