@@ -110,8 +110,9 @@ std::string_view language_of(std::string_view tag) {
 }
 
 /// Whether a tag is a code of a language, perhaps with script and region: "de", "zho_Hans",
-/// "es-419".
+/// "es-419". Files call a side "tgt" or "trg", whatever its language.
 bool is_code(std::string_view tag) {
+  if (tag == "tgt" || tag == "trg") return false;
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   std::string_view part = language_of(tag);

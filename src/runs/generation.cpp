@@ -52,22 +52,25 @@ bool are_json_lines(const std::vector<std::string>& lines) {
 }
 
 /// The records of lines that are together a JSON array of objects, as `jq` and `json.dump` write
-/// them; empty where they are no such array. kData for other JSON over several lines, which would
-/// be answered line by line.
-std::vector<Json> json_array(const std::vector<std::string>& lines, const std::string& name) {
+/// them; empty where they are no such array. Where lines are inputs (not `whole`), kData for other
+/// JSON over several lines, which would be answered line by line.
+std::vector<Json> json_array(const std::vector<std::string>& lines, const std::string& name,
+                             bool whole) {
   const auto first = std::find_if_not(lines.begin(), lines.end(), is_blank);
   if (first == lines.end()) return {};
   const std::string_view begin = trim(*first);
   if (begin.starts_with('[')) {
     const std::string text = join(lines, "\n");
     try {
-      const Json whole = parse_json(text, name, {.max_bytes = text.size()});
-      if (std::all_of(whole.begin(), whole.end(), [](const Json& one) { return one.is_object(); }))
-        return whole;
+      const Json array = parse_json(text, name, {.max_bytes = text.size()});
+      if (std::all_of(array.begin(), array.end(), [](const Json& one) { return one.is_object(); }))
+        return array;
     } catch (const Error&) {  // a text that begins with a bracket
     }
   }
-  require(begin != "[" && begin != "{", ErrorCode::kData, name, ":", first - lines.begin() + 1,
+  const bool alone = std::find_if_not(first + 1, lines.end(), is_blank) == lines.end();
+  require(whole || alone || (begin != "[" && begin != "{"), ErrorCode::kData, name, ":",
+          first - lines.begin() + 1,
           ": JSON over several lines; expected a record a line (jq -c . writes them so), or an "
           "array of records");
   return {};
@@ -104,7 +107,7 @@ std::vector<AnswerInput> file_inputs(const std::string& file, bool whole,
   if (file == "-") {
     std::vector<std::string> lines = standard_input_lines();
     const bool records = are_json_lines(lines);
-    const std::vector<Json> elements = json_array(lines, name);
+    const std::vector<Json> elements = json_array(lines, name, whole);
     for (std::size_t i = 0; i < elements.size(); ++i)
       inputs.push_back({elements[i], concat(name, ": element ", i + 1)});
     if (!elements.empty()) lines.clear();

@@ -387,8 +387,9 @@ TrainingReport train_from_config(const std::string& command, const JsonDocument&
   setup.open_directory(look);
   if (raw_text) task->read(data);
   if (teacher) setup.teach(*student, std::move(*teacher), data);
-  report.outcome = setup.run(config, *task, *model, *tokenizer,
-                             validation_fingerprint(data, root.child(task_section_name(root))));
+  report.outcome =
+      setup.run(config, *task, *model, *tokenizer,
+                validation_fingerprint(data, *task, root.child(task_section_name(root))));
   return report;
 }
 

@@ -6,7 +6,6 @@
 
 #include "base/hash.h"
 #include "config/json.h"
-#include "tasks/task.h"
 
 namespace llmctl {
 namespace {
@@ -25,16 +24,19 @@ std::vector<fs::path> files_of(const fs::path& path) {
 
 }  // namespace
 
-std::string validation_fingerprint(const TaskData& data, const ConfigNode& task) {
+std::string validation_fingerprint(const TaskData& data, const Task& task,
+                                   const ConfigNode& section) {
   Sha256 digest;
-  for (const fs::path& path : data.valid) {
-    for (const fs::path& file : files_of(path)) digest.update(sha256_file(file));
+  for (const fs::path& named : data.valid) {
+    for (const fs::path& path : task.files_with(named)) {
+      for (const fs::path& file : files_of(path)) digest.update(sha256_file(file));
+    }
   }
-  const TaskKind& kind = task_kind_of(task);
-  const Json section = kind.resolve(task);
+  const TaskKind& kind = task_kind_of(section);
+  const Json keys = kind.resolve(section);
   const std::vector<FieldDoc> fields = kind.describe();
   Json scored = {{"valid_tokens", data.valid_tokens}, {"skip_bad", data.skip_bad}};
-  for (const auto& [key, value] : section.items())
+  for (const auto& [key, value] : keys.items())
     if (change_of(fields, key) == Change::kFree) scored[key] = value;
   digest.update(dump_json(scored));
   return digest.hex();

@@ -37,9 +37,8 @@ ConversationForm ConversationForm::choose(const TextGenerationConfig& config,
   const auto plain = [&](const std::string& prompt_template) {
     return ConversationForm(DialogueEncoder(tokenizer, prompt_template, config.roles_to_train));
   };
-  const auto directory_template = [&] {
-    return sources.directory.empty() ? std::nullopt
-                                     : ChatTemplate::of_directory(sources.directory, tokenizer);
+  const auto template_of = [&](const std::filesystem::path& directory) {
+    return directory.empty() ? std::nullopt : ChatTemplate::of_directory(directory, tokenizer);
   };
   if (config.prompt_template && !config.conversations.value_or(false))
     return plain(*config.prompt_template);
@@ -49,7 +48,9 @@ ConversationForm ConversationForm::choose(const TextGenerationConfig& config,
   const bool described_chat =
       sources.described.is_object() && sources.described.value("conversations", Json()) == true;
   if (config.conversations.value_or(described_chat)) {
-    std::optional<ChatTemplate> chat = directory_template();
+    std::optional<ChatTemplate> chat;
+    if (!config.conversations) chat = template_of(sources.start);
+    if (!chat) chat = template_of(sources.directory);
     require(chat.has_value(), ErrorCode::kConfig,
             "task.conversations: the model has no chat template; name one in task.chat_template");
     return ConversationForm(ChatRows(tokenizer, std::move(*chat), config.roles_to_train));
@@ -59,7 +60,7 @@ ConversationForm ConversationForm::choose(const TextGenerationConfig& config,
     if (known.is_string()) return plain(known.get<std::string>());
   }
   if (sources.conversations && !config.conversations) {
-    if (std::optional<ChatTemplate> chat = directory_template())
+    if (std::optional<ChatTemplate> chat = template_of(sources.directory))
       return ConversationForm(ChatRows(tokenizer, std::move(*chat), config.roles_to_train));
   }
   return plain(kDefaultTemplate);

@@ -22,6 +22,9 @@ struct FormSources {
   std::filesystem::path directory;  ///< of the model or tokenizer: its chat template
   Json described;  ///< what a trained model's config.json says of the task; null for others
   bool conversations = false;  ///< some records are conversations
+  /// Of the model that `described` is of, where it is not the one that is trained: its own chat
+  /// template is the one that it describes.
+  std::filesystem::path start = {};
 };
 
 class ConversationForm {

@@ -230,6 +230,12 @@ void TextGenerationConfig::validate(const ConfigNode& node) const {
     node.fail("roles_to_train", "names no role, so that nothing would be learned");
 }
 
+std::vector<std::string_view> parts_of(const Dialogue& dialogue) {
+  std::vector<std::string_view> parts;
+  for (const Turn& turn : dialogue.turns) parts.insert(parts.end(), {turn.prompt, turn.answer});
+  return parts;
+}
+
 Dialogue read_dialogue(const Record& record, const TextGenerationConfig& config,
                        std::vector<std::string>& used) {
   Dialogue dialogue = read_dialogue(record, config, true, used);

@@ -35,6 +35,9 @@ struct Dialogue {
   const Turn& last() const { return turns.back(); }
 };
 
+/// What dialogues are told apart by: the texts of their turns.
+std::vector<std::string_view> parts_of(const Dialogue& dialogue);
+
 /// Appends the records of file number `index`: {prompt, answer}, {question, answer}, {instruction,
 /// input, output}, {messages: [{role, content}]} or {conversations: [{from, value}]}, the latter
 /// two perhaps with {tools}. In turns, messages of the prompt's side (system and user) that follow

@@ -46,6 +46,16 @@ std::string_view prompt_of_pair(const PreferencePair& pair) {
   return pair.chosen.turns.front().prompt;
 }
 
+std::vector<std::uint64_t> keys_of(const Pairs& pairs) {
+  std::vector<std::uint64_t> keys;
+  for (const PreferencePair& pair : pairs) {
+    std::vector<std::string_view> parts = parts_of(pair.chosen), rejected = parts_of(pair.rejected);
+    parts.insert(parts.end(), rejected.begin(), rejected.end());
+    keys.push_back(record_key(parts));
+  }
+  return keys;
+}
+
 /// By their prompts: all pairs of a prompt are on one side.
 std::vector<bool> held_out_pairs(const Pairs& pairs, HeldOutShare share) {
   std::vector<std::string_view> units;
@@ -113,11 +123,12 @@ class Dpo : public Task {
   /// Scores of the pairs of this rank, summed over all ranks.
   Scores scores(Model& model, Model& reference, const DialogueRows& rows, std::int64_t batch_size,
                 const Context& context, World& world) const;
+  /// `start`: the directory of a start model, which `described` is of.
   static FormSources form_sources(const std::filesystem::path& directory, const Json& described,
-                                  const Pairs& pairs) {
+                                  const Pairs& pairs, const std::filesystem::path& start = {}) {
     const bool conversations = std::any_of(
         pairs.begin(), pairs.end(), [](const auto& pair) { return pair.chosen.conversation; });
-    return {directory, described, conversations};
+    return {directory, described, conversations, start};
   }
   ConversationForm form_from(const FormSources& sources) const {
     return ConversationForm::choose(form_config(config_), *tokenizer_, sources);
@@ -214,8 +225,10 @@ void Dpo::read(const TaskData& files) {
     train = flagged(train, out, false);
   }
   keep_share(files, train, {}, prompt_of_pair);
+  warn_of_learnt("dpo", "pairs", keys_of(valid), keys_of(train));
   const FormSources sources =
-      form_sources(files.directory, files.initial_settings(TextGenerationConfig().type), train);
+      form_sources(files.directory, files.initial_settings(TextGenerationConfig().type), train,
+                   files.initial_model);
   form_.emplace(form_from(sources));
   ConversationForm::tell_kept("dpo", form_config(config_), sources, files.initial_model);
   // One token more than the model sees: the last one is only predicted.

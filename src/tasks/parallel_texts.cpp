@@ -13,6 +13,7 @@
 #include "io/text_format.h"
 #include "io/text_source.h"
 #include "io/tmx.h"
+#include "tasks/parallel_files.h"
 #include "tasks/predictions.h"
 #include "tasks/records.h"
 
@@ -84,10 +85,12 @@ class PairReader {
     std::optional<std::string> field;
     // The fields of the configuration hold the languages that the record says, else those of the
     // first direction.
-    const bool own = (config_.source_field || config_.target_field) && says_its_own(record),
-               forward = own || direction == first;
-    if (forward || (direction.source == first.target && direction.target == first.source))
-      field = target == forward ? config_.target_field : config_.source_field;
+    const bool own = (config_.source_field || config_.target_field) && says_its_own(record);
+    if (own || direction == first) {
+      field = target ? config_.target_field : config_.source_field;
+    } else if (language == first.source || language == first.target) {
+      field = language == first.target ? config_.target_field : config_.source_field;
+    }
     if (field) {
       if (!record.has(*field) || (own ? !says(record, direction) : is_of_others(record)))
         return std::nullopt;
@@ -316,48 +319,23 @@ class PairReader {
   /// A text file with its counterpart in each language that it is translated to or from.
   void read_text(const fs::path& file) {
     require_languages(file);
-    std::set<std::pair<std::string, std::string>> languages;
-    for (const TranslationDirection& direction : directions_) {
-      languages.insert(std::minmax(direction.source, direction.target));
-    }
+    const std::vector<FileCouple> couples = couples_of(file, directions_);
     std::string looked_for;
-    bool found = false, named = false;
-    for (const auto& [one, other] : languages) {
-      for (const auto& [own, wanted] : {std::pair{one, other}, {other, one}}) {
-        const auto counterpart = renamed(file, own, wanted);
-        if (!counterpart) continue;
-        named = true;
-        looked_for += concat(looked_for.empty() ? "" : " or ", counterpart->string());
-        if (!fs::exists(*counterpart)) continue;
-        found = true;
-        // Each couple once, whichever of the two comes first.
-        if (!read_texts_.insert(std::minmax(file.string(), counterpart->string())).second) continue;
-        read_couple({file, own}, {*counterpart, wanted});
-      }
+    bool found = false;
+    for (const auto& [one, other] : couples) {
+      looked_for += concat(looked_for.empty() ? "" : " or ", other.path.string());
+      if (!fs::exists(other.path)) continue;
+      found = true;
+      // Each couple once, whichever of the two comes first.
+      if (read_texts_.insert(std::minmax(file.string(), other.path.string())).second)
+        read_couple(one, other);
     }
-    require(named, ErrorCode::kData, file,
+    require(!couples.empty(), ErrorCode::kData, file,
             ": the name of a text file tells its language, as in 'train.",
             directions_.front().source, "' beside 'train.", directions_.front().target,
             "'; or give pairs as .tsv, .csv, .jsonl or .tmx");
     require(found, ErrorCode::kMissing, file, ": there is no counterpart, expected ", looked_for);
   }
-
-  /// The path with its language, the last part of the name that is one, replaced.
-  static std::optional<fs::path> renamed(const fs::path& file, const std::string& language,
-                                         const std::string& wanted) {
-    const std::string name = file.filename().string(), part = "." + language;
-    for (std::size_t at = name.size(); at > 0 && (at = name.rfind(part, at - 1)) != name.npos;) {
-      const std::size_t end = at + part.size();
-      if (end < name.size() && name[end] != '.') continue;
-      return file.parent_path() / (name.substr(0, at + 1) + wanted + name.substr(end));
-    }
-    return std::nullopt;
-  }
-
-  struct LanguageFile {
-    fs::path path;
-    std::string language;
-  };
 
   void read_couple(const LanguageFile& one, const LanguageFile& other) {
     std::vector<std::optional<std::string>> lines;  // of the other; nothing: noted as bad

@@ -77,6 +77,11 @@ class Task {
 
   /// What read() would refuse before any text is tokenized; for dry runs. kMissing, kData, kConfig.
   virtual void check_data(const TaskData& data) const { (void)data; }
+  /// A file of data.train or data.valid and those that are read with it without being named: the
+  /// other language of a parallel text.
+  virtual std::vector<std::filesystem::path> files_with(const std::filesystem::path& file) const {
+    return {file};
+  }
   /// Reads what is learnt from and what is held out (kData naming file and record; what is skipped
   /// is counted and logged).
   virtual void read(const TaskData& data) = 0;

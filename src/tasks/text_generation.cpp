@@ -39,11 +39,7 @@ std::vector<bool> held_out_dialogues(const std::vector<Dialogue>& dialogues, Hel
 /// By all that is said in them.
 std::vector<std::uint64_t> keys_of(const std::vector<Dialogue>& dialogues) {
   std::vector<std::uint64_t> keys;
-  for (const Dialogue& dialogue : dialogues) {
-    std::vector<std::string_view> parts;
-    for (const Turn& turn : dialogue.turns) parts.insert(parts.end(), {turn.prompt, turn.answer});
-    keys.push_back(record_key(parts));
-  }
+  for (const Dialogue& dialogue : dialogues) keys.push_back(record_key(parts_of(dialogue)));
   return keys;
 }
 
@@ -232,7 +228,7 @@ void TextGeneration::read(const TaskData& files) {
   keep_share(files, train, {}, unit_of);
   warn_of_learnt("text generation", "conversations", keys_of(valid_), keys_of(train));
   const FormSources sources{files.directory, files.initial_settings(config_.type),
-                            any_conversation(train)};
+                            any_conversation(train), files.initial_model};
   form_.emplace(ConversationForm::choose(config_, *tokenizer_, sources));
   ConversationForm::tell_kept("text generation", config_, sources, files.initial_model);
   train_rows_ = encode(train, *form_, files.sequence_length);

@@ -12,6 +12,7 @@
 #include "metrics/perplexity.h"
 #include "tasks/bucketed_source.h"
 #include "tasks/lm_loss.h"
+#include "tasks/parallel_files.h"
 #include "tasks/parallel_texts.h"
 #include "tasks/predictions.h"
 #include "tasks/r_drop.h"
@@ -26,6 +27,16 @@ namespace llmctl {
 namespace {
 
 constexpr std::size_t kSamples = 4;
+
+/// A pair is the same in both directions.
+std::vector<std::uint64_t> keys_of(const std::vector<TextPair>& pairs) {
+  std::vector<std::uint64_t> keys;
+  for (const TextPair& pair : pairs) {
+    const auto [one, other] = std::minmax<std::string_view>(pair.source, pair.target);
+    keys.push_back(record_key({one, other}));
+  }
+  return keys;
+}
 
 /// Drawn once for each record: else a pair that is held out would be learnt the other way round.
 std::vector<bool> held_out_pairs(const std::vector<TextPair>& pairs,
@@ -192,6 +203,7 @@ class Translation : public Task {
   }
   void describe(Json& config) const override;
 
+  std::vector<std::filesystem::path> files_with(const std::filesystem::path& file) const override;
   void read(const TaskData& data) override;
   std::unique_ptr<Source> source(const Batching& batching) const override;
   std::size_t training_records() const override { return train_rows_ ? train_rows_->size() : 0; }
@@ -220,6 +232,8 @@ class Translation : public Task {
       kinds.push_back(std::move(kind));
     return kinds;
   }
+  /// Source texts stand as those that the start model learned from, where the section says nothing.
+  void keep_form(const TaskData& data);
   /// The form of a model that is asked or scored.
   static TranslationForm form_of(const Model& model, const TranslationConfig& config,
                                  const std::shared_ptr<const Tokenizer>& tokenizer);
@@ -250,8 +264,38 @@ void Translation::describe(Json& config) const {
   if (form_ && form_->conversation()) own.update(form_->conversation()->described());
 }
 
+void Translation::keep_form(const TaskData& data) {
+  const Json described = data.initial_settings(config_.type);
+  if (described.empty()) return;
+  const TranslationConfig known = described_section(described);
+  const std::string prefix = known.prefix_template();
+  // Several directions need a mark that tells them apart.
+  const bool fits =
+      config_.all_directions().size() == 1 || prefix.find("{target}") != std::string::npos;
+  if (!config_.prefix && fits && prefix != config_.prefix_template()) {
+    config_.prefix = prefix;
+    log_info("translation: source texts stand behind ", dump_json(prefix), ", as those that ",
+             data.initial_model, " learned from (task.prefix names another)");
+  }
+  if (!config_.prompt_template && known.prompt_template && !data.decoder_start) {
+    config_.prompt_template = known.prompt_template;
+    log_info("translation: prompts are in the form that ", data.initial_model,
+             " was trained with, ", dump_json(*known.prompt_template),
+             " (task.template names another)");
+  }
+}
+
+std::vector<std::filesystem::path> Translation::files_with(
+    const std::filesystem::path& file) const {
+  std::vector<std::filesystem::path> files = {file};
+  for (const FileCouple& couple : couples_of(file, config_.all_directions()))
+    if (std::filesystem::exists(couple.other.path)) files.push_back(couple.other.path);
+  return files;
+}
+
 void Translation::read(const TaskData& files) {
   generation_directory_ = files.generation_directory;
+  keep_form(files);
   form_.emplace(files.decoder_start
                     ? TranslationForm::of_pairs(config_, tokenizer_, *files.decoder_start)
                     : TranslationForm::of_prompts(config_, tokenizer_, Json()));
@@ -275,6 +319,7 @@ void Translation::read(const TaskData& files) {
   for (const TextPair& pair : train) directions.push_back(std::to_string(pair.direction));
   keep_share(files, train, directions,
              [](const TextPair& pair) { return std::string_view(pair.source); });
+  warn_of_learnt("translation", "pairs", keys_of(valid_), keys_of(train));
   train_rows_.emplace(*form_, train, files.sequence_length, false);
   valid_rows_.emplace(*form_, valid_, files.sequence_length, true);
   std::vector<std::string_view> units;

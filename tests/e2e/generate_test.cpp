@@ -350,6 +350,9 @@ TEST_F(Generate, RecordsWithoutANameAreKnownByTheirFirstLine) {
   for (const char* spread : {"{\n  \"prompt\": \"The\"\n}\n", "[\n  1\n]\n"})
     expect_one_line_error(from_input(spread, 65), {"standard input:1: ", "jq -c ."});
 
+  // A line alone is no JSON over several, and a document is one text.
+  EXPECT_EQ(json::parse(from_input("\n{\n").out)[0]["prompt"], "{");
+
   // What does not begin so is text, and so is what is called .txt.
   const std::string record = "{\"prompt\": \"The\"}";
   for (const json& list : {json::parse(from_input("The\n" + record + "\n").out),

@@ -72,7 +72,7 @@ TEST(TranslationScores, TokenizerByTargetLanguage) {
 
 TEST(TranslationScores, NamesThatAreNoCodesLeaveItToTheScript) {
   const std::vector<std::string> chinese = {"今天天气很好，我们去公园。"}, german = {"Ein Hund."};
-  for (const char* name : {"Putonghua", "target", "x", "simplified chinese"}) {
+  for (const char* name : {"Putonghua", "target", "tgt", "trg", "x", "simplified chinese"}) {
     const ChosenBleuTokenizer chosen = choose_bleu_tokenizer(name, chinese);
     EXPECT_EQ(chosen.tokenizer, BleuTokenizer::kZh) << name;
     EXPECT_EQ(chosen.why, "most references' script");

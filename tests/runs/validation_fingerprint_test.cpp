@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "support/byte_tokenizer.h"
 #include "support/temp_dir.h"
 
 namespace llmctl {
@@ -13,13 +14,15 @@ using test::TempDir;
 
 TEST(ValidationFingerprint, IsOfWhatIsHeldOutAndHowItIsScored) {
   const TempDir directory, elsewhere;
-  const auto of = [](const std::vector<std::filesystem::path>& valid, const Json& task,
-                     bool skip_bad = false) {
+  const auto tokenizer = std::make_shared<test::ByteTokenizer>(test::ByteTokenizer::Kind::kCausal);
+  const auto of = [&](const std::vector<std::filesystem::path>& valid, const Json& task,
+                      bool skip_bad = false) {
     TaskData data;
     data.valid = valid;
     data.skip_bad = skip_bad;
     const JsonDocument document{task, {}};
-    return validation_fingerprint(data, ConfigNode(&document.value, "task", &document));
+    const ConfigNode section(&document.value, "task", &document);
+    return validation_fingerprint(data, *make_task(section, tokenizer), section);
   };
   const Json task = {{"type", "translation"}, {"source", "en"}, {"target", "de"}};
   const auto file = directory.write("valid.tsv", "One.\tEins.\n");
@@ -36,6 +39,13 @@ TEST(ValidationFingerprint, IsOfWhatIsHeldOutAndHowItIsScored) {
   EXPECT_EQ(of({file}, defaults), first) << "the default, given";
   training["label_smoothing"] = 0.1;
   EXPECT_EQ(of({file}, training), first) << "it decides what is learnt, not what is scored";
+
+  // The other language of a text is read without being named.
+  const auto english = directory.write("valid.en", "One.\n");
+  directory.write("valid.de", "Eins.\n");
+  const std::string couple = of({english}, task);
+  directory.write("valid.de", "Ein Ding.\n");
+  EXPECT_NE(of({english}, task), couple);
 
   // A directory of shards is what is in it.
   std::filesystem::create_directories(directory / "shards");

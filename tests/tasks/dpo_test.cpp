@@ -37,6 +37,20 @@ TEST(Dpo, PromptsStandInTheFormOfTheStartModel) {
             "Q: {prompt}\nA: ");
 }
 
+TEST(Dpo, WarnsOfHeldOutPairsThatAreLearnt) {
+  const TempDir directory;
+  const std::string pair = R"({"prompt": "ab", "chosen": "x", "rejected": "y"})",
+                    turned = R"({"prompt": "ab", "chosen": "y", "rejected": "x"})";
+  TaskData files;
+  files.train = {{{directory.write("a.jsonl", pair + "\n")}, 1.0}};
+  files.valid = {directory.write("b.jsonl", pair + "\n" + turned + "\n")};
+  files.initial_model = directory.path().string();
+  testing::internal::CaptureStderr();
+  make_dpo({}, std::make_shared<ByteTokenizer>(ByteTokenizer::Kind::kCausal))->read(files);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("1 of 2 held-out pairs are also learnt"),
+            std::string::npos);
+}
+
 /// The model as it is begun with prefers nothing to its reference, itself: the loss is ln 2.
 TEST(Dpo, TheReferenceHasWhatTheTrainingPutsInItsConfiguration) {
   const TempDir directory;

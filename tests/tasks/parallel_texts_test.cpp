@@ -370,6 +370,11 @@ TEST(ParallelTexts, FieldsOfTheSectionHoldTheLanguagesThatARecordSays) {
   };
   EXPECT_EQ(source({{"source_lang", "de"}, {"target_lang", "en"}}, ""), "Zwei.");
   EXPECT_EQ(source(Json::object(), "en"), "Two.");
+  // So they do of another language that the same texts are translated to.
+  section["directions"] = {"en-de", "en-fr"};
+  EXPECT_EQ(read_source({{{"before", "One."}}, "prompt 1"}, config_of(section), "fr").text, "One.");
+  EXPECT_THAT(read({work.write("a.csv", "before,after,fr\nOne.,Eins.,Un.\n")}, section),
+              ElementsAre("0 One. → Eins.", "1 One. → Un."));
 }
 
 TEST(ParallelTexts, AMarkBeforeATextStandsOnce) {

@@ -162,6 +162,29 @@ TEST(TextGeneration, ConversationsTrainInTheModelsChatTemplate) {
             task->chat_template());
 }
 
+TEST(TextGeneration, TheStartModelsChatTemplateIsItsOwn) {
+  const TempDir start, base;
+  const std::string head = "{% for m in messages %}{{ m.role[0] }}";
+  const std::string tail =
+      "{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}a:{% endif %}";
+  start.write("chat_template.jinja", head + ":" + tail);
+  base.write("chat_template.jinja", head + ";" + tail);
+  TaskData files;
+  files.train = {{{base.write("a.jsonl", "{\"prompt\": \"q\", \"answer\": \"x\"}\n")}, 1.0}};
+  files.directory = base.path();  // that of tokenizer.path
+  files.initial_model = start.path().string();
+  const auto template_after = [&](const TextGenerationConfig& config) {
+    const auto task = make_text_generation(config, bytes());
+    task->read(files);
+    return task->chat_template().value_or("");
+  };
+  files.initial_params = {{"text_generation", {{"conversations", true}}}};
+  EXPECT_EQ(template_after({}), head + ":" + tail);
+  TextGenerationConfig asked;
+  asked.conversations = true;
+  EXPECT_EQ(template_after(asked), head + ";" + tail) << "the tokenizer's, which is named";
+}
+
 /// Two turns of a talk, prompts and answers of many lengths.
 std::string talks() {
   std::string lines;

@@ -6,6 +6,7 @@
 
 #include <set>
 
+#include "base/log.h"
 #include "metrics/score.h"
 #include "support/byte_tokenizer.h"
 #include "support/expect_error.h"
@@ -112,6 +113,58 @@ TEST_F(TranslationTask, AShareHoldsRecordsOutInAllTheirDirections) {
     EXPECT_EQ(ids_of(evaluation({{"source", "en"}, {"target", "de"}}, data)), english_german);
     EXPECT_EQ(ids_of(evaluation({{"directions", {"de-en", "en-de"}}}, data)), all);
   }
+}
+
+TEST_F(TranslationTask, WarnsOfHeldOutPairsThatAreLearntInEitherDirection) {
+  TaskData data =
+      test::held_out_of({work_.write("train.tsv", "en\tde\nOne.\tEins.\nTwo.\tZwei.\n")}, {}, 64);
+  data.valid = {work_.write("valid.tsv", "en\tde\nOne.\tEins.\nTwo.\tDu.\n")};
+  const auto said = [&](const Json& section) {
+    testing::internal::CaptureStderr();
+    task_of(section)->read(data);
+    return testing::internal::GetCapturedStderr();
+  };
+  EXPECT_THAT(said({{"source", "en"}, {"target", "de"}}),
+              HasSubstr("1 of 2 held-out pairs are also learnt from"));
+  EXPECT_THAT(said(both_), HasSubstr("2 of 4 held-out pairs are also learnt from"));
+}
+
+TEST_F(TranslationTask, TextsStandInTheFormOfTheStartModel) {
+  TaskData data = both_held_out();
+  data.initial_model = "first";
+  std::string said;
+  const auto described_after = [&](const Json& settings, const Json& section) {
+    data.initial_params = {{"translation", settings}};
+    const auto task = task_of(section);
+    set_log_level(LogLevel::kInfo);
+    testing::internal::CaptureStderr();
+    task->read(data);
+    said = testing::internal::GetCapturedStderr();
+    Json config = Json::object();
+    task->describe(config);
+    return config.at("task_specific_params").at("translation");
+  };
+  const Json one = {{"source", "en"}, {"target", "de"}};
+  const Json kept = {{"source", "en"},
+                     {"target", "de"},
+                     {"prefix", "to German: "},
+                     {"template", "Translate: {prompt}\n"}};
+  EXPECT_EQ(described_after(kept, one).at("prefix"), "to German: ");
+  EXPECT_THAT(said, HasSubstr("behind \"to German: \", as those that first learned from"));
+  EXPECT_THAT(said, HasSubstr("in the form that first was trained with"));
+  EXPECT_EQ(described_after(kept, one).at("template"), "Translate: {prompt}\n");
+  // The marks of a model of several directions, of which one is learnt further.
+  EXPECT_EQ(described_after({{"directions", {"en-de", "de-en"}}}, one).at("prefix"),
+            ">>{target}<< ");
+  // What tells no directions apart does not stand before several.
+  EXPECT_FALSE(described_after(kept, both_).contains("prefix"));
+  Json own = one;
+  own["prefix"] = "";
+  own["template"] = "{prompt} = ";
+  EXPECT_EQ(described_after(kept, own).at("prefix"), "");
+  EXPECT_EQ(described_after(kept, own).at("template"), "{prompt} = ");
+  EXPECT_THAT(said, Not(HasSubstr("first")));
+  EXPECT_FALSE(described_after({{"source", "en"}, {"target", "de"}}, one).contains("prefix"));
 }
 
 TEST_F(TranslationTask, RecordsOfTheReverseDirectionAreDrawnAlike) {
