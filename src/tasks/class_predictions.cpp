@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "models/labels.h"
 #include "tasks/classification_report.h"
 #include "tasks/labelled_texts.h"
