@@ -32,7 +32,7 @@ constexpr std::size_t kSamples = 4;
 std::vector<std::uint64_t> keys_of(const std::vector<TextPair>& pairs) {
   std::vector<std::uint64_t> keys;
   for (const TextPair& pair : pairs) {
-    const auto [one, other] = std::minmax<std::string_view>(pair.source, pair.target);
+    const auto [one, other] = std::minmax<std::string_view>({pair.source, pair.target});
     keys.push_back(record_key({one, other}));
   }
   return keys;

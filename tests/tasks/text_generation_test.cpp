@@ -164,11 +164,12 @@ TEST(TextGeneration, ConversationsTrainInTheModelsChatTemplate) {
 
 TEST(TextGeneration, TheStartModelsChatTemplateIsItsOwn) {
   const TempDir start, base;
-  const std::string head = "{% for m in messages %}{{ m.role[0] }}";
-  const std::string tail =
-      "{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}a:{% endif %}";
-  start.write("chat_template.jinja", head + ":" + tail);
-  base.write("chat_template.jinja", head + ";" + tail);
+  const auto form = [](const std::string& sign) {
+    return "{% for m in messages %}{{ m.role[0] }}" + sign + "{{ m.content }}</s>{% endfor %}" +
+           "{% if add_generation_prompt %}a" + sign + "{% endif %}";
+  };
+  start.write("chat_template.jinja", form(":"));
+  base.write("chat_template.jinja", form(";"));
   TaskData files;
   files.train = {{{base.write("a.jsonl", "{\"prompt\": \"q\", \"answer\": \"x\"}\n")}, 1.0}};
   files.directory = base.path();  // that of tokenizer.path
@@ -179,10 +180,10 @@ TEST(TextGeneration, TheStartModelsChatTemplateIsItsOwn) {
     return task->chat_template().value_or("");
   };
   files.initial_params = {{"text_generation", {{"conversations", true}}}};
-  EXPECT_EQ(template_after({}), head + ":" + tail);
+  EXPECT_EQ(template_after({}), form(":"));
   TextGenerationConfig asked;
   asked.conversations = true;
-  EXPECT_EQ(template_after(asked), head + ";" + tail) << "the tokenizer's, which is named";
+  EXPECT_EQ(template_after(asked), form(";")) << "the tokenizer's, which is named";
 }
 
 /// Two turns of a talk, prompts and answers of many lengths.

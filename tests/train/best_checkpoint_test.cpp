@@ -194,7 +194,7 @@ TEST_F(BestCheckpoint, WhatIsBestIsScoredAnewWhereTheRunStandsAndByAnotherScore)
            "valid/accuracy");
   EXPECT_EQ(calls, 2);
   EXPECT_EQ(another.best_step, 2);
-  EXPECT_EQ(another.best, 0.9);
+  EXPECT_EQ(another.best, 90);
 }
 
 TEST_F(BestCheckpoint, ABestThatIsGoneIsLookedForAnew) {
