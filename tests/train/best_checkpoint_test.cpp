@@ -13,15 +13,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class BestCheckpoint : public ::testing::Test {
- protected:
-  void SetUp() override {
-    set_quiet(true);
-    set_log_level(LogLevel::kOff);
-  }
-  TempDir dir;
-  std::filesystem::path run_dir() const { return dir / "run"; }
-};
+class BestCheckpoint : public QuietRuns {};
 
 /// A validation with an accuracy and a perplexity that say the opposite of each other.
 Scores accuracy_and_perplexity(double accuracy, double perplexity, double loss = 1) {

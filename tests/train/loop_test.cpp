@@ -17,15 +17,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class Loop : public ::testing::Test {
- protected:
-  void SetUp() override {
-    set_quiet(true);
-    set_log_level(LogLevel::kOff);
-  }
-  TempDir dir;
-  std::filesystem::path run_dir() const { return dir / "run"; }
-};
+class Loop : public QuietRuns {};
 
 std::vector<std::int64_t> steps_of(const std::vector<Json>& records, const std::string& split) {
   std::vector<std::int64_t> steps;

@@ -208,6 +208,17 @@ struct ToyRun {
   }
 };
 
+/// A directory for runs that say nothing.
+class QuietRuns : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    set_quiet(true);
+    set_log_level(LogLevel::kOff);
+  }
+  TempDir dir;
+  std::filesystem::path run_dir() const { return dir / "run"; }
+};
+
 /// Lines of RUN/metrics.jsonl.
 inline std::vector<Json> records(const std::filesystem::path& run) {
   std::vector<Json> out;
