@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/rand.h>
+#include <gtest/gtest.h>
 
 #include <unistd.h>
 
