@@ -77,12 +77,16 @@ Json entry_of(const EvalOptions& options) {
 }
 
 /// Puts what the flags say of a task under what --set says: into the configuration's only task, or
-/// as the only one. kUsage where the configuration has several.
+/// as the only one, which --set tasks.0.KEY alone may ask for. kUsage where the configuration has
+/// several.
 void add_entry(ConfigOptions& config, const Json& entry) {
-  if (entry.empty()) return;
+  const bool set = std::any_of(config.sets.begin(), config.sets.end(),
+                               [](const std::string& one) { return one.starts_with("tasks.0."); });
+  if (entry.empty() && !set) return;
   const JsonDocument files = load_run_document(config.files, {}, config.unsets);
   const Json tasks = files.value.value("tasks", Json::array());
-  require(tasks.size() <= 1, ErrorCode::kUsage, "the configuration has ", tasks.size(),
+  require(tasks.size() <= 1 || entry.empty(), ErrorCode::kUsage, "the configuration has ",
+          tasks.size(),
           " tasks: --task, --data, --predictions, --references and the like are for one; use "
           "--set tasks.N.KEY=VALUE");
   std::vector<std::string> sets;

@@ -19,7 +19,9 @@
 #include "io/batch_file.h"
 #include "io/text_format.h"
 #include "io/text_source.h"
+#include "models/lora.h"
 #include "runs/resolve.h"
+#include "tasks/adapter_set.h"
 #include "tasks/task.h"
 #include "tasks/text_answers.h"
 #include "text/unicode.h"
@@ -76,12 +78,20 @@ std::vector<Json> json_array(const std::vector<std::string>& lines, const std::s
   return {};
 }
 
+/// Whether a file's ending may be the code of a language, as in "test.en" and "test.pt-BR".
+bool names_language(const std::string& extension) {
+  const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
+  return extension.size() >= 3 && is_letter(extension[1]) && is_letter(extension[2]) &&
+         (extension.size() == 3 || extension[3] == '-' || extension[3] == '_');
+}
+
 /// Whether a file holds lines of text, or with `whole` a text; else it holds records.
 bool holds_text(const std::string& file, bool whole) {
   const std::string extension = text_extension(file);
   if (extension == ".txt") return true;
   const std::string format = text_format(file);
-  return extension.empty() ? format != "jsonl" && format != "json" : whole && format == "text";
+  if (extension.empty()) return format != "jsonl" && format != "json";
+  return format == "text" && (whole || names_language(extension));
 }
 
 std::vector<AnswerInput> file_inputs(const std::string& file, bool whole,
@@ -203,6 +213,19 @@ AnswerOptions answer_options(const GenerateConfig& config, const GenerationFlags
   return options;
 }
 
+/// One adapter for all prompts was trained in a form of its own, which its directory describes.
+void take_form_of_adapter(const std::string& name, Model& model, AnswerOptions& options) {
+  const fs::path directory = resolve_model_directory(adapter_directory(name).string());
+  Json described = adapter_metadata(directory, "task_specific_params");
+  if (!described.is_object()) return;
+  model.config()["task_specific_params"] = std::move(described);
+  options.directory = directory;
+  if (!options.raw && options.chat_template.empty()) {
+    log_info("prompts are in the form that ", directory.string(),
+             " was trained with (--raw: as they are)");
+  }
+}
+
 AnsweringModel load_answering(const GenerateConfig& config, const GenerationFlags& flags) {
   AnsweringModel answering;
   answering.compute = assemble_compute(config.compute);
@@ -210,9 +233,11 @@ AnsweringModel load_answering(const GenerateConfig& config, const GenerationFlag
   require(config.adapter.empty() || answering.loaded.model->facts().causal, ErrorCode::kUsage,
           "adapter (--adapter): a ", answering.loaded.model->facts().architecture,
           " writes no text; give the adapter's directory as the model (-m)");
+  AnswerOptions options = answer_options(config, flags, answering.loaded, answering.compute);
+  if (config.adapter.size() == 1)
+    take_form_of_adapter(config.adapter.front(), *answering.loaded.model, options);
   answering.responder =
-      make_responder(*answering.loaded.model, answering.loaded.tokenizer,
-                     answer_options(config, flags, answering.loaded, answering.compute));
+      make_responder(*answering.loaded.model, answering.loaded.tokenizer, options);
   return answering;
 }
 

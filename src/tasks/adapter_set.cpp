@@ -33,6 +33,10 @@ std::pair<std::filesystem::path, double> parse_name(const std::string& name) {
 
 }  // namespace
 
+std::filesystem::path adapter_directory(const std::string& name) {
+  return parse_name(name).first;
+}
+
 std::vector<AdapterChoice> AdapterSet::choose(const std::vector<std::string>& names) {
   std::vector<AdapterChoice> choices;
   for (const std::string& name : names) {

@@ -12,6 +12,9 @@
 
 namespace llmctl {
 
+/// The directory in "DIR" or "DIR=SCALE". kConfig for a scale that is no number.
+std::filesystem::path adapter_directory(const std::string& name);
+
 class AdapterSet {
  public:
   /// For a model that outlives it, and its directory. `find`: AnswerOptions::find_model.

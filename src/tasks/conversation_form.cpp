@@ -40,6 +40,11 @@ ConversationForm ConversationForm::choose(const TextGenerationConfig& config,
   const auto template_of = [&](const std::filesystem::path& directory) {
     return directory.empty() ? std::nullopt : ChatTemplate::of_directory(directory, tokenizer);
   };
+  // That of the tokenizer's directory, which is named, else that of the start model.
+  const auto own_template = [&] {
+    std::optional<ChatTemplate> chat = template_of(sources.directory);
+    return chat ? chat : template_of(sources.start);
+  };
   if (config.prompt_template && !config.conversations.value_or(false))
     return plain(*config.prompt_template);
   if (!config.chat_template.empty())
@@ -50,7 +55,7 @@ ConversationForm ConversationForm::choose(const TextGenerationConfig& config,
   if (config.conversations.value_or(described_chat)) {
     std::optional<ChatTemplate> chat;
     if (!config.conversations) chat = template_of(sources.start);
-    if (!chat) chat = template_of(sources.directory);
+    if (!chat) chat = own_template();
     require(chat.has_value(), ErrorCode::kConfig,
             "task.conversations: the model has no chat template; name one in task.chat_template");
     return ConversationForm(ChatRows(tokenizer, std::move(*chat), config.roles_to_train));
@@ -60,7 +65,7 @@ ConversationForm ConversationForm::choose(const TextGenerationConfig& config,
     if (known.is_string()) return plain(known.get<std::string>());
   }
   if (sources.conversations && !config.conversations) {
-    if (std::optional<ChatTemplate> chat = template_of(sources.directory))
+    if (std::optional<ChatTemplate> chat = own_template())
       return ConversationForm(ChatRows(tokenizer, std::move(*chat), config.roles_to_train));
   }
   return plain(kDefaultTemplate);

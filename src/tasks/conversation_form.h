@@ -22,8 +22,8 @@ struct FormSources {
   std::filesystem::path directory;  ///< of the model or tokenizer: its chat template
   Json described;  ///< what a trained model's config.json says of the task; null for others
   bool conversations = false;  ///< some records are conversations
-  /// Of the model that `described` is of, where it is not the one that is trained: its own chat
-  /// template is the one that it describes.
+  /// Of the model that a training begins with, which `described` is of: its own chat template is
+  /// the one that it describes, and that of a directory without one.
   std::filesystem::path start = {};
 };
 

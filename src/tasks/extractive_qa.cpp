@@ -174,6 +174,7 @@ void ExtractiveQa::read(const TaskData& files) {
   }
   drop_unfound_answers(train_, bad);
   bad.settle();
+  warn_of_unfound_answers(valid_);
   require(!train_.items.empty(), ErrorCode::kData,
           train_files.empty() ? "data.train" : train_files[0].string(),
           ": no question to train on is left");
@@ -358,6 +359,7 @@ QaData ExtractiveQa::read_references(const std::vector<std::filesystem::path>& f
   for (const auto& file : files) read_qa_file(file, bad, data);
   drop_repeated_ids(data, bad);
   bad.settle();
+  warn_of_unfound_answers(data);
   require(!data.items.empty(), ErrorCode::kData,
           files.empty() ? "question answering" : files[0].string(), ": no questions");
   return data;

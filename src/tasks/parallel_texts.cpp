@@ -553,6 +553,19 @@ SourceText read_source(const AnswerInput& input, const TranslationConfig& config
     // A text may begin with the mark of its direction.
     const auto field = find_field(record, own.source_field, kSourceFields);
     if (field && record.has(*field)) text = record.text(*field);
+    // A field by the name of a language tells the direction where one is from it.
+    std::size_t matching = 0;
+    for (std::size_t d = 0; d < directions.size() && !field; ++d) {
+      const auto found = reader.side(record, directions[d], false);
+      if (!found) continue;
+      text = found->text;
+      direction = d;
+      ++matching;
+    }
+    if (matching == 1)
+      return {
+          without_mark(record, std::string(trim_white_space(*text)), config, directions[direction]),
+          direction};
     for (std::size_t d = 0; d < directions.size() && text; ++d) {
       if (auto behind = behind_mark(trim_white_space(*text), mark_of(config, directions[d])))
         return {*behind, d};

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "base/utf8.h"
 #include "base/white_space.h"
@@ -288,6 +289,10 @@ void read_text_passage(const QaTextPassage& block, QaData& data) {
   }
 }
 
+bool lacks_its_answer(const QaItem& item) {
+  return !item.answers.empty() && !item.span;
+}
+
 /// What the file's name says of it, where its end says nothing to text_format().
 std::string qa_format(const std::filesystem::path& file) {
   const std::string name = file.filename().string();
@@ -330,9 +335,18 @@ void read_qa_file(const std::filesystem::path& file, BadRows& bad, QaData& data)
     bad.attempt([&] { read_element(list.element(i), bad, data); });
 }
 
+void warn_of_unfound_answers(const QaData& data) {
+  const auto first = std::find_if(data.items.begin(), data.items.end(), lacks_its_answer);
+  if (first == data.items.end()) return;
+  log_warning("question answering: the answers of ",
+              std::count_if(first, data.items.end(), lacks_its_answer), " of ", data.items.size(),
+              " questions that are scored do not occur in their passages (first ", first->place,
+              ": '", first->answers.front(), "'); no marked answer is right there");
+}
+
 void drop_unfound_answers(QaData& data, BadRows& bad) {
   std::erase_if(data.items, [&](const QaItem& item) {
-    if (item.answers.empty() || item.span) return false;
+    if (!lacks_its_answer(item)) return false;
     bad.add(concat(item.place, ": the answer '", item.answers.front(),
                    "' does not occur in the passage (id '", item.id, "')"));
     return true;

@@ -60,6 +60,9 @@ void read_qa_file(const std::filesystem::path& file, BadRows& bad, QaData& data)
 /// Takes out items that cannot be learnt from, since their answers do not occur in their passages,
 /// and notes them in `bad`.
 void drop_unfound_answers(QaData& data, BadRows& bad);
+/// Warns of items that are scored though their answers do not occur in their passages: nothing that
+/// a model marks there is one.
+void warn_of_unfound_answers(const QaData& data);
 /// Takes out items whose id an earlier one has, and notes them in `bad`.
 void drop_repeated_ids(QaData& data, BadRows& bad);
 

@@ -70,6 +70,8 @@ TEST(FirstUse, EveryKeyOfEvalsTasksIsChecked) {
   };
   wrong("tasks.0.bogus=500", "tasks.0.bogus");
   wrong("tasks.0.label_field=x", "tasks.0.label_field");
+  expect_one_line_error(bench.run({"eval", "-m", "run", "--set", "tasks.0.bogus=500"}, 78),
+                        {"tasks.0.bogus"});
   // One of the task is obeyed.
   const auto scored = bench.run(
       {"eval", "-m", "run", "--data", "en.txt", "--set", "tasks.0.max_tokens=500", "--json"});

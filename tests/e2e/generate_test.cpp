@@ -363,6 +363,11 @@ TEST_F(Generate, RecordsWithoutANameAreKnownByTheirFirstLine) {
   }
   EXPECT_EQ(json::parse(from_file("asked.txt", record + "\n").out)[0]["prompt"], record);
 
+  // A text may be called by its language.
+  EXPECT_EQ(json::parse(from_file("asked.en", "The\nOne\n").out).size(), 2u);
+  EXPECT_EQ(json::parse(from_file("asked.pt-BR", "The\nOne\n").out)[1]["prompt"], "One");
+  expect_one_line_error(from_file("tagged.iob", "The O\n", 65), {"tagged.iob", "not from '.iob'"});
+
   // Lines that are no record are errors, as in a file of that name.
   for (const auto& [line, what] :
        {std::pair{"plain", ":2:1: expected a value"}, {"[1]", ":2: expected a JSON object"}}) {

@@ -579,6 +579,12 @@ TEST(Lora, AdaptsResumesAndMerges) {
              without = raw({"-m", "plain", "-p", "Hello"})["generated_text"];
   EXPECT_EQ(with, raw({"-m", "merged", "-p", "Hello"})["generated_text"]);
   EXPECT_NE(with, without);
+  // One for all prompts brings the form that it was trained in.
+  const auto beside = bench.run({"generate", "-m", "plain", "--adapter", "adapter=1", "-p", "Hello",
+                                 "--greedy", "-n", "12", "--json"});
+  EXPECT_EQ(json::parse(beside.out)["generated_text"], answer("adapter"));
+  EXPECT_THAT(beside.err, HasSubstr("was trained with (--raw: as they are)"));
+  EXPECT_NE(answer("adapter"), with);
   bench.write("rows.jsonl", R"({"prompt": "Hello"}
 {"prompt": "Hello", "adapter": null}
 {"prompt": "Hello", "adapter": ["adapter=0.5", "adapter=0.5"]}

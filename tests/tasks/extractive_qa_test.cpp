@@ -1,5 +1,6 @@
 #include "tasks/extractive_qa.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
@@ -109,6 +110,25 @@ TEST(ExtractiveQa, WeightsRepeatPassages) {
   EXPECT_EQ(task->source({1, 1, 1, 0, 1})->steps_per_epoch(), 50);
   FakeModel model = digit_model();
   EXPECT_EQ(task->validator(model, 4, *make_local_world()), nullptr) << "nothing is held out";
+}
+
+TEST(ExtractiveQa, WarnsOfScoredAnswersThatAreNotInTheirPassages) {
+  const TempDir directory;
+  const std::string in = R"({"context": "Ann lives here.", "question": "who", "answer": "Ann"})",
+                    out = R"({"context": "Ann lives here.", "question": "who", "answer": "Zed"})",
+                    none = R"({"context": "Ann lives here.", "question": "who", "answer": ""})";
+  TaskData files;
+  files.train = {{{directory.write("train.jsonl", in + "\n")}, 1.0}};
+  files.valid = {directory.write("valid.jsonl", in + "\n" + out + "\n" + none + "\n")};
+  ::testing::internal::CaptureStderr();
+  make_extractive_qa({}, bytes())->read(files);
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              testing::HasSubstr("the answers of 1 of 3 questions that are scored do not occur"));
+  const std::string predictions = directory.write("p.json", R"({"0": "Ann"})").string();
+  ::testing::internal::CaptureStderr();
+  make_extractive_qa({}, bytes())
+      ->score(predictions, {directory.write("gold.jsonl", out + "\n").string()});
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), testing::HasSubstr("gold.jsonl:1: 'Zed'"));
 }
 
 TEST(ExtractiveQa, HoldsOutWholePassages) {

@@ -311,6 +311,13 @@ TEST(ParallelTexts, SourcesOfAUser) {
   EXPECT_EQ(source({{"text", "One."}}, kEnglishGerman), "0 One.");
   EXPECT_EQ(source({{"en", "One."}}, kEnglishGerman), "0 One.");
   EXPECT_EQ(source({{"prompt", "Eins."}}, kBoth, "en"), "1 Eins.");
+  EXPECT_EQ(source({{"en", "One."}}, kBoth), "0 One.") << "only that direction is from it";
+  EXPECT_EQ(source({{"de", "Eins."}}, kBoth), "1 Eins.");
+  EXPECT_EQ(source({{"en", "One."}}, {{"directions", {"en-de", "en-fr"}}}, "fr"), "1 One.");
+  for (const Json& record : {Json{{"en", "One."}, {"de", "Eins."}}, {{"text", "One."}}}) {
+    test::expect_error(ErrorCode::kData, {"into which language? name it with --to"},
+                       [&] { source(record, kBoth); });
+  }
   EXPECT_EQ(source({{"text", "Eins."}, {"target_language", "en"}}, kBoth, "de"), "1 Eins.");
   EXPECT_EQ(source({{"text", ">>de<< One."}}, kBoth), "0 One.");
   EXPECT_EQ(source({{"text", "One."}}, Json::object()), "0 One.");

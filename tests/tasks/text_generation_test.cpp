@@ -184,6 +184,16 @@ TEST(TextGeneration, TheStartModelsChatTemplateIsItsOwn) {
   TextGenerationConfig asked;
   asked.conversations = true;
   EXPECT_EQ(template_after(asked), form(";")) << "the tokenizer's, which is named";
+  // A directory of a tokenizer alone has none.
+  const TempDir tokenizer;
+  files.directory = tokenizer.path();
+  files.initial_params = nullptr;
+  EXPECT_EQ(template_after(asked), form(":"));
+  files.train[0].files = {
+      base.write("b.jsonl",
+                 "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": "
+                 "\"assistant\", \"content\": \"x\"}]}\n")};
+  EXPECT_EQ(template_after({}), form(":"));
 }
 
 /// Two turns of a talk, prompts and answers of many lengths.
