@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/files.h"
+#include "base/log.h"
 #include "base/output.h"
 #include "models/average.h"
 #include "models/gguf_export.h"
@@ -184,35 +187,93 @@ void write_gguf_file(const ExportOptions& options, const Model& model, const Tok
   }
 }
 
-/// The checkpoints whose mean is asked for, oldest first; none: it is not.
+/// A checkpoint of a run, with what its validation said of it.
+struct Candidate {
+  std::int64_t step;
+  fs::path directory;
+  TrainerState state;
+  Scores scores;  // of the best: what it is compared by
+
+  /// A checkpoint may be of a step without a validation.
+  bool validated() const { return state.validated_step == step; }
+};
+
+/// The checkpoints whose scores compare with those of the newest that was validated: what is scored
+/// may have changed when the run was resumed.
+struct Comparable {
+  std::vector<Candidate> checkpoints;
+  std::string decides;   // the score that they are compared by
+  std::string left_out;  // how many others have scores, and why they do not count; empty: none
+};
+
+Comparable comparable_checkpoints(std::vector<Candidate> all) {
+  const auto newest =
+      std::find_if(all.rbegin(), all.rend(), [](const Candidate& one) { return one.validated(); });
+  if (newest == all.rend()) return {};
+  const std::string validation = newest->state.validation, name = newest->directory.filename();
+  Comparable result;
+  result.decides = newest->state.best_score;
+  // A best one that a resumed run scored anew has these scores in the checkpoints after it alone.
+  std::map<std::int64_t, Scores> scores;
+  for (const Candidate& one : all) {
+    if (one.state.validation != validation) continue;
+    if (one.state.best_step > 0)
+      scores[one.state.best_step] = Scores::from_json(one.state.best_scores);
+    if (one.validated()) scores[one.step] = Scores::from_json(one.state.scores);
+  }
+  std::size_t others = 0;
+  for (Candidate& one : all) {
+    if (!one.validated()) continue;
+    // Of checkpoints of older versions it is not known what scored them: these are never scored
+    // anew.
+    const bool known = validation.empty() == one.state.validation.empty();
+    if (const auto found = scores.find(one.step); known && found != scores.end()) {
+      one.scores = found->second;
+      result.checkpoints.push_back(std::move(one));
+    } else {
+      ++others;
+    }
+  }
+  if (others > 0) {
+    result.left_out = concat(others, others == 1 ? " more is" : " more are",
+                             " left out, not scored on the same held-out data and in the same way "
+                             "as ",
+                             name, " (data.valid, or a key of the task, has changed)");
+  }
+  return result;
+}
+
+}  // namespace
+
 std::vector<fs::path> checkpoints_to_average(const ExportOptions& options) {
   if (options.average == 0) return {};
   const fs::path run = expand_home(options.model);
   std::error_code ignored;
   require(fs::exists(run / "run.json", ignored), ErrorCode::kUsage, "--average: ", options.model,
           " is no run directory, whose checkpoints could be averaged");
-  struct Candidate {
-    std::int64_t step;
-    fs::path directory;
-    Scores scores;
-    std::string decides;
-  };
   std::vector<Candidate> candidates;
+  for (const auto& [step, directory] : list_checkpoints(run))
+    candidates.push_back({step, directory, read_trainer_state(directory), {}});
   const bool best = options.average_of == "best";
-  for (const auto& [step, directory] : list_checkpoints(run)) {
-    const TrainerState state = read_trainer_state(directory);
-    // A checkpoint may be of a step without a validation.
-    if (best && state.validated_step != step) continue;
-    candidates.push_back({step, directory, Scores::from_json(state.scores), state.best_score});
+  Comparable comparable;
+  if (best) {
+    comparable = comparable_checkpoints(std::move(candidates));
+    candidates = std::move(comparable.checkpoints);
   }
   const auto wanted = static_cast<std::size_t>(options.average);
+  const std::string& left_out = comparable.left_out;
   require(candidates.size() >= wanted, ErrorCode::kUsage, "--average: ", options.model, " has ",
           candidates.size(), best ? " checkpoints with scores" : " checkpoints", ", not ", wanted,
+          left_out.empty() ? "" : " (" + left_out + ")",
           "; a run keeps checkpoint.keep_last of them, made every checkpoint.every steps");
   if (best) {
+    if (!left_out.empty()) {
+      log_warning("--average-of best: ", options.model, " has ", candidates.size(),
+                  " checkpoints whose scores compare; ", left_out);
+    }
     std::stable_sort(candidates.begin(), candidates.end(),
-                     [](const Candidate& a, const Candidate& b) {
-                       return compare(a.scores, b.scores, b.decides) == Standing::kBetter;
+                     [&](const Candidate& a, const Candidate& b) {
+                       return compare(a.scores, b.scores, comparable.decides) == Standing::kBetter;
                      });
     candidates.resize(wanted);
     std::sort(candidates.begin(), candidates.end(),
@@ -225,8 +286,6 @@ std::vector<fs::path> checkpoints_to_average(const ExportOptions& options) {
   }
   return chosen;
 }
-
-}  // namespace
 
 const std::vector<std::string>& gguf_type_names() {
   static const std::vector<std::string> kNames = {"f32", "f16", "bf16", "q8_0", "q4_0"};

@@ -41,6 +41,11 @@ struct ExportOptions {
 /// The types that `gguf` names.
 const std::vector<std::string>& gguf_type_names();
 
+/// The checkpoints whose mean `average` and `average_of` ask for, oldest first; none where no mean
+/// is asked for. The best are those with the best scores of what the newest validation scored: of
+/// others it is told that they are left out. kUsage, see run_export().
+std::vector<std::filesystem::path> checkpoints_to_average(const ExportOptions& options);
+
 /// Writes config.json, the weights, the tokenizer's files and what else belongs to a model (chat
 /// templates, README, licence) to a directory that does not exist yet, is empty, or is replaced; it
 /// appears whole or not at all. kCannotCreate, kMissing, kIo; kUsage for the name of a file; kData
