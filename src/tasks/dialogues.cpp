@@ -13,6 +13,7 @@ namespace {
 
 const std::vector<std::string> kMessagesFields = {"messages", "conversations"};
 const std::vector<std::string> kPromptFields = {"prompt", "question", "instruction", "query"};
+const std::vector<std::string> kSystemFields = {"system", "system_prompt"};
 constexpr std::string_view kPlaceholder = "{prompt}";
 
 /// A message's role by the names of OpenAI and ShareGPT; empty for others.
@@ -149,12 +150,8 @@ Turn read_turn(const Record& record, const TextGenerationConfig& config, bool wi
 /// What stands before a prompt in LLaMA-Factory's form of Alpaca's records: "system", "history" (a
 /// list of [prompt, answer]) and "tools". Adds the names of its fields to `used`.
 void read_preface(const Record& record, Dialogue& dialogue, std::vector<std::string>& used) {
-  for (const char* field : {"system", "system_prompt"}) {
-    if (!record.has(field) || !dialogue.messages.empty()) continue;
-    used.push_back(field);
-    const std::string text = record.text(field);
-    if (!text.empty()) dialogue.messages.push_back({{"role", "system"}, {"content", text}});
-  }
+  if (const std::string text = system_text(record, used); !text.empty())
+    dialogue.messages.push_back({{"role", "system"}, {"content", text}});
   if (record.has("history")) {
     used.push_back("history");
     const Json& history = record.value.at("history");
@@ -191,12 +188,9 @@ Dialogue read_dialogue(const Record& record, const TextGenerationConfig& config,
     used = {*messages, "tools"};
     read_messages(record, record.value.at(*messages), with_answer, dialogue);
     // ShareGPT's system message may stand beside its conversation.
-    for (const char* field : {"system", "system_prompt"}) {
-      if (config.messages_field || !record.has(field)) continue;
-      used.push_back(field);
-      if (const std::string text = record.text(field); !text.empty())
-        add_system_message(dialogue, text);
-    }
+    if (config.messages_field) return dialogue;
+    if (const std::string text = system_text(record, used); !text.empty())
+      add_system_message(dialogue, text);
     return dialogue;
   }
   const Turn turn = read_turn(record, config, with_answer, used);
@@ -265,6 +259,23 @@ Dialogue read_prompt_input(const AnswerInput& input, const TextGenerationConfig&
     *field = field_of_input(record, *field);
   std::vector<std::string> used;
   return read_dialogue(record, own, false, used);
+}
+
+std::vector<std::string> fields_beside_prompt(const std::string& prompt_field) {
+  std::vector<std::string> fields = inputs_of(prompt_field, TextGenerationConfig());
+  fields.insert(fields.end(), kSystemFields.begin(), kSystemFields.end());
+  fields.push_back("history");
+  return fields;
+}
+
+std::string system_text(const Record& record, std::vector<std::string>& used) {
+  std::string text;
+  for (const std::string& field : kSystemFields) {
+    if (!record.has(field) || !text.empty()) continue;
+    used.push_back(field);
+    text = record.text(field);
+  }
+  return text;
 }
 
 void add_system_message(Dialogue& dialogue, const std::string& text) {

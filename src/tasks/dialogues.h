@@ -53,6 +53,14 @@ Dialogue read_dialogue(const Record& record, const TextGenerationConfig& config,
 /// An input to answer, in the same forms without the last answer.
 Dialogue read_prompt_input(const AnswerInput& input, const TextGenerationConfig& config);
 
+/// Names of the fields that read_dialogue() composes a prompt of beside its own, the field
+/// `prompt_field`: its input's, and those of what stands before it.
+std::vector<std::string> fields_beside_prompt(const std::string& prompt_field);
+
+/// What a record says to a model before the conversation in it, in "system" or "system_prompt".
+/// Adds the names of these fields to `used`.
+std::string system_text(const Record& record, std::vector<std::string>& used);
+
 /// Puts a system message before a conversation that begins without one.
 void add_system_message(Dialogue& dialogue, const std::string& text);
 

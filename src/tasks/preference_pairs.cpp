@@ -10,11 +10,45 @@
 namespace llmctl {
 namespace {
 
+/// What the two dialogues of a pair begin with.
+struct PairPrompt {
+  Json value;                  ///< of its field: a text, a list of messages or null
+  Json asked;                  ///< of a text: a record of it and of what is composed with it
+  Json begin = Json::array();  ///< the messages of either
+  std::string system;          ///< what conversations get that begin without such a message
+};
+
+/// `field`: where the prompt is; nothing without one. Adds to `used` what else is read; where the
+/// configuration names the field, this is the whole prompt, as in text_generation.
+PairPrompt read_prompt(const Record& record, const std::optional<std::string>& field,
+                       bool configured, std::vector<std::string>& used) {
+  PairPrompt prompt;
+  if (field) prompt.value = record.value.at(*field);
+  if (!configured) prompt.system = system_text(record, used);
+  if (prompt.value.is_array()) prompt.begin = prompt.value;
+  if (!prompt.value.is_string()) return prompt;
+  if (configured) {
+    prompt.asked = {{"prompt", prompt.value}};
+  } else {
+    prompt.asked = {{*field, prompt.value}};
+    for (const std::string& beside : fields_beside_prompt(*field)) {
+      if (!record.has(beside)) continue;
+      prompt.asked[beside] = record.value.at(beside);
+      used.push_back(beside);
+    }
+  }
+  prompt.begin = read_prompt_input({prompt.asked, record.place}, TextGenerationConfig()).messages;
+  return prompt;
+}
+
 /// A record that read_dialogue() takes, with one of the two answers.
-Json dialogue_record(const Json& prompt, const Json& answer) {
-  if (prompt.is_string() && answer.is_string()) return {{"prompt", prompt}, {"answer", answer}};
-  Json messages = prompt.is_array() ? prompt : Json::array();
-  if (prompt.is_string()) messages.push_back({{"role", "user"}, {"content", prompt}});
+Json dialogue_record(const PairPrompt& prompt, const Json& answer) {
+  if (prompt.value.is_string() && answer.is_string()) {
+    Json record = prompt.asked;
+    record["answer"] = answer;
+    return record;
+  }
+  Json messages = prompt.begin;
   if (answer.is_array()) {
     messages.insert(messages.end(), answer.begin(), answer.end());
   } else {
@@ -23,24 +57,28 @@ Json dialogue_record(const Json& prompt, const Json& answer) {
   return {{"messages", messages}};
 }
 
-/// What one of the two answers is called, and where its messages begin behind those of the prompt.
+/// What one of the two answers is called, and the prompt that its messages stand behind.
 struct AnswerPart {
   const Record& record;
   std::string field;
-  std::size_t begin;
+  const PairPrompt& prompt;
+
+  auto answer_in(const Json::array_t& messages) const {
+    return messages.begin() + static_cast<std::ptrdiff_t>(prompt.begin.size());
+  }
 };
 
-/// A prompt that was a text, now a user's message, and the messages of an answer, which may be the
-/// whole conversation: the prompt then stands in it already.
+/// A prompt that was a text, now messages up to a user's, and the messages of an answer, which may
+/// be the whole conversation: the prompt then stands in it already.
 Json::array_t without_prompt_text(const Json::array_t& messages, const AnswerPart& part) {
-  const auto answer = messages.begin() + static_cast<std::ptrdiff_t>(part.begin);
+  const auto answer = part.answer_in(messages);
   const auto user = std::find_if(answer, messages.end(), [](const Json& message) {
     return message.at("role") == "user" && message.at("content").is_string();
   });
   const auto text_of = [](const Json& message) {
     return trim_white_space(message.at("content").get_ref<const std::string&>());
   };
-  const std::string_view prompt = text_of(messages.front());
+  const auto prompt = trim_white_space(part.prompt.value.get_ref<const std::string&>());
   const bool any = user != messages.end();
   if (answer->at("role") == "assistant" && !(any && text_of(*user) == prompt)) return messages;
   if (!any || text_of(*user).find(prompt) == prompt.npos)
@@ -53,7 +91,7 @@ Json::array_t without_prompt_text(const Json::array_t& messages, const AnswerPar
 /// The messages of a prompt and of an answer, which may begin with the prompt or with its end: what
 /// both have once.
 Json::array_t without_repetition(const Json::array_t& messages, const AnswerPart& part) {
-  const auto answer = messages.begin() + static_cast<std::ptrdiff_t>(part.begin);
+  const auto answer = part.answer_in(messages);
   for (auto begin = messages.begin(); begin != answer; ++begin) {
     const auto size = answer - begin;
     if (size >= messages.end() - answer || !std::equal(begin, answer, answer)) continue;
@@ -85,12 +123,14 @@ PreferencePair read_pair(const Record& record, const PreferenceFields& fields,
   };
   const Json chosen = field(fields.chosen, "chosen"), rejected = field(fields.rejected, "rejected");
   const auto prompt_name = find_field(record, fields.prompt, {"prompt", "question", "instruction"});
-  Json prompt;
-  if (prompt_name && record.has(*prompt_name)) {
-    prompt = field(*prompt_name, "prompt");
+  const bool has_prompt = prompt_name && record.has(*prompt_name);
+  if (has_prompt) {
+    field(prompt_name, "prompt");
   } else if (!chosen.is_array() || !rejected.is_array()) {
     record.fail("no prompt: chosen and rejected are texts, which need a field prompt beside them");
   }
+  const PairPrompt prompt =
+      read_prompt(record, has_prompt ? prompt_name : std::nullopt, fields.prompt.has_value(), used);
   Json tools;
   if (record.has("tools")) {
     tools = record.value.at("tools");
@@ -103,14 +143,17 @@ PreferencePair read_pair(const Record& record, const PreferenceFields& fields,
   };
   const auto dialogue = [&](const std::string& name, const Json& answer) {
     Dialogue whole = read(dialogue_record(prompt, answer));
-    if (prompt.is_null() || !answer.is_array()) return whole;
-    const AnswerPart part{record, name, prompt.is_array() ? prompt.size() : 1};
-    if (whole.messages.size() <= part.begin)
-      record.fail(concat(name, ": no answer of the assistant"));
-    const auto& messages = whole.messages.get_ref<const Json::array_t&>();
-    const Json once = prompt.is_array() ? without_repetition(messages, part)
-                                        : without_prompt_text(messages, part);
-    return once == whole.messages ? whole : read({{"messages", once}});
+    if (!prompt.value.is_null() && answer.is_array()) {
+      if (whole.messages.size() <= prompt.begin.size())
+        record.fail(concat(name, ": no answer of the assistant"));
+      const AnswerPart part{record, name, prompt};
+      const auto& messages = whole.messages.get_ref<const Json::array_t&>();
+      const Json once = prompt.value.is_array() ? without_repetition(messages, part)
+                                                : without_prompt_text(messages, part);
+      if (once != whole.messages) whole = read({{"messages", once}});
+    }
+    if (!prompt.system.empty()) add_system_message(whole, prompt.system);
+    return whole;
   };
   PreferencePair pair{dialogue(fields.chosen.value_or("chosen"), chosen),
                       dialogue(fields.rejected.value_or("rejected"), rejected)};

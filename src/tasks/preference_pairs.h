@@ -22,7 +22,9 @@ struct PreferenceFields {
 
 /// Appends the pairs of file number `index`, in the forms that TRL takes: {prompt, chosen,
 /// rejected} of texts; the same of lists of messages; or {chosen, rejected} alone, conversations
-/// that differ in their last message. Where conversations stand beside a prompt that they begin
+/// that differ in their last message. Beside a prompt that is a text stand what read_dialogue()
+/// reads with it: Alpaca's "input", "system", "history"; conversations, too, get the record's
+/// "system" unless they begin with one. Where conversations stand beside a prompt that they begin
 /// with, the prompt counts once. Bad rows: no prompt, answers that are empty or alike,
 /// conversations that begin differently or without the prompt text beside them.
 void read_preference_pairs(const std::filesystem::path& file, std::size_t index,

@@ -91,6 +91,63 @@ TEST(PreferencePairs, APromptThatConversationsBeginWithStandsOnce) {
   EXPECT_EQ(chosen(question, messages({"assistant", "Y."}), messages({"assistant", "No."})), whole);
 }
 
+TEST(PreferencePairs, PromptsOfTextsAreComposedAsOfDialogues) {
+  const auto chosen = [](Json record, const Json& good = "Y.", const Json& bad = "Z.",
+                         const PreferenceFields& fields = {}) {
+    record["chosen"] = good;
+    record["rejected"] = bad;
+    const PreferencePair pair = read(dump_json(record) + "\n", fields).at(0);
+    EXPECT_EQ(pair.chosen.turns.front().prompt, pair.rejected.turns.front().prompt);
+    return pair.chosen;
+  };
+  const Json orca = {{"system", "Be brief."}, {"question", "What is X?"}};
+  const Json whole = messages({"system", "Be brief.", "user", "What is X?", "assistant", "Y."});
+  const Dialogue with_system = chosen(orca);
+  EXPECT_TRUE(with_system.conversation);
+  EXPECT_EQ(with_system.messages, whole);
+  EXPECT_EQ(with_system.last().prompt, "Be brief.\nWhat is X?");
+  const Dialogue with_input = chosen({{"instruction", "Translate."}, {"input", "X"}});
+  EXPECT_FALSE(with_input.conversation);
+  EXPECT_EQ(with_input.last().prompt, "Translate.\nX");
+  EXPECT_EQ(with_input.messages, messages({"user", "Translate.\nX", "assistant", "Y."}));
+  EXPECT_EQ(
+      chosen({{"instruction", "Say X."}, {"input", ""}, {"system", ""}, {"history", Json::array()}})
+          .messages,
+      messages({"user", "Say X.", "assistant", "Y."}));
+  EXPECT_EQ(
+      chosen({{"instruction", "And Y?"}, {"history", Json::parse(R"([["X?", "No."]])")}}).messages,
+      messages({"user", "X?", "assistant", "No.", "user", "And Y?", "assistant", "Y."}));
+  // A field that the configuration names is the whole prompt.
+  PreferenceFields named;
+  named.prompt = "question";
+  EXPECT_EQ(chosen(orca, "Y.", "Z.", named).last().prompt, "What is X?");
+
+  // Answers of messages, alone and with the prompt in them.
+  EXPECT_EQ(chosen(orca, messages({"assistant", "Y."}), messages({"assistant", "Z."})).messages,
+            whole);
+  const Dialogue of_messages = chosen(orca, messages({"user", "What is X?", "assistant", "Y."}),
+                                      messages({"user", "What is X?", "assistant", "Z."}));
+  EXPECT_EQ(of_messages.messages, whole);
+  EXPECT_EQ(of_messages.last().prompt, "Be brief.\nWhat is X?");
+  EXPECT_EQ(chosen({{"system", "Be brief."}}, messages({"user", "What is X?", "assistant", "Y."}),
+                   messages({"user", "What is X?", "assistant", "Z."}))
+                .messages,
+            whole);
+  EXPECT_EQ(chosen({{"system", "Be long."},
+                    {"prompt", messages({"system", "Be brief.", "user", "What is X?"})}})
+                .messages,
+            whole);
+  EXPECT_EQ(chosen({{"instruction", "Translate."}, {"input", "X"}}, messages({"assistant", "Y."}),
+                   messages({"assistant", "Z."}))
+                .messages,
+            with_input.messages);
+  const Json told = messages({"user", "Translate.\n\nX", "assistant", "Y."});
+  EXPECT_EQ(chosen({{"instruction", "Translate."}, {"input", "X"}}, told,
+                   messages({"user", "Translate.\n\nX", "assistant", "Z."}))
+                .messages,
+            told);
+}
+
 TEST(PreferencePairs, WhatIsNoPairIsNamed) {
   const auto refused = [](const std::string& line, const std::vector<std::string>& parts) {
     test::expect_error(ErrorCode::kData, parts, [&] { read(line + "\n"); });
