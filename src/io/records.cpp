@@ -1,5 +1,6 @@
 // for_each_record: JSON lines, JSON arrays, comma- and tab-separated tables as JSON objects.
 #include <algorithm>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/white_space.h"
 #include "io/text_format.h"
 #include "io/text_source.h"
@@ -126,8 +128,34 @@ class Table {
   bool index_ = false;  // the first column is passed over
 };
 
+/// Whether a field is written as CSV quotes one that has quotation marks inside.
+bool is_quoted_as_csv(std::string_view field) {
+  if (field.size() < 4 || !field.starts_with('"') || !field.ends_with('"')) return false;
+  const std::string_view inside = field.substr(1, field.size() - 2);
+  std::size_t doubled = 0;
+  for (std::size_t at = 0; (at = inside.find('"', at)) != inside.npos; at += 2) {
+    if (inside.substr(at, 2) != "\"\"") return false;
+    ++doubled;
+  }
+  return doubled > 0;
+}
+
+/// Tells, once for each file, of fields whose quotation marks are taken for text: pandas and R
+/// quote in .tsv as in CSV. Most of those who write .tsv do not, so that such fields stay as they
+/// are.
+void warn_of_quoted_fields(const fs::path& path, std::uint64_t quoted) {
+  static std::mutex mutex;
+  static std::set<fs::path> told;
+  const std::lock_guard lock(mutex);
+  if (quoted == 0 || !told.insert(path).second) return;
+  log_warning(path.string(), ": ", quoted, quoted == 1 ? " field is" : " fields are",
+              " in quotation marks with doubled ones inside, as CSV has them, which .tsv keeps as "
+              "they are; name the file .csv to have them read");
+}
+
 void read_tsv(const fs::path& path, const Taker& take) {
   Table table(path, take);
+  std::uint64_t quoted = 0;
   for_each_checked_line(path, [&](std::uint64_t number, std::string_view line, const Error* bad) {
     if (bad != nullptr) {
       table.refuse(*bad);
@@ -138,10 +166,12 @@ void read_tsv(const fs::path& path, const Taker& take) {
     for (std::size_t begin = 0; begin <= line.size();) {
       const std::size_t end = std::min(line.find('\t', begin), line.size());
       fields.emplace_back(line.substr(begin, end - begin));
+      if (is_quoted_as_csv(fields.back())) ++quoted;
       begin = end + 1;
     }
     return table.row(number, std::move(fields));
   });
+  warn_of_quoted_fields(path, quoted);
 }
 
 /// RFC 4180, one line at a time; a quote inside an unquoted field is taken as it is.

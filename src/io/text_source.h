@@ -75,12 +75,13 @@ using BadRecord = std::function<void(const Error&)>;
 /// Records: each line of JSON Lines, each element of a JSON array (or of an object's "data" member;
 /// an object with a text of its own and no such member is one record), each row of .csv (RFC 4180,
 /// line breaks in quoted fields too; separated by semicolons or tabs where the header is) or .tsv
-/// (no quoting) under the header's names. A nameless first column (pandas' index) is passed over.
-/// Every record is an object (of strings for tables); the number is its line (arrays: its element),
-/// from 1. What the file is, text_format() says. kData names file and line. Rows that are no record
-/// (invalid UTF-8, no JSON, another number of fields than the header) are given to `bad`, and the
-/// reader goes on behind them; without it they are thrown. What spoils the file as a whole is
-/// always thrown: the syntax of an array, the header of a table, a quoted field that never ends.
+/// (no quoting; where it looks quoted, a warning says so) under the header's names. A nameless
+/// first column (pandas' index) is passed over. Every record is an object (of strings for tables);
+/// the number is its line (arrays: its element), from 1. What the file is, text_format() says.
+/// kData names file and line. Rows that are no record (invalid UTF-8, no JSON, another number of
+/// fields than the header) are given to `bad`, and the reader goes on behind them; without it they
+/// are thrown. What spoils the file as a whole is always thrown: the syntax of an array, the header
+/// of a table, a quoted field that never ends.
 void for_each_record(const std::filesystem::path& path,
                      const std::function<bool(std::uint64_t, const Json&)>& record,
                      const BadRecord& bad = {});

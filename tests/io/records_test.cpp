@@ -1,6 +1,8 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "io/text_source.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
@@ -162,6 +164,30 @@ TEST(Records, TabSeparatedFieldsAreNotQuoted) {
             (Records{{2, R"({"en":"\"Hi\", he said","zh":"你好"})"}, {4, R"({"en":"","zh":""})"}}));
   expect_error(ErrorCode::kData, {"a.tsv:2:", "3 fields"},
                [&] { records_of(dir.write("a.tsv", "a\tb\n1\t2\t3\n")); });
+}
+
+TEST(Records, TabSeparatedFieldsQuotedAsInCsvAreToldOnceForEachFile) {
+  const TempDir dir;
+  const auto said = [](const fs::path& path) {
+    set_log_level(LogLevel::kInfo);
+    testing::internal::CaptureStderr();
+    records_of(path);
+    return testing::internal::GetCapturedStderr();
+  };
+  const std::string rows = "text\tlabel\n\"He said \"\"hi\"\" ok.\"\t1\n\"\"\"Yes\"\"\"\t\"0\"\n";
+  const fs::path table = dir.write("pandas.tsv", rows);
+  EXPECT_THAT(said(table), testing::HasSubstr("pandas.tsv: 2 fields are in quotation marks"));
+  EXPECT_EQ(said(table), "");
+  EXPECT_EQ(records_of(table)[0].second, R"({"text":"\"He said \"\"hi\"\" ok.\"","label":"1"})");
+  // What the warning says to do.
+  EXPECT_EQ(records_of(dir.write("pandas.csv", rows)),
+            (Records{{2, R"({"text":"He said \"hi\" ok.","label":"1"})"},
+                     {3, R"({"text":"\"Yes\"","label":"0"})"}}));
+  EXPECT_THAT(said(dir.write("one.tsv", "text\n\"a \"\"b\"\"\"\n")),
+              testing::HasSubstr("one.tsv: 1 field is in"));
+  // Texts that begin and end with quotation marks of their own.
+  EXPECT_EQ(said(dir.write("raw.tsv", "a\tb\n\"Hi\"\t\"\"\n\"A\" or \"B\"\t\"\"C\"\" or \"D\"\n")),
+            "");
 }
 
 TEST(Records, StopWhenAsked) {
