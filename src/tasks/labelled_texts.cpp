@@ -34,13 +34,29 @@ std::string text_of(const Record& record, const std::string& field, const std::s
   return record.text(field);
 }
 
-/// Whether the partner of a text is there and null: "text_b" of files that hold both texts and
-/// pairs.
-bool has_null_partner(const Record& record) {
-  return std::any_of(kPairs.begin(), kPairs.end(), [&](const auto& names) {
-    const auto other = find_field(record, std::nullopt, {names.second});
-    return find_field(record, std::nullopt, {names.first}) && other && !record.has(*other);
-  });
+/// The field of a text's partner where it is there and null: "text_b" of files that hold both texts
+/// and pairs.
+std::optional<std::string> null_partner(const Record& record) {
+  for (const auto& [first, second] : kPairs) {
+    const auto other = find_field(record, std::nullopt, {second});
+    if (find_field(record, std::nullopt, {first}) && other && !record.has(*other)) return other;
+  }
+  return std::nullopt;
+}
+
+/// Says what there is instead of a second text that has to be there.
+[[noreturn]] void fail_without_pair(const Record& record, const std::string& text_field,
+                                    bool is_input) {
+  const auto null = null_partner(record);
+  const std::string fault =
+      null ? concat("the second text '", *null, "' is null")
+           : concat("no second text beside '", text_field, "' (it has ", record.fields(), ")");
+  if (is_input) {
+    record.fail(concat(fault, "; the model reads pairs, such as {\"", text_field, "\": \"…\", \"",
+                       usual_pair_field(text_field), "\": \"…\"}"));
+  }
+  record.fail(fault + (null ? "; give one, as all texts here are pairs (task.pairs)"
+                            : field_remedy("pair_field")));
 }
 
 /// Fills text and pair; returns the names of their fields.
@@ -68,11 +84,7 @@ std::vector<std::string> read_texts(const Record& record,
     out.pair = text_of(record, *pair_field, remedy);
     used.push_back(*pair_field);
   } else if (config.pairs == true) {
-    record.fail(concat("no second text beside '", *text_field, "' (it has ", record.fields(), ")",
-                       remedy.empty()
-                           ? concat("; the model reads pairs, such as {\"", *text_field,
-                                    "\": \"…\", \"", usual_pair_field(*text_field), "\": \"…\"}")
-                           : field_remedy("pair_field")));
+    fail_without_pair(record, *text_field, remedy.empty());
   }
   return used;
 }
@@ -93,21 +105,28 @@ std::vector<std::string> label_candidates(ProblemType problem) {
   return names;
 }
 
-/// Several labels: a list, or a string with a separator between them; none is a set of labels, too.
+/// An element of a list of labels in JSON; nothing for what is none.
+std::optional<std::string> label_of(const Json& element) {
+  if (element.is_string()) return element.get<std::string>();
+  if (element.is_number() || element.is_boolean()) return dump_json(element);
+  return std::nullopt;
+}
+
+/// Several labels: a list, or a string with one or with a separator between them; none is a set of
+/// labels, too.
 std::vector<std::string> label_list(const Record& record, const std::string& field,
                                     const std::string& separator) {
+  if (!record.has(field) || !record.value.at(field).is_array())
+    return split_labels(record.text(field), separator);
   std::vector<std::string> labels;
-  const Json value = record.has(field) ? record.value.at(field) : Json();
-  if (value.is_array()) {
-    for (const Json& element : value) {
-      if (!element.is_string() && !element.is_number() && !element.is_boolean())
-        record.fail("field '" + field + "': expected a list of labels, got " + element.type_name() +
-                    " in it");
-      labels.push_back(element.is_string() ? element.get<std::string>() : dump_json(element));
-    }
-    return labels;
+  for (const Json& element : record.value.at(field)) {
+    auto label = label_of(element);
+    if (!label)
+      record.fail("field '" + field + "': expected a list of labels, got " + element.type_name() +
+                  " in it");
+    labels.push_back(std::move(*label));
   }
-  return split_labels(record.text(field), separator);
+  return labels;
 }
 
 /// [1, 0, 0, 1] tells of each label whether it is there, and names none.
@@ -165,7 +184,14 @@ void read_labels(const Record& record, const LabelledReading& how,
   text.labels.clear();
 }
 
-/// Weight × confidence; adds the names of their fields to `used`.
+/// Whether a field is there with nothing in it, as tables and data frames write what is missing.
+bool is_left_empty(const Record& record, const std::string& field) {
+  if (!record.value.is_object() || !record.value.contains(field)) return false;
+  const Json& value = record.value.at(field);
+  return value.is_null() || (value.is_string() && is_blank(value.get_ref<const std::string&>()));
+}
+
+/// Weight × confidence, 1 each where it is missing; adds the names of their fields to `used`.
 void read_weight(const Record& record, const SequenceClassificationConfig& config,
                  std::vector<std::string>& used, LabelledText& text) {
   const auto factor = [&](const std::optional<std::string>& configured, const std::string& usual,
@@ -174,6 +200,7 @@ void read_weight(const Record& record, const SequenceClassificationConfig& confi
     if (!configured && !record.has(field)) return 1.0;
     if (std::find(used.begin(), used.end(), field) != used.end()) return 1.0;
     used.push_back(field);
+    if (is_left_empty(record, field)) return 1.0;
     const std::string written = record.text(field);
     const std::optional<double> value = parse_number(written);
     if (!value || !(*value >= 0 && *value <= most) || !std::isfinite(*value)) {
@@ -184,6 +211,70 @@ void read_weight(const Record& record, const SequenceClassificationConfig& confi
   };
   text.weight = factor(config.weight_field, "weight", HUGE_VAL, "of at least 0");
   text.weight *= factor(config.confidence_field, "confidence", 1, "from 0 to 1");
+}
+
+/// Takes the string, number or truth value off the front of the inside of a list that Python or
+/// numpy wrote; nothing for what is none.
+std::optional<std::string> take_element(std::string_view& rest) {
+  const char quote = rest.front();
+  if (quote != '\'' && quote != '"') {
+    const std::string word(rest.substr(0, rest.find_first_of(", \t\r\n")));
+    rest.remove_prefix(word.size());
+    if (word == "True" || word == "False") return to_lower(word);  // as JSON has them
+    return parse_number(word) ? std::optional(word) : std::nullopt;
+  }
+  std::string text;
+  for (std::size_t i = 1; i < rest.size(); ++i) {
+    if (rest[i] == quote) {
+      rest.remove_prefix(i + 1);
+      return text;
+    }
+    if (rest[i] == '\\') {
+      ++i;
+      if (i == rest.size() || std::string_view("'\"\\").find(rest[i]) == std::string_view::npos)
+        return std::nullopt;
+    }
+    text += rest[i];
+  }
+  return std::nullopt;
+}
+
+/// The elements of ['a', "it's"] as Python writes a list, of ['a' 'b'] and [1 2] as numpy does.
+std::optional<std::vector<std::string>> python_list(std::string_view inside) {
+  std::vector<std::string> elements;
+  for (std::string_view rest = trim(inside); !rest.empty();) {
+    auto element = take_element(rest);
+    if (!element) return std::nullopt;
+    elements.push_back(std::move(*element));
+    const std::size_t left = rest.size();
+    rest = trim(rest);
+    if (rest.starts_with(',')) rest = trim(rest.substr(1));
+    if (rest.size() == left && left > 0) return std::nullopt;
+  }
+  return elements;
+}
+
+/// The elements of a list of strings, numbers and truth values in JSON.
+std::optional<std::vector<std::string>> json_list(std::string_view text) {
+  std::vector<std::string> elements;
+  try {
+    for (const Json& element : parse_json(text, "")) {
+      auto label = label_of(element);
+      if (!label) return std::nullopt;
+      elements.push_back(std::move(*label));
+    }
+  } catch (const Error&) {
+    return std::nullopt;  // of another kind
+  }
+  return elements;
+}
+
+/// The elements of a list in the cell of a table, as data frames write it; nothing for what is
+/// none, such as a label that begins with a bracket.
+std::optional<std::vector<std::string>> written_list(std::string_view text) {
+  if (!text.starts_with('[') || !text.ends_with(']')) return std::nullopt;
+  auto elements = python_list(text.substr(1, text.size() - 2));
+  return elements ? elements : json_list(text);
 }
 
 }  // namespace
@@ -203,6 +294,7 @@ std::optional<bool> are_pairs(const std::vector<LabelledText>& texts) {
 }
 
 std::vector<std::string> split_labels(const std::string& text, const std::string& separator) {
+  if (const auto listed = written_list(trim(text))) return *listed;
   std::vector<std::string> labels;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end =
@@ -232,7 +324,7 @@ void read_labelled_texts(const std::filesystem::path& file, const LabelledReadin
     if (how.need_label) read_labels(record, how, label_field, used, text);
     read_weight(record, how.config, used, text);
     if (std::exchange(first, false)) tell_unused_fields(file, record, used);
-    if (!text.pair && has_null_partner(record)) {
+    if (!text.pair && null_partner(record)) {
       ++null_partners;
     } else if (!pairs) {
       pairs = text.pair.has_value();
@@ -245,8 +337,13 @@ void read_labelled_texts(const std::filesystem::path& file, const LabelledReadin
     text.file = how.file;
     text.place = record.place;
     if (!how.allow_empty && is_blank(text.text)) record.fail("the text is empty");
-    if (!how.allow_empty && text.pair && is_blank(*text.pair))
-      record.fail("the second text is empty");
+    if (!how.allow_empty && text.pair && is_blank(*text.pair)) {
+      const bool needed = how.config.pairs == true || how.config.pair_field;
+      record.fail(concat("the second text is empty",
+                         needed ? ""
+                                : "; where there is none, its field is null (in JSON), or no "
+                                  "record has it"));
+    }
     out.push_back(std::move(text));
   };
   for_each_labelled_record(file, read, bad);
@@ -307,6 +404,15 @@ namespace {
 
 constexpr std::string_view kUnnamed = "LABEL_";
 
+/// Why a record whose label is "nan" is bad, for it is neither a class nor a number; nothing for
+/// other labels.
+std::optional<std::string> missing_label(const LabelledText& text, const std::string& label) {
+  const std::optional<double> number = parse_number(class_name(label));
+  if (!number || !std::isnan(*number)) return std::nullopt;
+  return concat(text.place, ": the label is missing (", label,
+                ", as pandas writes what is missing); give the text a class or leave it out");
+}
+
 /// What a model's class is called in data: "LABEL_3" is 3.
 std::string data_name(const std::string& name) {
   const std::string plain = class_name(name);
@@ -334,8 +440,9 @@ void resolve_classes(std::vector<LabelledText>& texts, const std::vector<std::st
       const auto [found, is_new] = known.try_emplace(label);
       if (is_new) found->second = label_id(label, names);
       if (!found->second) {
-        bad.add(concat(text.place, ": unknown class '", label, "', expected one of ", join(names),
-                       did_you_mean(label, names)));
+        bad.add(missing_label(text, label)
+                    .value_or(concat(text.place, ": unknown class '", label, "', expected one of ",
+                                     join(names), did_you_mean(label, names))));
         return true;
       }
       text.classes.push_back(*found->second);
@@ -387,9 +494,11 @@ void review_labels(std::vector<LabelledText>& texts, BadRows& bad) {
       const std::string name = class_name(label);
       const bool score = parse_number(name) && !parse_integer(name);
       if (score) {
-        bad.add(concat(text.place, ": the label ", label,
-                       " is a number with a fraction, a score and no class; give classes, name "
-                       "them in task.labels, or learn the numbers (task.problem_type regression)"));
+        bad.add(missing_label(text, label)
+                    .value_or(concat(text.place, ": the label ", label,
+                                     " is a number with a fraction, a score and no class; give "
+                                     "classes, name them in task.labels, or learn the numbers "
+                                     "(task.problem_type regression)")));
       }
       return score;
     });

@@ -62,7 +62,8 @@ LabelledText read_text_input(const AnswerInput& input, const SequenceClassificat
 /// spelled as an integer.
 std::string class_name(const std::string& label);
 
-/// The labels of one string, those that are not blank, between separators (an empty one: none).
+/// The labels of one string: the elements of a list as Python, numpy or JSON writes it, which the
+/// cells of data frames hold; else what is not blank between separators (an empty one: none).
 std::vector<std::string> split_labels(const std::string& text, const std::string& separator);
 
 /// The names that labels come down to, sorted: by number when all are integers, else by name.
@@ -78,8 +79,8 @@ void resolve_classes(std::vector<LabelledText>& texts, const std::vector<std::st
                      BadRows& bad);
 
 /// Says in a line each what the spelling of classes made of them, and warns of what is probably no
-/// class. Records whose label is a number with a fraction, a score, are noted in `bad` and taken
-/// out.
+/// class. Records whose label is a number with a fraction, a score, or missing (NaN) are noted in
+/// `bad` and taken out.
 void review_labels(std::vector<LabelledText>& texts, BadRows& bad);
 
 /// Of each text its class (the set of its labels; of values: their tenth), as a name of a group.

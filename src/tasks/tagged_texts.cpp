@@ -3,6 +3,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -266,13 +267,34 @@ std::vector<std::string> words_of_record(const Record& record, const std::string
   return words;
 }
 
+/// A whole number, as data frames write it, too (3.0); nothing for what is none.
+std::optional<std::int64_t> whole_number(const Json& value) {
+  if (value.is_number_integer()) return value.get<std::int64_t>();
+  if (!value.is_number()) return std::nullopt;
+  const auto number = value.get<double>();
+  if (std::nearbyint(number) != number || std::abs(number) >= 0x1p53) return std::nullopt;
+  return static_cast<std::int64_t>(number);
+}
+
+/// The value of a field that holds `what`; `names` are those looked for, and the task's key names
+/// another one. `none` tells how a record says that it has none.
+const Json& value_of(const Record& record, const std::optional<std::string>& field,
+                     const std::string& what, const std::vector<std::string>& names,
+                     const std::string& key, const std::string& none) {
+  if (field && record.has(*field)) return record.value.at(*field);
+  if (field && record.value.contains(*field)) record.fail("field '" + *field + "' is null" + none);
+  record.fail("no field with the " + what + " (looked for " + join(names) + "; it has " +
+              record.fields() + ")" + field_remedy(key));
+}
+
 std::string tag_of(const Json& tag, const TokenClassificationConfig& config,
                    const std::string& place) {
   if (tag.is_string()) return normal_tag_or_fail(tag.get<std::string>());
-  require(tag.is_number_integer(), ErrorCode::kData, "expected tags, got ", dump_json(tag));
+  const std::optional<std::int64_t> number = whole_number(tag);
+  require(number.has_value(), ErrorCode::kData, "expected tags, got ", dump_json(tag));
   require(!config.labels.empty(), ErrorCode::kConfig, place,
           ": the tags are numbers; name them in task.labels, in the order of their ids");
-  const auto id = tag.get<std::int64_t>();
+  const std::int64_t id = *number;
   require(id >= 0 && id < std::ssize(config.labels), ErrorCode::kData, "the tag ", id,
           " has no name in task.labels, which has ", config.labels.size());
   return normal_tag_or_fail(config.labels[static_cast<std::size_t>(id)]);
@@ -285,11 +307,7 @@ TaggedWords read_tagged_words(const Record& record, const std::string& field,
   if (record.has("id")) sentence.id = record.value.at("id");
   sentence.words = words_of_record(record, field);
   const auto tags_field = find_field(record, config.tags_field, kTagFields);
-  if (!tags_field || !record.has(*tags_field)) {
-    record.fail("no field with the tags (looked for " + join(kTagFields) + "; it has " +
-                record.fields() + ")" + field_remedy("tags_field"));
-  }
-  const Json& tags = record.value.at(*tags_field);
+  const Json& tags = value_of(record, tags_field, "tags", kTagFields, "tags_field", "");
   if (!tags.is_array()) record.fail("field '" + *tags_field + "': expected a list of tags");
   if (tags.size() != sentence.words.size()) {
     record.fail(concat(sentence.words.size(), " words in '", field, "' and ", tags.size(),
@@ -315,11 +333,9 @@ TaggedText read_text_with_spans(const Record& record, const TokenClassificationC
   text.text = text_of_record(record, config);
   if (trim(text.text).empty()) record.fail("the text is empty");
   const auto field = find_field(record, config.spans_field, kSpanFields);
-  if (!field || !record.has(*field)) {
-    record.fail("no field with the spans (looked for " + join(kSpanFields) + "; it has " +
-                record.fields() + ")" + field_remedy("spans_field"));
-  }
-  text.entities = read_spans(record.value.at(*field), text.text, true);
+  const Json& spans =
+      value_of(record, field, "spans", kSpanFields, "spans_field", " ([] for none)");
+  text.entities = read_spans(spans, text.text, true);
   text.words = words_of_text(text.text);
   cut_words(text);
   if (record.has("id")) text.id = record.value.at("id");
@@ -414,12 +430,18 @@ GivenSpan given_span(const Json& span, bool need_label) {
   const Json& label = !listed            ? member_of(span, {"label", "type", "entity_group", "tag"})
                       : span.size() == 3 ? span.at(2)
                                          : kNone;
-  require(begin.is_number_integer() && end.is_number_integer(), ErrorCode::kData,
+  require(begin.is_number() && end.is_number(), ErrorCode::kData,
           "a span needs 'start' and 'end' in characters, got ", dump_json(span));
+  const auto offset_of = [&](const Json& value) {
+    const std::optional<std::int64_t> offset = whole_number(value);
+    require(offset.has_value(), ErrorCode::kData, dump_json(value),
+            " is no whole number of characters, in the span ", dump_json(span));
+    return *offset;
+  };
   require(label.is_string() ? !label.get_ref<const std::string&>().empty()
                             : label.is_null() && !need_label,
           ErrorCode::kData, "a span needs a 'label', got ", dump_json(span));
-  GivenSpan given{begin.get<std::int64_t>(), end.get<std::int64_t>(), kUntyped};
+  GivenSpan given{offset_of(begin), offset_of(end), kUntyped};
   if (label.is_string()) given.label = label.get<std::string>();
   return given;
 }

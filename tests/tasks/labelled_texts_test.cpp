@@ -176,6 +176,16 @@ TEST(LabelledTexts, PairsWhereTheyAreAskedFor) {
                [&] {
                  read_text_input({Json{{"sentence1", "a"}}, "input"}, config);
                });
+  const Json null = {{"sentence1", "a"}, {"sentence2", nullptr}, {"label", 1}};
+  expect_error(ErrorCode::kData,
+               {"a.jsonl:1: the second text 'sentence2' is null; give one, as all texts here are "
+                "pairs (task.pairs)"},
+               [&] { read("a.jsonl", dump_json(null), config); });
+  expect_error(ErrorCode::kData,
+               {"input: the second text 'sentence2' is null; the model reads pairs, such as "},
+               [&] {
+                 read_text_input({null, "input"}, config);
+               });
   config.pairs = false;
   EXPECT_FALSE(read("a.jsonl", pair, config)[0].pair);
   EXPECT_FALSE(
@@ -192,9 +202,15 @@ TEST(LabelledTexts, EmptyTextsAreBadExceptAsReferences) {
                [] { read("a.csv", "text,label\n　,1\n"); });
   const std::string fields = R"({"premise": "a", "hypothesis": "b", "label": 1}
 )";
-  expect_error(ErrorCode::kData, {"a.jsonl:2: the second text is empty"}, [&] {
-    read("a.jsonl", fields + R"({"premise": "a", "hypothesis": " ", "label": 1})");
-  });
+  const std::string blank = fields + R"({"premise": "a", "hypothesis": " ", "label": 1})";
+  expect_error(ErrorCode::kData,
+               {"a.jsonl:2: the second text is empty; where there is none, its field is null (in "
+                "JSON), or no record has it"},
+               [&] { read("a.jsonl", blank); });
+  SequenceClassificationConfig needed;
+  needed.pairs = true;
+  expect_error(ErrorCode::kData, {"a.jsonl:2: the second text is empty; --skip-bad leaves"},
+               [&] { read("a.jsonl", blank, needed); });
   expect_error(ErrorCode::kData, {"a.jsonl:2: the text is empty"}, [&] {
     read("a.jsonl", fields + R"({"premise": "", "hypothesis": "b", "label": 1})");
   });
@@ -252,6 +268,52 @@ TEST(LabelledTexts, SeveralLabels) {
             std::string::npos);
 }
 
+TEST(LabelledTexts, ListsInTheCellsOfATable) {
+  using Labels = std::vector<std::string>;
+  const auto texts = read_as(ProblemType::kMultiLabel, "a.csv", R"(text,labels
+a,"['food', 'place']"
+b,"[""staff"", ""place""]"
+c,['food' 'price']
+d,[]
+e," [ 'food','staff' ] "
+)");
+  ASSERT_EQ(texts.size(), 5u);
+  EXPECT_EQ(texts[0].labels, (Labels{"food", "place"}));
+  EXPECT_EQ(texts[1].labels, (Labels{"staff", "place"}));
+  EXPECT_EQ(texts[2].labels, (Labels{"food", "price"}));
+  EXPECT_TRUE(texts[3].labels.empty());
+  EXPECT_EQ(texts[4].labels, (Labels{"food", "staff"}));
+  EXPECT_EQ(label_names(texts), (Labels{"food", "place", "price", "staff"}));
+  for (const char* cell : {"[True, False, False]", "[ True False False]", "[1. 0. 0.]"}) {
+    expect_error(ErrorCode::kData, {"a.csv:2", "field 'labels'", "a flag for each label"}, [&] {
+      read_as(ProblemType::kMultiLabel, "a.csv", concat("text,labels\na,\"", cell, "\"\n"));
+    });
+  }
+  expect_error(ErrorCode::kData, {"a.csv:2", "a label is empty"}, [] {
+    read_as(ProblemType::kMultiLabel, "a.csv", "text,labels\na,\"['food', '']\"\n");
+  });
+}
+
+TEST(LabelledTexts, ListsWrittenAsTextAreWellFormed) {
+  using Labels = std::vector<std::string>;
+  EXPECT_EQ(split_labels(R"(["it's", 'b'])", ","), (Labels{"it's", "b"}));
+  EXPECT_EQ(split_labels(R"(['it\'s', "a \"b\"", 'c\\d', 'e, f'])", ","),
+            (Labels{"it's", "a \"b\"", "c\\d", "e, f"}));
+  EXPECT_EQ(split_labels(R"(["\u996d", "\n", true])", ","), (Labels{"饭", "\n", "true"}))
+      << "what JSON escapes";
+  EXPECT_EQ(split_labels("[1, 2.0, -3]", ","), (Labels{"1", "2.0", "-3"}));
+  EXPECT_EQ(split_labels("[ 1\n 22]", ","), (Labels{"1", "22"}));
+  EXPECT_EQ(split_labels("['a', nan]", ","), (Labels{"a", "nan"}));
+  EXPECT_EQ(split_labels("['a',]", ","), (Labels{"a"}));
+  EXPECT_EQ(split_labels("['a', 'b']", "|"), (Labels{"a", "b"}));
+  EXPECT_TRUE(split_labels(" [ ] ", ",").empty());
+  for (const char* label : {"[x", "[x]", "x]", "['x", "['x]", "['x''y']", "[1'x']", R"(['\q'])",
+                            R"(['x\])", "[null]", "[[1]]", "[;]"})
+    EXPECT_EQ(split_labels(label, ","), (Labels{label}));
+  EXPECT_EQ(split_labels("[x, y]", ","), (Labels{"[x", " y]"}));
+  EXPECT_EQ(split_labels("['a',, 'b']", ","), (Labels{"['a'", " 'b']"}));
+}
+
 TEST(LabelledTexts, FlagsAreNoNamesOfLabels) {
   for (const char* labels : {"[1, 1, 0, 0]", "[true, false, false]", "[0, 0]"}) {
     expect_error(ErrorCode::kData, {"a.jsonl:1", "field 'labels'", "a flag for each label"}, [&] {
@@ -290,6 +352,43 @@ TEST(LabelledTexts, ConfidenceMultipliesWeight) {
       0.5);
   expect_error(ErrorCode::kData, {"field 'confidence': expected a number from 0 to 1, got '1.5'"},
                [] { read("a.jsonl", R"({"text": "a", "label": 1, "confidence": 1.5})"); });
+}
+
+TEST(LabelledTexts, WeightsThatAreLeftEmptyAreOne) {
+  const auto cells = read("a.csv", "text,label,weight,confidence\na,1,,0.5\nb,0,2, \nc,0,,\n");
+  EXPECT_EQ(cells[0].weight, 0.5);
+  EXPECT_EQ(cells[1].weight, 2);
+  EXPECT_EQ(cells[2].weight, 1);
+  SequenceClassificationConfig config;
+  config.weight_field = "w";
+  const auto named = read("a.jsonl", R"({"text": "a", "label": 1, "w": null}
+{"text": "b", "label": 1, "w": ""})",
+                          config);
+  EXPECT_EQ(named[0].weight, 1);
+  EXPECT_EQ(named[1].weight, 1);
+  expect_error(ErrorCode::kData, {"a.jsonl:1: no field 'w' (it has text, label)"},
+               [&] { read("a.jsonl", R"({"text": "a", "label": 1})", config); });
+}
+
+TEST(LabelledTexts, LabelsThatPandasMissesAreMissing) {
+  for (const char* missing : {"nan", "NaN", " NaN"}) {
+    const std::string told =
+        concat("a.csv:3: the label is missing (", missing, ", as pandas writes what is missing)");
+    auto texts = read("a.csv", concat("text,label\na,pos\nb,", missing, "\n"));
+    BadRows reviewed(false), resolved(false);
+    auto copy = texts;
+    review_labels(copy, reviewed);
+    EXPECT_EQ(copy.size(), 1u);
+    expect_error(ErrorCode::kData, {told}, [&] { reviewed.settle(); });
+    resolve_classes(texts, {"neg", "pos"}, resolved);
+    EXPECT_EQ(texts.size(), 1u);
+    expect_error(ErrorCode::kData, {told}, [&] { resolved.settle(); });
+  }
+  auto scores = read("a.csv", "text,label\na,0.5\n");
+  BadRows bad(false);
+  review_labels(scores, bad);
+  expect_error(ErrorCode::kData, {"a.csv:2: the label 0.5 is a number with a fraction"},
+               [&] { bad.settle(); });
 }
 
 TEST(LabelledTexts, EqualSharesOfEachClassAreHeldOut) {

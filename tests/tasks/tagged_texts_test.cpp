@@ -206,6 +206,53 @@ TEST(TaggedTexts, BadRecordsAreListed) {
           HasSubstr("a.jsonl:8: the tag I-PER cannot follow O in BIO")));
 }
 
+TEST(TaggedTexts, WholeNumbersWithAPointAreNumbers) {
+  const ReadTexts read_ = read(
+      "a.jsonl", R"({"text": "Ann ran", "entities": [{"start": 0.0, "end": 3.0, "label": "PER"}]})"
+                 "\n"
+                 R"({"text": "Ann ran", "entities": [[4.0, 7, "ACT"]]})"
+                 "\n"
+                 R"({"text": "Ann ran", "entities": [{"start": 0.5, "end": 3, "label": "PER"}]})"
+                 "\n"
+                 R"({"text": "Ann ran", "entities": [[0, 1e300, "PER"]]})"
+                 "\n"
+                 R"({"text": "Ann ran", "entities": [{"start": "0", "end": 3, "label": "PER"}]})"
+                 "\n");
+  ASSERT_EQ(read_.texts.size(), 2u);
+  EXPECT_THAT(entities_in(read_.texts[0]), ElementsAre("PER:Ann"));
+  EXPECT_THAT(entities_in(read_.texts[1]), ElementsAre("ACT:ran"));
+  EXPECT_THAT(
+      read_.bad,
+      ElementsAre(HasSubstr("a.jsonl:3: 0.5 is no whole number of characters, in the span {"),
+                  HasSubstr("a.jsonl:4: 1e+300 is no whole number of characters, in the span ["),
+                  HasSubstr("a.jsonl:5: a span needs 'start' and 'end' in characters, got {")));
+  TokenClassificationConfig config;
+  config.labels = {"O", "B-PER"};
+  const ReadTexts tags = read("a.jsonl",
+                              R"({"tokens": ["Ann", "ran"], "tags": [1.0, 0.0]})"
+                              "\n"
+                              R"({"tokens": ["Ann", "ran"], "tags": [0.5, 0.0]})"
+                              "\n",
+                              config);
+  EXPECT_THAT(tags.bad, ElementsAre(HasSubstr("a.jsonl:2: expected tags, got 0.5")));
+  ASSERT_EQ(tags.texts.size(), 1u);
+  EXPECT_THAT(entities_in(tags.texts[0]), ElementsAre("PER:Ann"));
+}
+
+TEST(TaggedTexts, FieldsThatAreNullAreNamed) {
+  const ReadTexts read_ =
+      read("a.jsonl", R"({"text": "Ann", "entities": null})"
+                      "\n"
+                      R"({"tokens": ["Ann"], "tags": null})"
+                      "\n"
+                      R"({"text": "Ann", "entities": null, "spans": [[0, 3, "PER"]]})"
+                      "\n");
+  EXPECT_THAT(read_.bad, ElementsAre(EndsWith("a.jsonl:1: field 'entities' is null ([] for none)"),
+                                     EndsWith("a.jsonl:2: field 'tags' is null")));
+  ASSERT_EQ(read_.texts.size(), 1u);
+  EXPECT_THAT(entities_in(read_.texts[0]), ElementsAre("PER:Ann"));
+}
+
 TEST(TaggedTexts, FilesOfOtherKindsAreRefused) {
   expect_error(ErrorCode::kData, {"a.csv: a csv file; expected JSON Lines"},
                [] { read("a.csv", "text,label\nAnn,PER\n"); });
