@@ -1,32 +1,24 @@
 #include "tasks/adapter_set.h"
 
-#include <charconv>
 #include <cmath>
-#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "config/fields.h"
 #include "models/adapters.h"
 
 namespace llmctl {
 namespace {
 
-std::optional<double> parse_scale(std::string_view text) {
-  double scale = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), scale);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  return whole && std::isfinite(scale) ? std::optional(scale) : std::nullopt;
-}
-
 /// The directory and the scale; a directory whose name has an "=" is taken as it is.
 std::pair<std::filesystem::path, double> parse_name(const std::string& name) {
   const std::filesystem::path whole = expand_home(name);
   const std::size_t equals = name.rfind('=');
   if (equals == name.npos || std::filesystem::is_directory(whole)) return {whole, 1.0};
-  const auto scale = parse_scale(std::string_view(name).substr(equals + 1));
-  require(scale.has_value(), ErrorCode::kConfig, name,
+  const auto scale = parse_number(std::string_view(name).substr(equals + 1));
+  require(scale && std::isfinite(*scale), ErrorCode::kConfig, name,
           ": expected a number behind the \"=\", got '", name.substr(equals + 1), "'");
   return {expand_home(name.substr(0, equals)), *scale};
 }

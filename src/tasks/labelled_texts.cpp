@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/white_space.h"
+#include "base/whole_number.h"
 #include "tasks/record_names.h"
 #include "tasks/records.h"
 #include "text/unicode.h"
@@ -380,8 +381,8 @@ std::string class_name(const std::string& label) {
   const std::string_view name = trim(label);
   const std::string_view digits = name.starts_with('+') ? name.substr(1) : name;
   const std::optional<double> number = parse_number(digits);
-  if (number && std::nearbyint(*number) == *number && std::abs(*number) < 0x1p53)
-    return std::to_string(static_cast<std::int64_t>(*number));
+  if (const auto whole = number ? whole_number(*number) : std::nullopt)
+    return std::to_string(*whole);
   return std::string(name);
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <optional>
 #include <set>
@@ -13,6 +13,7 @@
 #include "base/strings.h"
 #include "base/utf8.h"
 #include "base/white_space.h"
+#include "base/whole_number.h"
 #include "io/text_format.h"
 #include "io/text_source.h"
 #include "tasks/qa_text.h"
@@ -95,9 +96,9 @@ class Place {
 
  private:
   std::int64_t integral(double number) const {
-    if (std::nearbyint(number) != number || std::abs(number) >= 0x1p53)
-      fail(concat("expected an integer, got ", dump_json(value_)));
-    return static_cast<std::int64_t>(number);
+    const auto whole = whole_number(number);
+    if (!whole) fail(concat("expected an integer, got ", dump_json(value_)));
+    return *whole;
   }
 
   const std::string& origin_;

@@ -3,12 +3,12 @@
 #include <utf8proc.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/utf8.h"
+#include "base/whole_number.h"
 #include "io/text_format.h"
 #include "io/text_source.h"
 #include "metrics/translation_words.h"
@@ -267,13 +267,9 @@ std::vector<std::string> words_of_record(const Record& record, const std::string
   return words;
 }
 
-/// A whole number, as data frames write it, too (3.0); nothing for what is none.
-std::optional<std::int64_t> whole_number(const Json& value) {
+std::optional<std::int64_t> whole_number_of(const Json& value) {
   if (value.is_number_integer()) return value.get<std::int64_t>();
-  if (!value.is_number()) return std::nullopt;
-  const auto number = value.get<double>();
-  if (std::nearbyint(number) != number || std::abs(number) >= 0x1p53) return std::nullopt;
-  return static_cast<std::int64_t>(number);
+  return value.is_number() ? whole_number(value.get<double>()) : std::nullopt;
 }
 
 /// The value of a field that holds `what`; `names` are those looked for, and the task's key names
@@ -290,7 +286,7 @@ const Json& value_of(const Record& record, const std::optional<std::string>& fie
 std::string tag_of(const Json& tag, const TokenClassificationConfig& config,
                    const std::string& place) {
   if (tag.is_string()) return normal_tag_or_fail(tag.get<std::string>());
-  const std::optional<std::int64_t> number = whole_number(tag);
+  const std::optional<std::int64_t> number = whole_number_of(tag);
   require(number.has_value(), ErrorCode::kData, "expected tags, got ", dump_json(tag));
   require(!config.labels.empty(), ErrorCode::kConfig, place,
           ": the tags are numbers; name them in task.labels, in the order of their ids");
@@ -433,7 +429,7 @@ GivenSpan given_span(const Json& span, bool need_label) {
   require(begin.is_number() && end.is_number(), ErrorCode::kData,
           "a span needs 'start' and 'end' in characters, got ", dump_json(span));
   const auto offset_of = [&](const Json& value) {
-    const std::optional<std::int64_t> offset = whole_number(value);
+    const std::optional<std::int64_t> offset = whole_number_of(value);
     require(offset.has_value(), ErrorCode::kData, dump_json(value),
             " is no whole number of characters, in the span ", dump_json(span));
     return *offset;

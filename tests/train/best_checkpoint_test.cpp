@@ -15,6 +15,14 @@ using ::testing::HasSubstr;
 
 class BestCheckpoint : public QuietRuns {};
 
+/// Each step has its scores and its checkpoint.
+void validate_each_step(ToyRun& toy, std::int64_t steps) {
+  toy.train.steps = steps;
+  toy.validate = true;
+  toy.eval.every = 1;
+  toy.checkpoint.every = 1;
+}
+
 /// A validation with an accuracy and a perplexity that say the opposite of each other.
 Scores accuracy_and_perplexity(double accuracy, double perplexity, double loss = 1) {
   return {percent_score("accuracy", accuracy, 10), perplexity_score("perplexity", perplexity, 10),
@@ -24,10 +32,7 @@ Scores accuracy_and_perplexity(double accuracy, double perplexity, double loss =
 TEST_F(BestCheckpoint, KeepsTheBestOfTheScoreAskedFor) {
   const auto train = [&](const std::string& keep_best, const std::string& name) {
     ToyRun toy;
-    toy.train.steps = 4;
-    toy.validate = true;
-    toy.eval.every = 1;
-    toy.checkpoint.every = 1;
+    validate_each_step(toy, 4);
     toy.checkpoint.keep_best = keep_best;
     toy.validator.scripts = {accuracy_and_perplexity(0.2, 5), accuracy_and_perplexity(0.8, 9),
                              accuracy_and_perplexity(0.1, 3), accuracy_and_perplexity(0.4, 8)};
@@ -86,11 +91,8 @@ TEST_F(BestCheckpoint, AnotherScoreDecidesFromTheResumeOn) {
   const auto part = [&](std::int64_t steps, const std::string& keep_best,
                         std::vector<Scores> scores) {
     ToyRun toy;
-    toy.train.steps = steps;
+    validate_each_step(toy, steps);
     toy.train.patience = 3;
-    toy.validate = true;
-    toy.eval.every = 1;
-    toy.checkpoint.every = 1;
     toy.checkpoint.keep_best = keep_best;
     toy.validator.scripts = std::move(scores);
     return toy.run(run_dir());
@@ -114,11 +116,8 @@ TEST_F(BestCheckpoint, WhatIsBestIsScoredAnewWhereValidationScoresSomethingElse)
   const auto part = [&](const std::string& name, std::int64_t steps, const std::string& validation,
                         std::vector<double> script) {
     ToyRun toy;
-    toy.train.steps = steps;
+    validate_each_step(toy, steps);
     toy.train.patience = 3;
-    toy.validate = true;
-    toy.eval.every = 1;
-    toy.checkpoint.every = 1;
     toy.validation = validation;
     toy.validator.script = std::move(script);
     TrainingOutcome outcome = toy.run(dir / name);
@@ -191,18 +190,12 @@ TEST_F(BestCheckpoint, WhatIsBestIsScoredAnewWhereTheRunStandsAndByAnotherScore)
 
 TEST_F(BestCheckpoint, ABestThatIsGoneIsLookedForAnew) {
   ToyRun toy;
-  toy.train.steps = 4;
-  toy.validate = true;
-  toy.eval.every = 1;
-  toy.checkpoint.every = 1;
+  validate_each_step(toy, 4);
   toy.validator.script = {1, 5, 4, 6};
   toy.run(run_dir());
   std::filesystem::remove_all(run_dir() / "checkpoints" / "step-00000001");
   ToyRun again;
-  again.train.steps = 6;
-  again.validate = true;
-  again.eval.every = 1;
-  again.checkpoint.every = 1;
+  validate_each_step(again, 6);
   again.validator.script = {3, 7};
   const TrainingOutcome outcome = again.run(run_dir());
   EXPECT_EQ(outcome.best_step, 5);
@@ -211,10 +204,7 @@ TEST_F(BestCheckpoint, ABestThatIsGoneIsLookedForAnew) {
 
 TEST_F(BestCheckpoint, TheBestIsACheckpointThatWasSaved) {
   ToyRun toy;
-  toy.train.steps = 4;
-  toy.validate = true;
-  toy.eval.every = 1;
-  toy.checkpoint.every = 1;
+  validate_each_step(toy, 4);
   toy.validator.script = {5, 1, 3, 4};
   toy.save_extras = [](const std::filesystem::path& checkpoint) {
     if (checkpoint.string().find("step-00000002") != std::string::npos)
